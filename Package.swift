@@ -1,0 +1,72 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// The settings of every target. `make lint` and `make test` set DMSNAP_WARNINGS_ARE_ERRORS; a
+/// user's build does not, so that a newer compiler's new warning cannot break it.
+let strict: [SwiftSetting] =
+  [
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ]
+  + (Context.environment["DMSNAP_WARNINGS_ARE_ERRORS"] == nil
+    ? [] : [.treatAllWarnings(as: .error)])
+
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "dmsnap",
+  products: [
+    .executable(name: "dmsnap", targets: ["dmsnap"]),
+    .library(name: "SnapshotKit", targets: ["SnapshotKit"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    .systemLibrary(name: "CBlkid", pkgConfig: "blkid", providers: [.apt(["libblkid-dev"])]),
+    .systemLibrary(name: "CLinux"),
+    .target(name: "SnapshotFormat", swiftSettings: strict),
+    .target(name: "BlockIO", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
+    .target(name: "Blkid", dependencies: ["BlockIO", "CBlkid"], swiftSettings: strict),
+    .target(
+      name: "SnapshotKit",
+      dependencies: ["BlockIO", "Blkid", "SnapshotFormat", crypto, systemPackage],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "dmsnap",
+      dependencies: [
+        "BlockIO", "Blkid", "SnapshotFormat", "SnapshotKit", argumentParser, systemPackage,
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "TestSupport",
+      dependencies: ["BlockIO", "SnapshotFormat", "SnapshotKit", crypto],
+      path: "Tests/TestSupport", swiftSettings: strict),
+    .testTarget(
+      name: "SnapshotFormatTests", dependencies: ["SnapshotFormat", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],
+      swiftSettings: strict),
+    .testTarget(
+      name: "BlkidTests", dependencies: ["Blkid", "BlockIO", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SnapshotKitTests",
+      dependencies: ["BlockIO", "SnapshotFormat", "SnapshotKit", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DmsnapTests",
+      dependencies: ["dmsnap", "SnapshotFormat", "SnapshotKit", "TestSupport"],
+      swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)

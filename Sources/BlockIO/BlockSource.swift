@@ -1,0 +1,105 @@
+/// Bytes that can be read anywhere: a file, a block device, a part of one, a snapshot's view.
+///
+/// Every reader in dmsnap is written against this, and knows nothing of what lies below; extents
+/// of several devices, or a map of bad sectors, are further conformers.
+public protocol BlockSource: AnyObject, Sendable {
+  /// What to call it in a message: the path as the user gave it.
+  var name: String { get }
+
+  /// Its length in bytes.
+  var byteCount: UInt64 { get }
+
+  /// Reads bytes `byteOffset ..< byteOffset + range.count` into `range` of `buffer`: all of them,
+  /// or it throws.
+  func read(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError)
+
+  /// Reads like `read`, past any cache that makes a bad sector spoil its neighbours.
+  func readUncached(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError)
+
+  /// The first range at or after `byteOffset` that may hold anything but zeroes, or nil when
+  /// there is none.
+  func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>?
+}
+
+extension BlockSource {
+  public func readUncached(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    try read(at: byteOffset, into: buffer, range)
+  }
+
+  public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
+    byteOffset < byteCount ? byteOffset..<byteCount : nil
+  }
+
+  /// Throws unless `byteOffset ..< byteOffset + count` lies within the source.
+  public func checkBounds(
+    at byteOffset: UInt64, count: Int
+  ) throws(BlockIOError) -> Range<UInt64> {
+    let (end, overflow) = byteOffset.addingReportingOverflow(UInt64(count))
+    guard !overflow, end <= byteCount else {
+      throw BlockIOError(
+        name, .read, .beyondEnd(byteCount: byteCount),
+        at: byteOffset..<(overflow ? .max : end))
+    }
+    return byteOffset..<end
+  }
+
+  /// Reads what can be read: an unreadable sector costs 512 bytes, not the request.
+  ///
+  /// - Returns: The byte ranges of the source that could not be read, ascending, where the buffer
+  ///   holds zeroes now. Sectors are those of the source, counted from its byte 0.
+  public func readAround(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) -> [Range<UInt64>] {
+    var unreadable: [Range<UInt64>] = []
+    try readAround(at: byteOffset, into: buffer, range, unreadable: &unreadable)
+    return unreadable
+  }
+
+  private func readAround(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>,
+    unreadable: inout [Range<UInt64>]
+  ) throws(BlockIOError) {
+    do throws(BlockIOError) {
+      // A page of the cache is the unit that a bad sector spoils; below it, go around the cache.
+      if range.count > 4096 {
+        try read(at: byteOffset, into: buffer, range)
+      } else {
+        try readUncached(at: byteOffset, into: buffer, range)
+      }
+      return
+    } catch {
+      guard error.isUnreadableMedium else { throw error }
+    }
+    let end = byteOffset.addingReportingOverflow(UInt64(range.count))
+    let firstSectorEnd = (byteOffset / 512 + 1).multipliedReportingOverflow(by: 512)
+    if end.overflow || firstSectorEnd.overflow || end.partialValue <= firstSectorEnd.partialValue {
+      buffer.zero(range)
+      unreadable.append(mergingInto: byteOffset..<(end.overflow ? .max : end.partialValue))
+      return
+    }
+    // Halve at a sector boundary, so that each bad sector is found in a logarithm of attempts.
+    let middle = max(
+      firstSectorEnd.partialValue, (byteOffset / 2 + end.partialValue / 2) / 512 * 512)
+    let split = range.lowerBound + Int(middle - byteOffset)
+    try readAround(
+      at: byteOffset, into: buffer, range.lowerBound..<split, unreadable: &unreadable)
+    try readAround(at: middle, into: buffer, split..<range.upperBound, unreadable: &unreadable)
+  }
+}
+
+extension [Range<UInt64>] {
+  /// Appends a range that begins at or after the end of the last, as one with it if they touch.
+  package mutating func append(mergingInto range: Range<UInt64>) {
+    if let last, last.upperBound == range.lowerBound {
+      self[count - 1] = last.lowerBound..<range.upperBound
+    } else if !range.isEmpty {
+      append(range)
+    }
+  }
+}

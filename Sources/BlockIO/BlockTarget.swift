@@ -1,0 +1,12 @@
+/// Bytes that can be written as well as read: the one thing that the user named to be changed.
+public protocol BlockTarget: BlockSource {
+  /// Writes `range` of `buffer` at `byteOffset`: all of it, or it throws.
+  ///
+  /// What was written is on the medium after the next ``flush()`` only.
+  func write(
+    at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError)
+
+  /// Returns when everything that was written is on the medium.
+  func flush() throws(BlockIOError)
+}

@@ -1,0 +1,52 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// What makes two paths the same file or device.
+public struct FileIdentity: Hashable, Sendable {
+  /// For a file the device it lies on, for a block device its own number.
+  public let device: UInt64
+  /// 0 for a block device.
+  public let inode: UInt64
+
+  /// Whether this is a block device's.
+  public var isBlockDevice: Bool { inode == 0 }
+
+  /// The device's number as the kernel writes it: "8:1".
+  public var deviceNumber: String { "\(dmsnap_major(device)):\(dmsnap_minor(device))" }
+}
+
+/// What an open descriptor is: only files and block devices are let through.
+struct FileShape {
+  let byteCount: UInt64
+  let identity: FileIdentity
+  let logicalBlockByteCount: Int
+
+  init(of descriptor: FileDescriptor, name: String) throws(BlockIOError) {
+    let status: Stat
+    do { status = try descriptor.stat() } catch {
+      throw BlockIOError(name, .open, .system(error))
+    }
+    switch status.type {
+    case .regular:
+      // off_t is signed, but no file system reports less than nothing.
+      byteCount = UInt64(max(status.size, 0))
+      identity = FileIdentity(
+        device: UInt64(status.deviceID.rawValue), inode: UInt64(status.inode.rawValue))
+      logicalBlockByteCount = 512
+    case .blockSpecial:
+      var size: UInt64 = 0
+      var block: CInt = 0
+      guard unsafe dmsnap_block_device_size(descriptor.rawValue, &size) == 0,
+        unsafe dmsnap_logical_block_size(descriptor.rawValue, &block) == 0
+      else { throw BlockIOError(name, .size, .system(Errno(rawValue: Glibc.errno))) }
+      byteCount = size
+      identity = FileIdentity(device: UInt64(status.specialDeviceID.rawValue), inode: 0)
+      logicalBlockByteCount = Int(block)
+    case .directory: throw BlockIOError(name, .open, .notAFileOrBlockDevice("a directory"))
+    case .fifo: throw BlockIOError(name, .open, .notAFileOrBlockDevice("a pipe"))
+    case .socket: throw BlockIOError(name, .open, .notAFileOrBlockDevice("a socket"))
+    default: throw BlockIOError(name, .open, .notAFileOrBlockDevice("a character device"))
+    }
+  }
+}

@@ -1,0 +1,125 @@
+internal import CLinux
+internal import Glibc
+public import SystemPackage
+
+/// A file or block device, opened for reading and nothing else.
+///
+/// Opening leaves no trace where the system allows that: without changing the access time of a
+/// file that we own (O_NOATIME).
+public final class FileSource: BlockSource {
+  public let name: String
+  public let byteCount: UInt64
+  /// The device and inode of a file, the device number of a block device: see ``FileIdentity``.
+  public let identity: FileIdentity
+  /// What a block device reads and writes at the least, in bytes; 512 for a file.
+  public let logicalBlockByteCount: Int
+  let descriptor: FileDescriptor
+
+  /// Opens the file or block device at `path`.
+  ///
+  /// - Throws: Also for a directory, a pipe, a terminal: only files and block devices have bytes
+  ///   that stay where they are.
+  public convenience init(path: FilePath) throws(BlockIOError) {
+    let readOnly = O_RDONLY | O_CLOEXEC | O_NONBLOCK
+    var number = unsafe path.withPlatformString { unsafe Glibc.open($0, readOnly | dmsnap_o_noatime) }
+    if number < 0, Glibc.errno == EPERM {
+      number = unsafe path.withPlatformString { unsafe Glibc.open($0, readOnly) }
+    }
+    guard number >= 0 else {
+      throw BlockIOError(path.string, .open, .system(Errno(rawValue: Glibc.errno)))
+    }
+    try self.init(name: path.string, owning: FileDescriptor(rawValue: number))
+  }
+
+  /// Takes over an open descriptor, which is closed with the source.
+  init(name: String, owning descriptor: FileDescriptor) throws(BlockIOError) {
+    do throws(BlockIOError) {
+      let shape = try FileShape(of: descriptor, name: name)
+      self.name = name
+      self.descriptor = descriptor
+      byteCount = shape.byteCount
+      identity = shape.identity
+      logicalBlockByteCount = shape.logicalBlockByteCount
+    } catch {
+      try? descriptor.close()  // the error that matters is the one on the way up
+      throw error
+    }
+  }
+
+  deinit {
+    try? descriptor.close()  // closing what was only read cannot lose anything
+  }
+
+  public func read(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    let bytes = try checkBounds(at: byteOffset, count: range.count)
+    try descriptor.readFully(bytes, into: buffer, range, name: name)
+  }
+
+  public func readUncached(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    let bytes = try checkBounds(at: byteOffset, count: range.count)
+    let aligned = byteOffset % 512 == 0 && range.count % 512 == 0
+    let path = "/proc/self/fd/\(descriptor.rawValue)"
+    let direct = aligned ? unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | dmsnap_o_direct) : -1
+    guard direct >= 0 else {  // no O_DIRECT here: the cache's answer has to do
+      return try descriptor.readFully(bytes, into: buffer, range, name: name)
+    }
+    defer { close(direct) }
+    let bounce = IOBuffer(byteCount: range.count)
+    do throws(BlockIOError) {
+      try FileDescriptor(rawValue: direct).readFully(
+        bytes, into: bounce, 0..<range.count, name: name)
+    } catch {
+      // EINVAL: the device wants larger blocks than these; ask the cache instead.
+      guard error.reason == .system(.invalidArgument) else { throw error }
+      return try descriptor.readFully(bytes, into: buffer, range, name: name)
+    }
+    buffer.copy(from: bounce, 0..<range.count, to: range.lowerBound)
+  }
+
+  public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
+    guard byteOffset < byteCount, let start = off_t(exactly: byteOffset) else { return nil }
+    let data = lseek(descriptor.rawValue, start, dmsnap_seek_data)
+    guard data >= 0 else {
+      switch Errno(rawValue: Glibc.errno) {
+      case .noSuchAddressOrDevice: return nil  // only a hole up to the end
+      case .invalidArgument: return byteOffset..<byteCount  // it cannot tell
+      case let errno: throw BlockIOError(name, .seek, .system(errno))
+      }
+    }
+    let hole = lseek(descriptor.rawValue, data, dmsnap_seek_hole)
+    guard hole >= 0 else {
+      throw BlockIOError(name, .seek, .system(Errno(rawValue: Glibc.errno)))
+    }
+    let range = UInt64(data)..<min(UInt64(hole), byteCount)
+    return range.isEmpty ? nil : range
+  }
+}
+
+extension FileDescriptor {
+  /// Reads all of `bytes` into `range` of `buffer`, however many calls that takes.
+  func readFully(
+    _ bytes: Range<UInt64>, into buffer: IOBuffer, _ range: Range<Int>, name: String
+  ) throws(BlockIOError) {
+    var done = 0
+    while done < range.count {
+      let target = unsafe buffer.memory(range.lowerBound + done..<range.upperBound)
+      let count = unsafe Glibc.pread(
+        rawValue, target.baseAddress, target.count, off_t(bytes.lowerBound + UInt64(done)))
+      if count < 0 {
+        let errno = Errno(rawValue: Glibc.errno)
+        if errno == .interrupted { continue }
+        throw BlockIOError(name, .read, .system(errno), at: bytes)
+      }
+      // The file was as long as this when it was opened; it is being cut while we read.
+      guard count > 0 else {
+        throw BlockIOError(
+          name, .read, .beyondEnd(byteCount: bytes.lowerBound + UInt64(done)), at: bytes)
+      }
+      done += count
+    }
+  }
+}

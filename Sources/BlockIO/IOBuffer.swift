@@ -1,0 +1,106 @@
+internal import Glibc
+
+/// A page-aligned piece of memory that is read into, and written from, again and again.
+///
+/// One of the few places with `unsafe` code: it lends its bytes as spans, whose bounds are checked,
+/// and its address to the system calls of this module only.
+@safe
+public final class IOBuffer {
+  /// Page size; what O_DIRECT wants of an address.
+  static let alignment = 4096
+
+  /// How many bytes it holds.
+  public let byteCount: Int
+  let base: UnsafeMutableRawPointer
+
+  /// Memory of `byteCount` bytes, at least one, all zero.
+  public init(byteCount: Int) {
+    self.byteCount = byteCount
+    unsafe base = .allocate(byteCount: max(byteCount, 1), alignment: Self.alignment)
+    unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+  }
+
+  deinit { unsafe base.deallocate() }
+
+  /// The memory at `range`, for a system call.
+  func memory(_ range: Range<Int>) -> UnsafeMutableRawBufferPointer {
+    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "outside the buffer")
+    return unsafe UnsafeMutableRawBufferPointer(
+      start: base + range.lowerBound, count: range.count)
+  }
+
+  /// Lends the bytes of `range`.
+  public func withBytes<Result, Failure: Error>(
+    _ range: Range<Int>, _ body: (Span<UInt8>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let bytes = unsafe UnsafeRawBufferPointer(memory(range)).bindMemory(to: UInt8.self)
+    return try body(unsafe bytes.span)
+  }
+
+  /// Lends the bytes of `range` to be changed.
+  public func withMutableBytes<Result, Failure: Error>(
+    _ range: Range<Int>, _ body: (inout MutableSpan<UInt8>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let bytes = unsafe memory(range).bindMemory(to: UInt8.self)
+    var span = unsafe bytes.mutableSpan
+    return try body(&span)
+  }
+
+  /// Lends the beginning of the buffer as `count` records that have the disk's layout.
+  public func withRecords<Record: BitwiseCopyable, Result, Failure: Error>(
+    of type: Record.Type, count: Int, _ body: (Span<Record>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let bytes = unsafe UnsafeRawBufferPointer(memory(0..<count * MemoryLayout<Record>.stride))
+    return try body(unsafe bytes.bindMemory(to: Record.self).span)
+  }
+
+  /// Lends the beginning of the buffer as `count` records to be changed.
+  public func withMutableRecords<Record: BitwiseCopyable, Result, Failure: Error>(
+    of type: Record.Type, count: Int, _ body: (inout MutableSpan<Record>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let bytes = unsafe memory(0..<count * MemoryLayout<Record>.stride)
+    var span = unsafe bytes.bindMemory(to: Record.self).mutableSpan
+    return try body(&span)
+  }
+
+  /// Sets all bytes of `range` to zero.
+  public func zero(_ range: Range<Int>) {
+    guard let start = unsafe memory(range).baseAddress else { return }
+    unsafe memset(start, 0, range.count)
+  }
+
+  /// Whether all bytes of `range` are zero.
+  public func isZero(_ range: Range<Int>) -> Bool {
+    let bytes = unsafe memory(range)
+    guard let first = unsafe bytes.first, let start = bytes.baseAddress else { return true }
+    // A range is zero if its first byte is, and each byte equals the one after it.
+    return unsafe first == 0 && memcmp(start, start + 1, bytes.count - 1) == 0
+  }
+
+  /// The range from the first byte that is not zero to the last in `range`, or nil if all are zero.
+  public func nonZeroBytes(_ range: Range<Int>) -> Range<Int>? {
+    if isZero(range) { return nil }
+    return withBytes(range) { bytes in
+      var (first, last) = (0, bytes.count - 1)
+      while first < last, bytes[first] == 0 { first += 1 }
+      while last > first, bytes[last] == 0 { last -= 1 }
+      return range.lowerBound + first..<range.lowerBound + last + 1
+    }
+  }
+
+  /// Whether `range` of this buffer and as many bytes of `other` at `otherOffset` are equal.
+  public func equals(_ range: Range<Int>, in other: IOBuffer, at otherOffset: Int) -> Bool {
+    let mine = unsafe memory(range)
+    let others = unsafe other.memory(otherOffset..<otherOffset + range.count)
+    guard let left = mine.baseAddress, let right = others.baseAddress else {
+      return true
+    }
+    return unsafe memcmp(left, right, range.count) == 0
+  }
+
+  /// Copies bytes of another buffer into this one.
+  public func copy(from other: IOBuffer, _ range: Range<Int>, to byteOffset: Int) {
+    unsafe memory(byteOffset..<byteOffset + range.count).copyMemory(
+      from: UnsafeRawBufferPointer(other.memory(range)))
+  }
+}

@@ -1,0 +1,39 @@
+internal import Glibc
+internal import SystemPackage
+
+/// A stream of bytes that goes out and cannot be gone back in: standard output.
+public final class OutputStream: Sendable {
+  private let descriptor: FileDescriptor
+  private let name: String
+
+  /// Standard output.
+  public static let standardOutput = OutputStream(.standardOutput, name: "standard output")
+
+  private init(_ descriptor: FileDescriptor, name: String) {
+    self.descriptor = descriptor
+    self.name = name
+  }
+
+  /// Writes all of `range` of `buffer`.
+  ///
+  /// - Throws: With ``BlockIOError/isClosedPipe`` when nobody reads any more.
+  public func write(_ buffer: IOBuffer, _ range: Range<Int>) throws(BlockIOError) {
+    var done = range.lowerBound
+    while done < range.upperBound {
+      let bytes = unsafe buffer.memory(done..<range.upperBound)
+      let count = unsafe Glibc.write(descriptor.rawValue, bytes.baseAddress, bytes.count)
+      if count >= 0 {
+        done += count
+        continue
+      }
+      let errno = Errno(rawValue: Glibc.errno)
+      if errno == .interrupted { continue }
+      throw BlockIOError(name, .write, .system(errno))
+    }
+  }
+}
+
+extension BlockIOError {
+  /// Whether the reader of a pipe went away, which is no failure of ours.
+  public var isClosedPipe: Bool { reason == .system(.brokenPipe) }
+}

@@ -1,0 +1,42 @@
+/// A part of another source: `PATH,offset=BYTES,length=BYTES`.
+public final class SliceSource: BlockSource {
+  public let name: String
+  private let base: any BlockSource
+  private let range: Range<UInt64>
+
+  /// The bytes `range` of `base`.
+  ///
+  /// - Throws: When they do not all lie in it.
+  public init(_ base: any BlockSource, _ range: Range<UInt64>) throws(BlockIOError) {
+    guard range.upperBound <= base.byteCount else {
+      throw BlockIOError(base.name, .open, .beyondEnd(byteCount: base.byteCount), at: range)
+    }
+    name = "\(base.name),offset=\(range.lowerBound)"
+    self.base = base
+    self.range = range
+  }
+
+  public var byteCount: UInt64 { UInt64(range.count) }
+
+  public func read(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ bufferRange: Range<Int>
+  ) throws(BlockIOError) {
+    _ = try checkBounds(at: byteOffset, count: bufferRange.count)
+    try base.read(at: range.lowerBound + byteOffset, into: buffer, bufferRange)
+  }
+
+  public func readUncached(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ bufferRange: Range<Int>
+  ) throws(BlockIOError) {
+    _ = try checkBounds(at: byteOffset, count: bufferRange.count)
+    try base.readUncached(at: range.lowerBound + byteOffset, into: buffer, bufferRange)
+  }
+
+  public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
+    guard byteOffset < byteCount,
+      let data = try base.nextData(from: range.lowerBound + byteOffset)?.clamped(to: range),
+      !data.isEmpty
+    else { return nil }
+    return data.lowerBound - range.lowerBound..<data.upperBound - range.lowerBound
+  }
+}

@@ -1,0 +1,49 @@
+public import SnapshotFormat
+
+/// What an audit found.
+public struct Audit: Sendable {
+  /// The store that was looked at.
+  public let store: Store
+  /// What Linux would do with it.
+  public let load: KernelLoad
+  /// Where areas and chunks lie: by the header, or by the areas where it does not say.
+  public let geometry: StoreGeometry?
+  /// How far the table reaches by that geometry.
+  public let extent: TableExtent?
+  /// How many exceptions are possible and unique: what can be used.
+  public let usableCount: UInt64
+  /// Everything that was found, the worst first.
+  public var findings: [Finding]
+  /// Whether this is a store at all.
+  public let isStore: Bool
+
+  /// What to think of a store, in a word.
+  public enum Verdict: String, Sendable {
+    /// Linux loads it, and nothing is wrong.
+    case healthy
+    /// Linux loads it, but there are warnings.
+    case usable
+    /// Something is lost or out of Linux's reach, but there are exceptions that can be used.
+    case damaged
+    /// No exception can be used.
+    case unusable
+    /// There is no store here.
+    case notAStore = "not-a-store"
+  }
+
+  /// What to think of the store, in a word.
+  public var verdict: Verdict {
+    guard isStore else { return .notAStore }
+    guard let extent else { return .unusable }
+    switch findings.map(\.severity).max() {
+    case .damage: return usableCount == 0 && extent.exceptionCount > 0 ? .unusable : .damaged
+    case .warning: return .usable
+    default: return load.verdict == .loads ? .healthy : .damaged
+    }
+  }
+
+  /// How many findings are of that severity.
+  public func count(of severity: Severity) -> Int {
+    findings.count { $0.severity == severity }
+  }
+}

@@ -1,0 +1,85 @@
+/// A set of chunk numbers, whatever they are, in memory bounded by how many were put in.
+///
+/// Chunk numbers of sound stores are dense, so that a bit for each is least; but a damaged one may
+/// name any number of 64 bits. Numbers below a limit that grows with the count are bits, the
+/// others are hashed: at most sixteen bytes a number by bits, and some twenty by hashing.
+struct ChunkSet {
+  private static let bitCountMin: UInt64 = 1 << 20
+  private static let bitsPerMember: UInt64 = 128
+
+  private var words: [UInt64] = []
+  private var others: Set<UInt64> = []
+  /// How many different numbers were put in.
+  private(set) var count: UInt64 = 0
+
+  /// Puts a number in, and returns whether it is new.
+  @inline(__always)
+  mutating func insert(_ number: UInt64) -> Bool {
+    let index = Int(truncatingIfNeeded: number >> 6)
+    if number >> 6 < UInt64(words.count) {
+      let bit: UInt64 = 1 << (number & 63)
+      let word = words[index]
+      words[index] = word | bit
+      let isNew = word & bit == 0
+      count += isNew ? 1 : 0
+      return isNew
+    }
+    return insertBeyondWords(number)
+  }
+
+  /// Whether a number is in the set.
+  func contains(_ number: UInt64) -> Bool {
+    number >> 6 < UInt64(words.count)
+      ? words[Int(number >> 6)] >> (number & 63) & 1 != 0 : others.contains(number)
+  }
+
+  /// The ranges of numbers in `range` that are not in the set, ascending, `limit` at most.
+  func gaps(in range: Range<UInt64>, limit: Int) -> [Range<UInt64>] {
+    var gaps: [Range<UInt64>] = []
+    var position = range.lowerBound
+    while position < range.upperBound, gaps.count < limit {
+      let start = next(from: position, in: range, isMember: false)
+      let end = next(from: start, in: range, isMember: true)
+      if start < end { gaps.append(start..<end) }
+      position = end
+    }
+    return gaps
+  }
+
+  private func next(from start: UInt64, in range: Range<UInt64>, isMember: Bool) -> UInt64 {
+    var position = start
+    while position < range.upperBound, position >> 6 < UInt64(words.count) {
+      // A word has what is looked for where a bit is set, in it or in its complement.
+      let word = isMember ? words[Int(position >> 6)] : ~words[Int(position >> 6)]
+      let rest = word >> (position & 63)
+      if rest != 0 { return min(position + UInt64(rest.trailingZeroBitCount), range.upperBound) }
+      position = (position | 63) + 1
+    }
+    if !isMember {
+      while position < range.upperBound, others.contains(position) { position += 1 }
+      return min(position, range.upperBound)
+    }
+    return others.lazy.filter { $0 >= position && $0 < range.upperBound }.min()
+      ?? range.upperBound
+  }
+
+  @inline(never)
+  private mutating func insertBeyondWords(_ number: UInt64) -> Bool {
+    let limit = max(Self.bitCountMin, (count + 1).multipliedReportingOverflow(
+      by: Self.bitsPerMember).partialValue)
+    guard number < limit else {
+      let isNew = others.insert(number).inserted
+      count += isNew ? 1 : 0
+      return isNew
+    }
+    // Twice as many bits as now, or as many as the number wants, so that growing is rare; the
+    // power of two above a number within the limit is within twice the limit.
+    var wordCount = max(words.count * 2, Int(Self.bitCountMin / 64))
+    while UInt64(wordCount) * 64 <= number { wordCount *= 2 }
+    words.append(contentsOf: repeatElement(0, count: wordCount - words.count))
+    let moving = others.filter { $0 >> 6 < UInt64(wordCount) }
+    others.subtract(moving)
+    for other in moving { words[Int(other >> 6)] |= 1 << (other & 63) }
+    return insert(number)
+  }
+}

@@ -1,0 +1,98 @@
+extension FindingCatalogue {
+  static func areaEntry(for code: FindingCode) -> FindingEntry {
+    switch code {
+    case .storeTooShort:
+      FindingEntry(
+        severity: .damage, title: "the store is shorter than its exceptions",
+        meaning: "Exceptions point to chunks that a longer store would have.",
+        cause: "A partial copy; a file system's limit (4 GiB on FAT); lvreduce or lvresize of the"
+          + " store's volume before LVM 2.03.39.",
+        consequence: "Linux loads such a snapshot and answers reads of those chunks with errors."
+          + " Their snapshot content is not in this file.",
+        remedy: "Find the rest: copy the medium again, or recover the cut extents from LVM's older"
+          + " metadata. Until then do not write to that medium.")
+    case .storeNextAreaBeyondEnd:
+      FindingEntry(
+        severity: .damage, title: "the table goes on beyond the end of the store",
+        meaning: "Every area that fits is full, so Linux must read the next one, which is not"
+          + " there.",
+        cause: "A partial copy, or a store that was cut.",
+        consequence: "Linux refuses the whole snapshot (\"Failed to read snapshot metadata\")."
+          + " The exceptions of the areas that are there are good.",
+        remedy: "Copy the medium again. If there is no more, append a chunk of zeroes for the next"
+          + " area to a copy: Linux then loads what is left.")
+    case .storePartialChunk:
+      FindingEntry(
+        severity: .note, title: "the store's last chunk is partial",
+        meaning: "The length of the store is no multiple of its chunk size.",
+        cause: "A device of that size. Linux never copies to the partial chunk.",
+        consequence: "None, unless an exception points there.",
+        remedy: "Nothing to do.")
+    case .storeAtBoundary:
+      FindingEntry(
+        severity: .warning, title: "the store ends where the next area would begin",
+        meaning: "The last area that fits is full but for its last slots, and the device has room"
+          + " for all the data of that area but none for the area behind it.",
+        cause: "Linux clears the next area before it writes the last slot of this one. That write"
+          + " fails here, and the snapshot is invalidated although it had room. LVM before 2.02.106"
+          + " made stores of \"100%\" this size.",
+        consequence: "The exceptions of the last write before that are not in the table, although"
+          + " their data is in the store's last chunks.",
+        remedy: "Enlarge the store before it is used again.")
+    case .storeFull:
+      FindingEntry(
+        severity: .note, title: "the store has no free chunk",
+        meaning: "The chunk that Linux would copy to next does not lie wholly in the store.",
+        cause: "The store is full to the last chunk.",
+        consequence: "The next write that needs a copy overflows it: Linux invalidates the"
+          + " snapshot, or fails the write if it was activated with PO.",
+        remedy: "Enlarge the store before the snapshot is used again.")
+    case .areaUnreadable:
+      FindingEntry(
+        severity: .damage, title: "an area cannot be read",
+        meaning: "The medium failed in a metadata area that is part of the table.",
+        cause: "A bad sector.",
+        consequence: "Linux refuses the whole snapshot. The exceptions of that area, one for each"
+          + " sixteen bytes that are lost, and by Linux's rules all behind it, are out of reach.",
+        remedy: "Image the medium with GNU ddrescue and work on the image.")
+    case .areaHole:
+      FindingEntry(
+        severity: .damage, title: "exceptions stand behind the end of the table, in its last area",
+        meaning: "An exception with new chunk 0 ends the table, but the rest of that area is not"
+          + " zero.",
+        cause: "A torn write of the area (power loss), a lost sector, or an edited store. Linux"
+          + " itself never leaves one.",
+        consequence: "Linux does not see the exceptions behind the hole. Worse, when a new exception"
+          + " fills the hole, all of them come alive at the next activation.",
+        remedy: "Do not write to the snapshot. Compare the chunks behind the hole with the origin.")
+    case .areaStale:
+      FindingEntry(
+        severity: .note, title: "areas of an older use of the space stand behind the table",
+        meaning: "Areas that Linux will not read hold exceptions that fit the store.",
+        cause: "A store made over an older one: nightly LVM snapshots on the same extents, a live"
+          + " system's overlay that was reset. Linux clears an area only when the one before fills.",
+        consequence: "None for this snapshot. What the older one held there may still be readable.",
+        remedy: "If the older snapshot matters, copy the store before this one grows over it.")
+    case .areaImplausible:
+      FindingEntry(
+        severity: .damage, title: "an area holds something other than exceptions",
+        meaning: "More than half of the area's exceptions are impossible in this store.",
+        cause: "File data in the area: Linux before 3.12 put data over an area after an activation"
+          + " with the table just full (CVE-2013-4299); Linux 3.14-rc1 to rc5 wrote random memory;"
+          + " Linux up to 2.6.28 could lose the clearing of a new area in a crash; a bad copy.",
+        consequence: "Linux maps the nonsense: those chunks of the snapshot read as other data or"
+          + " fail to read.",
+        remedy: "Do not mount the snapshot for writing. Export what the sound areas hold.")
+    case .areaHeaderImage:
+      FindingEntry(
+        severity: .damage, title: "a header stands in a metadata area",
+        meaning: "The area begins with \"SnAp\".",
+        cause: "Linux up to 2.6.31 built the header in the area's buffer while it invalidated a"
+          + " snapshot; or another store was copied into this one.",
+        consequence: "The area's own exceptions are overwritten by the header and the zeroes"
+          + " behind it.",
+        remedy: "Treat the exceptions of that area as lost.")
+    default: preconditionFailure("\(code) is another group's")
+    }
+  }
+}

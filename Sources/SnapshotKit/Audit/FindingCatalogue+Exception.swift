@@ -1,0 +1,79 @@
+extension FindingCatalogue {
+  static func exceptionEntry(for code: FindingCode) -> FindingEntry {
+    switch code {
+    case .newInHeader:
+      FindingEntry(
+        severity: .damage, title: "an exception points to the header",
+        meaning: "Its new chunk, without the top byte, is 0.",
+        cause: "A damaged exception.",
+        consequence: "Linux shows the header as the content of that chunk.",
+        remedy: "The chunk's snapshot content is lost, unless another exception names it.")
+    case .newInMetadata:
+      FindingEntry(
+        severity: .damage, title: "an exception points to a metadata area",
+        meaning: "Its new chunk is one that holds exceptions.",
+        cause: "Linux before 3.12 copied a chunk over an area after an activation with the table"
+          + " just full (\"dm snapshot: fix data corruption\", CVE-2013-4299); or a damaged exception.",
+        consequence: "Either the area or the copied data is overwritten by the other.",
+        remedy: "Look at that area: if it holds exceptions, the chunk's content is lost, and if it"
+          + " holds data, the area's exceptions are.")
+    case .newBeyondEnd:
+      FindingEntry(
+        severity: .damage, title: "an exception points past the end of the store",
+        meaning: "Its new chunk does not lie wholly in the store.",
+        cause: "A store that was cut, or a damaged exception.",
+        consequence: "Linux answers reads of that chunk with an error, and its merge stops there.",
+        remedy: "If the store was cut, find the rest of it.")
+    case .newDuplicate:
+      FindingEntry(
+        severity: .damage, title: "two exceptions share a chunk of the store",
+        meaning: "Linux gives each chunk of a store to one exception.",
+        cause: "A damaged table; device-mapper for Linux 2.4 before 2.4.23 skipped every other area"
+          + " at activation and gave chunks out twice.",
+        consequence: "One of the two origin chunks shows the other's content.",
+        remedy: "Compare both chunks with what should be there.")
+    case .oldDuplicate:
+      FindingEntry(
+        severity: .damage, title: "two exceptions are for the same chunk of the origin",
+        meaning: "Linux copies a chunk once.",
+        cause: "A damaged table, two generations mixed in one table, or an edited store.",
+        consequence: "Which of them Linux shows depends on its version and on their neighbours:"
+          + " mostly the first until 6.11, often the last since 6.12 and before 5.2. Its merge"
+          + " stops half-way (\"Merge failed\") if one of them is in the middle of a run.",
+        remedy: "Look at both chunks and decide.")
+    case .oldBeyondOrigin:
+      FindingEntry(
+        severity: .damage, title: "an exception is for a chunk past the end of the origin",
+        meaning: "Its old chunk is not in the origin that was given.",
+        cause: "The wrong origin, an origin that was made smaller, or a damaged exception.",
+        consequence: "The exception cannot be seen in the snapshot; Linux's merge stops there"
+          + " (\"Merge failed\").",
+        remedy: "Make sure of the origin before anything is written.")
+    case .topByte:
+      FindingEntry(
+        severity: .damage, title: "an exception has a top byte",
+        meaning: "Linux keeps a count of consecutive chunks in the top eight bits of a new chunk in"
+          + " memory, never writes them, and does not mask them when it reads.",
+        cause: "A damaged exception.",
+        consequence: "Linux maps as many further chunks as the byte says, and shows a wild fill level.",
+        remedy: "Without its top byte the exception may be right; compare the data.")
+    case .outOfOrder:
+      FindingEntry(
+        severity: .note, title: "new chunks are out of order",
+        meaning: "An exception's new chunk is lower than the one before it in the table.",
+        cause: "Linux before 3.13 committed exceptions as their copies ended, not as they began.",
+        consequence: "None by itself.",
+        remedy: "Nothing to do.")
+    case .leakedChunks:
+      FindingEntry(
+        severity: .note, title: "data chunks below the highest that no exception names",
+        meaning: "Linux hands data chunks out in order; these were handed out and are in no"
+          + " exception.",
+        cause: "A crash of Linux before 3.13 between the copy and the write of its exception; a"
+          + " failed copy before 4.4; exceptions that are lost or damaged.",
+        consequence: "They take room, and may hold copied data of the origin without its place.",
+        remedy: "Nothing to do for the snapshot; their content may be worth a look.")
+    default: preconditionFailure("\(code) is another group's")
+    }
+  }
+}

@@ -1,0 +1,95 @@
+extension FindingCatalogue {
+  static func headerEntry(for code: FindingCode) -> FindingEntry {
+    switch code {
+    case .headerUnreadable:
+      FindingEntry(
+        severity: .damage, title: "the header cannot be read",
+        meaning: "The medium failed at the first sector of the store.",
+        cause: "A bad sector, or a file cut to fewer than sixteen bytes.",
+        consequence: "Linux refuses the snapshot. Areas and data behind the header may be whole.",
+        remedy: "Image the medium with GNU ddrescue and work on the image.")
+    case .headerMagicErased:
+      FindingEntry(
+        severity: .damage, title: "the magic is erased, the other fields are sane",
+        meaning: "The first four bytes are zero, but valid, version and chunk size look right.",
+        cause: "wipefs, or LVM when it makes a new volume over an old signature: both erase the"
+          + " magic only.",
+        consequence: "Nothing is lost yet. But Linux takes the store for new: ACTIVATING IT ERASES"
+          + " AREA 0, the first exceptions of the table.",
+        remedy: "Do not activate it. Make a copy; on the copy, write \"SnAp\" at byte 0.")
+    case .headerZeroed:
+      FindingEntry(
+        severity: .damage, title: "the header is zero, the areas are not",
+        meaning: "The first sector is zero, yet exceptions stand where an area 0 would be.",
+        cause: "A reset of the first sector, or of the first kilobytes where the chunks are larger.",
+        consequence: "Linux takes the store for new: ACTIVATING IT ERASES AREA 0. The table is as"
+          + " good as the areas that are left.",
+        remedy: "Do not activate it. Make a copy and work on that.")
+    case .headerForeign:
+      FindingEntry(
+        severity: .damage, title: "something else stands where the header was",
+        meaning: "The first bytes are neither \"SnAp\" nor zero, yet exceptions stand where an area"
+          + " 0 would be.",
+        cause: "Linux up to 2.6.31 could write exceptions over the header when it invalidated a"
+          + " snapshot (fixed by \"dm snapshot: fix header corruption race on invalidation\"); or"
+          + " another program wrote there.",
+        consequence: "Linux refuses the store (\"Invalid or corrupt snapshot\"). The table is"
+          + " as good as the areas that are left.",
+        remedy: "Work on a copy.")
+    case .headerInvalid:
+      FindingEntry(
+        severity: .damage, title: "the snapshot is marked invalid",
+        meaning: "The header's valid field is 0.",
+        cause: "The store was full when a chunk had to be copied, or a write to it failed. Linux"
+          + " then writes this flag and nothing else.",
+        consequence: "Linux answers every read with an error. All exceptions up to that moment are"
+          + " in the table, and their data in the store. If the origin was written afterwards, chunks"
+          + " that are not in the table are newer than the snapshot; nothing in the store tells.",
+        remedy: "Do not remove the snapshot. If the origin was not written since (a live image, a"
+          + " read-only volume), the table is the whole truth.")
+    case .headerValidOdd:
+      FindingEntry(
+        severity: .note, title: "the valid field is neither 0 nor 1",
+        meaning: "Linux writes 1 and takes any number but 0 for valid.",
+        cause: "An edited header, or a flipped bit.",
+        consequence: "None for the data.",
+        remedy: "Look at the other findings for more such damage.")
+    case .headerVersion:
+      FindingEntry(
+        severity: .damage, title: "the version is unknown",
+        meaning: "The header's version is not 1, the only one in use.",
+        cause: "A damaged header. A version that is a power of two is also what prototypes of 2001"
+          + " leave, which had the same magic and another layout.",
+        consequence: "Linux refuses the store (\"unable to handle snapshot disk version\"), even one"
+          + " that is marked invalid.",
+        remedy: "If the areas look right, set the version to 1 on a copy.")
+    case .headerChunkSize:
+      FindingEntry(
+        severity: .damage, title: "the chunk size is impossible",
+        meaning: "The header's chunk size is not a power of two between 1 and 2097152 sectors.",
+        cause: "A damaged header; Linux up to 2.6.31 could leave exceptions in its place.",
+        consequence: "Linux refuses the store (\"invalid on-disk chunk size\"). Areas and data"
+          + " may be whole.",
+        remedy: "Find the true chunk size (LVM keeps it in the group's metadata as chunk_size; live"
+          + " systems use 8 sectors) and write it on a copy.")
+    case .headerChunkSizeContradicted:
+      FindingEntry(
+        severity: .damage, title: "the areas tell another chunk size than the header",
+        meaning: "No sound area stands where the header's chunk size wants area 0, but one stands"
+          + " where another chunk size wants it.",
+        cause: "An edited or damaged header; a new, empty store over an old one of another chunk"
+          + " size; Linux up to 2.6.31 activating with a wrong chunk size.",
+        consequence: "By the header's chunk size the table is empty or nonsense.",
+        remedy: "Decide from LVM's metadata which is true; correct the header on a copy.")
+    case .headerTail:
+      FindingEntry(
+        severity: .warning, title: "the header's chunk is not zero behind the header",
+        meaning: "Linux writes the header chunk whole, sixteen bytes and then zeroes.",
+        cause: "Another program wrote there, Linux up to 2.6.31 raced while it invalidated the"
+          + " snapshot, or the true chunk size is smaller, and what stands there is area 0.",
+        consequence: "None by itself; Linux ignores these bytes.",
+        remedy: "Look for findings on the chunk size and on areas.")
+    default: preconditionFailure("\(code) is another group's")
+    }
+  }
+}

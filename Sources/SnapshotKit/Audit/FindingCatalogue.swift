@@ -1,0 +1,20 @@
+/// The one catalogue of findings: `dmsnap explain` prints it and docs/findings.md is made from it.
+enum FindingCatalogue {
+  /// What there is to say of a kind of finding.
+  static func entry(for code: FindingCode) -> FindingEntry {
+    switch code {
+    case .headerUnreadable, .headerMagicErased, .headerZeroed, .headerForeign, .headerInvalid,
+      .headerValidOdd, .headerVersion, .headerChunkSize, .headerChunkSizeContradicted, .headerTail:
+      headerEntry(for: code)
+    case .storeTooShort, .storeNextAreaBeyondEnd, .storePartialChunk, .storeAtBoundary, .storeFull,
+      .areaUnreadable, .areaHole, .areaStale, .areaImplausible, .areaHeaderImage:
+      areaEntry(for: code)
+    case .newInHeader, .newInMetadata, .newBeyondEnd, .newDuplicate, .oldDuplicate,
+      .oldBeyondOrigin, .topByte, .outOfOrder, .leakedChunks:
+      exceptionEntry(for: code)
+    case .dataIdentical, .mergeInterrupted, .mergeResidue, .originSmaller, .originLarger, .inUse,
+      .sameUUID:
+      contextEntry(for: code)
+    }
+  }
+}

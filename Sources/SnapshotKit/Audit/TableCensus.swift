@@ -1,0 +1,190 @@
+internal import SnapshotFormat
+
+/// Checks every exception of a table as a walk comes by it.
+///
+/// An exception is *possible* when its new chunk is a data chunk that lies wholly in the store and
+/// that no earlier exception has, and its old chunk lies in the origin and is no earlier
+/// exception's. Linux checks none of that. Possible exceptions cost one comparison and two bits
+/// each; only the others are looked at closely.
+struct TableCensus {
+  private let geometry: StoreGeometry
+  private let originChunkCount: UInt64
+  private var tallies: [FindingCode: Tally] = [:]
+  private var oldChunks = ChunkSet()
+  private var newChunks = ChunkSet()
+  /// The data chunks, whole and in the store, around the last good new chunk.
+  private var span: Range<UInt64> = 0..<0
+  private var newBefore: UInt64 = 0
+
+  /// How many exceptions are possible.
+  private(set) var usableCount: UInt64 = 0
+  /// The highest old chunk of the possible exceptions.
+  private(set) var lastOld: UInt64 = 0
+  /// One above the highest new chunk that a complete store of this table would have: beyond the
+  /// end of a store that was cut short, but not beyond what its exceptions account for.
+  private(set) var neededChunkCount: UInt64 = 0
+  /// The highest old chunk beyond the origin that a larger origin may well have had.
+  private(set) var neededOriginChunkCount: UInt64 = 0
+  private let plausibleNewEnd: UInt64
+
+  /// A census of a table in a store of that geometry.
+  ///
+  /// - Parameter originChunkCount: How many chunks the origin has, or nil if nobody said.
+  init(_ geometry: StoreGeometry, originChunkCount: UInt64?) {
+    self.geometry = geometry
+    self.originChunkCount = originChunkCount ?? .max
+    let (end, overflow) = geometry.wholeChunkCount.multipliedReportingOverflow(by: 64)
+    plausibleNewEnd = overflow ? .max : max(end, 1 << 20)
+  }
+
+  /// Counts and checks the exceptions of a piece of an area.
+  mutating func visit(_ piece: StoreScanner.Piece, _ exceptions: Span<DiskException>) {
+    let usableBefore = usableCount
+    for slot in 0..<piece.liveCount {
+      let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
+      let isPlaced = span.contains(new) || findSpan(of: new)
+      let isOrdered = new >= newBefore
+      newBefore = new
+      let isNewOld = oldChunks.insert(old)
+      let isNewNew = isPlaced && newChunks.insert(new)
+      if isNewOld, isNewNew, old < originChunkCount {
+        usableCount += 1
+        lastOld = max(lastOld, old)
+        if isOrdered { continue }
+      }
+      var place = place(piece, slot)
+      (place.oldChunk, place.newChunk) = (old, new)
+      note(
+        exceptions[slot], at: place, isPlaced: isPlaced, isOrdered: isOrdered,
+        isNewOld: isNewOld, isNewNew: isNewNew)
+    }
+    checkArea(piece, exceptions, usableCount: usableCount - usableBefore)
+    if piece.liveCount < exceptions.count { checkRest(piece, exceptions) }
+  }
+
+  /// What was found, in the order of the codes.
+  func findings() -> [Finding] {
+    FindingCode.allCases.compactMap { tallies[$0]?.finding }
+  }
+
+  /// The data chunks below `nextFree` that no exception names, and how many they are.
+  func leakedChunks(below nextFree: Chunk) -> (count: UInt64, ranges: [Range<UInt64>]) {
+    let end = min(nextFree.index, geometry.wholeChunkCount)
+    guard end > StoreGeometry.firstDataChunk else { return (0, []) }
+    let areaCount = (end - 2) / geometry.chunkSize.areaStride + 1
+    let dataCount = end - StoreGeometry.headerChunkCount - areaCount
+    guard dataCount > newChunks.count else { return (0, []) }
+    var ranges: [Range<UInt64>] = []
+    var start = StoreGeometry.firstDataChunk
+    while start < end, ranges.count < Tally.rangeCountMax {
+      let spanEnd = min(end, (start / geometry.chunkSize.areaStride + 1)
+        * geometry.chunkSize.areaStride + 1)
+      ranges += newChunks.gaps(
+        in: start..<spanEnd, limit: Tally.rangeCountMax - ranges.count)
+      start = spanEnd + 1
+    }
+    return (dataCount - newChunks.count, ranges)
+  }
+
+  // MARK: - What is wrong with an exception
+
+  /// Moves the span of data chunks to the one that holds `new`, if there is one.
+  @inline(never)
+  private mutating func findSpan(of new: UInt64) -> Bool {
+    guard new < geometry.wholeChunkCount, geometry.isData(Chunk(new)) else { return false }
+    let stride = geometry.chunkSize.areaStride
+    let areaChunk = (new - 1) / stride * stride + 1
+    span = areaChunk + 1..<min(areaChunk + stride, geometry.wholeChunkCount)
+    return true
+  }
+
+  @inline(never)
+  private mutating func note(
+    _ exception: DiskException, at place: Finding.Place, isPlaced: Bool, isOrdered: Bool,
+    isNewOld: Bool, isNewNew: Bool
+  ) {
+    let (new, wholeChunkCount) = (exception.newChunkNumber, geometry.wholeChunkCount)
+    let (stride, originChunkCount) = (geometry.chunkSize.areaStride, originChunkCount)
+    if exception.topByte != 0 {
+      add(.topByte, place, "top byte \(exception.topByte)", "top byte 0")
+    }
+    if new < StoreGeometry.headerChunkCount {
+      add(.newInHeader, place, "new chunk \(new)", "a data chunk")
+    } else if new >= wholeChunkCount {
+      add(
+        .newBeyondEnd, place, "new chunk \(new)",
+        "below \(wholeChunkCount), the whole chunks of the store")
+      if new < plausibleNewEnd { neededChunkCount = max(neededChunkCount, new + 1) }
+    } else if geometry.isMetadata(Chunk(new)) {
+      add(
+        .newInMetadata, place, "new chunk \(new)",
+        "a data chunk; this is area \(new / stride)")
+    } else if isPlaced, !isNewNew {
+      add(.newDuplicate, place, "new chunk \(new) a second time", "each new chunk once")
+    }
+    if exception.oldChunk >= originChunkCount {
+      add(
+        .oldBeyondOrigin, place, "old chunk \(exception.oldChunk)",
+        "below \(originChunkCount), the chunks of the origin")
+      if exception.oldChunk / 64 < max(originChunkCount, 1 << 14) {
+        neededOriginChunkCount = max(neededOriginChunkCount, exception.oldChunk + 1)
+      }
+    }
+    if !isNewOld {
+      add(.oldDuplicate, place, "old chunk \(exception.oldChunk) a second time", "once")
+    }
+    if !isOrdered, isPlaced {
+      add(.outOfOrder, place, "new chunk \(new) behind a higher one", "ascending new chunks")
+    }
+  }
+
+  private mutating func checkArea(
+    _ piece: StoreScanner.Piece, _ exceptions: Span<DiskException>, usableCount: UInt64
+  ) {
+    guard piece.liveCount > 0, piece.firstSlot == 0 else { return }
+    let magic = UInt64(SnapshotHeader.expectedMagic)
+    let start = place(piece, 0).bytes?.lowerBound ?? 0
+    let bytes = start..<start + UInt64(exceptions.count * DiskException.byteCount)
+    let whole = Finding.Place(area: piece.area.index, bytes: bytes)
+    if exceptions[0].oldChunk & 0xffff_ffff == magic {
+      add(.areaHeaderImage, whole, "\"SnAp\" at the area's first byte", "an exception")
+    }
+    if usableCount * 2 < UInt64(piece.liveCount) {
+      add(
+        .areaImplausible, whole,
+        "\(UInt64(piece.liveCount) - usableCount) of \(piece.liveCount) exceptions impossible",
+        "exceptions that fit the store")
+    }
+  }
+
+  /// Behind the end of the table its last area must be zero.
+  private mutating func checkRest(_ piece: StoreScanner.Piece, _ exceptions: Span<DiskException>) {
+    for slot in piece.liveCount..<exceptions.count {
+      let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
+      if old | new == 0 { continue }
+      var place = place(piece, slot)
+      (place.oldChunk, place.newChunk) = (old, new)
+      add(.areaHole, place, "\(old) → \(new) behind the end of the table", "zeroes")
+    }
+  }
+
+  private func place(_ piece: StoreScanner.Piece, _ index: Int) -> Finding.Place {
+    let slot = piece.firstSlot + index
+    let start = geometry.byteOffset(of: piece.area, slot: slot) ?? 0
+    return Finding.Place(
+      area: piece.area.index, slot: slot,
+      bytes: start..<start + UInt64(DiskException.byteCount))
+  }
+
+  private mutating func add(
+    _ code: FindingCode, _ place: Finding.Place, _ found: @autoclosure () -> String,
+    _ required: @autoclosure () -> String
+  ) {
+    if let bytes = place.bytes, tallies[code] != nil {
+      tallies[code]?.add(bytes)
+    } else {
+      tallies[code] = Tally(
+        Finding(code: code, place: place, found: found(), required: required()))
+    }
+  }
+}

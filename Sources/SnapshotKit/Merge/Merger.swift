@@ -1,0 +1,99 @@
+public import BlockIO
+
+/// Copies what a table maps into the origin: afterwards the origin is what the snapshot showed.
+///
+/// The store is only read. Exceptions are applied in the order of the origin, neighbours as one
+/// write, the origin's partial last chunk clipped, and the whole flushed at the end. Doing it twice
+/// is the same as doing it once.
+public struct Merger {
+  private static let windowByteCount = 1 << 20
+
+  private let view: SnapshotView
+  private let store: any BlockSource
+  private let target: any BlockTarget
+
+  /// A merge of `view`, whose chunks lie in `store`, into `target`.
+  public init(_ view: SnapshotView, of store: any BlockSource, into target: any BlockTarget) {
+    self.view = view
+    self.store = store
+    self.target = target
+  }
+
+  /// What a merge did.
+  public struct Outcome: Sendable {
+    /// How many bytes of the origin were written.
+    public let byteCount: UInt64
+    /// Whether an undo store said that there was nothing left to do.
+    public let wasFinished: Bool
+  }
+
+  /// Merges, after saving what is overwritten to `undo` if there is one.
+  public func merge(
+    undo: consuming UndoStore?, verify: Bool, progress: ProgressHandler
+  ) throws(MergeError) -> Outcome {
+    let byteCount = view.mappedByteCount
+    if undo?.state == .finished {
+      try self.verify(orSay: "the merge of this undo store was finished, but the origin was written"
+        + " since: begin with a new undo file")
+      return Outcome(byteCount: byteCount, wasFinished: true)
+    }
+    let total = byteCount * (undo?.state == .saving ? 2 : 1)
+    var base: UInt64 = 0
+    if undo?.state == .saving {
+      try undo?.save { done, _ in progress(done, total) }
+      base = byteCount
+    }
+    do throws(BlockIOError) {
+      try copy { progress(base + $0, total) }
+      try target.flush()
+    } catch {
+      throw .io(error)
+    }
+    if verify { try self.verify(orSay: nil) }
+    try undo?.finish()
+    return Outcome(byteCount: byteCount, wasFinished: false)
+  }
+
+  private func copy(_ progress: (UInt64) -> Void) throws(BlockIOError) {
+    let buffer = IOBuffer(byteCount: Self.windowByteCount)
+    var filled = 0
+    var start: UInt64 = 0
+    var done: UInt64 = 0
+    func drain() throws(BlockIOError) {
+      if filled == 0 { return }
+      try target.write(at: start, from: buffer, 0..<filled)
+      done += UInt64(filled)
+      filled = 0
+      progress(done)
+    }
+    try view.forEachSegment(in: 0..<view.byteCount) { (segment) throws(BlockIOError) in
+      guard case .store(var offset) = segment.place else { return }
+      var position = segment.range.lowerBound
+      while position < segment.range.upperBound {
+        if filled == buffer.byteCount || position != start + UInt64(filled) { try drain() }
+        if filled == 0 { start = position }
+        let count = min(buffer.byteCount - filled, Int(segment.range.upperBound - position))
+        try store.read(at: offset, into: buffer, filled..<filled + count)
+        filled += count
+        position += UInt64(count)
+        offset += UInt64(count)
+      }
+    }
+    try drain()
+  }
+
+  /// Reads back what was written, from the medium and not from the cache, and compares.
+  private func verify(orSay complaint: String?) throws(MergeError) {
+    (target as? FileTarget)?.dropCache()
+    let diff: SnapshotDiff
+    do throws(BlockIOError) {
+      diff = try SnapshotDiff(view, target)
+    } catch {
+      throw .io(error)
+    }
+    if let first = diff.changed.first?.lowerBound ?? diff.lost.first?.range.lowerBound {
+      if let complaint { throw .wrongUndo(complaint) }
+      throw .verificationFailed(byteOffset: first)
+    }
+  }
+}

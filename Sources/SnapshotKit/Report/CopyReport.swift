@@ -1,0 +1,63 @@
+/// `export` and `merge` with `--format json`: what was written, and what is lost.
+///
+///     {"schema": "dmsnap.export.v1", "complete": false, "exceptionCount": 302,
+///      "byteCount": 1048576, "lost": [{"byteOffset", "byteCount", "reason"}]}
+///
+/// `byteCount` is the length of an image, or how much of an origin was written in place. Lost
+/// ranges are zeroes in an image; their reason is that of ``LostRange``.
+public struct CopyReport: Encodable, Sendable {
+  let schema: String
+  let complete: Bool
+  let exceptionCount: UInt64
+  let byteCount: UInt64
+  let lost: [Lost]
+
+  struct Lost: Encodable {
+    let byteOffset: UInt64
+    let byteCount: UInt64
+    let reason: String
+
+    init(_ lost: LostRange) {
+      byteOffset = lost.range.lowerBound
+      byteCount = UInt64(lost.range.count)
+      reason = lost.reason.rawValue
+    }
+  }
+
+  /// The report of a command.
+  public init(
+    command: String, exceptionCount: UInt64, byteCount: UInt64, lost: [LostRange]
+  ) {
+    schema = "dmsnap.\(command).v1"
+    complete = lost.isEmpty
+    self.exceptionCount = exceptionCount
+    self.byteCount = byteCount
+    self.lost = lost.map { Lost($0) }
+  }
+}
+
+/// `diff --format json`: the byte ranges in which snapshot and origin differ.
+///
+///     {"schema": "dmsnap.diff.v1", "chunkSectors": 8,
+///      "changed": [{"byteOffset", "byteCount"}], "changedByteCount": 4096,
+///      "sameByteCount": 0, "identicalChunkCount": 0,
+///      "lost": [{"byteOffset", "byteCount", "reason"}]}
+public struct DiffReport: Encodable, Sendable {
+  let schema = "dmsnap.diff.v1"
+  let chunkSectors: UInt32
+  let changed: [ByteRangeReport]
+  let changedByteCount: UInt64
+  let sameByteCount: UInt64
+  let identicalChunkCount: UInt64
+  let lost: [CopyReport.Lost]
+
+  /// The report of a comparison, in a store with chunks of that many sectors.
+  public init(_ diff: SnapshotDiff, chunkSectors: UInt32) {
+    self.chunkSectors = chunkSectors
+    changed = diff.changed.map { ByteRangeReport($0) }
+    changedByteCount = diff.changedByteCount
+    sameByteCount = diff.sameByteCount
+    identicalChunkCount = diff.identicalChunkCount
+    lost = diff.lost.map { CopyReport.Lost($0) }
+  }
+}

@@ -1,0 +1,96 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// `inspect --format json`: what a store is, what Linux would do with it, how healthy it is.
+///
+///     {"schema": "dmsnap.inspect.v1", "store": {"path", "byteCount"},
+///      "header": {"magic", "valid", "version", "chunkSectors"} | null,
+///      "table": {"exceptionCount", "runCount", "areaCount", "usableCount"},
+///      "kernel": {"verdict": "loads" | "invalid" | "refuses" | "new", "reason", "status"},
+///      "verdict": "healthy" | "usable" | "damaged" | "unusable" | "not-a-store",
+///      "findings": {"note", "warning", "damage"},
+///      "generations": [{"index", "current", "exceptionCount", "areaCount"}],
+///      "snapshot": {"type", "label", "uuid"} | null}
+///
+/// `kernel.status` is null where `dmsetup status` has nothing to print, or what it prints depends
+/// on more than the store. `snapshot` is what libblkid finds in the snapshot, if there is an origin.
+public struct InspectReport: Encodable, Sendable {
+  let schema = "dmsnap.inspect.v1"
+  let store: Place
+  @Nullable var header: Header?
+  let table: Table
+  let kernel: Kernel
+  let verdict: String
+  let findings: Findings
+  let generations: [Generation]
+  @Nullable var snapshot: Content?
+
+  struct Place: Encodable {
+    let path: String
+    let byteCount: UInt64
+  }
+
+  struct Header: Encodable {
+    let magic: UInt32
+    let valid: UInt32
+    let version: UInt32
+    let chunkSectors: UInt32
+  }
+
+  struct Table: Encodable {
+    let exceptionCount: UInt64
+    let runCount: UInt64
+    let areaCount: UInt64
+    let usableCount: UInt64
+  }
+
+  struct Kernel: Encodable {
+    let verdict: String
+    let reason: String
+    @Nullable var status: String?
+  }
+
+  struct Findings: Encodable {
+    let note: Int
+    let warning: Int
+    let damage: Int
+  }
+
+  struct Generation: Encodable {
+    let index: Int
+    let current: Bool
+    let exceptionCount: UInt64
+    let areaCount: UInt64
+  }
+
+  struct Content: Encodable {
+    let type: String
+    @Nullable var label: String?
+    @Nullable var uuid: String?
+  }
+
+  /// The report of an audit, and of what the snapshot holds if that is known.
+  public init(_ audit: Audit) {
+    store = Place(path: audit.store.source.name, byteCount: audit.store.source.byteCount)
+    header = audit.store.header.map {
+      Header(
+        magic: $0.magic, valid: $0.valid, version: $0.version, chunkSectors: $0.chunkSectors)
+    }
+    table = Table(
+      exceptionCount: audit.extent?.exceptionCount ?? 0, runCount: audit.extent?.runCount ?? 0,
+      areaCount: audit.extent?.areaCount ?? 0, usableCount: audit.usableCount)
+    kernel = Kernel(
+      verdict: audit.load.verdict.rawValue, reason: audit.load.reason, status: audit.load.status)
+    verdict = audit.verdict.rawValue
+    findings = Findings(
+      note: audit.count(of: .note), warning: audit.count(of: .warning),
+      damage: audit.count(of: .damage))
+    generations = audit.extent.map {
+      [
+        Generation(
+          index: 0, current: true, exceptionCount: $0.exceptionCount, areaCount: $0.areaCount)
+      ]
+    } ?? []
+    snapshot = nil
+  }
+}

@@ -1,0 +1,34 @@
+public import BlockIO
+public import SnapshotFormat
+
+/// A COW store as it lies on a medium: its bytes, the header in them, and where everything is.
+///
+/// Opening judges nothing beyond the first sector; ``KernelLoad`` says what Linux would do with
+/// the store, ``Auditor`` what is wrong with it.
+public struct Store: Sendable {
+  /// The bytes.
+  public let source: any BlockSource
+  /// The header's fields, or nil when there are fewer than sixteen readable bytes.
+  public let header: SnapshotHeader?
+  /// Why the header could not be read, if it was the medium that failed.
+  public let headerError: BlockIOError?
+  /// Where areas and chunks lie, by the header's chunk size; nil when Linux refuses that size.
+  public let geometry: StoreGeometry?
+
+  /// Reads the header of the store that `source` may hold.
+  public init(_ source: any BlockSource) {
+    self.source = source
+    let byteCount = Int(min(source.byteCount, 512))
+    let buffer = IOBuffer(byteCount: byteCount)
+    do throws(BlockIOError) {
+      try source.readUncached(at: 0, into: buffer, 0..<byteCount)
+      header = buffer.withBytes(0..<byteCount) { SnapshotHeader(decoding: $0) }
+      headerError = nil
+    } catch {
+      header = nil
+      headerError = error
+    }
+    let chunkSize = header.flatMap { try? ChunkSize(sectorCount: $0.chunkSectors) }
+    geometry = chunkSize.map { StoreGeometry(chunkSize: $0, byteCount: source.byteCount) }
+  }
+}

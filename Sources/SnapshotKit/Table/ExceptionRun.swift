@@ -1,0 +1,28 @@
+/// Consecutive exceptions as one: old chunks `old ..< old + count` are at new chunks
+/// `new ..< new + count`.
+///
+/// Twenty-four bytes, the most that dmsnap keeps of an exception. Neither range wraps around.
+public struct ExceptionRun: Hashable, Sendable, BitwiseCopyable {
+  /// The first chunk of the origin.
+  public var old: UInt64
+  /// The first chunk of the store, without a top byte.
+  public var new: UInt64
+  /// How many chunks, at least one.
+  public var count: UInt64
+
+  public init(old: UInt64, new: UInt64, count: UInt64) {
+    self.old = old
+    self.new = new
+    self.count = count
+  }
+
+  /// The last chunk of the origin.
+  public var lastOld: UInt64 { old + (count - 1) }
+
+  /// Takes in an exception if it continues the run.
+  public mutating func extend(old next: UInt64, new nextNew: UInt64) -> Bool {
+    guard next != 0, next == old &+ count, nextNew == new &+ count else { return false }
+    count += 1
+    return true
+  }
+}

@@ -1,0 +1,162 @@
+public import SnapshotFormat
+
+/// What each chunk of the origin maps to, by one reading of a store.
+///
+/// Runs, ascending by old chunk, none overlapping another: 24 bytes for each run, and so for each
+/// exception at the worst. A chunk that is in no run is the origin's own.
+public struct ExceptionTable: Sendable {
+  /// The runs, ascending by old chunk.
+  public let runs: [ExceptionRun]
+  /// Where chunks lie.
+  public let geometry: StoreGeometry
+  /// By which rules the table was read.
+  public let reading: Reading
+  /// The buckets of the kernel's table in which exceptions contend for a chunk, or have top bytes.
+  let contestedBuckets: Set<UInt64>
+
+  /// Reads the table that a walk found to reach as far as `extent` says.
+  ///
+  /// - Throws: When the table is so damaged that Linux would crash on it.
+  public init(
+    _ store: Store, _ geometry: StoreGeometry, _ extent: TableExtent, reading: Reading
+  ) throws(TableError) {
+    let scanner = StoreScanner(store.source, geometry)
+    var runs: [ExceptionRun] = []
+    runs.reserveCapacity(Int(clamping: extent.runCount))
+    let buckets = KernelBuckets(geometry)
+    var topByteBuckets: Set<UInt64> = []
+    _ = scanner.scan { piece, exceptions in
+      var run = runs.popLast()
+      for slot in 0..<piece.liveCount {
+        let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
+        if run?.extend(old: old, new: new) == true { continue }
+        if let run { runs.append(run) }
+        run = ExceptionRun(old: old, new: new, count: 1)
+        if exceptions[slot].topByte != 0 { topByteBuckets.insert(buckets.bucket(of: old)) }
+      }
+      if let run { runs.append(run) }
+    }
+    if !Self.isAscending(runs) { runs.sort { $0.old < $1.old } }
+    let contested = topByteBuckets.union(Self.bucketsWithDuplicates(runs, buckets))
+    if !contested.isEmpty {
+      runs = Self.cut(runs, outside: contested, buckets)
+      runs += try Self.resolve(contested, buckets, scanner, reading)
+      runs.sort { $0.old < $1.old }
+    }
+    self.runs = runs
+    self.geometry = geometry
+    self.reading = reading
+    contestedBuckets = contested
+  }
+
+  /// How many chunks of the origin the table maps.
+  public var mappedChunkCount: UInt64 { runs.reduce(0) { $0 &+ $1.count } }
+
+  /// The index of the first run that ends at or after a chunk.
+  public func indexOfRun(endingAtOrAfter oldChunk: UInt64) -> Int {
+    var (low, high) = (0, runs.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if runs[middle].lastOld < oldChunk { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The chunk of the store that holds a chunk of the origin, or nil if the origin itself does.
+  public func newChunk(for oldChunk: Chunk) -> Chunk? {
+    let index = indexOfRun(endingAtOrAfter: oldChunk.index)
+    guard index < runs.count, runs[index].old <= oldChunk.index else { return nil }
+    return Chunk(runs[index].new &+ (oldChunk.index - runs[index].old))
+  }
+
+  // MARK: - Duplicates and top bytes
+
+  private static func isAscending(_ runs: [ExceptionRun]) -> Bool {
+    for index in runs.indices.dropFirst() where runs[index].old < runs[index - 1].old {
+      return false
+    }
+    return true
+  }
+
+  /// The buckets in which any two of the ascending runs overlap.
+  private static func bucketsWithDuplicates(
+    _ runs: [ExceptionRun], _ buckets: KernelBuckets
+  ) -> Set<UInt64> {
+    var found: Set<UInt64> = []
+    guard var last = runs.first?.lastOld else { return found }
+    for run in runs.dropFirst() {
+      if run.old <= last {
+        let end = min(last, run.lastOld) >> KernelBuckets.windowShift
+        for window in run.old >> KernelBuckets.windowShift...end {
+          found.insert(buckets.bucket(of: window << KernelBuckets.windowShift))
+        }
+      }
+      last = max(last, run.lastOld)
+    }
+    return found
+  }
+
+  /// What the kernel's own lists make of the exceptions in those buckets.
+  private static func resolve(
+    _ contested: Set<UInt64>, _ buckets: KernelBuckets, _ scanner: StoreScanner,
+    _ reading: Reading
+  ) throws(TableError) -> [ExceptionRun] {
+    var lists: [UInt64: KernelBucket] = [:]
+    do throws(KernelBucket.Failure) {
+      _ = try scanner.scan { (piece, exceptions) throws(KernelBucket.Failure) in
+        for slot in 0..<piece.liveCount {
+          let bucket = buckets.bucket(of: exceptions[slot].oldChunk)
+          guard contested.contains(bucket) else { continue }
+          try lists[bucket, default: KernelBucket(reading)].insert(
+            old: exceptions[slot].oldChunk, new: exceptions[slot].newChunk)
+        }
+      }
+    } catch {
+      switch error {
+      case .kernelCrash(let oldChunk): throw .kernelCrash(oldChunk: oldChunk)
+      case .tooLong(let oldChunk): throw .tooManyDuplicates(oldChunk: oldChunk)
+      }
+    }
+    return lists.values.flatMap { $0.runs() }
+  }
+
+  /// The parts of the runs that lie in other buckets than those.
+  private static func cut(
+    _ runs: [ExceptionRun], outside contested: Set<UInt64>, _ buckets: KernelBuckets
+  ) -> [ExceptionRun] {
+    var kept: [ExceptionRun] = []
+    for run in runs {
+      var old = run.old
+      while true {
+        let windowEnd = old | 255
+        let last = min(run.lastOld, windowEnd)
+        if !contested.contains(buckets.bucket(of: old)) {
+          let part = ExceptionRun(
+            old: old, new: run.new &+ (old - run.old), count: last - old + 1)
+          kept.append(part)
+        }
+        if last == run.lastOld { break }
+        old = last + 1
+      }
+    }
+    return kept
+  }
+}
+
+/// Why Linux does not get to the end of a table that it can read.
+public enum TableError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// Linux would crash: BUG_ON in `dm_consecutive_chunk_count_inc`.
+  case kernelCrash(oldChunk: UInt64)
+  /// So many exceptions share one bucket that Linux would walk its list for hours.
+  case tooManyDuplicates(oldChunk: UInt64)
+
+  public var description: String {
+    switch self {
+    case .kernelCrash(let oldChunk):
+      "Linux would crash on the exception for old chunk \(oldChunk): its run has more than 256 chunks"
+    case .tooManyDuplicates(let oldChunk):
+      "more than \(KernelBucket.entryCountMax) exceptions contend for the bucket of old chunk"
+        + " \(oldChunk); Linux would walk them for hours"
+    }
+  }
+}

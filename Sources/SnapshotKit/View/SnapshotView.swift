@@ -1,0 +1,180 @@
+public import BlockIO
+internal import SnapshotFormat
+
+/// The snapshot: the origin seen through a table, as long as the origin.
+///
+/// A chunk that the table maps is read from the store, any other from the origin. A chunk of the
+/// store that lies past its end fails to read, sector by sector, as it does under Linux. Bytes of
+/// an origin image behind its last whole sector, which Linux would not see, are the origin's.
+///
+/// - Source: Linux `drivers/md/dm-snap.c`, `snapshot_map`, `remap_exception`.
+public final class SnapshotView: BlockSource {
+  public let name: String
+  /// The table that the view is made of.
+  public let table: ExceptionTable
+  private let store: any BlockSource
+  private let origin: any BlockSource
+
+  /// The view of `origin` through a store's `table`.
+  public init(of origin: any BlockSource, through table: ExceptionTable, of store: any BlockSource) {
+    name = "\(store.name) over \(origin.name)"
+    self.table = table
+    self.store = store
+    self.origin = origin
+  }
+
+  public var byteCount: UInt64 { origin.byteCount }
+
+  /// How many bytes of the view are the table's.
+  public var mappedByteCount: UInt64 {
+    var byteCount: UInt64 = 0
+    forEachSegment(in: 0..<self.byteCount) { segment in
+      if segment.place != .origin { byteCount += UInt64(segment.range.count) }
+    }
+    return byteCount
+  }
+
+  /// The first bytes at or after `byteOffset` that are the origin's own, `limit` at most.
+  func firstOriginBytes(from byteOffset: UInt64, limit: UInt64) -> Range<UInt64>? {
+    let geometry = table.geometry
+    var position = byteOffset
+    var index = table.indexOfRun(endingAtOrAfter: geometry.chunk(containing: position).index)
+    while index < table.runs.count {
+      let run = table.runs[index]
+      guard let start = geometry.byteOffset(of: Chunk(run.old)), start < byteCount else { break }
+      if position < start { return position..<min(start, position + limit, byteCount) }
+      guard let end = geometry.byteOffset(of: Chunk(run.old &+ run.count)) else { return nil }
+      position = end
+      index += 1
+    }
+    return position < byteCount ? position..<min(position + limit, byteCount) : nil
+  }
+
+  /// A stretch of the view that comes from one place.
+  public struct Segment: Equatable, Sendable {
+    public enum Place: Equatable, Sendable {
+      /// The origin, at the same bytes.
+      case origin
+      /// The store, from this byte on.
+      case store(UInt64)
+      /// The store, past its end: reading fails.
+      case beyondStore
+    }
+    /// The bytes of the view.
+    public var range: Range<UInt64>
+    public var place: Place
+  }
+
+  /// Calls `body` with the segments that make up `range`, ascending.
+  public func forEachSegment<Failure: Error>(
+    in range: Range<UInt64>, _ body: (Segment) throws(Failure) -> Void
+  ) throws(Failure) {
+    let geometry = table.geometry
+    let mappedEnd = min(range.upperBound, byteCount / 512 * 512)
+    var index = table.indexOfRun(endingAtOrAfter: geometry.chunk(containing: range.lowerBound).index)
+    var position = range.lowerBound
+    while position < mappedEnd, index < table.runs.count {
+      let run = table.runs[index]
+      guard let runStart = geometry.byteOffset(of: Chunk(run.old)), runStart < mappedEnd else {
+        break
+      }
+      let start = max(position, runStart)
+      if start > position { try body(Segment(range: position..<start, place: .origin)) }
+      let (size, overflow) = run.count.multipliedReportingOverflow(by: geometry.chunkSize.byteCount)
+      let end = overflow || size > mappedEnd - runStart ? mappedEnd : runStart + size
+      try forEachStoreSegment(of: run, at: runStart, in: start..<end, body)
+      position = end
+      index += 1
+    }
+    if position < range.upperBound {
+      try body(Segment(range: position..<range.upperBound, place: .origin))
+    }
+  }
+
+  /// Cuts the bytes `range` of a run, which begins at byte `runStart`, where the store ends.
+  private func forEachStoreSegment<Failure: Error>(
+    of run: ExceptionRun, at runStart: UInt64, in range: Range<UInt64>,
+    _ body: (Segment) throws(Failure) -> Void
+  ) throws(Failure) {
+    // In sectors and modulo 2^64, like the kernel: wild chunk numbers wrap around.
+    let sectorCount = table.geometry.sectorCount
+    let firstSector = table.geometry.kernelSector(of: Chunk(run.new))
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let within = position - runStart
+      let sector = firstSector &+ within / 512
+      let isPresent = sector < sectorCount
+      let room = isPresent ? sectorCount - sector : 0 &- sector
+      let (byteCount, overflow) = room.multipliedReportingOverflow(by: 512)
+      let reach = overflow ? UInt64.max : byteCount - within % 512
+      let end = min(range.upperBound, position.addingReportingOverflow(reach).overflow
+        ? .max : position + reach)
+      let place: Segment.Place = isPresent ? .store(sector * 512 + within % 512) : .beyondStore
+      try body(Segment(range: position..<end, place: place))
+      position = end
+    }
+  }
+
+  public func read(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    let bytes = try checkBounds(at: byteOffset, count: range.count)
+    try forEachSegment(in: bytes) { (segment) throws(BlockIOError) in
+      let start = range.lowerBound + Int(segment.range.lowerBound - byteOffset)
+      let target = start..<start + segment.range.count
+      switch segment.place {
+      case .origin: try origin.read(at: segment.range.lowerBound, into: buffer, target)
+      case .store(let storeOffset): try store.read(at: storeOffset, into: buffer, target)
+      case .beyondStore:
+        throw BlockIOError(
+          store.name, .read, .beyondEnd(byteCount: store.byteCount), at: segment.range)
+      }
+    }
+  }
+
+  /// Reads like `read`, but goes around what cannot be read, which becomes zeroes.
+  ///
+  /// - Parameter lost: Takes the ranges of the view that could not be read.
+  public func read(
+    _ bytes: Range<UInt64>, into buffer: IOBuffer, lost: inout [LostRange]
+  ) throws(BlockIOError) {
+    try forEachSegment(in: bytes) { (segment) throws(BlockIOError) in
+      let start = Int(segment.range.lowerBound - bytes.lowerBound)
+      let target = start..<start + segment.range.count
+      switch segment.place {
+      case .origin:
+        for range in try origin.readAround(at: segment.range.lowerBound, into: buffer, target) {
+          lost.append(merging: LostRange(range, .originUnreadable))
+        }
+      case .store(let storeOffset):
+        for range in try store.readAround(at: storeOffset, into: buffer, target) {
+          let shift = segment.range.lowerBound &- storeOffset
+          lost.append(
+            merging: LostRange(
+              range.lowerBound &+ shift..<range.upperBound &+ shift, .storeUnreadable))
+        }
+      case .beyondStore:
+        buffer.zero(target)
+        lost.append(merging: LostRange(segment.range, .beyondStore))
+      }
+    }
+  }
+
+  public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
+    guard byteOffset < byteCount else { return nil }
+    let originData = try origin.nextData(from: byteOffset)
+    let index = table.indexOfRun(
+      endingAtOrAfter: table.geometry.chunk(containing: byteOffset).index)
+    guard index < table.runs.count,
+      let runStart = table.geometry.byteOffset(of: Chunk(table.runs[index].old)),
+      runStart < byteCount
+    else { return originData }
+    let run = table.runs[index]
+    let (size, overflow) = run.count.multipliedReportingOverflow(
+      by: table.geometry.chunkSize.byteCount)
+    let runEnd = overflow || size > byteCount - runStart ? byteCount : runStart + size
+    let storeData = max(runStart, byteOffset)..<runEnd
+    guard let originData, originData.lowerBound < storeData.lowerBound else { return storeData }
+    return originData
+  }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import BlockIO
+import SnapshotKit
+
+/// `dmsnap audit`: every finding.
+struct AuditCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "audit",
+    abstract: "Lists everything that is wrong with a store, or worth knowing.",
+    discussion: """
+      With an origin, the data of every exception is also compared with it. `dmsnap explain CODE` \
+      says more on a finding. The status is that of inspect.
+      """)
+
+  @OptionGroup var input: StoreOptions
+
+  @Option(help: "The origin, to check the store against it.")
+  var origin: PathArgument?
+
+  @Option(help: "text for people, json for programs.")
+  var format = OutputFormat.text
+
+  @OptionGroup var talk: TalkOptions
+
+  func run() throws {
+    let source = try input.store.open()
+    let originSource = try origin?.open()
+    let line = ProgressLine("comparing", talk)
+    let audit = try failing { () throws(BlockIOError) in
+      try Auditor(Store(source), origin: originSource, reading: input.reading)
+        .auditWithData { line.update($0, $1) }
+    }
+    line.end()
+    switch format {
+    case .json: try Console.print(json: AuditReport(audit))
+    case .text: try Console.print(text(of: audit))
+    }
+    try audit.finish()
+  }
+
+  private func text(of audit: Audit) -> String {
+    var lines = ["\(audit.store.source.name): \(audit.verdict.rawValue)"]
+    for finding in audit.findings {
+      lines += ["", finding.line]
+      lines.append("         found \(finding.found); required: \(finding.required)")
+      if let place = finding.place.description { lines.append("         at \(place)") }
+      lines.append("         \(finding.code.entry.consequence)")
+    }
+    if audit.findings.isEmpty { lines.append("nothing was found") }
+    return lines.joined(separator: "\n")
+  }
+}
+
+extension Finding.Place {
+  /// The place in words, or nil when it is the store as a whole.
+  fileprivate var description: String? {
+    let parts = [
+      area.map { "area \($0)" }, slot.map { "slot \($0)" },
+      bytes.map { "byte \($0.lowerBound)" },
+      oldChunk.flatMap { old in newChunk.map { "exception \(old) → \($0)" } },
+    ].compactMap(\.self)
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+}

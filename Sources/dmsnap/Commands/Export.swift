@@ -1,0 +1,91 @@
+import ArgumentParser
+import BlockIO
+import SnapshotKit
+import SystemPackage
+
+/// `dmsnap export`: the snapshot as a raw image.
+struct Export: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Writes the snapshot as a raw, sparse image.",
+    discussion: """
+      What cannot be read becomes zeroes and is listed, and the status is 2. Where the file system \
+      can share data (reflink), nothing is copied.
+      """)
+
+  @OptionGroup var input: StoreOptions
+  @OptionGroup var originInput: OriginOptions
+
+  @Option(help: "The image to make; - for standard output. An existing file is refused.")
+  var to: String
+
+  @Option(help: "text for people, json for programs.")
+  var format = OutputFormat.text
+
+  @OptionGroup var talk: TalkOptions
+
+  func run() throws {
+    if to == "-", format == .json {
+      throw ValidationError("--format json and --to - both want standard output")
+    }
+    let loaded = try input.loadTable()
+    let origin = try originInput.origin.open()
+    let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
+    let image = ImageWriter(view, loaded, origin)
+    if to == "-" {
+      let line = ProgressLine("exported", talk)
+      let lost = try failing { () throws(BlockIOError) in
+        try Exporter(view).export(to: StreamSink(.standardOutput)) { line.update($0, $1) }
+      }
+      line.end()
+      for range in lost { Console.say("dmsnap: \(range)") }
+      if !lost.isEmpty { throw Failure(.damage) }
+    } else {
+      try image.write(to: to, command: "export", format, talk)
+    }
+  }
+}
+
+/// Makes a new image of a snapshot: the work of `export`, and of `merge --to`.
+struct ImageWriter {
+  private let view: SnapshotView
+  private let loaded: LoadedTable
+  private let origin: any BlockSource
+
+  init(_ view: SnapshotView, _ loaded: LoadedTable, _ origin: any BlockSource) {
+    self.view = view
+    self.loaded = loaded
+    self.origin = origin
+  }
+
+  /// Writes the image and says what is in it.
+  func write(
+    to path: String, command: String, _ format: OutputFormat, _ talk: TalkOptions
+  ) throws {
+    let line = ProgressLine("written", talk)
+    let lost = try failing { () throws(BlockIOError) -> [LostRange] in
+      let output = try OutputFile(path: FilePath(path), byteCount: view.byteCount)
+      let lost = try Exporter(view).export(
+        to: output, origin: origin, store: loaded.store.source
+      ) { line.update($0, $1) }
+      try output.publish()
+      return lost
+    }
+    line.end()
+    switch format {
+    case .json:
+      try Console.print(
+        json: CopyReport(
+          command: command, exceptionCount: loaded.extent.exceptionCount,
+          byteCount: view.byteCount, lost: lost))
+    case .text:
+      let mapped = byteSize(view.mappedByteCount)
+      if !talk.quiet {
+        try Console.print(
+          "\(path): \(byteSize(view.byteCount)), \(mapped) of it from the store"
+            + " (\(counted(loaded.extent.exceptionCount, "exception")))")
+      }
+      for range in lost { Console.say("dmsnap: \(range)") }
+    }
+    if !lost.isEmpty { throw Failure(.damage) }
+  }
+}

@@ -1,0 +1,147 @@
+import ArgumentParser
+import BlockIO
+import SnapshotFormat
+import SnapshotKit
+import SystemPackage
+
+/// `dmsnap merge`: the origin becomes the snapshot.
+struct Merge: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Merges a snapshot into its origin: the origin becomes the snapshot.",
+    discussion: """
+      Of an LVM snapshot, that rolls the origin back to the moment of the snapshot. Of an overlay \
+      (a live system, a RAID recovery), it commits what was written. The store is only read. With \
+      --undo, what will be overwritten is saved first, in a COW store whose merge is the undo; \
+      after a crash or an error the same command goes on where it can.
+      """)
+
+  @OptionGroup var input: StoreOptions
+  @OptionGroup var originInput: OriginOptions
+
+  @Option(help: "Save what is overwritten in FILE, a new COW store: merging that undoes this.")
+  var undo: String?
+
+  @Flag(help: "Overwrite without a way back.")
+  var noUndo = false
+
+  @Option(help: "Leave the origin alone and write the merged image to a new file.")
+  var to: String?
+
+  @Flag(help: "Say what would be done, and write nothing.")
+  var dryRun = false
+
+  @Flag(help: "Read back what was written, and compare.")
+  var verify = false
+
+  @Option(help: "text for people, json for programs.")
+  var format = OutputFormat.text
+
+  @OptionGroup var talk: TalkOptions
+
+  func validate() throws {
+    let ways = (undo == nil ? 0 : 1) + (noUndo ? 1 : 0) + (to == nil ? 0 : 1)
+    guard ways == 1 || (dryRun && ways == 0) else {
+      throw ValidationError("say one of --undo FILE, --no-undo or --to FILE")
+    }
+    if verify, to != nil { throw ValidationError("--verify goes with a merge in place") }
+    if to == "-" { throw ValidationError("merge has no stream; `export --to -` writes the same") }
+  }
+
+  func run() throws {
+    let loaded = try input.loadTable()
+    let origin = try originInput.origin.open()
+    let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
+    try failingMerge { () throws(MergeError) in
+      if let obstacle = loaded.mergeObstacle(originByteCount: origin.byteCount) {
+        throw .kernelWouldFail(obstacle)
+      }
+      try UndoStore.check(loaded.store, belongsTo: origin, through: view)
+    }
+    if dryRun { return try report(plan: view, loaded) }
+    if let to {
+      return try ImageWriter(view, loaded, origin).write(to: to, command: "merge", format, talk)
+    }
+    try mergeInPlace(loaded, view)
+  }
+
+  private func mergeInPlace(_ loaded: LoadedTable, _ readView: SnapshotView) throws {
+    guard originInput.origin.isWhole else {
+      throw Failure(.refused, "\(originInput.origin.path): a merge in place wants the whole of it")
+    }
+    let target = try failing { () throws(BlockIOError) in
+      try FileTarget(path: FilePath(originInput.origin.path))
+    }
+    let storePath = FilePath(input.store.path)
+    let storeFile = try failing { () throws(BlockIOError) in try FileSource(path: storePath) }
+    if storeFile.identity == target.identity {
+      throw Failure(MergeError.sameFile(target.name))
+    }
+    let view = SnapshotView(of: target, through: loaded.table, of: loaded.store.source)
+    let undoStore = try undo.map { try prepareUndo($0, view, target) }
+    let line = ProgressLine("merged", talk)
+    let outcome = try failingMerge { () throws(MergeError) in
+      try Merger(view, of: loaded.store.source, into: target)
+        .merge(undo: undoStore, verify: verify) { line.update($0, $1) }
+    }
+    line.end()
+    try report(outcome, loaded)
+  }
+
+  private func prepareUndo(
+    _ path: String, _ view: SnapshotView, _ target: FileTarget
+  ) throws(Failure) -> UndoStore {
+    let byteCount = UndoStore.byteCount(for: view)
+    return try failingMerge { () throws(MergeError) in
+      let (file, isNew) = try UndoFile.open(FilePath(path), byteCount: byteCount)
+      return try UndoStore(of: view, over: target, in: file, isNew: isNew)
+    }
+  }
+
+  private func report(plan view: SnapshotView, _ loaded: LoadedTable) throws {
+    let origin = originInput.origin.path
+    let needed = UndoStore.byteCount(for: view)
+    switch format {
+    case .json:
+      try Console.print(
+        json: CopyReport(
+          command: "merge", exceptionCount: loaded.extent.exceptionCount,
+          byteCount: view.mappedByteCount, lost: []))
+    case .text:
+      try Console.print(
+        """
+        This would make the origin equal to the snapshot: \(input.store.path) → \(origin).
+        Of an LVM snapshot, that rolls the origin back to the moment of the snapshot. Of an
+        overlay (a live system, a RAID recovery), it commits what was written.
+        It would write \(byteSize(view.mappedByteCount)) \
+        (\(counted(loaded.extent.exceptionCount, "exception")), \
+        \(counted(UInt64(loaded.table.runs.count), "piece"))) to \(origin).
+        An undo file needs \(byteSize(needed)) (\(needed) bytes).
+        Nothing was written.
+        """)
+    }
+  }
+
+  private func report(_ outcome: Merger.Outcome, _ loaded: LoadedTable) throws {
+    switch format {
+    case .json:
+      try Console.print(
+        json: CopyReport(
+          command: "merge", exceptionCount: loaded.extent.exceptionCount,
+          byteCount: outcome.byteCount, lost: []))
+    case .text where !talk.quiet:
+      let origin = originInput.origin.path
+      if outcome.wasFinished {
+        try Console.print("\(origin): was merged already, as \(undo ?? "the undo file") says")
+      } else {
+        try Console.print(
+          "\(origin): \(byteSize(outcome.byteCount)) merged"
+            + " (\(counted(loaded.extent.exceptionCount, "exception")))"
+            + (verify ? ", read back and compared" : ""))
+        if let undo {
+          try Console.print("to undo: dmsnap merge \(undo) --origin \(origin) --no-undo")
+        }
+      }
+    case .text: break
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import ArgumentParser
+import BlockIO
+import SnapshotFormat
+import SnapshotKit
+
+/// `dmsnap table`: the exceptions of a store, in the order in which they stand in it.
+struct TableCommand: ParsableCommand {
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case text, csv, json, jsonl
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "table",
+    abstract: "Prints the exception table: runs, or one line an exception.",
+    discussion: """
+      In table order, as the exceptions stand in the store: duplicates and top bytes are shown, not \
+      resolved. A store that Linux would not load is refused with status 4.
+      """)
+
+  @OptionGroup var input: StoreOptions
+
+  @Option(help: "text, csv, json (one object) or jsonl (one object a line).")
+  var format = Format.text
+
+  @Flag(help: "One line an exception, not a run.")
+  var expand = false
+
+  @OptionGroup var talk: TalkOptions
+
+  func run() throws {
+    let store = Store(try input.store.open())
+    let geometry = try failingStore { () throws(StoreError) in
+      try store.requireLoadable(input.reading).0
+    }
+    var writer = TableWriter(format, geometry, input.reading)
+    try writer.begin()
+    var run: ExceptionRun?
+    _ = try StoreScanner(store.source, geometry).scan { (piece, exceptions) throws(Failure) in
+      for slot in 0..<piece.liveCount {
+        let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
+        if !expand, run?.extend(old: old, new: new) == true { continue }
+        if let run { try writer.write(run) }
+        run = ExceptionRun(old: old, new: new, count: 1)
+      }
+    }
+    if let run { try writer.write(run) }
+    try writer.end()
+  }
+}
+
+/// Streams runs to standard output, a large piece at a time.
+private struct TableWriter {
+  private static let pieceByteCount = 1 << 16
+
+  private let format: TableCommand.Format
+  private let geometry: StoreGeometry
+  private let reading: Reading
+  private let buffer = IOBuffer(byteCount: pieceByteCount)
+  private var used = 0
+  private var isFirst = true
+
+  init(_ format: TableCommand.Format, _ geometry: StoreGeometry, _ reading: Reading) {
+    self.format = format
+    self.geometry = geometry
+    self.reading = reading
+  }
+
+  mutating func begin() throws(Failure) {
+    switch format {
+    case .text: try put("old chunk       new chunk       count\n")
+    case .csv: try put("old,new,count\n")
+    case .jsonl: break
+    case .json:
+      try put(
+        "{\"schema\": \"dmsnap.table.v1\", \"chunkSectors\": \(geometry.chunkSize.sectorCount), "
+          + "\"reading\": \"\(reading.rawValue)\", \"runs\": [")
+    }
+  }
+
+  mutating func write(_ run: ExceptionRun) throws(Failure) {
+    switch format {
+    case .text:
+      try put("\(run.old)".padding(to: 16) + "\(run.new)".padding(to: 16) + "\(run.count)\n")
+    case .csv: try put("\(run.old),\(run.new),\(run.count)\n")
+    case .json, .jsonl:
+      let separator = format == .jsonl || isFirst ? "" : ",\n"
+      let end = format == .jsonl ? "}\n" : "}"
+      try put(
+        "\(separator){\"old\": \(run.old), \"new\": \(run.new), \"count\": \(run.count)\(end)")
+    }
+    isFirst = false
+  }
+
+  mutating func end() throws(Failure) {
+    if format == .json { try put("]}\n") }
+    try flush()
+  }
+
+  private mutating func put(_ text: String) throws(Failure) {
+    let bytes = text.utf8
+    if used + bytes.count > buffer.byteCount { try flush() }
+    let start = used
+    used += bytes.count
+    buffer.withMutableBytes(start..<used) { target in
+      var index = 0
+      for byte in bytes {
+        target[index] = byte
+        index += 1
+      }
+    }
+  }
+
+  private mutating func flush() throws(Failure) {
+    let count = used
+    used = 0
+    try failing { () throws(BlockIOError) in
+      try OutputStream.standardOutput.write(buffer, 0..<count)
+    }
+  }
+}

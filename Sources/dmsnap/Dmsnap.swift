@@ -1,0 +1,33 @@
+import ArgumentParser
+
+/// The command as a whole.
+@main
+struct Dmsnap: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dmsnap",
+    abstract: "Reads, checks and merges device-mapper snapshots (COW stores) without a kernel.",
+    discussion: """
+      STORE and ORIGIN are files or block devices; PATH,offset=BYTES,length=BYTES names a part of \
+      one. A store is only ever read. Exit status: 0 all well, 1 warnings, 2 damage or an \
+      incomplete result, 3 no store recognised, 4 refused for safety with nothing written, 5 could \
+      not finish, 64 wrong usage.
+      """,
+    version: "0.1.0",
+    subcommands: [
+      Identify.self, Inspect.self, TableCommand.self, AuditCommand.self, Explain.self,
+      Export.self, Diff.self, Merge.self,
+    ])
+
+  static func main() {
+    Console.ignoreClosedPipes()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let failure as Failure {
+      Console.report(failure)
+      exit(withError: ExitCode(failure.status.rawValue))
+    } catch {
+      exit(withError: error)
+    }
+  }
+}

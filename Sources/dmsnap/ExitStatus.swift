@@ -1,0 +1,64 @@
+import BlockIO
+import SnapshotKit
+
+/// What the exit status says; docs/exit-statuses.md is the contract.
+enum ExitStatus: Int32 {
+  case allWell = 0
+  case warnings = 1
+  case damage = 2
+  case noStore = 3
+  case refused = 4
+  case couldNotFinish = 5
+}
+
+/// Why a command ends without, or with less than, what it was asked for.
+struct Failure: Error {
+  let status: ExitStatus
+  /// One line for a person; none where all has been said.
+  let message: String?
+
+  init(_ status: ExitStatus, _ message: String? = nil) {
+    self.status = status
+    self.message = message
+  }
+
+  init(_ error: BlockIOError) {
+    if error.isClosedPipe {
+      self.init(.couldNotFinish)
+    } else if case .refused = error.reason {
+      self.init(.refused, error.description)
+    } else {
+      self.init(.couldNotFinish, error.description)
+    }
+  }
+
+  init(_ error: MergeError) {
+    if case .io(let cause) = error {
+      self.init(cause)
+    } else {
+      self.init(error.isRefusal ? .refused : .damage, error.description)
+    }
+  }
+
+  init(_ error: StoreError) {
+    switch error {
+    case .notAStore: self.init(.noStore, error.description)
+    case .notLoadable, .table: self.init(.refused, error.description)
+    }
+  }
+}
+
+/// Runs a library call and makes what it throws a failure of the command.
+func failing<Result>(_ body: () throws(BlockIOError) -> Result) throws(Failure) -> Result {
+  do throws(BlockIOError) { return try body() } catch { throw Failure(error) }
+}
+
+/// The same for merges.
+func failingMerge<Result>(_ body: () throws(MergeError) -> Result) throws(Failure) -> Result {
+  do throws(MergeError) { return try body() } catch { throw Failure(error) }
+}
+
+/// The same for what must be a store.
+func failingStore<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
+  do throws(StoreError) { return try body() } catch { throw Failure(error) }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import BlockIO
+import SystemPackage
+
+/// A path of a file or block device, or a part of one: `PATH,offset=BYTES,length=BYTES`.
+struct PathArgument: ExpressibleByArgument {
+  /// The path by itself.
+  let path: String
+  private let offset: UInt64?
+  private let length: UInt64?
+
+  init?(argument: String) {
+    var parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    var numbers: [Substring: UInt64] = [:]
+    while let last = parts.last, parts.count > 1 {
+      let pair = last.split(separator: "=", maxSplits: 1)
+      guard pair.count == 2, ["offset", "length"].contains(pair[0]) else { break }
+      guard let number = UInt64(pair[1]), numbers[pair[0]] == nil else { return nil }
+      numbers[pair[0]] = number
+      parts.removeLast()
+    }
+    path = parts.joined(separator: ",")
+    (offset, length) = (numbers["offset"], numbers["length"])
+    if path.isEmpty { return nil }
+  }
+
+  /// Whether it is all of the file or device.
+  var isWhole: Bool { offset == nil && length == nil }
+
+  /// Opens it for reading.
+  func open() throws(Failure) -> any BlockSource {
+    try failing { () throws(BlockIOError) in
+      let file = try FileSource(path: FilePath(path))
+      if isWhole { return file }
+      let start = offset ?? 0
+      let (end, overflow) = start.addingReportingOverflow(length ?? file.byteCount &- start)
+      guard !overflow, start <= end else {
+        throw BlockIOError(path, .open, .beyondEnd(byteCount: file.byteCount))
+      }
+      return try SliceSource(file, start..<end)
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Foundation
+
+/// When progress is shown.
+enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
+  case auto, always, never
+}
+
+/// One line on standard error that says how far a long job is: bytes, rate and time left.
+final class ProgressLine {
+  private static let interval = 0.25
+
+  private let isShown: Bool
+  private let verb: String
+  private let start = Date()
+  private var lastShown = Date.distantPast
+  private var hasShown = false
+
+  /// A line that begins with `verb`, shown on terminals only unless `mode` says otherwise.
+  init(_ verb: String, _ talk: TalkOptions) {
+    self.verb = verb
+    isShown =
+      switch talk.progress {
+      case .always: true
+      case .never: false
+      case .auto: !talk.quiet && isatty(STDERR_FILENO) == 1
+      }
+  }
+
+  /// Shows how far the job is, if it is time to.
+  func update(_ done: UInt64, _ total: UInt64) {
+    guard isShown else { return }
+    let now = Date()
+    guard done == total || now.timeIntervalSince(lastShown) >= Self.interval else { return }
+    lastShown = now
+    hasShown = true
+    let seconds = max(now.timeIntervalSince(start), 0.001)
+    let rate = Double(done) / seconds
+    let left = rate > 0 ? Int((Double(total - min(done, total)) / rate).rounded(.up)) : 0
+    let percent = total == 0 ? 100 : Int(Double(done) / Double(total) * 100)
+    write(
+      "\r\(verb) \(byteSize(done)) of \(byteSize(total)) (\(percent) %), "
+        + "\(byteSize(UInt64(rate)))/s, \(left) s left\u{1b}[K")
+  }
+
+  /// Ends the line.
+  func end() {
+    if hasShown { write("\n") }
+    hasShown = false
+  }
+
+  private func write(_ text: String) {
+    FileHandle.standardError.write(Data(text.utf8))
+  }
+}
+
+/// A size for people: three digits and a binary unit.
+func byteSize(_ byteCount: UInt64) -> String {
+  let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+  var value = Double(byteCount)
+  var unit = 0
+  while value >= 1024, unit < units.count - 1 {
+    value /= 1024
+    unit += 1
+  }
+  let digits = unit == 0 || value == value.rounded() ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0
+  return String(format: "%.\(digits)f %@", value, units[unit])
+}
+
+/// "1 exception", "302 exceptions".
+func counted(_ count: UInt64, _ noun: String) -> String {
+  "\(count) \(noun)\(count == 1 ? "" : "s")"
+}
