@@ -55,14 +55,15 @@ public enum DeviceUse {
 
   /// The lines of a file that the kernel makes up; none where it does not exist.
   private static func lines(of path: String) -> [Substring] {
-    guard let descriptor = try? unsafe FileDescriptor.open(path, .readOnly, options: .closeOnExec) else {
+    guard let descriptor = try? unsafe FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+    else {
       return []
     }
     defer { try? descriptor.close() }
     var text: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 65536)
     while true {
-  let count = unsafe piece.withUnsafeMutableBytes { bytes in
+      let count = unsafe piece.withUnsafeMutableBytes { bytes in
         unsafe Glibc.read(descriptor.rawValue, bytes.baseAddress, bytes.count)
       }
       guard count > 0 else { break }

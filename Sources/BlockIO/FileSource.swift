@@ -21,7 +21,9 @@ public final class FileSource: BlockSource {
   ///   that stay where they are.
   public convenience init(path: FilePath) throws(BlockIOError) {
     let readOnly = O_RDONLY | O_CLOEXEC | O_NONBLOCK
-    var number = unsafe path.withPlatformString { unsafe Glibc.open($0, readOnly | dmsnap_o_noatime) }
+    var number = unsafe path.withPlatformString {
+      unsafe Glibc.open($0, readOnly | dmsnap_o_noatime)
+    }
     if number < 0, Glibc.errno == EPERM {
       number = unsafe path.withPlatformString { unsafe Glibc.open($0, readOnly) }
     }

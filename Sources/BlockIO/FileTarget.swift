@@ -38,7 +38,8 @@ public final class FileTarget: BlockTarget {
     }
     var flag: CInt = 0
     if source.identity.isBlockDevice, unsafe dmsnap_is_read_only(number, &flag) == 0, flag != 0 {
-      throw BlockIOError(path.string, .open, .refused("is set read-only (blockdev --setrw undoes it)"))
+      throw BlockIOError(
+        path.string, .open, .refused("is set read-only (blockdev --setrw undoes it)"))
     }
     if flock(number, LOCK_EX | LOCK_NB) != 0, Glibc.errno == EWOULDBLOCK {
       throw BlockIOError(path.string, .open, .refused("is locked by another process"))

@@ -40,7 +40,7 @@ public struct DiskException: Hashable, Sendable, BitwiseCopyable {
   @inlinable
   public var newChunk: UInt64 { UInt64(littleEndian: littleEndianNewChunk) }
 
-  /// Whether Linux stops reading the table here. The old chunk does not matter.
+  /// Whether Linux stops reading the table here, whatever the old chunk.
   @inlinable
   public var isTerminator: Bool { littleEndianNewChunk == 0 }
 

@@ -24,7 +24,8 @@ public struct Auditor {
     let geometry = evidence?.geometry ?? (isRecognised ? store.geometry : nil)
     guard let geometry else {
       return Audit(
-        store: store, load: KernelLoad(store, reading: reading), geometry: nil, extent: nil, usableCount: 0,
+        store: store, load: KernelLoad(store, reading: reading), geometry: nil, extent: nil,
+        usableCount: 0,
         findings: isRecognised ? findings : [], isStore: isRecognised)
     }
     var census = TableCensus(

@@ -65,8 +65,11 @@ struct ChunkSet {
 
   @inline(never)
   private mutating func insertBeyondWords(_ number: UInt64) -> Bool {
-    let limit = max(Self.bitCountMin, (count + 1).multipliedReportingOverflow(
-      by: Self.bitsPerMember).partialValue)
+    let limit = max(
+      Self.bitCountMin,
+      (count + 1).multipliedReportingOverflow(
+        by: Self.bitsPerMember
+      ).partialValue)
     guard number < limit else {
       let isNew = others.insert(number).inserted
       count += isNew ? 1 : 0

@@ -15,7 +15,7 @@ struct ContextCheck {
           code: .originSmaller, place: Finding.Place(),
           found: "\(origin.name) has \(chunkCount) chunks (\(origin.byteCount) bytes)",
           required: "\(census.neededOriginChunkCount) chunks"))
-    } else if census.usableCount > 0, census.lastOld < chunkCount / 2 {
+    } else if census.usableCount > 0, census.lastOld < chunkCount / 64 {
       findings.append(
         Finding(
           code: .originLarger, place: Finding.Place(),

@@ -1,4 +1,4 @@
-/// Something that is wrong, or worth knowing, in the evidence. It is a value, never thrown.
+/// Something that is wrong, or worth knowing, in the evidence: a value, never thrown.
 public struct Finding: Equatable, Sendable {
   /// What kind of finding; the catalogue has its severity and meaning.
   public var code: FindingCode

@@ -62,7 +62,8 @@ extension FindingCatalogue {
           + " zero.",
         cause: "A torn write of the area (power loss), a lost sector, or an edited store. Linux"
           + " itself never leaves one.",
-        consequence: "Linux does not see the exceptions behind the hole. Worse, when a new exception"
+        consequence:
+          "Linux does not see the exceptions behind the hole. Worse, when a new exception"
           + " fills the hole, all of them come alive at the next activation.",
         remedy: "Do not write to the snapshot. Compare the chunks behind the hole with the origin.")
     case .areaStale:

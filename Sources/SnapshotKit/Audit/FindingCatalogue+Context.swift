@@ -13,7 +13,8 @@ extension FindingCatalogue {
       FindingEntry(
         severity: .note, title: "data stands behind the table: perhaps a merge was cut short",
         meaning: "The data chunks that Linux would hand out next are not empty.",
-        cause: "Linux merges from the last exception to the first and clears each from its area when"
+        cause:
+          "Linux merges from the last exception to the first and clears each from its area when"
           + " it is done, but leaves the data: a merge that was interrupted ends so. So does a crash"
           + " with copies under way, or a store over space that was used before.",
         consequence: "If it was a merge, the origin holds the snapshot's content in the chunks that"
@@ -38,7 +39,7 @@ extension FindingCatalogue {
     case .originLarger:
       FindingEntry(
         severity: .note, title: "the origin is much larger than the table reaches",
-        meaning: "Every exception is for a chunk in the first half of the origin.",
+        meaning: "Every exception is for a chunk in the first sixty-fourth of the origin.",
         cause: "Nothing was written further behind; or the origin is not the right one.",
         consequence: "None if the origin is the right one. A store does not name its origin.",
         remedy: "Make sure of the origin before anything is written.")

@@ -55,7 +55,8 @@ extension FindingCatalogue {
         meaning: "Linux keeps a count of consecutive chunks in the top eight bits of a new chunk in"
           + " memory, never writes them, and does not mask them when it reads.",
         cause: "A damaged exception.",
-        consequence: "Linux maps as many further chunks as the byte says, and shows a wild fill level.",
+        consequence:
+          "Linux maps as many further chunks as the byte says, and shows a wild fill level.",
         remedy: "Without its top byte the exception may be right; compare the data.")
     case .outOfOrder:
       FindingEntry(

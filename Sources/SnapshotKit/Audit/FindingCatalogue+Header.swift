@@ -21,7 +21,8 @@ extension FindingCatalogue {
       FindingEntry(
         severity: .damage, title: "the header is zero, the areas are not",
         meaning: "The first sector is zero, yet exceptions stand where an area 0 would be.",
-        cause: "A reset of the first sector, or of the first kilobytes where the chunks are larger.",
+        cause:
+          "A reset of the first sector, or of the first kilobytes where the chunks are larger.",
         consequence: "Linux takes the store for new: ACTIVATING IT ERASES AREA 0. The table is as"
           + " good as the areas that are left.",
         remedy: "Do not activate it. Make a copy and work on that.")
@@ -60,7 +61,8 @@ extension FindingCatalogue {
         meaning: "The header's version is not 1, the only one in use.",
         cause: "A damaged header. A version that is a power of two is also what prototypes of 2001"
           + " leave, which had the same magic and another layout.",
-        consequence: "Linux refuses the store (\"unable to handle snapshot disk version\"), even one"
+        consequence:
+          "Linux refuses the store (\"unable to handle snapshot disk version\"), even one"
           + " that is marked invalid.",
         remedy: "If the areas look right, set the version to 1 on a copy.")
     case .headerChunkSize:

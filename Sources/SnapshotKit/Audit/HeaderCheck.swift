@@ -33,7 +33,7 @@ struct HeaderCheck {
     checkTail(store, geometry)
   }
 
-  /// Linux writes zeroes behind the header. Our own undo stores have their manifest there.
+  // Linux writes zeroes behind the header. Our own undo stores have their manifest there.
   private mutating func checkTail(_ store: Store, _ geometry: StoreGeometry) {
     let end = min(geometry.chunkSize.byteCount, store.source.byteCount)
     let buffer = IOBuffer(byteCount: Int(min(end, 1 << 20)))

@@ -47,7 +47,8 @@ struct StoreCheck {
         .storeTooShort, nil, nil, "\(byteCount) bytes",
         "\(census.neededChunkCount) chunks, \(census.neededChunkCount * chunkByteCount) bytes")
     }
-    let isFull = geometry.isMetadata(extent.nextFree)
+    let isFull =
+      geometry.isMetadata(extent.nextFree)
       ? extent.nextFree.index + 1 >= geometry.wholeChunkCount
       : extent.nextFree.index == geometry.wholeChunkCount
     if isFull, extent.exceptionCount > 0 {

@@ -77,8 +77,10 @@ struct TableCensus {
     var ranges: [Range<UInt64>] = []
     var start = StoreGeometry.firstDataChunk
     while start < end, ranges.count < Tally.rangeCountMax {
-      let spanEnd = min(end, (start / geometry.chunkSize.areaStride + 1)
-        * geometry.chunkSize.areaStride + 1)
+      let spanEnd = min(
+        end,
+        (start / geometry.chunkSize.areaStride + 1)
+          * geometry.chunkSize.areaStride + 1)
       ranges += newChunks.gaps(
         in: start..<spanEnd, limit: Tally.rangeCountMax - ranges.count)
       start = spanEnd + 1

@@ -74,10 +74,12 @@ struct KernelMerge {
       for slot in 0..<piece.liveCount {
         let exception = exceptions[slot]
         run.take(exception)
-        let endsArea = piece.liveCount < exceptions.count
+        let endsArea =
+          piece.liveCount < exceptions.count
           || UInt64(piece.firstSlot + exceptions.count) == geometry.chunkSize.exceptionsPerArea
         // Only of interest, and only worth the loop, for a new chunk that is an area.
-        let isLastRun = geometry.isMetadata(Chunk(exception.newChunk)) && endsArea
+        let isLastRun =
+          geometry.isMetadata(Chunk(exception.newChunk)) && endsArea
           && Self.isLastRun(from: slot, exceptions, piece.liveCount)
         if let kind = check(exception, run, piece.area, extent, isLastRun: isLastRun) {
           found = MergeObstacle(

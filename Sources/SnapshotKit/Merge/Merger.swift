@@ -33,8 +33,9 @@ public struct Merger {
   ) throws(MergeError) -> Outcome {
     let byteCount = view.mappedByteCount
     if undo?.state == .finished {
-      try self.verify(orSay: "the merge of this undo store was finished, but the origin was written"
-        + " since: begin with a new undo file")
+      try self.verify(
+        orSay: "the merge of this undo store was finished, but the origin was written"
+          + " since: begin with a new undo file")
       return Outcome(byteCount: byteCount, wasFinished: true)
     }
     let total = byteCount * (undo?.state == .saving ? 2 : 1)

@@ -85,12 +85,13 @@ public struct InspectReport: Encodable, Sendable {
     findings = Findings(
       note: audit.count(of: .note), warning: audit.count(of: .warning),
       damage: audit.count(of: .damage))
-    generations = audit.extent.map {
-      [
-        Generation(
-          index: 0, current: true, exceptionCount: $0.exceptionCount, areaCount: $0.areaCount)
-      ]
-    } ?? []
+    generations =
+      audit.extent.map {
+        [
+          Generation(
+            index: 0, current: true, exceptionCount: $0.exceptionCount, areaCount: $0.areaCount)
+        ]
+      } ?? []
     snapshot = nil
   }
 }

@@ -19,8 +19,9 @@ public struct TableExtent: Sendable {
   public internal(set) var exceptionCount: UInt64 = 0
   /// How many runs they form, in table order: both chunks one higher than in the one before.
   public internal(set) var runCount: UInt64 = 0
-  /// The chunk that Linux would copy to next: one above the highest new chunk. It wraps around
-  /// as the kernel's does, so that a wild new chunk leaves a wild number here.
+  /// The chunk that Linux would copy to next: one above the highest new chunk.
+  ///
+  /// It wraps around as the kernel's does, so that a wild new chunk leaves a wild number here.
   public internal(set) var nextFree = Chunk(StoreGeometry.firstDataChunk)
   /// Whether any new chunk has a top byte.
   public internal(set) var hasTopBytes = false

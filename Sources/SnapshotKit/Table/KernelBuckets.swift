@@ -56,8 +56,10 @@ struct KernelBucket {
     case middleOfRange(Entry)
   }
 
-  /// A sound window has 256 exceptions at most. Lists are walked from the head for each insertion,
-  /// so that this bounds the work, by the square of it.
+  /// How long a list may become: a sound window has 256 exceptions at most.
+  ///
+  /// Lists are walked from the head for each insertion, so that the work is bounded by the square
+  /// of this.
   static let entryCountMax = 1 << 15
 
   private(set) var entries: [Entry] = []

@@ -26,7 +26,8 @@ extension LostRange: CustomStringConvertible {
       case .storeUnreadable: "the store cannot be read where it has them"
       case .beyondStore: "the exception points past the end of the store"
       }
-    return "\(range.count) bytes at byte \(range.lowerBound) are lost, and zero in the image: \(why)"
+    return
+      "\(range.count) bytes at byte \(range.lowerBound) are lost, and zero in the image: \(why)"
   }
 }
 

@@ -16,7 +16,8 @@ public final class SnapshotView: BlockSource {
   private let origin: any BlockSource
 
   /// The view of `origin` through a store's `table`.
-  public init(of origin: any BlockSource, through table: ExceptionTable, of store: any BlockSource) {
+  public init(of origin: any BlockSource, through table: ExceptionTable, of store: any BlockSource)
+  {
     name = "\(store.name) over \(origin.name)"
     self.table = table
     self.store = store
@@ -71,7 +72,8 @@ public final class SnapshotView: BlockSource {
   ) throws(Failure) {
     let geometry = table.geometry
     let mappedEnd = min(range.upperBound, byteCount / 512 * 512)
-    var index = table.indexOfRun(endingAtOrAfter: geometry.chunk(containing: range.lowerBound).index)
+    var index = table.indexOfRun(
+      endingAtOrAfter: geometry.chunk(containing: range.lowerBound).index)
     var position = range.lowerBound
     while position < mappedEnd, index < table.runs.count {
       let run = table.runs[index]
@@ -107,8 +109,10 @@ public final class SnapshotView: BlockSource {
       let room = isPresent ? sectorCount - sector : 0 &- sector
       let (byteCount, overflow) = room.multipliedReportingOverflow(by: 512)
       let reach = overflow ? UInt64.max : byteCount - within % 512
-      let end = min(range.upperBound, position.addingReportingOverflow(reach).overflow
-        ? .max : position + reach)
+      let end = min(
+        range.upperBound,
+        position.addingReportingOverflow(reach).overflow
+          ? .max : position + reach)
       let place: Segment.Place = isPresent ? .store(sector * 512 + within % 512) : .beyondStore
       try body(Segment(range: position..<end, place: place))
       position = end

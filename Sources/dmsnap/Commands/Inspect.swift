@@ -63,8 +63,10 @@ private struct Screen {
       if extent.exceptionCount > 0 {
         let lost = extent.exceptionCount - min(audit.usableCount, extent.exceptionCount)
         let usable = byteSize(audit.usableCount * geometry.chunkSize.byteCount)
-        add("usable", "\(audit.usableCount) exceptions (\(usable))"
-          + (lost == 0 ? ", all of them" : ", \(lost) in doubt or lost"))
+        add(
+          "usable",
+          "\(audit.usableCount) exceptions (\(usable))"
+            + (lost == 0 ? ", all of them" : ", \(lost) in doubt or lost"))
       }
     }
     add("Linux", kernelText(audit.load))
@@ -100,8 +102,11 @@ private struct Screen {
   private func verdictText(_ audit: Audit) -> String {
     let counts = Severity.allCases.reversed().compactMap { severity -> String? in
       let count = audit.count(of: severity)
-      return count == 0 ? nil : severity == .damage ? "damage of \(counted(UInt64(count), "kind"))"
-        : counted(UInt64(count), severity.rawValue)
+      return count == 0
+        ? nil
+        : severity == .damage
+          ? "damage of \(counted(UInt64(count), "kind"))"
+          : counted(UInt64(count), severity.rawValue)
     }
     return audit.verdict.rawValue + (counts.isEmpty ? "" : ": " + counts.joined(separator: ", "))
   }
@@ -113,7 +118,8 @@ private struct Screen {
     case .notAStore: return "dmsnap identify \(store)"
     case .healthy, .usable:
       return "dmsnap export \(store) --origin \(originPath) --to FILE"
-    case .damaged, .unusable: return "dmsnap audit \(store)" + (origin.map { " --origin \($0.path)" } ?? "")
+    case .damaged, .unusable:
+      return "dmsnap audit \(store)" + (origin.map { " --origin \($0.path)" } ?? "")
     }
   }
 }
