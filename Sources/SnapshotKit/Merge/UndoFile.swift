@@ -5,6 +5,8 @@ public import SystemPackage
 public enum UndoFile {
   /// Opens or makes the file at `path`.
   ///
+  /// What is there and is no undo store is not even opened for writing.
+  ///
   /// - Returns: The file, and whether it was made now.
   /// - Throws: ``MergeError/noSpace(path:needed:available:)`` before anything is written.
   public static func open(
@@ -12,7 +14,13 @@ public enum UndoFile {
   ) throws(MergeError) -> (file: FileTarget, isNew: Bool) {
     let available: UInt64
     do throws(BlockIOError) {
-      if FileTarget.exists(path) { return (try FileTarget(path: path), false) }
+      if FileTarget.exists(path) {
+        guard UndoManifest(try FileSource(path: path)) != nil else {
+          throw BlockIOError(
+            path.string, .open, .refused("exists, and is no undo store; it is not overwritten"))
+        }
+        return (try FileTarget(path: path), false)
+      }
       available = try OutputFile.availableByteCount(at: path)
     } catch {
       throw .io(error)

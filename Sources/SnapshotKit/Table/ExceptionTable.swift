@@ -29,10 +29,10 @@ public struct ExceptionTable: Sendable {
       var run = runs.popLast()
       for slot in 0..<piece.liveCount {
         let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
+        if exceptions[slot].topByte != 0 { topByteBuckets.insert(buckets.bucket(of: old)) }
         if run?.extend(old: old, new: new) == true { continue }
         if let run { runs.append(run) }
         run = ExceptionRun(old: old, new: new, count: 1)
-        if exceptions[slot].topByte != 0 { topByteBuckets.insert(buckets.bucket(of: old)) }
       }
       if let run { runs.append(run) }
     }
