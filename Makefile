@@ -1,0 +1,75 @@
+# dmsnap needs Swift 6.3 and git; whatever else is missing, .ci/setup installs, or says how to.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+RELEASE := .build/release/dmsnap
+STATIC := .build-static
+MANUAL := $(STATIC)/plugins/GenerateManual/outputs/dmsnap
+
+# Debian keeps mke2fs, sfdisk and losetup where an ordinary user's shell does not look.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+# The manifest reads it. All that shares .build's debug half must agree on it, or each builds anew.
+lint test docs: export DMSNAP_WARNINGS_ARE_ERRORS = 1
+
+help:  ## say what there is to make
+	@sed -n 's/^\([a-z-]*\):.*##/\1	/p' Makefile | expand -t 14
+
+demo: release  ## look at, export, merge and un-merge a snapshot that Linux wrote
+	Tests/demo $(RELEASE)
+
+test: setup  ## run all tests
+	swift test --disable-xctest
+
+lint: setup  ## check the style, and build everything with warnings as errors
+	swift format lint --strict --recursive Sources Tests Package.swift
+	swift build --build-tests
+
+bench: release  ## measure against plain C; some minutes, and 4 GiB in .build/bench
+	Tests/Benchmarks/bench --dmsnap $(RELEASE) $(BENCH)
+
+corpus: lab  ## have Linux write the stores in corpus/ again
+	corpus/make --all
+
+kernel-test: release lab  ## compare with Linux, under qemu, on stores made up from a seed
+	Tests/KernelTest/kernel-test --dmsnap $(RELEASE) $(KERNEL_TEST)
+
+docs: setup  ## write those pages of docs/ again that are generated
+	DMSNAP_REGENERATE=1 swift test --disable-xctest --filter Documentation
+
+install: static  ## install the program, its manual pages and completions below PREFIX
+	install -D -s -m 755 $(STATIC)/release/dmsnap $(DESTDIR)$(PREFIX)/bin/dmsnap
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(STATIC)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -D -m 644 $(STATIC)/dmsnap.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/dmsnap
+	install -D -m 644 $(STATIC)/dmsnap.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_dmsnap
+	install -D -m 644 $(STATIC)/dmsnap.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/dmsnap.fish
+
+clean:  ## remove all that was built
+	rm -rf .build $(STATIC)
+
+# What the targets above need.
+
+setup:
+	@.ci/setup
+
+lab:
+	corpus/lab --install
+
+release: setup
+	swift build -c release --product dmsnap
+
+# All that `install` copies. The plugin builds the program its own way, so it comes first; it names
+# pages tool.command, where man looks for tool-command.
+static: setup
+	swift package --scratch-path $(STATIC) generate-manual --multi-page
+	rm -rf $(STATIC)/man && mkdir $(STATIC)/man
+	for page in $(MANUAL)/*.1; do \
+	  name=$$(basename $$page .1 | tr . -); \
+	  sed 's/dmsnap\.\([a-z]\)/dmsnap-\1/; s/DMSNAP\./DMSNAP-/' $$page >$(STATIC)/man/$$name.1; done
+	swift build -c release --product dmsnap --static-swift-stdlib --scratch-path $(STATIC)
+	for shell in bash zsh fish; do \
+	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell; done
+
+.PHONY: help demo test lint bench corpus kernel-test docs install clean setup lab release static

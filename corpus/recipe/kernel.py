@@ -1,0 +1,189 @@
+"""Asking a live kernel: images packed on one disk, a script run in the lab, the answers read back."""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from .stamps import SECTOR_BYTES
+
+HERE = pathlib.Path(__file__).resolve().parent
+LAB = HERE.parent / "lab"
+ALIGNMENT_SECTORS = 8
+KERNELS = ("6.1", "6.12")
+MACHINE_ENDED = 70  # lab's status
+PANIC = "panic"
+
+
+class LabFailure(Exception):
+    pass
+
+
+class MachineEnded(LabFailure):
+    """The guest's kernel went down before the script came to its end; `lines` is what had been printed."""
+
+    def __init__(self, message, lines):
+        super().__init__(message)
+        self.lines = lines
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def run_lab(script, *, kernel, disk=None, share=None, kill_on=None, timeout=300, memory=512):
+    """Runs a shell script in the guest and returns what it printed, as lines."""
+    command = [str(LAB), "--kernel", kernel, "--timeout", str(timeout), "--memory", str(memory)]
+    command += ["--disk", str(disk)] if disk else []
+    command += ["--share", str(share)] if share else []
+    command += ["--kill-on", kill_on] if kill_on else []
+    ran = subprocess.run([*command, "-"], input=script, capture_output=True, text=True)
+    if ran.returncode != 0:
+        message = f"kernel {kernel}: status {ran.returncode}\n{ran.stdout[-2000:]}{ran.stderr}"
+        raise MachineEnded(message, ran.stdout.splitlines()) if ran.returncode == MACHINE_ENDED else LabFailure(message)
+    return ran.stdout.splitlines()
+
+
+@contextlib.contextmanager
+def workshop():
+    """A folder to share with the guest; the program of guest.c is in it."""
+    compiler = next((name for name in ("gcc", "clang", "cc") if shutil.which(name)), None)
+    if compiler is None:
+        raise LabFailure("no C compiler for the guest's helper: run `corpus/lab --install` first")
+    with tempfile.TemporaryDirectory(prefix="dmsnap-lab.") as folder:
+        program = os.path.join(folder, "guest")
+        subprocess.run([compiler, "-O2", "-Wall", "-static", "-o", program, str(HERE / "guest.c")], check=True)
+        yield pathlib.Path(folder)
+
+
+class Pack:
+    """A disk that many images lie on, one after the other; sparse where they are zero."""
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.file = open(self.path, "w+b")
+        self.sector_count = 0
+
+    def reserve(self, sector_count):
+        """Room for an image; the answer is its first sector."""
+        first = self.sector_count
+        self.sector_count += -(-sector_count // ALIGNMENT_SECTORS) * ALIGNMENT_SECTORS
+        self.file.truncate(self.sector_count * SECTOR_BYTES)
+        return first
+
+    def write(self, first, data):
+        block = 65536
+        for at in range(0, len(data), block):
+            piece = data[at:at + block]
+            if any(piece):
+                self.file.seek(first * SECTOR_BYTES + at)
+                self.file.write(piece)
+        self.file.flush()
+
+    def add(self, data):
+        first = self.reserve(len(data) // SECTOR_BYTES)
+        self.write(first, data)
+        return first
+
+    def read(self, first, sector_count):
+        with open(self.path, "rb") as file:
+            file.seek(first * SECTOR_BYTES)
+            return file.read(sector_count * SECTOR_BYTES)
+
+
+@dataclasses.dataclass
+class Question:
+    """A store over its origin, and the options of the target: "P 8" and the like."""
+    name: str
+    store: bytes
+    origin: bytes
+    options: str
+
+
+@dataclasses.dataclass
+class Answer:
+    """What a kernel made of a store. Of a store that does not load, `error` says why and there is no more."""
+    name: str
+    log: list = dataclasses.field(default_factory=list)
+    error: str | None = None  # an errno's name, or PANIC
+    status: str | None = None
+    unreadable: list = dataclasses.field(default_factory=list)  # (byte offset, byte count)
+    view: bytes | None = None
+    merge_status: str | None = None
+    merge_log: list = dataclasses.field(default_factory=list)
+    merged_origin: bytes | None = None
+    merged_store: bytes | None = None
+
+
+def ask(questions, *, kernel, share, timeout=600):
+    """Asks a kernel about each store, on copies. All in one boot, but for the stores that it does not survive."""
+    answers, waiting = {}, list(questions)
+    while waiting:
+        some = ask_in_one_boot(waiting, kernel=kernel, share=share, timeout=timeout)
+        if not some:
+            raise LabFailure(f"kernel {kernel} did not answer for {waiting[0].name}")
+        answers |= some
+        waiting = [question for question in waiting if question.name not in answers]
+    return answers
+
+
+def ask_in_one_boot(questions, *, kernel, share, timeout):
+    with tempfile.TemporaryDirectory(prefix="dmsnap-ask.") as folder:
+        pack = Pack(os.path.join(folder, "pack.img"))
+        plan, places = [], {}
+        for question in questions:
+            store_count = len(question.store) // SECTOR_BYTES
+            origin_count = len(question.origin) // SECTOR_BYTES
+            place = (pack.add(question.store), store_count, pack.add(question.origin), origin_count,
+                     pack.reserve(origin_count))
+            places[question.name] = place
+            plan.append(" ".join(map(str, (question.name, *place, question.options))))
+        plan_file = share / f"plan-{kernel}"
+        plan_file.write_text("\n".join(plan) + "\n")
+        try:
+            lines = run_lab(f"/lab/guest ask /dev/vda < /lab/{plan_file.name}", kernel=kernel, disk=pack.path,
+                            share=share, timeout=timeout)
+        except MachineEnded as ended:
+            lines = ended.lines
+        answers, unfinished = parse_answers(lines)
+        for answer in answers.values():
+            if answer.error is None:
+                store, store_count, origin, origin_count, view = places[answer.name]
+                answer.view = pack.read(view, origin_count)
+                answer.merged_origin = pack.read(origin, origin_count)
+                answer.merged_store = pack.read(store, store_count)
+        if unfinished:
+            answers[unfinished] = Answer(unfinished, error=PANIC)
+    return answers
+
+
+def parse_answers(lines):
+    """The answers by name, and the name of the store that was not answered for to the end, if there is one."""
+    answers, answer = {}, None
+    for line in lines:
+        key, _, value = line.partition(" ")
+        if key == "case":
+            answer, loaded = Answer(value), False
+        elif key == "log":
+            (answer.merge_log if loaded else answer.log).append(value)
+        elif key == "load":
+            loaded = value == "ok"
+            answer.error = None if loaded else value.removeprefix("error ")
+        elif key == "status":
+            answer.status = value
+        elif key == "unreadable":
+            first, count = map(int, value.split())
+            answer.unreadable.append((first * SECTOR_BYTES, count * SECTOR_BYTES))
+        elif key in ("merge-status", "merge-load"):
+            answer.merge_status = value
+        elif key == "end":
+            answers[answer.name] = answer
+            answer = None
+        else:
+            raise LabFailure(f"unexpected line from the guest: {line}")
+    return answers, answer.name if answer else None
+

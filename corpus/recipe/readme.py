@@ -1,0 +1,79 @@
+"""corpus/README.md: what the corpus is, with a table of the cases."""
+
+import json
+
+TEXT = """\
+# Stores that Linux wrote
+
+Each folder here is a persistent snapshot store that a real kernel wrote, the origin that belongs under it, and what
+two kernels say of the pair. No case was made by hand: the recipe drives Debian's kernels under qemu, and all that it
+does afterwards, for the three cases whose summary says so, is to shorten an image.
+
+    corpus/lab --install        # qemu, the kernels and the rest, once
+    corpus/make --all           # every case anew: a few minutes
+    corpus/make merged          # one case
+    corpus/make --list
+
+The images come out the same, byte for byte, whenever and wherever they are made. `make` is the recipe's main program,
+`recipe/cases.py` the cases, `lab` the machine that runs a shell script on a kernel (`corpus/lab --help`).
+
+## Stamps
+
+A sector is one line of 32 bytes, sixteen times over: its number on the device that it was written to, and by whom.
+
+    sector 0000000123 origin gen 0
+
+`origin gen 0` is the origin before anything happened; `origin gen 1`, `snap gen 1` were written to the origin and
+through the snapshot while it was active, and a second generation of writes says 2. A chunk of zeros in a store was
+never written.
+
+## case.json
+
+| key | meaning |
+|---|---|
+| `name`, `summary` | the case, and what is odd about it |
+| `kernel` | the release that wrote the store |
+| `chunkSectors` | the chunk size in the table (0: the kernel's default), which need not be that of the header |
+| `table` | the line to give to dmsetup, with ORIGIN and STORE for the two devices |
+| `store`, `origin` | `file`, from the case's folder, packed with xz; `byteCount` and `sha256` of the unpacked image |
+| `live` | the snapshot's (or merge's) status as the store was made, before it was closed |
+| `says` | by kernel, what it says of a copy of the two, loaded afresh |
+
+An answer in `says`:
+
+| key | meaning |
+|---|---|
+| `load` | `ok`, or `error` when the table is refused; then there is no more |
+| `log` | what device-mapper logged while loading |
+| `status` | as `dmsetup status` prints it, after the target's name |
+| `view.sha256` | of the snapshot, as long as the origin, with zeros for what could not be read |
+| `view.unreadable` | byte offset and byte count of what could not be read |
+| `merge.status`, `merge.log` | of a snapshot-merge target, when it had come to its end |
+| `merge.originSha256`, `merge.storeSha256` | of the two images after that |
+
+`origin` is the origin that lies under the store now: where a merge was cut, it is merged in part. An origin that nothing
+was written to is shared by its cases, in `origins/`. A store that is `Invalid` still loads, and every read of its
+snapshot fails. A store whose magic is zero loads too: the kernel takes it for a new one, and empties it.
+
+## The cases
+
+"""
+
+
+def cell(text):
+    return str(text).replace("|", "\\|")
+
+
+def write_readme(corpus, cases):
+    """The table has the cases that are on disk, in the recipe's order."""
+    rows = ["| case | written by | chunk | status when made | loaded again | |", "|---|---|---|---|---|---|"]
+    for case in cases:
+        path = corpus / case.name / "case.json"
+        if not path.exists():
+            continue
+        made = json.loads(path.read_text())
+        statuses = {answer["status"] or "refused" for answer in made["says"].values()}
+        rows.append("| " + " | ".join(map(cell, (
+            f"`{made['name']}`", made["kernel"], made["chunkSectors"], made["live"],
+            " or ".join(sorted(statuses)), made["summary"]))) + " |")
+    (corpus / "README.md").write_text(TEXT + "\n".join(rows) + "\n")
