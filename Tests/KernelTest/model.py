@@ -47,6 +47,11 @@ class CoreException:
         if not self.count:
             raise Panic("dm_consecutive_chunk_count_inc")
 
+    def count_down(self):
+        if not self.count:
+            raise Panic("dm_consecutive_chunk_count_dec")
+        self.new -= COUNT_ONE
+
     def covers(self, chunk):
         return self.old <= chunk <= (self.old + self.count) & MASK
 
@@ -98,7 +103,7 @@ class ExceptionTable:
             e.new = (e.new + 1) & MASK
         elif chunk != (e.old + e.count) & MASK:
             return False
-        e.new -= COUNT_ONE
+        e.count_down()
         return True
 
 

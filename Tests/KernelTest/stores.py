@@ -419,6 +419,22 @@ def buckets(rng, index):
     return store
 
 
+@family(16)
+def table_chunk_size(rng, index):
+    """Another chunk size in the table than in the header. The header's wins, but the table's is used until it has been
+    read: for the header itself, and for the number of buckets."""
+    store = Store(chunk_sectors=8, chunks=130, origin_chunks=20)
+    store.table_chunk_sectors = (0, 1, 2, 4, 16, 32, 64, 1024)[index % 8]
+    if index < 8:
+        sectors = store.chunks * store.chunk_sectors // (store.table_chunk_sectors or 1)
+        alias = 256 * max(64, 1 << (sectors.bit_length() - 1))
+        store.add((5 + alias * (1 << 40), 12), (5, 3), (5 + alias, 13), (5, 4), (6, 9), (6 + alias // 2, 10), (6, 11))
+    else:
+        store.add((5, 3), (6, 4))
+        store.cut_sectors = 64
+    return store
+
+
 @family(60)
 def soup(rng, index):
     """Anything anywhere, from so few numbers that they meet."""
@@ -446,12 +462,21 @@ def panic(rng, index):
     return store.add((first, 255 << 56 | 20), *([(first + 1, 9)] if index % 2 else []), (first - 1, 19))
 
 
+@family(2)
+def panic_in_merge(rng, index):
+    """A run of 256 chunks that ends with number 2^56-1, and a duplicate of its first: it loads, but taking the duplicate
+    out carries into the counter, a BUG in the kernel."""
+    store = some_store(rng, chunk_sectors=8)
+    old = rng.randint(1, 9)
+    return store.add((old, (1 << 64) - 1), (30, 3), (old, 4)) if index else store.add((old, (1 << 64) - 1), (old, 4))
+
+
 def craft(seed):
     """All stores of a seed."""
     stores = []
     for name, (count, make) in FAMILIES.items():
         for index in range(count):
             store = make(random.Random(f"{seed}/{name}/{index}"), index)
-            tabled = name == "magic-zero-small"
+            tabled = name in ("magic-zero-small", "table-chunk-size")
             stores.append(store.crafted(f"{name}-{index:02d}", depends_on_table=tabled))
     return stores

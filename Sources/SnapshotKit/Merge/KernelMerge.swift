@@ -32,7 +32,7 @@ public struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
         "points to a metadata area that Linux's merge would clear before it copies it"
       case .otherDuplicate:
         "is a duplicate that Linux's merge would leave, though the snapshot shows the other"
-      case .notRemovable: "is a duplicate at which Linux's merge would stop half-way"
+      case .notRemovable: "cannot be taken out of Linux's table: its merge would stop half-way"
       }
     return "area \(area.index), slot \(slot)"
       + " (\(exception.oldChunk) → \(exception.newChunk)): \(why)"
@@ -115,7 +115,6 @@ struct KernelMerge {
     _ exception: DiskException, _ run: Run, _ area: AreaIndex, _ extent: TableExtent,
     isLastRun: Bool
   ) -> MergeObstacle.Kind? {
-    if exception.topByte != 0 { return .topByte }
     // A run is written as one, clipped at the end of the origin: only its beginning must lie in it.
     // One that begins just there is clipped to nothing, and Linux goes on.
     let start = geometry.kernelSector(of: Chunk(run.first.oldChunk))
@@ -128,7 +127,9 @@ struct KernelMerge {
     guard source < geometry.sectorCount, geometry.sectorCount - source >= sectors else {
       return .newBeyondStore
     }
-    guard let pointed = geometry.area(at: Chunk(exception.newChunk)) else { return nil }
+    guard let pointed = geometry.area(at: Chunk(source >> geometry.chunkSize.shift)) else {
+      return nil
+    }
     // Areas behind the current one are cleared by then, and this one behind the current run.
     if pointed.index < area.index || pointed.index >= extent.areaCount { return nil }
     if pointed == area { return isLastRun ? nil : .newInClearedArea }
@@ -149,12 +150,14 @@ struct KernelMerge {
     return true
   }
 
-  /// Plays the removal of exceptions that contend for chunks, last to first.
+  /// Compares what the merge leaves of contended chunks with what the snapshot shows of them, and
+  /// plays their removal, last to first.
   private func obstacle(
     among contested: [(area: AreaIndex, slot: Int, exception: DiskException)]
   ) -> MergeObstacle? {
+    let originChunkCount = geometry.chunkCount(ofOrigin: originSectorCount * 512)
     var lists: [UInt64: KernelBucket] = [:]
-    var firsts: Set<UInt64> = []
+    var mergedChunks: Set<UInt64> = []
     for (area, slot, exception) in contested {
       let (old, new) = (exception.oldChunk, exception.newChunk)
       do throws(KernelBucket.Failure) {
@@ -163,8 +166,25 @@ struct KernelMerge {
       } catch {
         preconditionFailure("the table was built from the same exceptions: \(error)")
       }
-      if firsts.insert(old).inserted, table.newChunk(for: Chunk(old)) != Chunk(new) {
-        return MergeObstacle(kind: .otherDuplicate, area: area, slot: slot, exception: exception)
+      // The first of duplicates is merged last, and stays.
+      guard old < originChunkCount, mergedChunks.insert(old).inserted else { continue }
+      let shown = table.newChunk(for: Chunk(old)).map(geometry.kernelSector(of:))
+      if shown != geometry.kernelSector(of: Chunk(new)) {
+        return MergeObstacle(
+          kind: exception.topByte != 0 ? .topByte : .otherDuplicate, area: area, slot: slot,
+          exception: exception)
+      }
+    }
+    // Chunks that only a top byte maps are shown, but not merged.
+    let isShownOnly = { (old: UInt64) in
+      old < originChunkCount && !mergedChunks.contains(old)
+        && table.newChunk(for: Chunk(old)) != nil
+    }
+    for (area, slot, exception) in contested where exception.topByte != 0 {
+      let old = exception.oldChunk
+      let lastOld = min(old | 255, old.addingReportingOverflow(exception.topByte).partialValue)
+      if old <= lastOld, (old...lastOld).contains(where: isShownOnly) {
+        return MergeObstacle(kind: .topByte, area: area, slot: slot, exception: exception)
       }
     }
     for (area, slot, exception) in contested.reversed() {

@@ -55,17 +55,22 @@ public struct KernelLoad: Sendable {
     _ store: Store, _ extent: TableExtent?, _ reading: Reading
   ) -> (Verdict, reason: String, status: String?) {
     guard let header = store.header else {
-      return (.refuses, "the header cannot be read: Failed to read snapshot metadata", nil)
+      return (.refuses, Self.unreadable("the header cannot be read"), nil)
     }
     if header.magic == 0 {
-      return (.new, "the magic is zero: activation would write a header and erase area 0", nil)
+      let reason = "the magic is zero: activation would write a header and erase area 0"
+      // How large the chunks of the new store are is the table line's to say; only a header whose
+      // magic was erased lets us know.
+      let status =
+        header.isErased ? store.geometry.map { Self.status(of: TableExtent.empty, in: $0) } : nil
+      return (.new, reason, status)
     }
     guard header.hasMagic else { return (.refuses, "Invalid or corrupt snapshot", nil) }
     guard let geometry = store.geometry, let extent else {
       return (.refuses, chunkSizeReason(header.chunkSectors), nil)
     }
     guard geometry.wholeChunkCount >= 1 else {
-      return (.refuses, "the store is shorter than its header chunk: read error (EIO)", nil)
+      return (.refuses, Self.unreadable("the store is shorter than its header chunk"), nil)
     }
     guard header.version == SnapshotHeader.supportedVersion else {
       return (
@@ -77,17 +82,19 @@ public struct KernelLoad: Sendable {
     }
     switch extent.end {
     case .beyondEnd(let area):
-      return (
-        .refuses, "area \(area.index) lies beyond the end: Failed to read snapshot metadata", nil
-      )
+      return (.refuses, Self.unreadable("area \(area.index) lies beyond the store's end"), nil)
     case .unreadable(let area, _):
-      return (.refuses, "area \(area.index) cannot be read: Failed to read snapshot metadata", nil)
+      return (.refuses, Self.unreadable("area \(area.index) cannot be read"), nil)
     case .terminator:
       if extent.hasTopBytes, let crash = crashReason(store, geometry, extent, reading) {
         return (.refuses, crash, nil)
       }
       return (.loads, "the table is read to its end", status(of: extent, in: geometry))
     }
+  }
+
+  private static func unreadable(_ what: String) -> String {
+    "Failed to read snapshot metadata (-EIO): \(what)"
   }
 
   /// Why Linux would not survive a table with top bytes, or nil if it would.

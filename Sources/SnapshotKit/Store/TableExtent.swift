@@ -28,6 +28,13 @@ public struct TableExtent: Sendable {
   /// How the walk ended.
   public internal(set) var end: End = .beyondEnd(AreaIndex(0))
 
+  /// The table of a new store: one area, nothing in it.
+  static var empty: TableExtent {
+    var extent = TableExtent()
+    extent.areaCount = 1
+    return extent
+  }
+
   private var previous = DiskException(oldChunk: .max, newChunk: .max)
 
   /// Whether the table ends as it should.

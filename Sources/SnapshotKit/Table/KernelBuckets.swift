@@ -54,6 +54,8 @@ struct KernelBucket {
     case missing
     /// It is in the middle of a longer entry.
     case middleOfRange(Entry)
+    /// The entry's count was carried away: BUG_ON in `dm_consecutive_chunk_count_dec`.
+    case kernelCrash
   }
 
   /// How long a list may become: a sound window has 256 exceptions at most.
@@ -115,6 +117,7 @@ struct KernelBucket {
     } else if old != entry.lastOld {
       throw .middleOfRange(entry)
     }
+    guard entries[index].furtherCount > 0 else { throw .kernelCrash }
     entries[index].new &-= 1 << DiskException.chunkNumberBits
   }
 
