@@ -53,21 +53,3 @@ final class ProgressLine {
     FileHandle.standardError.write(Data(text.utf8))
   }
 }
-
-/// A size for people: three digits and a binary unit.
-func byteSize(_ byteCount: UInt64) -> String {
-  let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
-  var value = Double(byteCount)
-  var unit = 0
-  while value >= 1024, unit < units.count - 1 {
-    value /= 1024
-    unit += 1
-  }
-  let digits = unit == 0 || value == value.rounded() ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0
-  return String(format: "%.\(digits)f %@", value, units[unit])
-}
-
-/// "1 exception", "302 exceptions".
-func counted(_ count: UInt64, _ noun: String) -> String {
-  "\(count) \(noun)\(count == 1 ? "" : "s")"
-}

@@ -42,9 +42,9 @@ struct AuditCommand: ParsableCommand {
     var lines = ["\(audit.store.source.name): \(audit.verdict.rawValue)"]
     for finding in audit.findings {
       lines += ["", finding.line]
-      lines.append("         found \(finding.found); required: \(finding.required)")
-      if let place = finding.place.description { lines.append("         at \(place)") }
-      lines.append("         \(finding.code.entry.consequence)")
+      lines.append("found \(finding.found); required: \(finding.required)".wrapped(indent: 9))
+      if let place = finding.place.description { lines.append("at \(place)".wrapped(indent: 9)) }
+      lines.append(finding.code.entry.consequence.wrapped(indent: 9))
     }
     if audit.findings.isEmpty { lines.append("nothing was found") }
     return lines.joined(separator: "\n")

@@ -32,15 +32,15 @@ struct Explain: ParsableCommand {
     case .json: try Console.print(json: ExplainReport([finding]))
     case .text:
       let entry = finding.entry
-      try Console.print(
-        """
-        \(finding.rawValue) (\(entry.severity.rawValue)): \(entry.title)
-
-        meaning      \(entry.meaning)
-        cause        \(entry.cause)
-        consequence  \(entry.consequence)
-        remedy       \(entry.remedy)
-        """)
+      let parts = [
+        ("meaning", entry.meaning), ("cause", entry.cause), ("consequence", entry.consequence),
+        ("remedy", entry.remedy),
+      ]
+      let text = parts.map { label, words in
+        "\n" + label.padding(to: 13) + words.wrapped(indent: 13).dropFirst(13)
+      }
+      let title = "\(finding.rawValue) (\(entry.severity.rawValue)): \(entry.title)"
+      try Console.print(([title] + text).joined(separator: "\n"))
     }
   }
 }

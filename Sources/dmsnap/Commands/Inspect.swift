@@ -92,11 +92,19 @@ private struct Screen {
 
   private func kernelText(_ load: KernelLoad) -> String {
     switch load.verdict {
-    case .loads: "loads it; dmsetup status: \(load.status ?? "")"
+    case .loads: "loads it; dmsetup status: \(load.status ?? "")\(fill(load))"
     case .invalid: "activates it, but fails every read: \(load.reason)"
     case .refuses: "refuses it: \(load.reason)"
     case .new: "WOULD FORMAT IT. Do not activate it: \(load.reason)"
     }
+  }
+
+  /// How full the store is to Linux, which a wild new chunk can make any number at all.
+  private func fill(_ load: KernelLoad) -> String {
+    guard let parts = load.status?.split(whereSeparator: { $0 == "/" || $0 == " " }),
+      let allocated = UInt64(parts[0]), let total = UInt64(parts[1]), total >= allocated
+    else { return "" }
+    return " (\(Int(Double(allocated) / Double(total) * 100)) % full)"
   }
 
   private func verdictText(_ audit: Audit) -> String {
@@ -129,12 +137,5 @@ extension Finding {
   var line: String {
     let times = count > 1 ? " (\(count) times)" : ""
     return "\(severity.rawValue.padding(to: 8)) \(code.rawValue): \(code.entry.title)\(times)"
-  }
-}
-
-extension String {
-  /// The string, filled up with spaces.
-  func padding(to width: Int) -> String {
-    self + String(repeating: " ", count: max(width - count, 0))
   }
 }

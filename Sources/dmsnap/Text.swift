@@ -1,0 +1,47 @@
+import Foundation
+
+// Words and numbers for people.
+
+/// A size for people: three digits and a binary unit.
+func byteSize(_ byteCount: UInt64) -> String {
+  let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+  var value = Double(byteCount)
+  var unit = 0
+  while value >= 1024, unit < units.count - 1 {
+    value /= 1024
+    unit += 1
+  }
+  let digits = unit == 0 || value == value.rounded() ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0
+  return String(format: "%.\(digits)f %@", value, units[unit])
+}
+
+/// "1 exception", "302 exceptions".
+func counted(_ count: UInt64, _ noun: String) -> String {
+  "\(count) \(noun)\(count == 1 ? "" : "s")"
+}
+
+extension String {
+  /// How wide text for people becomes.
+  private static let width = 96
+
+  /// The string, filled up with spaces.
+  func padding(to width: Int) -> String {
+    self + String(repeating: " ", count: max(width - count, 0))
+  }
+
+  /// The string in lines of whole words, each behind `indent` spaces.
+  func wrapped(indent: Int) -> String {
+    var lines: [String] = []
+    var line = ""
+    for word in split(separator: " ") {
+      if !line.isEmpty, indent + line.count + 1 + word.count > Self.width {
+        lines.append(line)
+        line = ""
+      }
+      line += line.isEmpty ? String(word) : " \(word)"
+    }
+    lines.append(line)
+    let margin = String(repeating: " ", count: indent)
+    return lines.map { margin + $0 }.joined(separator: "\n")
+  }
+}
