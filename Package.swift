@@ -59,7 +59,7 @@ let package = Package(
       name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],
       swiftSettings: strict),
     .testTarget(
-      name: "BlkidTests", dependencies: ["Blkid", "BlockIO", "TestSupport"],
+      name: "BlkidTests", dependencies: ["Blkid", "BlockIO", "TestSupport", systemPackage],
       swiftSettings: strict),
     .testTarget(
       name: "SnapshotKitTests",

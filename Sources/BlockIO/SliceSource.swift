@@ -1,8 +1,8 @@
 /// A part of another source: `PATH,offset=BYTES,length=BYTES`.
 public final class SliceSource: BlockSource {
   public let name: String
-  private let base: any BlockSource
-  private let range: Range<UInt64>
+  let base: any BlockSource
+  let range: Range<UInt64>
 
   /// The bytes `range` of `base`.
   ///

@@ -1,3 +1,4 @@
+import Blkid
 import BlockIO
 import SnapshotKit
 
@@ -40,6 +41,21 @@ struct Failure: Error {
     }
   }
 
+  init(_ error: BlkidError) {
+    switch error {
+    case .source(let cause): self.init(cause)
+    case .library: self.init(.couldNotFinish, error.description)
+    }
+  }
+
+  init(_ error: ContentError) {
+    switch error {
+    case .table(let cause): self.init(.refused, cause.description)
+    case .probe(let cause): self.init(cause)
+    case .io(let cause): self.init(cause)
+    }
+  }
+
   init(_ error: StoreError) {
     switch error {
     case .notAStore: self.init(.noStore, error.description)
@@ -61,4 +77,14 @@ func failingMerge<Result>(_ body: () throws(MergeError) -> Result) throws(Failur
 /// The same for what must be a store.
 func failingStore<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
   do throws(StoreError) { return try body() } catch { throw Failure(error) }
+}
+
+/// The same for probes of what something holds.
+func failingProbe<Result>(_ body: () throws(BlkidError) -> Result) throws(Failure) -> Result {
+  do throws(BlkidError) { return try body() } catch { throw Failure(error) }
+}
+
+/// The same for looks at what a snapshot holds.
+func failingContent<Result>(_ body: () throws(ContentError) -> Result) throws(Failure) -> Result {
+  do throws(ContentError) { return try body() } catch { throw Failure(error) }
 }

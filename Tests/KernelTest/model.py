@@ -242,11 +242,8 @@ class Snapshot:
                 self.area -= 1
                 area = self.area_exceptions(self.area)
                 self.committed = self.exceptions_per_area
-            last = self.committed - 1
-            count = 1
-            while count <= last and area[last - count] == ((area[last][0] - count) & MASK, (area[last][1] - count) & MASK):
-                count += 1
-            old, new = ((number + 1 - count) & MASK for number in area[last])
+            count = self.consecutive(area)
+            old, new = ((number + 1 - count) & MASK for number in area[self.committed - 1])
             if not self.copy_back(old, new, count):
                 self.merge_failed = True
                 return
@@ -257,6 +254,15 @@ class Snapshot:
             if not self.take_out(old, count):
                 self.merge_failed = True
                 return
+
+    def consecutive(self, area):
+        """How many of the last exceptions of an area are one run."""
+        last_old, last_new = area[self.committed - 1]
+        count = 1
+        while count < self.committed and area[self.committed - 1 - count] == ((last_old - count) & MASK,
+                                                                              (last_new - count) & MASK):
+            count += 1
+        return count
 
     def take_out(self, old, count):
         chunk = (old + count - 1) & MASK

@@ -1,121 +1,11 @@
 """Odd and damaged stores, crafted from a seed: each family turns one thing in a store to what no kernel would write."""
 
-import dataclasses
 import random
-import struct
 
-from recipe.stamps import SECTOR_BYTES, stamped
+from crafting import Store, filled, some_old, some_olds, some_store
 
-MAGIC = b"SnAp"
 FOREIGN_MAGICS = (b"PAnS", b"pAnS", b"LUKS", b"\x01\0\0\0", b"\xff\xff\xff\xff", b"SnAP")
 WILD = (1 << 20, 1 << 40, 1 << 55, (1 << 56) - 1, 1 << 63, (1 << 64) - 1)
-CHUNK_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
-
-
-@dataclasses.dataclass
-class Crafted:
-    name: str
-    store: bytes
-    origin: bytes
-    table_chunk_sectors: int
-    # Where only the table tells the chunk size, nobody who has just the store can know what the kernel does.
-    depends_on_table: bool = False
-
-    @property
-    def options(self):
-        return f"P {self.table_chunk_sectors}"
-
-
-class Store:
-    """A store in the making. What is not said otherwise is as Linux would have written it."""
-
-    def __init__(self, chunk_sectors=8, chunks=40, extra_sectors=0, origin_chunks=24, origin_extra=0):
-        self.chunk_sectors = chunk_sectors
-        self.chunks = chunks
-        self.extra_sectors = extra_sectors
-        self.origin_sectors = max(1, origin_chunks * chunk_sectors + origin_extra)
-        self.header = {"magic": MAGIC, "valid": 1, "version": 1, "chunk_sectors": chunk_sectors}
-        self.exceptions = []
-        self.patches = {}  # (area, slot): (old, new), after everything else
-        self.cut_sectors = None
-        self.table_chunk_sectors = chunk_sectors
-
-    @property
-    def per_area(self):
-        return self.chunk_sectors * SECTOR_BYTES // 16
-
-    def area_chunk(self, area):
-        return 1 + area * (self.per_area + 1)
-
-    def data_chunk(self, index):
-        """The index-th chunk that is neither header nor metadata."""
-        return 2 + index + index // self.per_area
-
-    @property
-    def data_chunk_count(self):
-        return sum(1 for index in range(self.chunks) if self.data_chunk(index) < self.chunks)
-
-    @property
-    def origin_chunk_count(self):
-        return -(-self.origin_sectors // self.chunk_sectors)
-
-    def add(self, *pairs):
-        self.exceptions += pairs
-        return self
-
-    def add_in_order(self, olds):
-        """The next exceptions as Linux would make them, for these old chunks."""
-        for old in olds:
-            self.exceptions.append((old, self.data_chunk(len(self.exceptions))))
-        return self
-
-    def crafted(self, name, **details):
-        sectors = self.chunks * self.chunk_sectors + self.extra_sectors
-        data = bytearray(stamped(0, sectors, "store"))
-        chunk_bytes = self.chunk_sectors * SECTOR_BYTES
-
-        def put(offset, piece):
-            data[offset:offset + len(piece)] = piece[:max(0, len(data) - offset)]
-
-        header = struct.pack("<4sIII", *self.header.values())
-        put(0, header.ljust(chunk_bytes, b"\0"))
-        areas = len(self.exceptions) // self.per_area + 1
-        for area in range(areas):
-            mine = self.exceptions[area * self.per_area:(area + 1) * self.per_area]
-            packed = b"".join(struct.pack("<QQ", *pair) for pair in mine)
-            put(self.area_chunk(area) * chunk_bytes, packed.ljust(chunk_bytes, b"\0"))
-        for (area, slot), pair in self.patches.items():
-            put(self.area_chunk(area) * chunk_bytes + slot * 16, struct.pack("<QQ", *pair))
-        if self.cut_sectors is not None:
-            del data[self.cut_sectors * SECTOR_BYTES:]
-        origin = stamped(0, self.origin_sectors, "origin gen 0")
-        return Crafted(name, bytes(data), origin, self.table_chunk_sectors, **details)
-
-
-def some_store(rng, **fixed):
-    """A store of some chunk size that holds a few dozen chunks."""
-    chunk_sectors = fixed.pop("chunk_sectors", None) or rng.choice(CHUNK_SIZES)
-    chunks = max(6, min(60, 1000 // chunk_sectors))
-    origin_chunks = max(4, min(40, 600 // chunk_sectors))
-    return Store(**{"chunk_sectors": chunk_sectors, "chunks": chunks, "origin_chunks": origin_chunks, **fixed})
-
-
-def some_olds(rng, store, count):
-    """Old chunks with runs among them, none twice."""
-    olds = []
-    while len(olds) < count and len(olds) < store.origin_chunk_count:
-        first = rng.randrange(store.origin_chunk_count)
-        for old in range(first, min(first + rng.choice((1, 1, 2, 3, 6)), store.origin_chunk_count)):
-            if old not in olds and len(olds) < count:
-                olds.append(old)
-    return olds
-
-
-def filled(rng, most=20, **fixed):
-    store = some_store(rng, **fixed)
-    count = rng.randint(2, max(2, min(most, store.data_chunk_count - 2)))
-    return store.add_in_order(some_olds(rng, store, count))
-
 
 # MARK: families
 
@@ -180,15 +70,15 @@ def top_byte(rng, index):
     chunk_sectors = rng.choice((1, 2, 8, 8, 16, 32, 64, 128))
     store = some_store(rng, chunk_sectors=chunk_sectors)
     count = rng.choice((1, 2, 3, 4, 7, 15, 100, 127, 128, 254, 255))
-    first = rng.randrange(store.origin_chunk_count)
+    first = some_old(rng, store)
     store.add((first, count << 56 | rng.randrange(1, store.chunks)))
-    others = [(rng.randrange(store.origin_chunk_count), rng.randrange(2, store.chunks)) for _ in range(rng.randint(0, 5))]
+    others = [(some_old(rng, store), rng.randrange(2, store.chunks)) for _ in range(rng.randint(0, 5))]
     if index % 4 == 0:  # one that goes on where the run ends
         others.append((first + count + 1, (store.exceptions[0][1] & 0xFFFFFF) + count + 1))
     if index % 4 == 1 and count < 255 and first > 0:  # one that ends where the run begins
         others.append((first - 1, (store.exceptions[0][1] & 0xFFFFFF) - 1 or 2))
     if index % 4 == 2:
-        others.append((rng.randrange(store.origin_chunk_count), rng.randint(1, 9) << 56 | rng.randrange(1, store.chunks)))
+        others.append((some_old(rng, store), rng.randint(1, 9) << 56 | rng.randrange(1, store.chunks)))
     store.add(*others)
     if index % 3 == 0:
         rng.shuffle(store.exceptions)
@@ -202,9 +92,9 @@ def top_byte_huge_chunk(rng, index):
     store = Store(chunk_sectors=chunk_sectors, chunks=6, origin_chunks=2 if chunk_sectors > 256 else 4)
     top = rng.choice((1, 2, 3, 8, 64, 128, 255))
     number = rng.choice((2, 3, 1 << 55, 1 << 48, (1 << 56) - 1, 5))
-    store.add((rng.randrange(store.origin_chunk_count), top << 56 | number))
+    store.add((some_old(rng, store), top << 56 | number))
     if index % 2:
-        store.add((rng.randrange(store.origin_chunk_count), 4))
+        store.add((some_old(rng, store), 4))
     return store
 
 
@@ -219,10 +109,10 @@ def hole(rng, index):
 
 @family(30)
 def wild_new(rng, index):
-    """New chunks far beyond the store; shifted to sectors, some come round to its beginning."""
+    """New chunks far beyond the store, and just at its end."""
     store = filled(rng, most=8)
     for at in rng.sample(range(len(store.exceptions)), rng.randint(1, 2)):
-        wild = rng.choice((*WILD, store.chunks, store.chunks - 1, store.chunks + 1, (1 << 64) // store.chunk_sectors % (1 << 64) or 1 << 62))
+        wild = rng.choice((*WILD, store.chunks, store.chunks - 1, store.chunks + 1))
         store.exceptions[at] = (store.exceptions[at][0], wild)
     return store
 
@@ -231,7 +121,8 @@ def wild_new(rng, index):
 def wild_new_wraps_free(rng, index):
     """A new chunk of 2^64-1: the next free chunk wraps to 0, and later exceptions raise it again."""
     store = filled(rng, most=6)
-    store.exceptions.insert(rng.randrange(len(store.exceptions) + 1), (rng.randrange(store.origin_chunk_count), (1 << 64) - 1))
+    place = rng.randrange(len(store.exceptions) + 1)
+    store.exceptions.insert(place, (some_old(rng, store), (1 << 64) - 1))
     if index % 3 == 0:
         store.exceptions = [(3, (1 << 64) - 1), (1, 1)]
     return store
@@ -239,10 +130,10 @@ def wild_new_wraps_free(rng, index):
 
 @family(30)
 def wild_old(rng, index):
-    """Old chunks far beyond the origin; the merge shifts some of them to where they were never meant."""
+    """Old chunks far beyond the origin; in sectors, one of them comes round to the origin's beginning."""
     store = filled(rng, most=8)
     for at in rng.sample(range(len(store.exceptions)), rng.randint(1, 2)):
-        wild = rng.choice((*WILD, 1 << 61, 1 << 60, 1 << 64 - 3, (1 << 64) - 2))
+        wild = rng.choice((*WILD, (1 << 64) - 2, (1 << 64) // max(2, store.chunk_sectors)))
         store.exceptions[at] = (wild, store.exceptions[at][1])
     return store
 
@@ -398,7 +289,8 @@ def areas(rng, index):
 @family(10)
 def stale_areas(rng, index):
     """What an older generation left beyond the terminator, which nobody looks at until its area fills."""
-    store = Store(chunk_sectors=1, chunks=110, origin_chunks=128).add_in_order(range(10, 10 + (20, 31, 32, 33, 64)[index % 5]))
+    store = Store(chunk_sectors=1, chunks=110, origin_chunks=128)
+    store.add_in_order(range(10, 10 + (20, 31, 32, 33, 64)[index % 5]))
     for slot in range(32):
         area = len(store.exceptions) // 32 + 1
         store.patches[area, slot] = (slot + 60, store.area_chunk(area) + 1 + slot)
@@ -464,8 +356,8 @@ def panic(rng, index):
 
 @family(2)
 def panic_in_merge(rng, index):
-    """A run of 256 chunks that ends with number 2^56-1, and a duplicate of its first: it loads, but taking the duplicate
-    out carries into the counter, a BUG in the kernel."""
+    """A run of 256 chunks from number 2^56-1 on, and a duplicate of its first: it loads, but taking the duplicate out
+    carries into the counter, a BUG in the kernel."""
     store = some_store(rng, chunk_sectors=8)
     old = rng.randint(1, 9)
     return store.add((old, (1 << 64) - 1), (30, 3), (old, 4)) if index else store.add((old, (1 << 64) - 1), (old, 4))

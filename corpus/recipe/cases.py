@@ -14,8 +14,10 @@ GUEST_COMMANDS = r"""
 generation=1
 sectors() { blockdev --getsz /dev/mapper/$1; }
 
+over_store() { echo "0 $(sectors origin) $1 /dev/mapper/origin /dev/mapper/store $2 $3 $4 $5"; }
+
 # The snapshot; its options are those of the target: P 8
-snapshot() { dmsetup create snap --table "0 $(sectors origin) snapshot /dev/mapper/origin /dev/mapper/store $*"; }
+snapshot() { dmsetup create snap --table "$(over_store snapshot "$@")"; }
 # The origin as its users see it, so that the snapshot gets its copies
 use_origin() { dmsetup create live-origin --table "0 $(sectors origin) snapshot-origin /dev/mapper/origin"; }
 # Stamped sectors, in pieces: write_snapshot PIECE FIRST:COUNT...
@@ -26,7 +28,7 @@ live() { echo "@live $(dmsetup status ${1:-snap} | cut -d' ' -f4-)"; }
 close() { for name in "$@"; do dmsetup remove $name; done; }
 wipe() { dd if=/dev/zero of=/dev/mapper/store bs=$1 count=1 conv=notrunc 2>/dev/null; sync; }
 
-begin_merge() { dmsetup create merging --table "0 $(sectors origin) snapshot-merge /dev/mapper/origin /dev/mapper/store $*"; }
+begin_merge() { dmsetup create merging --table "$(over_store snapshot-merge "$@")"; }
 end_merge() {
   until dmsetup status merging | grep -qE ' ([0-9]+)/[0-9]+ \1$|failed'; do usleep 1000; done
   dmsetup suspend merging; live merging; close merging
@@ -109,10 +111,10 @@ case("fresh", "Activated and never written: a header and one empty area.",
      "snapshot P 8\nlive", store_sectors=512)
 case("fresh-default-chunk", "Activated with chunk size 0 in the table: the kernel chose 32 sectors.",
      "snapshot P 0\nlive", store_sectors=512, options="P 0")
+WRITTEN = "snapshot P 8\nwrite_snapshot 8 80:32 400:8\nwrite_snapshot 1 803:1 1601:2\nlive"
 case("written", "Written through the snapshot: whole chunks, and single sectors whose chunks were copied first.",
-     "snapshot P 8\nwrite_snapshot 8 80:32 400:8\nwrite_snapshot 1 803:1 1601:2\nlive", store_sectors=512)
-case("written-6.12", "The same as `written`, made by Linux 6.12.",
-     "snapshot P 8\nwrite_snapshot 8 80:32 400:8\nwrite_snapshot 1 803:1 1601:2\nlive", store_sectors=512, kernel="6.12")
+     WRITTEN, store_sectors=512)
+case("written-6.12", "The same as `written`, made by Linux 6.12.", WRITTEN, store_sectors=512, kernel="6.12")
 case("rewritten", "The same chunks written three times over: one exception each, the last data.",
      "snapshot P 8\nfor generation in 1 2 3; do write_snapshot 8 80:32; done\nlive", store_sectors=512)
 case("copied", "Chunks copied because the origin was written; the origin is newer than its snapshot.",
@@ -170,7 +172,8 @@ case("table-contradicts-header", "The table says chunks of 16 sectors, the heade
      written("P 8", 8, [range(10, 20)]), store_sectors=512, options="P 16")
 case("odd-origin", "An origin of 4101 sectors, its partial last chunk written through the snapshot.",
      "snapshot P 8\nwrite_snapshot 8 80:8\nwrite_snapshot 1 4097:4\nlive", store_sectors=512, origin=STAMPED_ODD)
-case("odd-origin-copied", "An origin of 4101 sectors, its partial last chunk copied; 3 stale sectors follow in the store.",
+case("odd-origin-copied",
+     "An origin of 4101 sectors, its partial last chunk copied; 3 stale sectors follow in the store.",
      "snapshot P 8\nwrite_snapshot 8 0:400\nclose snap\nwipe 4096\nsnapshot P 8\nuse_origin\ngeneration=2\n"
      "write_origin 1 4098:2\nlive", store_sectors=512, origin=STAMPED_ODD)
 case("odd-store", "A store of 27 chunks and 5 sectors: the partial last chunk is never used.",
@@ -188,7 +191,8 @@ case("overflow-po-origin", "Overflowed by a write to the origin (PO): invalid al
      "snapshot PO 8\nuse_origin\nwrite_origin 8 80:320\nlive", store_sectors=256, options="PO 8")
 case("full", "Every chunk of the store in use, and not one write too many.",
      "snapshot P 8\nwrite_snapshot 8 80:240\nlive", store_sectors=256)
-case("filled-to-boundary", "258 chunks: the area to follow would lie beyond the end, and the 256th exception destroys it.",
+case("filled-to-boundary",
+     "258 chunks: the area to follow would lie beyond the end, and the 256th exception destroys it.",
      "snapshot P 8\nwrite_snapshot 8 0:2048\nlive", store_sectors=2064)
 case("store-io-error", "A chunk of the store could not be written: invalid, all before it in place.",
      "snapshot P 8\nwrite_snapshot 8 80:80\nreplace store 160 8 error\nwrite_snapshot 8 160:160\n"
@@ -227,7 +231,8 @@ case("cut-uncommitted", "Power cut while writing: a chunk of data is in the stor
      "snapshot P 8\nwrite_snapshot 8 80:80\nstall store 8 8\nwrite_snapshot 8 400:8 &\npower_cut",
      store_sectors=512, power_cut=True)
 case("cut-at-area-end", "Power cut as the first area fills: the next is zeroed, the 256th exception not yet there.",
-     f"snapshot P 8\nwrite_snapshot 8 {of_chunks(8, [range(255)])}\nstall store 8 8\nwrite_snapshot 8 4000:8 &\npower_cut",
+     f"snapshot P 8\nwrite_snapshot 8 {of_chunks(8, [range(255)])}\nstall store 8 8\n"
+     "write_snapshot 8 4000:8 &\npower_cut",
      store_sectors=4224, power_cut=True)
 
 # MARK: reused stores and lost headers
@@ -236,7 +241,8 @@ OLD_GENERATION = f"snapshot P 8\nwrite_snapshot 8 {of_chunks(8, [range(600)])}\n
 case("reused", "A new store over an old one of the same chunk size: its areas 1 and 2 are still there.",
      OLD_GENERATION + "wipe 4096\nsnapshot P 8\ngeneration=2\nwrite_snapshot 8 7200:160\nlive", store_sectors=5704)
 case("reused-past-area", "A new store over an old one, grown past its first area: one old area is left.",
-     OLD_GENERATION + f"wipe 4096\nsnapshot P 8\ngeneration=2\nwrite_snapshot 8 {of_chunks(8, [range(700, 970)])}\nlive",
+     OLD_GENERATION + "wipe 4096\nsnapshot P 8\ngeneration=2\n"
+     f"write_snapshot 8 {of_chunks(8, [range(700, 970)])}\nlive",
      store_sectors=5704)
 case("reused-other-chunk", "A new store of 16-sector chunks over an old one of 8.",
      OLD_GENERATION + "wipe 4096\nsnapshot P 16\ngeneration=2\nwrite_snapshot 16 7200:160\nlive",
@@ -253,24 +259,35 @@ case("magic-wiped-activated", "The magic zeroed and the store activated: 256 exc
 
 FILE_SYSTEM = """
 export E2FSPROGS_FAKE_TIME=1760000000
-/sbin/mke2fs -q -F -t ext4 -b 1024 -I 256 -U 6f1d0c52-3c1b-4a55-9a53-0d6d736e6170 -E hash_seed=6f1d0c52-3c1b-4a55-9a53-0d6d736e6170,lazy_itable_init=0,nodiscard -L holiday /dev/mapper/origin 4096
+uuid=6f1d0c52-3c1b-4a55-9a53-0d6d736e6170
+/sbin/mke2fs -q -F -t ext4 -b 1024 -I 256 -U $uuid -E hash_seed=$uuid,lazy_itable_init=0,nodiscard -L holiday \
+  /dev/mapper/origin 4096
+edit() { debugfs -w -f $2 $1 >/dev/null 2>&1; sync; }
 text() { i=0; while [ $i -lt $2 ]; do echo "$1, line $i"; i=$((i + 1)); done; }
 text "the letter as it was" 400 >/tmp/letter; text "the diary as it was" 900 >/tmp/diary; text "a list" 30 >/tmp/list
 chmod 644 /tmp/letter /tmp/diary /tmp/list
-printf 'mkdir papers\nwrite /tmp/letter papers/letter\nwrite /tmp/diary papers/diary\nwrite /tmp/list list\n' >/tmp/before
+cat >/tmp/before <<END
+mkdir papers
+write /tmp/letter papers/letter
+write /tmp/diary papers/diary
+write /tmp/list list
+END
 text "the letter as changed" 500 >/tmp/letter2; text "a note, new" 60 >/tmp/note; chmod 644 /tmp/letter2 /tmp/note
-printf 'rm papers/letter\nwrite /tmp/letter2 papers/letter\nrm list\nwrite /tmp/note papers/note\n' >/tmp/after
-debugfs -w -f /tmp/before /dev/mapper/origin >/dev/null 2>&1
-sync
+cat >/tmp/after <<END
+rm papers/letter
+write /tmp/letter2 papers/letter
+rm list
+write /tmp/note papers/note
+END
+edit /dev/mapper/origin /tmp/before
+export E2FSPROGS_FAKE_TIME=1760003600
 snapshot P 8
 """
 EXT4 = ("ext4-4m", lambda: bytes(4 << 20))
 case("ext4-origin-changed", "An ext4 origin, files changed in it after the snapshot was taken.",
-     FILE_SYSTEM + "use_origin\nE2FSPROGS_FAKE_TIME=1760003600 debugfs -w -f /tmp/after /dev/mapper/live-origin >/dev/null 2>&1\n"
-     "sync\nlive", store_sectors=2048, origin=EXT4)
+     FILE_SYSTEM + "use_origin\nedit /dev/mapper/live-origin /tmp/after\nlive", store_sectors=2048, origin=EXT4)
 case("ext4-snapshot-changed", "An ext4 origin, files changed in the snapshot.",
-     FILE_SYSTEM + "E2FSPROGS_FAKE_TIME=1760003600 debugfs -w -f /tmp/after /dev/mapper/snap >/dev/null 2>&1\nsync\nlive",
-     store_sectors=2048, origin=EXT4)
+     FILE_SYSTEM + "edit /dev/mapper/snap /tmp/after\nlive", store_sectors=2048, origin=EXT4)
 
 # MARK: images cut after the kernel left them
 

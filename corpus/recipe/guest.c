@@ -115,6 +115,13 @@ static const char *status(const char *name) {
 
 static void removeDevice(const char *name) { must(control(DM_DEV_REMOVE, request(name)), name); }
 
+// Prints a line that must be out before the kernel is given what it may not survive.
+static void announce(const char *key, const char *value) {
+  printf("%s %s\n", key, value);
+  fflush(stdout);
+  tcdrain(STDOUT_FILENO);
+}
+
 static int openDevice(dev_t device, int flags) {
   char path[64];
   snprintf(path, sizeof path, "/dev/dm-%u", minor(device));
@@ -202,16 +209,15 @@ static void merge(int disk, const struct question *q, const char *options) {
 static void answer(int disk, dev_t diskNumber, const struct question *q) {
   char options[256];
   dev_t store, origin, view;
-  printf("case %s\n", q->name);
-  fflush(stdout);
-  tcdrain(STDOUT_FILENO);  // the line must be out before a store that panics the kernel is loaded
+  announce("case", q->name);
   klogctl(5, NULL, 0);  // clear
   snprintf(options, sizeof options, "%u:%u %lu", major(diskNumber), minor(diskNumber), q->storeSector);
   must(create("store", q->storeCount, "linear", options, &store), "store");
   snprintf(options, sizeof options, "%u:%u %lu", major(diskNumber), minor(diskNumber), q->originSector);
   must(create("origin", q->originCount, "linear", options, &origin), "origin");
 
-  snprintf(options, sizeof options, "%u:%u %u:%u %s", major(origin), minor(origin), major(store), minor(store), q->options);
+  snprintf(options, sizeof options, "%u:%u %u:%u %s", major(origin), minor(origin), major(store), minor(store),
+           q->options);
   int error = create("view", q->originCount, "snapshot", options, &view);
   printKernelLog();
   if (error) {
@@ -220,6 +226,7 @@ static void answer(int disk, dev_t diskNumber, const struct question *q) {
     printf("load ok\nstatus %s\n", status("view"));
     copyView(view, disk, q);
     removeDevice("view");
+    announce("merging", q->name);
     klogctl(5, NULL, 0);
     merge(disk, q, options);
     printKernelLog();

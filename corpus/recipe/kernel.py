@@ -113,7 +113,7 @@ class Answer:
     status: str | None = None
     unreadable: list = dataclasses.field(default_factory=list)  # (byte offset, byte count)
     view: bytes | None = None
-    merge_status: str | None = None
+    merge_status: str | None = None  # or PANIC
     merge_log: list = dataclasses.field(default_factory=list)
     merged_origin: bytes | None = None
     merged_store: bytes | None = None
@@ -149,41 +149,42 @@ def ask_in_one_boot(questions, *, kernel, share, timeout):
                             share=share, timeout=timeout)
         except MachineEnded as ended:
             lines = ended.lines
-        answers, unfinished = parse_answers(lines)
+        answers = parse_answers(lines)
         for answer in answers.values():
+            store, store_count, origin, origin_count, view = places[answer.name]
             if answer.error is None:
-                store, store_count, origin, origin_count, view = places[answer.name]
                 answer.view = pack.read(view, origin_count)
+            if answer.error is None and answer.merge_status != PANIC:
                 answer.merged_origin = pack.read(origin, origin_count)
                 answer.merged_store = pack.read(store, store_count)
-        if unfinished:
-            answers[unfinished] = Answer(unfinished, error=PANIC)
     return answers
 
 
 def parse_answers(lines):
-    """The answers by name, and the name of the store that was not answered for to the end, if there is one."""
-    answers, answer = {}, None
+    """The answers by name. The last is a PANIC, on loading or on merging, if its lines break off."""
+    answers, answer, finished = {}, None, True
     for line in lines:
         key, _, value = line.partition(" ")
         if key == "case":
-            answer, loaded = Answer(value), False
+            answer, finished = Answer(value, error=PANIC), False
+            answers[value] = answer
         elif key == "log":
-            (answer.merge_log if loaded else answer.log).append(value)
+            (answer.merge_log if answer.merge_status else answer.log).append(value)
         elif key == "load":
-            loaded = value == "ok"
-            answer.error = None if loaded else value.removeprefix("error ")
+            answer.error = None if value == "ok" else value.removeprefix("error ")
         elif key == "status":
             answer.status = value
         elif key == "unreadable":
             first, count = map(int, value.split())
             answer.unreadable.append((first * SECTOR_BYTES, count * SECTOR_BYTES))
+        elif key == "merging":
+            answer.merge_status = PANIC
         elif key in ("merge-status", "merge-load"):
             answer.merge_status = value
         elif key == "end":
-            answers[answer.name] = answer
-            answer = None
+            finished = True
         else:
             raise LabFailure(f"unexpected line from the guest: {line}")
-    return answers, answer.name if answer else None
-
+    if not finished and answer.merge_status != PANIC:
+        answers[answer.name] = Answer(answer.name, error=PANIC)
+    return answers

@@ -51,9 +51,9 @@ An answer in `says`:
 | `merge.status`, `merge.log` | of a snapshot-merge target, when it had come to its end |
 | `merge.originSha256`, `merge.storeSha256` | of the two images after that |
 
-`origin` is the origin that lies under the store now: where a merge was cut, it is merged in part. An origin that nothing
-was written to is shared by its cases, in `origins/`. A store that is `Invalid` still loads, and every read of its
-snapshot fails. A store whose magic is zero loads too: the kernel takes it for a new one, and empties it.
+`origin` is the origin that lies under the store now: where a merge was cut, it is merged in part. An origin that
+nothing was written to is shared by its cases, in `origins/`. A store that is `Invalid` still loads, and every read of
+its snapshot fails. A store whose magic is zero loads too: the kernel takes it for a new one, and empties it.
 
 ## The cases
 

@@ -12,10 +12,34 @@ public struct Audit: Sendable {
   public let extent: TableExtent?
   /// How many exceptions are possible and unique: what can be used.
   public let usableCount: UInt64
-  /// Everything that was found, the worst first.
-  public var findings: [Finding]
+  /// Everything that was found, the worst first, otherwise in the catalogue's order.
+  public private(set) var findings: [Finding]
   /// Whether this is a store at all.
   public let isStore: Bool
+
+  init(
+    store: Store, load: KernelLoad, geometry: StoreGeometry?, extent: TableExtent?,
+    usableCount: UInt64, findings: [Finding], isStore: Bool
+  ) {
+    self.store = store
+    self.load = load
+    self.geometry = geometry
+    self.extent = extent
+    self.usableCount = usableCount
+    self.findings = []
+    self.isStore = isStore
+    for finding in findings { add(finding) }
+  }
+
+  /// Adds a finding where it belongs.
+  mutating func add(_ finding: Finding) {
+    let order = FindingCode.allCases
+    let index = findings.firstIndex { other in
+      if other.severity != finding.severity { return other.severity < finding.severity }
+      return order.firstIndex(of: other.code) ?? 0 > order.firstIndex(of: finding.code) ?? 0
+    }
+    findings.insert(finding, at: index ?? findings.endIndex)
+  }
 
   /// What to think of a store, in a word.
   public enum Verdict: String, Sendable {

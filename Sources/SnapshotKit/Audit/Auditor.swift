@@ -6,9 +6,9 @@ internal import SnapshotFormat
 /// One walk over the table, a look at the header's chunk and at the few places behind the table
 /// that tell its past. Data is read only to compare it with the origin's, and only on request.
 public struct Auditor {
-  private let store: Store
-  private let origin: (any BlockSource)?
-  private let reading: Reading
+  let store: Store
+  let origin: (any BlockSource)?
+  let reading: Reading
 
   /// An auditor of a store, which belongs to `origin` if that is given.
   public init(_ store: Store, origin: (any BlockSource)? = nil, reading: Reading = .kernel) {
@@ -47,32 +47,7 @@ public struct Auditor {
     findings += useFindings()
     return Audit(
       store: store, load: load, geometry: geometry, extent: extent,
-      usableCount: census.usableCount, findings: findings.sortedForPeople(), isStore: true)
-  }
-
-  /// Audits metadata, and compares the data of every exception with the origin's if there is one.
-  public func auditWithData(progress: ProgressHandler) throws(BlockIOError) -> Audit {
-    var audit = audit()
-    guard let origin, audit.load.verdict == .loads, let geometry = store.geometry,
-      let extent = audit.load.extent
-    else { return audit }
-    let table: ExceptionTable
-    do throws(TableError) {
-      table = try ExceptionTable(store, geometry, extent, reading: reading)
-    } catch {
-      return audit  // the verdict says so already
-    }
-    let view = SnapshotView(of: origin, through: table, of: store.source)
-    let diff = try SnapshotDiff(view, origin, progress: progress)
-    if diff.identicalChunkCount > 0 {
-      audit.findings.append(
-        Finding(
-          code: .dataIdentical, place: Finding.Place(),
-          found: "\(diff.identicalChunkCount) chunks that equal the origin's",
-          required: "chunks that differ", count: diff.identicalChunkCount))
-      audit.findings = audit.findings.sortedForPeople()
-    }
-    return audit
+      usableCount: census.usableCount, findings: findings, isStore: true)
   }
 
   /// Whether the header by itself says that this is a store: its magic, or all else but its magic.
@@ -130,17 +105,6 @@ public struct Auditor {
           code: .inUse, place: Finding.Place(), found: "\(file.name) is \(holder)",
           required: "nobody else uses it")
       }
-    }
-  }
-}
-
-extension [Finding] {
-  /// The worst first, otherwise in the catalogue's order.
-  fileprivate func sortedForPeople() -> [Finding] {
-    let order = Dictionary(
-      uniqueKeysWithValues: zip(FindingCode.allCases, FindingCode.allCases.indices))
-    return sorted {
-      ($1.severity, order[$0.code] ?? 0) < ($0.severity, order[$1.code] ?? 0)
     }
   }
 }

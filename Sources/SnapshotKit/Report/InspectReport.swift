@@ -1,5 +1,4 @@
 internal import BlockIO
-internal import SnapshotFormat
 
 /// `inspect --format json`: what a store is, what Linux would do with it, how healthy it is.
 ///
@@ -17,7 +16,7 @@ internal import SnapshotFormat
 public struct InspectReport: Encodable, Sendable {
   let schema = "dmsnap.inspect.v1"
   let store: Place
-  @Nullable var header: Header?
+  @Nullable var header: HeaderReport?
   let table: Table
   let kernel: Kernel
   let verdict: String
@@ -28,13 +27,6 @@ public struct InspectReport: Encodable, Sendable {
   struct Place: Encodable {
     let path: String
     let byteCount: UInt64
-  }
-
-  struct Header: Encodable {
-    let magic: UInt32
-    let valid: UInt32
-    let version: UInt32
-    let chunkSectors: UInt32
   }
 
   struct Table: Encodable {
@@ -70,12 +62,9 @@ public struct InspectReport: Encodable, Sendable {
   }
 
   /// The report of an audit, and of what the snapshot holds if that is known.
-  public init(_ audit: Audit) {
+  public init(_ audit: Audit, content: ContentIdentity?) {
     store = Place(path: audit.store.source.name, byteCount: audit.store.source.byteCount)
-    header = audit.store.header.map {
-      Header(
-        magic: $0.magic, valid: $0.valid, version: $0.version, chunkSectors: $0.chunkSectors)
-    }
+    header = audit.store.header.map { HeaderReport($0) }
     table = Table(
       exceptionCount: audit.extent?.exceptionCount ?? 0, runCount: audit.extent?.runCount ?? 0,
       areaCount: audit.extent?.areaCount ?? 0, usableCount: audit.usableCount)
@@ -92,6 +81,6 @@ public struct InspectReport: Encodable, Sendable {
             index: 0, current: true, exceptionCount: $0.exceptionCount, areaCount: $0.areaCount)
         ]
       } ?? []
-    snapshot = nil
+    snapshot = content.map { Content(type: $0.type, label: $0.label, uuid: $0.uuid) }
   }
 }

@@ -26,9 +26,11 @@ struct AuditCommand: ParsableCommand {
     let source = try input.store.open()
     let originSource = try origin?.open()
     let line = ProgressLine("comparing", talk)
-    let audit = try failing { () throws(BlockIOError) in
-      try Auditor(Store(source), origin: originSource, reading: input.reading)
-        .auditWithData { line.update($0, $1) }
+    let auditor = Auditor(Store(source), origin: originSource, reading: input.reading)
+    var audit = auditor.audit()
+    try failingContent { () throws(ContentError) in
+      _ = try auditor.identifyContent(addingTo: &audit)
+      try auditor.compareData(addingTo: &audit) { line.update($0, $1) }
     }
     line.end()
     switch format {

@@ -1,2 +1,107 @@
 import ArgumentParser
-struct Identify: ParsableCommand {}
+import Blkid
+import BlockIO
+import SnapshotFormat
+import SnapshotKit
+
+/// `dmsnap identify`: what files and devices hold.
+struct Identify: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Says what files and devices hold: stores, file systems, partitions.",
+    discussion: """
+      All signatures are listed, not only the first: data in a COW store may look like a file \
+      system too. libblkid knows a store by four bytes of magic; what the store's own header says \
+      stands beside it. The status is 0 also when nothing is recognised, and 2 when bytes could \
+      not be read.
+      """)
+
+  @Argument(help: "Files, block devices, or parts of them: PATH,offset=BYTES,length=BYTES.")
+  var paths: [PathArgument]
+
+  @Option(help: "text for people, json for programs.")
+  var format = OutputFormat.text
+
+  func run() throws {
+    var contents: [IdentifiedContent] = []
+    var failure: Failure?
+    for path in paths {
+      do throws(Failure) {
+        let source = try path.open()
+        contents.append(try failingProbe { () throws(BlkidError) in try IdentifiedContent(source) })
+      } catch {
+        // One path that fails does not keep the others from being looked at; JSON is all or nothing.
+        if format == .json { throw error }
+        Console.report(error)
+        failure = Failure(error.status)
+      }
+    }
+    switch format {
+    case .json: try Console.print(json: IdentifyReport(contents))
+    case .text:
+      let screens = contents.map { IdentifyScreen($0).text }
+      if !screens.isEmpty { try Console.print(screens.joined(separator: "\n\n")) }
+    }
+    if let failure { throw failure }
+    if contents.contains(where: { !$0.unreadable.isEmpty }) { throw Failure(.damage) }
+  }
+}
+
+/// The text of `dmsnap identify` on one path.
+private struct IdentifyScreen {
+  private(set) var text: String
+
+  init(_ content: IdentifiedContent) {
+    let byteCount = content.source.byteCount
+    text = "\(content.source.name): \(byteSize(byteCount)) (\(byteCount) bytes)"
+    if content.isEmpty { add("nothing recognised") }
+    for signature in content.identity.signatures { add(line(signature)) }
+    if let header = content.header { add(line(header)) }
+    for range in content.unreadable.prefix(8) {
+      add("unreadable", "\(range.count) bytes at byte \(range.lowerBound)")
+    }
+    guard let table = content.identity.partitionTable else { return }
+    add(
+      table.type,
+      "\(counted(UInt64(table.partitions.count), "partition"))"
+        + (table.identifier.map { ", id \($0)" } ?? "")
+        + (table.sectorByteCount == 512 ? "" : ", sectors of \(table.sectorByteCount) bytes"))
+    for (partition, header) in zip(table.partitions, content.partitionHeaders) {
+      add(partition, header)
+    }
+  }
+
+  private mutating func add(_ partition: Partition, _ header: SnapshotHeader?) {
+    let name = partition.name.map { " \"\($0)\"" } ?? ""
+    add(
+      "\(partition.number)".padding(to: 5) + byteSize(partition.byteCount).padding(to: 10)
+        + " at byte \(partition.byteOffset)\(name)")
+    for signature in partition.content?.signatures ?? [] { add("     " + line(signature)) }
+    if let header { add("     " + line(header)) }
+    if let table = partition.content?.partitionTable {
+      add("     \(table.type) table with \(counted(UInt64(table.partitions.count), "partition"))")
+    }
+    if partition.isExtended { add("     extended: holds the logical partitions") }
+  }
+
+  private func line(_ signature: Signature) -> String {
+    var words = [signature.usage.rawValue]
+    if let label = signature.label { words.append("label \"\(label)\"") }
+    if let uuid = signature.uuid { words.append("UUID \(uuid)") }
+    if let version = signature.version { words.append("version \(version)") }
+    if let byteOffset = signature.byteOffset { words.append("magic at byte \(byteOffset)") }
+    if signature.hasBadChecksum { words.append("WRONG CHECKSUM") }
+    return "\(signature.type)  ".padding(to: 17) + words.joined(separator: ", ")
+  }
+
+  private func line(_ header: SnapshotHeader) -> String {
+    let valid = header.valid == 0 ? "invalid" : "valid"
+    return "COW store".padding(to: 17)
+      + "header: \(valid), version \(header.version), chunks of \(header.chunkSectors) sectors"
+  }
+
+  private mutating func add(_ line: String) { text += "\n  \(line)" }
+
+  private mutating func add(_ label: String, _ value: String) {
+    add(label.padding(to: 17) + value)
+  }
+}

@@ -25,10 +25,14 @@ struct Inspect: ParsableCommand {
   func run() throws {
     let source = try input.store.open()
     let originSource = try origin?.open()
-    let audit = Auditor(Store(source), origin: originSource, reading: input.reading).audit()
+    let auditor = Auditor(Store(source), origin: originSource, reading: input.reading)
+    var audit = auditor.audit()
+    let content = try failingContent { () throws(ContentError) in
+      try auditor.identifyContent(addingTo: &audit)
+    }
     switch format {
-    case .json: try Console.print(json: InspectReport(audit))
-    case .text: try Console.print(Screen(audit, input, origin).text)
+    case .json: try Console.print(json: InspectReport(audit, content: content))
+    case .text: try Console.print(Screen(audit, content, input, origin).text)
     }
     try audit.finish()
   }
@@ -50,7 +54,9 @@ extension Audit {
 private struct Screen {
   private(set) var text = ""
 
-  init(_ audit: Audit, _ input: StoreOptions, _ origin: PathArgument?) {
+  init(
+    _ audit: Audit, _ content: ContentIdentity?, _ input: StoreOptions, _ origin: PathArgument?
+  ) {
     let source = audit.store.source
     add("store", "\(source.name), \(byteSize(source.byteCount)) (\(source.byteCount) bytes)")
     add("header", headerText(audit.store))
@@ -70,6 +76,12 @@ private struct Screen {
       }
     }
     add("Linux", kernelText(audit.load))
+    if let content {
+      add(
+        "holds",
+        content.type + (content.label.map { " \"\($0)\"" } ?? "")
+          + (content.uuid.map { ", UUID \($0)" } ?? ""))
+    }
     add("verdict", verdictText(audit))
     for finding in audit.findings.prefix(8) { add("", finding.line) }
     if audit.findings.count > 8 { add("", "and \(audit.findings.count - 8) more kinds") }

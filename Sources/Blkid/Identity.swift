@@ -1,0 +1,63 @@
+/// What libblkid finds in a file, a device, or anything else that can be read.
+public struct Identity: Equatable, Sendable {
+  /// Everything that bears a known signature, in libblkid's order; more than one when an older
+  /// owner's was left behind, or lies in the data of something else.
+  public var signatures: [Signature]
+  /// The partition table, if there is one.
+  public var partitionTable: PartitionTable?
+  /// The byte ranges that could not be read: what they held was not looked at.
+  public var unreadable: [Range<UInt64>]
+
+  /// An identity; without arguments that of something in which nothing is recognised.
+  public init(
+    signatures: [Signature] = [], partitionTable: PartitionTable? = nil,
+    unreadable: [Range<UInt64>] = []
+  ) {
+    self.signatures = signatures
+    self.partitionTable = partitionTable
+    self.unreadable = unreadable
+  }
+
+  /// Whether nothing was recognised.
+  public var isEmpty: Bool { signatures.isEmpty && partitionTable == nil }
+}
+
+/// One thing that libblkid recognises: a file system, a RAID member, a swap area, a COW store.
+///
+/// libblkid believes a COW store's four bytes of magic without looking further, so that its word
+/// on one says less than the store's own header does.
+public struct Signature: Equatable, Sendable {
+  /// What the thing is for, in libblkid's words.
+  public enum Usage: String, Sendable {
+    case filesystem, raid, crypto, other, unknown
+  }
+
+  /// libblkid's name for it: "ext4", "LVM2_member", "DM_snapshot_cow".
+  public var type: String
+  /// What it is for.
+  public var usage: Usage
+  /// The name that its owner gave it.
+  public var label: String?
+  /// Its UUID, or the shorter number that serves as one.
+  public var uuid: String?
+  /// The version of the format, where there is one to speak of.
+  public var version: String?
+  /// Where the magic that gave it away lies; nil for the few types that have none.
+  public var byteOffset: UInt64?
+  /// Whether its checksum is wrong, so that what it says may be wrong as well.
+  public var hasBadChecksum: Bool
+
+  /// A signature of that type.
+  public init(
+    type: String, usage: Usage, label: String? = nil, uuid: String? = nil,
+    version: String? = nil, byteOffset: UInt64? = nil, hasBadChecksum: Bool = false
+  ) {
+    self.type = type
+    self.usage = usage
+    self.label = label
+    self.uuid = uuid
+    self.version = version
+    self.byteOffset = byteOffset
+    self.hasBadChecksum = hasBadChecksum
+  }
+}

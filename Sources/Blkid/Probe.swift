@@ -1,0 +1,117 @@
+public import BlockIO
+
+/// Finds out what a source holds, with libblkid.
+///
+/// Nothing is ever written: inputs are read through a descriptor that is open for reading only.
+///
+/// A file, a device, or a part of one is looked at where it is. Of anything else, such as a
+/// snapshot's view, and of a device that libblkid will not or cannot read, an excerpt is made in
+/// memory: its first 4.25 MiB and last 2 MiB, the logical partitions' records, and the structures
+/// of FAT32, exFAT and NTFS that lie elsewhere. What this leaves out, so that it goes unseen there:
+///
+/// - the label of HFS+ whose catalog lies outside, and of FAT32 and exFAT when it is not in the
+///   first 64 KiB of the root directory
+/// - DDF RAID members whose header lies outside, UDF with descriptors that do
+/// - BSD, Minix, Solaris and UnixWare tables inside a partition of a DOS table
+///
+/// A GPT is found with sectors of 512 and of 4096 bytes; not on an image that was cut before the
+/// end of its partitions, where libblkid does not believe in it.
+public enum Probe {
+  /// Finds out what `source` holds, or the bytes `range` of it, and what its partitions hold.
+  ///
+  /// All signatures are listed. Every place is counted from the beginning of what was looked at.
+  /// Bytes that cannot be read are looked at as zeroes, and named in the answer.
+  ///
+  /// - Throws: When `range` does not lie in the source, when the source fails otherwise than by
+  ///   having bad sectors, or when there is no memory.
+  public static func identify(
+    _ source: any BlockSource, range: Range<UInt64>? = nil
+  ) throws(BlkidError) -> Identity {
+    var part = source
+    if let range {
+      part = try reading { () throws(BlockIOError) in try SliceSource(source, range) }
+    }
+    var identity = try identifyItself(part)
+    guard var table = identity.partitionTable else { return identity }
+    for (index, partition) in table.partitions.enumerated() where !partition.isExtended {
+      table.partitions[index].content = try content(of: partition, in: part)
+    }
+    identity.partitionTable = table
+    return identity
+  }
+
+  /// What lies in a partition, or in as much of it as there is.
+  private static func content(
+    of partition: Partition, in source: any BlockSource
+  ) throws(BlkidError) -> Identity? {
+    guard partition.byteOffset < source.byteCount else { return nil }
+    let room = source.byteCount - partition.byteOffset
+    let end = partition.byteOffset + min(partition.byteCount, room)
+    let slice = try reading { () throws(BlockIOError) in
+      try SliceSource(source, partition.byteOffset..<end)
+    }
+    return try identifyItself(slice)
+  }
+
+  /// What a source holds, without looking into partitions.
+  private static func identifyItself(_ source: any BlockSource) throws(BlkidError) -> Identity {
+    guard source.byteCount > 0 else { return Identity() }  // libblkid calls that an error
+    let backing = FileBacking(of: source)
+    // A device knows how large its sectors are; the image of a disk does not say.
+    var sectorByteCounts = [512, 4096]
+    if let backing, backing.isBlockDevice { sectorByteCounts = [backing.logicalBlockByteCount] }
+    if let backing, let (identity, hasFailed) = identify(backing, sectorByteCounts), !hasFailed,
+      // libblkid closes its eyes on devices that LVM keeps to itself, the COW stores among them.
+      !(backing.isBlockDevice && identity.isEmpty)
+    {
+      return identity
+    }
+    let excerpt = try reading { () throws(BlockIOError) in try Excerpt(of: source) }
+    guard let copy = FileBacking(of: excerpt.file),
+      var (identity, _) = identify(copy, sectorByteCounts)
+    else { throw .library(name: source.name) }
+    identity.unreadable = excerpt.unreadable
+    return identity
+  }
+
+  /// What libblkid finds, and whether it failed to look for some of it; nil if it refuses.
+  private static func identify(
+    _ backing: FileBacking, _ sectorByteCounts: [Int]
+  ) -> (Identity, hasFailed: Bool)? {
+    backing.withDescriptor { descriptor in
+      guard let probe = LibraryProbe(descriptor: descriptor, range: backing.range) else {
+        return nil
+      }
+      let (signatures, hasFailed) = probe.signatures()
+      var identity = Identity(signatures: signatures)
+      identity.partitionTable = partitionTable(probe, sectorByteCounts)
+      // The 55AA at the end of a boot sector alone does not make it a table.
+      if let table = identity.partitionTable, table.type == "dos", table.partitions.isEmpty,
+        !signatures.isEmpty
+      {
+        identity.partitionTable = nil
+      }
+      return (identity, hasFailed)
+    } ?? nil
+  }
+
+  /// The table that is found with one of those sector sizes, of which the first is the likeliest.
+  private static func partitionTable(
+    _ probe: borrowing LibraryProbe, _ sectorByteCounts: [Int]
+  ) -> PartitionTable? {
+    let table = sectorByteCounts.first.flatMap { probe.partitionTable(sectorByteCount: $0) }
+    // "PMBR" is the fence around a GPT that is not where it was looked for.
+    guard table == nil || table?.type == "PMBR" else { return table }
+    for sectorByteCount in sectorByteCounts.dropFirst() {
+      let other = probe.partitionTable(sectorByteCount: sectorByteCount)
+      if let other, other.type == "gpt" { return other }
+    }
+    return table
+  }
+
+  private static func reading<Result>(
+    _ body: () throws(BlockIOError) -> Result
+  ) throws(BlkidError) -> Result {
+    do throws(BlockIOError) { return try body() } catch { throw .source(error) }
+  }
+}

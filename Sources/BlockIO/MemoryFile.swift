@@ -1,0 +1,81 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// A sparse file in memory: as long as it has to be, and holding only what was put there.
+///
+/// It has a descriptor like a file on a disk, for a C library that reads from nothing else, and it
+/// is gone without a trace when it is let go.
+public final class MemoryFile: BlockTarget {
+  private static let pieceByteCount = 64 << 10
+
+  let source: FileSource
+
+  /// A file of `byteCount` bytes, all of it a hole, under a name for messages.
+  public init(name: String, byteCount: UInt64) throws(BlockIOError) {
+    let number = unsafe dmsnap_memfd("dmsnap")
+    guard number >= 0 else {
+      throw BlockIOError(name, .create, .system(Errno(rawValue: Glibc.errno)))
+    }
+    guard let length = off_t(exactly: byteCount), ftruncate(number, length) == 0 else {
+      let errno = off_t(exactly: byteCount) == nil ? EFBIG : Glibc.errno
+      close(number)
+      throw BlockIOError(name, .create, .system(Errno(rawValue: errno)))
+    }
+    source = try FileSource(name: name, owning: FileDescriptor(rawValue: number))
+  }
+
+  /// What to call it in a message.
+  public var name: String { source.name }
+  /// Its length, holes included.
+  public var byteCount: UInt64 { source.byteCount }
+
+  /// Reads all of the bytes asked for; see ``BlockSource``.
+  public func read(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    try source.read(at: byteOffset, into: buffer, range)
+  }
+
+  /// The next range that was written to; see ``BlockSource``.
+  public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
+    try source.nextData(from: byteOffset)
+  }
+
+  /// Writes all of the bytes given; see ``BlockTarget``.
+  public func write(
+    at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    let (end, overflow) = byteOffset.addingReportingOverflow(UInt64(range.count))
+    guard !overflow, end <= byteCount else {
+      throw BlockIOError(
+        name, .write, .beyondEnd(byteCount: byteCount), at: byteOffset..<(overflow ? .max : end))
+    }
+    try source.descriptor.writeFully(at: byteOffset, from: buffer, range, name: name)
+  }
+
+  /// Does nothing: memory has nothing behind it.
+  public func flush() throws(BlockIOError) {}
+
+  /// Copies the bytes `range` of another source to the same place here.
+  ///
+  /// Zeroes stay a hole, so that a long stretch of them costs no memory.
+  ///
+  /// - Returns: The byte ranges that could not be read, ascending, which are zero here.
+  public func copy(
+    _ range: Range<UInt64>, of other: any BlockSource
+  ) throws(BlockIOError) -> [Range<UInt64>] {
+    let buffer = IOBuffer(byteCount: min(Self.pieceByteCount, range.count))
+    var unreadable: [Range<UInt64>] = []
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let piece = 0..<Int(min(UInt64(Self.pieceByteCount), range.upperBound - position))
+      for lost in try other.readAround(at: position, into: buffer, piece) {
+        unreadable.append(mergingInto: lost)
+      }
+      if !buffer.isZero(piece) { try write(at: position, from: buffer, piece) }
+      position += UInt64(piece.count)
+    }
+    return unreadable
+  }
+}

@@ -1,0 +1,67 @@
+public import Blkid
+public import BlockIO
+
+// What takes the origin's content to tell.
+
+extension Auditor {
+  /// Looks at what the snapshot holds, and adds what that means to the audit.
+  ///
+  /// - Returns: nil without an origin, where Linux would not show the snapshot, or where nothing
+  ///   in it is recognised.
+  public func identifyContent(
+    addingTo audit: inout Audit
+  ) throws(ContentError) -> ContentIdentity? {
+    guard let origin, let view = try view(audit) else { return nil }
+    let comparison: ContentComparison
+    do throws(BlkidError) {
+      comparison = try ContentComparison(snapshot: view, origin: origin)
+    } catch {
+      throw .probe(error)
+    }
+    if let uuid = comparison.sharedUUID {
+      audit.add(
+        Finding(
+          code: .sameUUID, place: Finding.Place(), found: "UUID \(uuid) in both",
+          required: "one of them mounted at a time"))
+    }
+    return comparison.snapshot
+  }
+
+  /// Compares the data of every exception with the origin's, and adds what that means.
+  public func compareData(
+    addingTo audit: inout Audit, progress: ProgressHandler
+  ) throws(ContentError) {
+    guard let origin, let view = try view(audit) else { return }
+    let diff: SnapshotDiff
+    do throws(BlockIOError) {
+      diff = try SnapshotDiff(view, origin, progress: progress)
+    } catch {
+      throw .io(error)
+    }
+    guard diff.identicalChunkCount > 0 else { return }
+    audit.add(
+      Finding(
+        code: .dataIdentical, place: Finding.Place(),
+        found: "\(diff.identicalChunkCount) chunks that equal the origin's",
+        required: "chunks that differ", count: diff.identicalChunkCount))
+  }
+
+  private func view(_ audit: Audit) throws(ContentError) -> SnapshotView? {
+    guard let origin, audit.load.verdict == .loads, let geometry = store.geometry,
+      let extent = audit.load.extent
+    else { return nil }
+    do throws(TableError) {
+      let table = try ExceptionTable(store, geometry, extent, reading: reading)
+      return SnapshotView(of: origin, through: table, of: store.source)
+    } catch {
+      throw .table(error)
+    }
+  }
+}
+
+/// Why the content of a snapshot could not be looked at.
+public enum ContentError: Error, Sendable {
+  case table(TableError)
+  case probe(BlkidError)
+  case io(BlockIOError)
+}

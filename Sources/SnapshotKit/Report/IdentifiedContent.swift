@@ -1,0 +1,45 @@
+public import Blkid
+public import BlockIO
+public import SnapshotFormat
+
+/// What a source holds: libblkid's word, and beside it that of the COW stores' own headers.
+public struct IdentifiedContent: Sendable {
+  /// What was looked at.
+  public let source: any BlockSource
+  /// What libblkid found in it.
+  public let identity: Identity
+  /// The header of the store that begins the source; nil where there is no "SnAp".
+  public let header: SnapshotHeader?
+  /// The same for each partition, in the order of the table.
+  public let partitionHeaders: [SnapshotHeader?]
+
+  /// Looks at a source.
+  public init(_ source: any BlockSource) throws(BlkidError) {
+    self.source = source
+    identity = try Probe.identify(source)
+    header = Self.header(in: source)
+    partitionHeaders = (identity.partitionTable?.partitions ?? []).map { partition in
+      guard !partition.isExtended, partition.byteOffset < source.byteCount else { return nil }
+      let end = min(source.byteCount - partition.byteOffset, partition.byteCount)
+      let slice = try? SliceSource(source, partition.byteOffset..<partition.byteOffset + end)
+      return slice.flatMap(Self.header)
+    }
+  }
+
+  private static func header(in source: any BlockSource) -> SnapshotHeader? {
+    Store(source).header.flatMap { $0.hasMagic ? $0 : nil }
+  }
+
+  /// The bytes that could not be read, partitions included, counted in the source.
+  public var unreadable: [Range<UInt64>] {
+    let inPartitions = (identity.partitionTable?.partitions ?? []).flatMap { partition in
+      (partition.content?.unreadable ?? []).map {
+        partition.byteOffset + $0.lowerBound..<partition.byteOffset + $0.upperBound
+      }
+    }
+    return (identity.unreadable + inPartitions).sorted { $0.lowerBound < $1.lowerBound }
+  }
+
+  /// Whether neither libblkid nor a header recognises anything.
+  public var isEmpty: Bool { identity.isEmpty && header == nil }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import SnapshotKit
+import Testing
+
+/// What is generated from the code, and what the code promises of itself.
+///
+/// With DMSNAP_REGENERATE set, generated pages are written anew before they are compared.
+@Suite struct DocumentationTests {
+  @Test func `docs/findings.md is what the catalogue says`() throws {
+    let page = root.appending(path: "docs/findings.md")
+    let text = Self.findingsPage()
+    if ProcessInfo.processInfo.environment["DMSNAP_REGENERATE"] != nil {
+      try text.write(to: page, atomically: true, encoding: .utf8)
+    }
+    #expect(try String(contentsOf: page, encoding: .utf8) == text, "`make docs` writes it anew")
+  }
+
+  @Test func `unsafe code is in the listed files only`() throws {
+    let listed: Set = [
+      "BlockIO/DeviceUse.swift", "BlockIO/FileShape.swift", "BlockIO/FileSource.swift",
+      "BlockIO/FileTarget.swift", "BlockIO/IOBuffer.swift", "BlockIO/MemoryFile.swift",
+      "BlockIO/OutputFile.swift", "BlockIO/OutputStream.swift", "Blkid/LibraryProbe.swift",
+    ]
+    let found = try sources().filter { _, text in
+      text.split(separator: "\n").contains { line in
+        let code = line.split(separator: "//", maxSplits: 1, omittingEmptySubsequences: false)[0]
+        return code.contains("unsafe ") || code.contains("@unchecked")
+      }
+    }
+    #expect(Set(found.keys) == listed)
+  }
+
+  @Test func `no source file is longer than 400 lines`() throws {
+    let long = try sources().filter { $1.split(separator: "\n").count > 400 }
+    #expect(long.keys.sorted() == [])
+  }
+
+  @Test func `every corpus case is in the corpus's README`() throws {
+    let corpus = root.appending(path: "corpus")
+    let readme = try String(contentsOf: corpus.appending(path: "README.md"), encoding: .utf8)
+    let cases = try FileManager.default.contentsOfDirectory(atPath: corpus.path()).filter {
+      FileManager.default.fileExists(atPath: corpus.appending(path: "\($0)/case.json").path())
+    }
+    #expect(cases.count >= 25)
+    #expect(cases.filter { !readme.contains($0) } == [])
+  }
+
+  private static func findingsPage() -> String {
+    var text = """
+      # Findings
+
+      Made from the catalogue by `make docs`; `dmsnap explain CODE` prints the same.
+
+      A *note* is worth knowing; a *warning* may be wrong or will be; *damage* is lost, in doubt, or
+      out of Linux's reach.
+
+      | code | severity | what |
+      |---|---|---|
+
+      """
+    for code in FindingCode.allCases {
+      text += "| `\(code.rawValue)` | \(code.entry.severity.rawValue) | \(code.entry.title) |\n"
+    }
+    for code in FindingCode.allCases {
+      text += """
+
+        ## \(code.rawValue)
+
+        \(code.entry.title.prefix(1).uppercased() + code.entry.title.dropFirst()) \
+        (\(code.entry.severity.rawValue)).
+
+        - **Meaning.** \(code.entry.meaning)
+        - **Cause.** \(code.entry.cause)
+        - **Consequence.** \(code.entry.consequence)
+        - **Remedy.** \(code.entry.remedy)
+
+        """
+    }
+    return text
+  }
+
+  private var root: URL {
+    URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+  }
+
+  /// The text of every Swift file under Sources, by its path there.
+  private func sources() throws -> [String: String] {
+    let folder = root.appending(path: "Sources")
+    let paths = try #require(FileManager.default.subpaths(atPath: folder.path()))
+    return try Dictionary(
+      uniqueKeysWithValues: paths.filter { $0.hasSuffix(".swift") }.map { path in
+        (path, try String(contentsOf: folder.appending(path: path), encoding: .utf8))
+      })
+  }
+}
