@@ -6,6 +6,7 @@ import struct
 from recipe.stamps import SECTOR_BYTES, stamped
 
 MAGIC = b"SnAp"
+STAMPED_SECTORS_MAX = 8192  # beyond, a store is zeros: a large one shall cost little
 CHUNK_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -68,7 +69,8 @@ class Store:
 
     def crafted(self, name, **details):
         sectors = self.chunks * self.chunk_sectors + self.extra_sectors
-        data = bytearray(stamped(0, sectors, "store"))
+        data = bytearray(stamped(0, min(sectors, STAMPED_SECTORS_MAX), "store"))
+        data += bytes(sectors * SECTOR_BYTES - len(data))
         chunk_bytes = self.chunk_sectors * SECTOR_BYTES
 
         def put(offset, piece):

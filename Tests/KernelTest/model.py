@@ -2,7 +2,8 @@
 nothing of dmsnap. It is slow and literal on purpose; the numbers wrap where the kernel's do.
 
 The rules are those of dm-snap-persistent.c, dm-exception-store.[ch] and dm-snap.c of Linux 6.1 and 6.12. The two differ
-in one thing, where an exception goes that comes behind all others in its bucket: see ExceptionTable.insert.
+in where an exception goes that comes behind all others in its bucket, see ExceptionTable.insert, and in how many
+buckets there are at most.
 """
 
 import dataclasses
@@ -14,7 +15,8 @@ NUMBER_BITS = 56  # of a new chunk in memory; the 8 bits above count the chunks 
 NUMBER_MASK = (1 << NUMBER_BITS) - 1
 COUNT_ONE = 1 << NUMBER_BITS
 BUCKET_CHUNKS_SHIFT = 8
-BUCKETS_MIN, BUCKETS_MAX = 64, 2 * 1024 * 1024 // 8
+BUCKETS_MIN = 64
+BUCKETS_MAX = {"6.1": 2 * 1024 * 1024 // 8, "6.12": 2 * 1024 * 1024 // 16}  # 2 MiB of them; 6.12's hold a lock each
 CHUNK_SECTORS_MAX = (2**31 - 1) >> 9
 DEFAULT_CHUNK_SECTORS = 32
 MAGIC = 0x70416E53
@@ -62,7 +64,7 @@ class ExceptionTable:
     def __init__(self, kernel, store_sectors, table_chunk_sectors):
         self.keeps_order = kernel == "6.1"
         # The table is made before the header is read, so that the table's chunk size counts, not the header's.
-        chunks = min(store_sectors // (table_chunk_sectors or 1), BUCKETS_MAX)
+        chunks = min(store_sectors // (table_chunk_sectors or 1), BUCKETS_MAX[kernel])
         self.mask = (1 << (max(chunks, BUCKETS_MIN).bit_length() - 1)) - 1
         self.buckets = {}
 

@@ -311,6 +311,13 @@ def buckets(rng, index):
     return store
 
 
+@family(4)
+def most_buckets(rng, index):
+    """A store of so many chunks that the number of buckets is at its limit, another one in each kernel."""
+    store = Store(chunk_sectors=1, chunks=(1 << 18) + 100, origin_chunks=16)
+    return store.add((5 + (1 << 24 + index), 12), (5, 3), (5, 4))
+
+
 @family(16)
 def table_chunk_size(rng, index):
     """Another chunk size in the table than in the header. The header's wins, but the table's is used until it has been

@@ -118,14 +118,25 @@ class Answer:
     merged_origin: bytes | None = None
     merged_store: bytes | None = None
 
+    @property
+    def panicked(self):
+        return PANIC in (self.error, self.merge_status)
 
-def ask(questions, *, kernel, share, timeout=600):
-    """Asks a kernel about each store, on copies. All in one boot, but for the stores that it does not survive."""
-    answers, waiting = {}, list(questions)
-    while waiting:
-        some = ask_in_one_boot(waiting, kernel=kernel, share=share, timeout=timeout)
+
+def ask(questions, *, kernel, share, timeout=900):
+    """Asks a kernel about each store, on copies. All in one boot, but for the stores that it does not survive.
+
+    A machine can also end for reasons of the host's. So a store that seems to bring the kernel down is asked about
+    again, alone, and that answer holds.
+    """
+    answers, waiting, suspects = {}, list(questions), []
+    while waiting or suspects:
+        asked = waiting or [suspects.pop()]
+        some = ask_in_one_boot(asked, kernel=kernel, share=share, timeout=timeout)
         if not some:
-            raise LabFailure(f"kernel {kernel} did not answer for {waiting[0].name}")
+            raise LabFailure(f"kernel {kernel} did not answer for {asked[0].name}")
+        if len(asked) > 1:
+            suspects += [question for question in asked if question.name in some and some[question.name].panicked]
         answers |= some
         waiting = [question for question in waiting if question.name not in answers]
     return answers

@@ -42,7 +42,7 @@ extension Auditor {
     audit.add(
       Finding(
         code: .dataIdentical, place: Finding.Place(),
-        found: "\(diff.identicalChunkCount) chunks that equal the origin's",
+        found: "chunks that equal the origin's: \(diff.identicalChunkCount)",
         required: "chunks that differ", count: diff.identicalChunkCount))
   }
 
