@@ -7,6 +7,10 @@ RELEASE := .build/release/dmsnap
 STATIC := .build-static
 MANUAL := $(STATIC)/plugins/GenerateManual/outputs/dmsnap
 
+# Options for Tests/Benchmarks/bench and Tests/KernelTest/kernel-test: make bench BENCH='--rounds 3'
+BENCH ?=
+KERNEL_TEST ?=
+
 # Debian keeps mke2fs, sfdisk and losetup where an ordinary user's shell does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
 

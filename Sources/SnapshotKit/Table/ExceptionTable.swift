@@ -36,12 +36,12 @@ public struct ExceptionTable: Sendable {
       }
       if let run { runs.append(run) }
     }
-    if !Self.isAscending(runs) { runs.sort { $0.old < $1.old } }
+    if !Self.isAscending(runs) { runs.sortByOldChunk() }
     let contested = topByteBuckets.union(Self.bucketsWithDuplicates(runs, buckets))
     if !contested.isEmpty {
       runs = Self.cut(runs, outside: contested, buckets)
       runs += try Self.resolve(contested, buckets, scanner, reading)
-      runs.sort { $0.old < $1.old }
+      runs.sortByOldChunk()
     }
     self.runs = runs
     self.geometry = geometry
