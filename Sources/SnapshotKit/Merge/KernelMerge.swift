@@ -5,7 +5,7 @@ public struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
   public enum Kind: Equatable, Sendable {
     /// Its top byte makes the snapshot show chunks that a merge does not copy.
     case topByte
-    /// Its old chunk lies past the end of the origin.
+    /// Its old chunk lies past the end of the origin, or wraps around to another one's place.
     case oldBeyondOrigin
     /// Its new chunk does not lie wholly in the store.
     case newBeyondStore
@@ -26,7 +26,8 @@ public struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
     let why =
       switch kind {
       case .topByte: "has a top byte, so that Linux's merge would end with other data than it shows"
-      case .oldBeyondOrigin: "lies past the end of the origin, where Linux's merge would stop"
+      case .oldBeyondOrigin:
+        "lies past the end of the origin, where Linux's merge would stop or go wrong"
       case .newBeyondStore: "points past the end of the store, where Linux's merge would stop"
       case .newInClearedArea:
         "points to a metadata area that Linux's merge would clear before it copies it"
@@ -59,13 +60,25 @@ struct KernelMerge {
     geometry = table.geometry
     originSectorCount = originByteCount / 512
     self.table = table
-    buckets = KernelBuckets(table.geometry)
+    buckets = KernelBuckets(table.geometry, table.reading)
+  }
+
+  /// An exception and where it stands.
+  private struct Entry {
+    let area: AreaIndex
+    let slot: Int
+    let exception: DiskException
+
+    func obstacle(_ kind: MergeObstacle.Kind) -> MergeObstacle {
+      MergeObstacle(kind: kind, area: area, slot: slot, exception: exception)
+    }
   }
 
   /// The first thing that keeps the merge from ending with what the snapshot shows.
   func obstacle(in store: Store, _ extent: TableExtent) -> MergeObstacle? {
     var found: MergeObstacle?
-    var contested: [(area: AreaIndex, slot: Int, exception: DiskException)] = []
+    var contested: [Entry] = []
+    var wrapped: [Entry] = []
     var run = Run()
     let scanner = StoreScanner(store.source, geometry)
     _ = scanner.scan { piece, exceptions in
@@ -81,18 +94,31 @@ struct KernelMerge {
         let isLastRun =
           geometry.isMetadata(Chunk(exception.newChunk)) && endsArea
           && Self.isLastRun(from: slot, exceptions, piece.liveCount)
+        let entry = Entry(area: piece.area, slot: piece.firstSlot + slot, exception: exception)
         if let kind = check(exception, run, piece.area, extent, isLastRun: isLastRun) {
-          found = MergeObstacle(
-            kind: kind, area: piece.area, slot: piece.firstSlot + slot, exception: exception)
+          found = entry.obstacle(kind)
           return
         }
         if table.contestedBuckets.contains(buckets.bucket(of: exception.oldChunk)) {
-          contested.append((piece.area, piece.firstSlot + slot, exception))
+          contested.append(entry)
         }
+        if target(of: exception, in: run) != nil { wrapped.append(entry) }
       }
     }
-    return found ?? obstacle(among: contested)
+    return found ?? obstacle(among: contested) ?? obstacle(amongWrapped: wrapped, scanner)
   }
+
+  /// The chunk that Linux writes to for an exception past the origin's end whose place wraps around
+  /// into it, in 64 bits of sectors; nil for all others.
+  private func target(of exception: DiskException, in run: Run) -> UInt64? {
+    guard exception.oldChunk >= originChunkCount else { return nil }
+    let start = geometry.kernelSector(of: Chunk(run.first.oldChunk))
+    let sector = geometry.kernelSector(of: Chunk(exception.oldChunk))
+    guard start < originSectorCount, start <= sector, sector < originSectorCount else { return nil }
+    return sector >> geometry.chunkSize.shift
+  }
+
+  private var originChunkCount: UInt64 { geometry.chunkCount(ofOrigin: originSectorCount * 512) }
 
   /// The run that Linux copies at once: consecutive exceptions within an area.
   private struct Run {
@@ -118,8 +144,7 @@ struct KernelMerge {
     // A run is written as one, clipped at the end of the origin: only its beginning must lie in it.
     // One that begins just there is clipped to nothing, and Linux goes on.
     let start = geometry.kernelSector(of: Chunk(run.first.oldChunk))
-    let isInOrigin = run.first.oldChunk < geometry.chunkCount(ofOrigin: originSectorCount * 512)
-    if !isInOrigin { return start == originSectorCount ? nil : .oldBeyondOrigin }
+    if start >= originSectorCount { return start == originSectorCount ? nil : .oldBeyondOrigin }
     let runOffset = geometry.kernelSector(of: Chunk(exception.oldChunk &- run.first.oldChunk))
     guard start &+ runOffset < originSectorCount else { return nil }
     let sectors = min(UInt64(geometry.chunkSize.sectorCount), originSectorCount - start - runOffset)
@@ -150,15 +175,41 @@ struct KernelMerge {
     return true
   }
 
+  /// What Linux writes to another chunk than an exception names must be overwritten by that
+  /// chunk's own exception: by one that stands earlier in the table, and so is merged later.
+  private func obstacle(
+    amongWrapped wrapped: [Entry], _ scanner: StoreScanner
+  ) -> MergeObstacle? {
+    if wrapped.isEmpty { return nil }
+    let targets = Set(
+      wrapped.map {
+        geometry.kernelSector(of: Chunk($0.exception.oldChunk)) >> geometry.chunkSize.shift
+      })
+    var overwritten: Set<UInt64> = []
+    var remaining = wrapped[...]
+    var found: MergeObstacle?
+    _ = scanner.scan { piece, exceptions in
+      for slot in 0..<piece.liveCount where found == nil {
+        let old = exceptions[slot].oldChunk
+        if targets.contains(old) { overwritten.insert(old) }
+        guard let entry = remaining.first, entry.area == piece.area,
+          entry.slot == piece.firstSlot + slot
+        else { continue }
+        remaining.removeFirst()
+        let target = geometry.kernelSector(of: Chunk(old)) >> geometry.chunkSize.shift
+        if !overwritten.contains(target) { found = entry.obstacle(.oldBeyondOrigin) }
+      }
+    }
+    return found
+  }
+
   /// Compares what the merge leaves of contended chunks with what the snapshot shows of them, and
   /// plays their removal, last to first.
-  private func obstacle(
-    among contested: [(area: AreaIndex, slot: Int, exception: DiskException)]
-  ) -> MergeObstacle? {
-    let originChunkCount = geometry.chunkCount(ofOrigin: originSectorCount * 512)
+  private func obstacle(among contested: [Entry]) -> MergeObstacle? {
     var lists: [UInt64: KernelBucket] = [:]
     var mergedChunks: Set<UInt64> = []
-    for (area, slot, exception) in contested {
+    for entry in contested {
+      let exception = entry.exception
       let (old, new) = (exception.oldChunk, exception.newChunk)
       do throws(KernelBucket.Failure) {
         try lists[buckets.bucket(of: old), default: KernelBucket(table.reading)]
@@ -170,9 +221,7 @@ struct KernelMerge {
       guard old < originChunkCount, mergedChunks.insert(old).inserted else { continue }
       let shown = table.newChunk(for: Chunk(old)).map(geometry.kernelSector(of:))
       if shown != geometry.kernelSector(of: Chunk(new)) {
-        return MergeObstacle(
-          kind: exception.topByte != 0 ? .topByte : .otherDuplicate, area: area, slot: slot,
-          exception: exception)
+        return entry.obstacle(exception.topByte != 0 ? .topByte : .otherDuplicate)
       }
     }
     // Chunks that only a top byte maps are shown, but not merged.
@@ -180,18 +229,19 @@ struct KernelMerge {
       old < originChunkCount && !mergedChunks.contains(old)
         && table.newChunk(for: Chunk(old)) != nil
     }
-    for (area, slot, exception) in contested where exception.topByte != 0 {
-      let old = exception.oldChunk
-      let lastOld = min(old | 255, old.addingReportingOverflow(exception.topByte).partialValue)
+    for entry in contested where entry.exception.topByte != 0 {
+      let old = entry.exception.oldChunk
+      let lastOld = min(old | 255, old &+ entry.exception.topByte)
       if old <= lastOld, (old...lastOld).contains(where: isShownOnly) {
-        return MergeObstacle(kind: .topByte, area: area, slot: slot, exception: exception)
+        return entry.obstacle(.topByte)
       }
     }
-    for (area, slot, exception) in contested.reversed() {
+    for entry in contested.reversed() {
+      let old = entry.exception.oldChunk
       do throws(KernelBucket.RemovalFailure) {
-        try lists[buckets.bucket(of: exception.oldChunk)]?.remove(old: exception.oldChunk)
+        try lists[buckets.bucket(of: old)]?.remove(old: old)
       } catch {
-        return MergeObstacle(kind: .notRemovable, area: area, slot: slot, exception: exception)
+        return entry.obstacle(.notRemovable)
       }
     }
     return nil

@@ -23,7 +23,7 @@ public struct ExceptionTable: Sendable {
     let scanner = StoreScanner(store.source, geometry)
     var runs: [ExceptionRun] = []
     runs.reserveCapacity(Int(clamping: extent.runCount))
-    let buckets = KernelBuckets(geometry)
+    let buckets = KernelBuckets(geometry, reading)
     var topByteBuckets: Set<UInt64> = []
     _ = scanner.scan { piece, exceptions in
       var run = runs.popLast()

@@ -12,13 +12,16 @@ internal import SnapshotFormat
 struct KernelBuckets {
   static let windowShift: UInt64 = 8
   private static let bucketCountMin: UInt64 = 64
-  private static let bucketCountMax: UInt64 = 262_144
 
   private let mask: UInt64
 
-  /// The buckets that Linux makes for a store of that geometry.
-  init(_ geometry: StoreGeometry) {
-    let wanted = min(geometry.wholeChunkCount, Self.bucketCountMax)
+  /// The buckets that a kernel makes for a store of that geometry.
+  ///
+  /// It takes the chunk size of the table line, which a store does not tell: the header's here.
+  init(_ geometry: StoreGeometry, _ reading: Reading) {
+    // Two MiB of list heads: 8 bytes each until 6.11, 16 with a lock beside each since 6.12.
+    let countMax: UInt64 = reading == .kernel612 ? 131_072 : 262_144
+    let wanted = min(geometry.wholeChunkCount, countMax)
     let powerOfTwo = wanted == 0 ? 0 : UInt64(1) << UInt64(63 - wanted.leadingZeroBitCount)
     mask = max(powerOfTwo, Self.bucketCountMin) - 1
   }
