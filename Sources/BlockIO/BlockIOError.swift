@@ -49,7 +49,9 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
   }
 
   public var description: String {
-    let place = byteRange.map { " \($0.count) bytes at byte \($0.lowerBound)" } ?? ""
+    // Not `count`, which traps where it does not fit an Int.
+    let place =
+      byteRange.map { " \($0.upperBound - $0.lowerBound) bytes at byte \($0.lowerBound)" } ?? ""
     return switch reason {
     case .system(let errno): "\(name): cannot \(operation.rawValue)\(place): \(errno)"
     case .beyondEnd(let byteCount):

@@ -18,8 +18,24 @@ public enum DeviceUse {
     lines(of: "/proc/self/mountinfo").compactMap { line in
       let fields = line.split(separator: " ")
       return fields.count > 4 && fields[2] == identity.deviceNumber
-        ? "mounted at \(fields[4])" : nil
+        ? "mounted at \(unescaped(fields[4]))" : nil
     }
+  }
+
+  /// A path as it is: mountinfo writes a space, tab, newline or backslash as `\040`, in octal.
+  private static func unescaped(_ field: Substring) -> String {
+    var bytes: [UInt8] = []
+    var rest = Substring(field)
+    while let character = rest.first {
+      if character == "\\", let byte = UInt8(rest.dropFirst().prefix(3), radix: 8) {
+        bytes.append(byte)
+        rest = rest.dropFirst(4)
+      } else {
+        bytes += character.utf8
+        rest = rest.dropFirst()
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   private static func devicesAbove(_ identity: FileIdentity) -> [String] {

@@ -65,7 +65,9 @@ public final class FileSource: BlockSource {
     let bytes = try checkBounds(at: byteOffset, count: range.count)
     let aligned = byteOffset % 512 == 0 && range.count % 512 == 0
     let path = "/proc/self/fd/\(descriptor.rawValue)"
-    let direct = aligned ? unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | dmsnap_o_direct) : -1
+    let flags = O_RDONLY | O_CLOEXEC | dmsnap_o_direct
+    var direct = aligned ? unsafe Glibc.open(path, flags | dmsnap_o_noatime) : -1
+    if aligned, direct < 0, Glibc.errno == EPERM { direct = unsafe Glibc.open(path, flags) }
     guard direct >= 0 else {  // no O_DIRECT here: the cache's answer has to do
       return try descriptor.readFully(bytes, into: buffer, range, name: name)
     }

@@ -4,13 +4,16 @@ public import SystemPackage
 
 /// A new file, which appears under its name only when it is whole.
 ///
-/// It is written under a temporary name beside its own; ``publish()`` flushes it and renames it,
-/// and never replaces what is there. An output that is not published leaves nothing behind.
+/// It is written without a name; ``publish()`` flushes it and links it to its own, and never
+/// replaces what is there. An output that is not published leaves nothing behind, not even when
+/// the process is killed. Where the file system has no files without a name, it has a temporary
+/// one until then.
 public final class OutputFile: BlockTarget, @unchecked Sendable {
   public let name: String
   public let byteCount: UInt64
   private let path: FilePath
-  private let temporaryPath: FilePath
+  /// Its name until it is published, if it has one.
+  private let temporaryPath: FilePath?
   private let source: FileSource
   private var isPublished = false
 
@@ -22,9 +25,17 @@ public final class OutputFile: BlockTarget, @unchecked Sendable {
     self.path = path
     self.byteCount = byteCount
     try Self.checkAbsent(path)
-    temporaryPath = FilePath("\(path.string).dmsnap-\(getpid())")
-    let number = unsafe temporaryPath.withPlatformString {
-      unsafe Glibc.open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    var number = unsafe Self.directory(of: path).withPlatformString {
+      unsafe Glibc.open($0, O_RDWR | dmsnap_o_tmpfile | O_CLOEXEC, 0o666)
+    }
+    if number < 0, [EOPNOTSUPP, EISDIR, EINVAL].contains(Glibc.errno) {
+      let temporaryPath = FilePath("\(path.string).dmsnap-\(getpid())")
+      self.temporaryPath = temporaryPath
+      number = unsafe temporaryPath.withPlatformString {
+        unsafe Glibc.open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+      }
+    } else {
+      temporaryPath = nil
     }
     guard number >= 0 else {
       throw BlockIOError(name, .create, .system(Errno(rawValue: Glibc.errno)))
@@ -37,13 +48,18 @@ public final class OutputFile: BlockTarget, @unchecked Sendable {
       }
       source = try FileSource(name: name, owning: FileDescriptor(rawValue: number))
     } catch {
-      _ = unsafe temporaryPath.withPlatformString { unsafe unlink($0) }
+      _ = unsafe temporaryPath?.withPlatformString { unsafe unlink($0) }
       throw error
     }
   }
 
   deinit {
-    if !isPublished { _ = unsafe temporaryPath.withPlatformString { unsafe unlink($0) } }
+    if !isPublished { _ = unsafe temporaryPath?.withPlatformString { unsafe unlink($0) } }
+  }
+
+  private static func directory(of path: FilePath) -> FilePath {
+    let directory = path.removingLastComponent()
+    return directory.isEmpty ? FilePath(".") : directory
   }
 
   /// Throws when something is at `path`: outputs are new files.
@@ -108,23 +124,36 @@ public final class OutputFile: BlockTarget, @unchecked Sendable {
   /// Flushes the file and gives it its name.
   public func publish() throws(BlockIOError) {
     try flush()
-    let renamed = unsafe temporaryPath.withPlatformString { temporary in
-      unsafe path.withPlatformString { final in
-        let result = unsafe dmsnap_rename_exclusively(temporary, final)
-        // Some file systems cannot rename so; a link never replaces anything either.
-        return result == 0 || Glibc.errno != EINVAL
-          ? result : unsafe link(temporary, final)
-      }
-    }
-    guard renamed == 0 else {
+    let isNamed = temporaryPath.map(rename(_:)) ?? link()
+    guard isNamed else {
       let errno = Errno(rawValue: Glibc.errno)
       throw BlockIOError(
         name, .rename,
         errno == .fileExists ? .refused("exists, and is not overwritten") : .system(errno))
     }
-    _ = unsafe temporaryPath.withPlatformString { unsafe unlink($0) }  // gone already if renamed
     isPublished = true
     try Self.flushDirectory(of: path)
+  }
+
+  /// Gives its name to a file that has none; a link never replaces anything.
+  private func link() -> Bool {
+    let open = "/proc/self/fd/\(source.descriptor.rawValue)"
+    return unsafe path.withPlatformString {
+      unsafe linkat(AT_FDCWD, open, AT_FDCWD, $0, AT_SYMLINK_FOLLOW) == 0
+    }
+  }
+
+  /// Gives its name to a file that has another.
+  private func rename(_ temporaryPath: FilePath) -> Bool {
+    unsafe temporaryPath.withPlatformString { temporary in
+      unsafe path.withPlatformString { final in
+        if unsafe dmsnap_rename_exclusively(temporary, final) == 0 { return true }
+        // Some file systems cannot rename so; a link never replaces anything either.
+        guard Glibc.errno == EINVAL, unsafe Glibc.link(temporary, final) == 0 else { return false }
+        _ = unsafe unlink(temporary)
+        return true
+      }
+    }
   }
 
   /// Flushes the directory that holds `path`, so that the name survives a power cut as well.

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import SystemPackage
 
-/// A stream of bytes that goes out and cannot be gone back in: standard output.
+/// A stream of bytes that goes out and cannot be gone back in.
 public final class OutputStream: Sendable {
   private let descriptor: FileDescriptor
   private let name: String
@@ -9,9 +9,22 @@ public final class OutputStream: Sendable {
   /// Standard output.
   public static let standardOutput = OutputStream(.standardOutput, name: "standard output")
 
+  /// Standard error.
+  public static let standardError = OutputStream(.standardError, name: "standard error")
+
   private init(_ descriptor: FileDescriptor, name: String) {
     self.descriptor = descriptor
     self.name = name
+  }
+
+  /// Writes a text.
+  public func write(_ text: String) throws(BlockIOError) {
+    let bytes = text.utf8
+    let buffer = IOBuffer(byteCount: bytes.count)
+    buffer.withMutableBytes(0..<bytes.count) { target in
+      for (index, byte) in bytes.enumerated() { target[index] = byte }
+    }
+    try write(buffer, 0..<bytes.count)
   }
 
   /// Writes all of `range` of `buffer`.

@@ -11,7 +11,7 @@ public final class SliceSource: BlockSource {
     guard range.upperBound <= base.byteCount else {
       throw BlockIOError(base.name, .open, .beyondEnd(byteCount: base.byteCount), at: range)
     }
-    name = "\(base.name),offset=\(range.lowerBound)"
+    name = "\(base.name),offset=\(range.lowerBound),length=\(range.count)"
     self.base = base
     self.range = range
   }

@@ -58,6 +58,7 @@ static inline unsigned dmsnap_minor(uint64_t device) { return minor(device); }
 // access time, and looking for data and holes.
 static const int dmsnap_o_direct = __O_DIRECT;
 static const int dmsnap_o_noatime = __O_NOATIME;
+static const int dmsnap_o_tmpfile = __O_TMPFILE;
 static const int dmsnap_seek_data = 3;
 static const int dmsnap_seek_hole = 4;
 

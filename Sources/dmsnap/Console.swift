@@ -1,24 +1,26 @@
 import ArgumentParser
 import BlockIO
-import Foundation
+import FoundationEssentials
+import Glibc
+import SystemPackage
 
 /// Standard output for data, standard error for talk.
 enum Console {
-  /// A closed pipe becomes an error of the write, not the death of the process.
-  static func ignoreClosedPipes() {
+  /// Makes the process safe to write from.
+  ///
+  /// A closed pipe becomes an error of the write, not the death of the process. And what we open
+  /// must never get the number of a closed standard stream, or messages would go into it: those
+  /// are taken by something that cannot be written.
+  static func prepare() {
     signal(SIGPIPE, SIG_IGN)
+    for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) == -1 {
+      _ = try? FileDescriptor.open(FilePath("/dev/null"), .readOnly)  // without it, no worse
+    }
   }
 
   /// Writes text to standard output.
   static func print(_ text: String) throws(Failure) {
-    let bytes = Array((text + "\n").utf8)
-    let buffer = IOBuffer(byteCount: bytes.count)
-    buffer.withMutableBytes(0..<bytes.count) { target in
-      for index in target.indices { target[index] = bytes[index] }
-    }
-    try failing { () throws(BlockIOError) in
-      try OutputStream.standardOutput.write(buffer, 0..<bytes.count)
-    }
+    try failing { () throws(BlockIOError) in try OutputStream.standardOutput.write(text + "\n") }
   }
 
   /// Writes one JSON object to standard output, all of it or nothing.
@@ -35,7 +37,7 @@ enum Console {
   /// Says something to the person at the terminal.
   static func say(_ text: String) {
     // There is nobody left to tell if standard error is closed.
-    FileHandle.standardError.write(Data("\(text)\n".utf8))
+    try? OutputStream.standardError.write(text + "\n")
   }
 
   /// Says why the command fails.

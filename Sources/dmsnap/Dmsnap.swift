@@ -18,8 +18,16 @@ struct Dmsnap: ParsableCommand {
       Export.self, Diff.self, Merge.self,
     ])
 
+  /// Prints help or the version, which are data like any other.
+  private static func sayHelp(_ text: String) {
+    do throws(Failure) { try Console.print(text) } catch {
+      Console.report(error)
+      exit(withError: ExitCode(error.status.rawValue))
+    }
+  }
+
   static func main() {
-    Console.ignoreClosedPipes()
+    Console.prepare()
     do {
       var command = try parseAsRoot()
       try command.run()
@@ -27,6 +35,7 @@ struct Dmsnap: ParsableCommand {
       Console.report(failure)
       exit(withError: ExitCode(failure.status.rawValue))
     } catch {
+      if exitCode(for: error) == .success { return sayHelp(fullMessage(for: error)) }
       exit(withError: error)
     }
   }

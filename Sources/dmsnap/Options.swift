@@ -1,5 +1,6 @@
 public import ArgumentParser
 import BlockIO
+import SnapshotFormat
 public import SnapshotKit
 
 /// What most commands print in.
@@ -37,4 +38,16 @@ struct StoreOptions: ParsableArguments {
 struct OriginOptions: ParsableArguments {
   @Option(help: "The origin: what the snapshot was taken of.")
   var origin: PathArgument
+}
+
+extension LoadedTable {
+  /// Says so when the origin ends before the last exception: Linux would not mind, but the user may
+  /// have the wrong one.
+  func warn(ifShorter origin: any BlockSource, _ talk: TalkOptions) {
+    let chunkCount = geometry.chunkCount(ofOrigin: origin.byteCount)
+    guard !talk.quiet, let last = table.runs.last?.lastOld, last >= chunkCount else { return }
+    Console.say(
+      "dmsnap: \(origin.name): has \(chunkCount) chunks, the table goes on to chunk \(last): what"
+        + " lies behind the end is not shown")
+  }
 }

@@ -4,6 +4,8 @@ import SystemPackage
 
 /// A path of a file or block device, or a part of one: `PATH,offset=BYTES,length=BYTES`.
 struct PathArgument: ExpressibleByArgument {
+  /// As the user gave it.
+  let text: String
   /// The path by itself.
   let path: String
   private let offset: UInt64?
@@ -19,6 +21,7 @@ struct PathArgument: ExpressibleByArgument {
       numbers[pair[0]] = number
       parts.removeLast()
     }
+    text = argument
     path = parts.joined(separator: ",")
     (offset, length) = (numbers["offset"], numbers["length"])
     if path.isEmpty { return nil }

@@ -1,5 +1,6 @@
 import ArgumentParser
-import Foundation
+import BlockIO
+import Glibc
 
 /// When progress is shown.
 enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
@@ -8,12 +9,12 @@ enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
 
 /// One line on standard error that says how far a long job is: bytes, rate and time left.
 final class ProgressLine {
-  private static let interval = 0.25
+  private static let interval = Duration.milliseconds(250)
 
   private let isShown: Bool
   private let verb: String
-  private let start = Date()
-  private var lastShown = Date.distantPast
+  private let start = ContinuousClock.now
+  private var lastShown: ContinuousClock.Instant?
   private var hasShown = false
 
   /// A line that begins with `verb`, shown on terminals only unless `mode` says otherwise.
@@ -30,11 +31,11 @@ final class ProgressLine {
   /// Shows how far the job is, if it is time to.
   func update(_ done: UInt64, _ total: UInt64) {
     guard isShown else { return }
-    let now = Date()
-    guard done == total || now.timeIntervalSince(lastShown) >= Self.interval else { return }
+    let now = ContinuousClock.now
+    guard done == total || lastShown.map({ now - $0 >= Self.interval }) ?? true else { return }
     lastShown = now
     hasShown = true
-    let seconds = max(now.timeIntervalSince(start), 0.001)
+    let seconds = max((now - start) / .seconds(1), 0.001)
     let rate = Double(done) / seconds
     let left = rate > 0 ? Int((Double(total - min(done, total)) / rate).rounded(.up)) : 0
     let percent = total == 0 ? 100 : Int(Double(done) / Double(total) * 100)
@@ -50,6 +51,7 @@ final class ProgressLine {
   }
 
   private func write(_ text: String) {
-    FileHandle.standardError.write(Data(text.utf8))
+    // There is nobody left to tell if standard error is closed.
+    try? OutputStream.standardError.write(text)
   }
 }

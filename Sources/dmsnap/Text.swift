@@ -1,5 +1,3 @@
-import Foundation
-
 // Words and numbers for people.
 
 /// A size for people: three digits and a binary unit.
@@ -12,7 +10,11 @@ func byteSize(_ byteCount: UInt64) -> String {
     unit += 1
   }
   let digits = unit == 0 || value == value.rounded() ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0
-  return String(format: "%.\(digits)f %@", value, units[unit])
+  let scale: UInt64 = digits == 2 ? 100 : digits == 1 ? 10 : 1
+  let scaled = UInt64((value * Double(scale)).rounded())
+  let fraction = digits == 0 ? "" : String(scaled % scale)
+  let zeroes = String(repeating: "0", count: max(digits - fraction.count, 0))
+  return "\(scaled / scale)" + (digits == 0 ? "" : ".\(zeroes)\(fraction)") + " \(units[unit])"
 }
 
 /// "1 exception", "302 exceptions".

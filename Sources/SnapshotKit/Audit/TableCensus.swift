@@ -124,7 +124,7 @@ struct TableCensus {
     } else if isPlaced, !isNewNew {
       add(.newDuplicate, place, "new chunk \(new) a second time", "each new chunk once")
     }
-    if exception.oldChunk >= originChunkCount {
+    if exception.oldChunk >= originChunkCount, originChunkCount != .max {  // max: no origin known
       add(
         .oldBeyondOrigin, place, "old chunk \(exception.oldChunk)",
         "below \(originChunkCount), the chunks of the origin")

@@ -3,7 +3,7 @@ public import BlockIO
 /// Why a merge was not begun, or not finished.
 public enum MergeError: Error, Sendable, CustomStringConvertible {
   /// Linux's own merge would stop half-way, or end with other data than the snapshot shows.
-  case kernelWouldFail(MergeObstacle)
+  case kernelWouldFail(store: String, MergeObstacle)
   /// The undo store that was named is not this merge's.
   case wrongUndo(String)
   /// The store is the undo store of another origin, or of a merge that never began.
@@ -28,7 +28,7 @@ public enum MergeError: Error, Sendable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .kernelWouldFail(let obstacle): obstacle.description
+    case .kernelWouldFail(let store, let obstacle): "\(store): \(obstacle)"
     case .wrongUndo(let why), .notThisOrigin(let why): why
     case .sameFile(let name): "\(name): is the store itself; a store is never written"
     case .noSpace(let path, let needed, let available):

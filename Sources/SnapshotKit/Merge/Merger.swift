@@ -32,9 +32,9 @@ public struct Merger {
     undo: consuming UndoStore?, verify: Bool, progress: ProgressHandler
   ) throws(MergeError) -> Outcome {
     let byteCount = view.mappedByteCount
-    if undo?.state == .finished {
+    if let undo, undo.state == .finished {
       try self.verify(
-        orSay: "the merge of this undo store was finished, but the origin was written"
+        orSay: "\(undo.name): the merge of this undo store was finished, but the origin was written"
           + " since: begin with a new undo file")
       return Outcome(byteCount: byteCount, wasFinished: true)
     }

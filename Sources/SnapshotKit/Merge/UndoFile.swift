@@ -15,11 +15,13 @@ public enum UndoFile {
     let available: UInt64
     do throws(BlockIOError) {
       if FileTarget.exists(path) {
-        guard UndoManifest(try FileSource(path: path)) != nil else {
+        let existing = try FileSource(path: path)
+        if UndoManifest(existing) != nil { return (try FileTarget(path: path), false) }
+        guard existing.byteCount == byteCount, try isBlank(existing) else {
           throw BlockIOError(
             path.string, .open, .refused("exists, and is no undo store; it is not overwritten"))
         }
-        return (try FileTarget(path: path), false)
+        return (try FileTarget(path: path), true)
       }
       available = try OutputFile.availableByteCount(at: path)
     } catch {
@@ -33,5 +35,21 @@ public enum UndoFile {
     } catch {
       throw .io(error)
     }
+  }
+
+  /// Whether a file is all zero: as it is made, and as a crash leaves it that comes before the header.
+  private static func isBlank(_ file: FileSource) throws(BlockIOError) -> Bool {
+    let buffer = IOBuffer(byteCount: 1 << 20)
+    var position: UInt64 = 0
+    while let data = try file.nextData(from: position) {
+      position = data.lowerBound
+      while position < data.upperBound {
+        let piece = 0..<Int(min(UInt64(buffer.byteCount), data.upperBound - position))
+        try file.read(at: position, into: buffer, piece)
+        guard buffer.isZero(piece) else { return false }
+        position += UInt64(piece.count)
+      }
+    }
+    return true
   }
 }

@@ -68,6 +68,9 @@ public struct UndoStore {
     if manifest.state != .saving { try checkAreas() }
   }
 
+  /// The undo file's name, for messages.
+  var name: String { file.name }
+
   /// How far the merge is.
   var state: UndoManifest.State { manifest.state }
 
@@ -75,6 +78,7 @@ public struct UndoStore {
   mutating func save(progress: ProgressHandler) throws(MergeError) {
     do throws(BlockIOError) {
       try writeHeader()
+      try file.flush()  // from here on a crash leaves a file that says what it is
       try saveData(progress)
       try file.flush()
       try forEachAreaPiece { (offset, buffer, byteCount) throws(BlockIOError) in

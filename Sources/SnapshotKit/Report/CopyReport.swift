@@ -4,13 +4,16 @@
 ///      "byteCount": 1048576, "lost": [{"byteOffset", "byteCount", "reason"}]}
 ///
 /// `byteCount` is the length of an image, or how much of an origin was written in place. Lost
-/// ranges are zeroes in an image; their reason is that of ``LostRange``.
+/// ranges are zeroes in an image; their reason is that of ``LostRange``. A dry run, which writes
+/// nothing, adds `"dryRun": true`.
 public struct CopyReport: Encodable, Sendable {
   let schema: String
   let complete: Bool
   let exceptionCount: UInt64
   let byteCount: UInt64
   let lost: [Lost]
+  /// Left out of all but a dry run's report.
+  let dryRun: Bool?
 
   struct Lost: Encodable {
     let byteOffset: UInt64
@@ -26,13 +29,15 @@ public struct CopyReport: Encodable, Sendable {
 
   /// The report of a command.
   public init(
-    command: String, exceptionCount: UInt64, byteCount: UInt64, lost: [LostRange]
+    command: String, exceptionCount: UInt64, byteCount: UInt64, lost: [LostRange],
+    dryRun: Bool? = nil
   ) {
     schema = "dmsnap.\(command).v1"
     complete = lost.isEmpty
     self.exceptionCount = exceptionCount
     self.byteCount = byteCount
     self.lost = lost.map { Lost($0) }
+    self.dryRun = dryRun
   }
 }
 

@@ -75,6 +75,7 @@ struct KernelBucket {
 
   /// Inserts an exception as it was read from disk, top byte and all.
   mutating func insert(old: UInt64, new: UInt64) throws(Failure) {
+    guard entries.count < Self.entryCountMax else { throw .tooLong(oldChunk: old) }
     for index in entries.indices {
       let entry = entries[index]
       if old == entry.lastOld &+ 1, new == entry.number &+ entry.furtherCount &+ 1 {
@@ -92,7 +93,6 @@ struct KernelBucket {
         return
       }
     }
-    guard entries.count < Self.entryCountMax else { throw .tooLong(oldChunk: old) }
     // No larger chunk in the list: behind the last until 6.11, at the head since 6.12.
     entries.insert(Entry(old: old, new: new), at: addsLastAtHead ? 0 : entries.count)
   }

@@ -38,14 +38,14 @@ public final class SnapshotView: BlockSource {
   /// The first bytes at or after `byteOffset` that are the origin's own, `limit` at most.
   func firstOriginBytes(from byteOffset: UInt64, limit: UInt64) -> Range<UInt64>? {
     let geometry = table.geometry
+    let mappedEnd = byteCount / 512 * 512
     var position = byteOffset
     var index = table.indexOfRun(endingAtOrAfter: geometry.chunk(containing: position).index)
     while index < table.runs.count {
       let run = table.runs[index]
-      guard let start = geometry.byteOffset(of: Chunk(run.old)), start < byteCount else { break }
+      guard let start = geometry.byteOffset(of: Chunk(run.old)), start < mappedEnd else { break }
       if position < start { return position..<min(start, position + limit, byteCount) }
-      guard let end = geometry.byteOffset(of: Chunk(run.old &+ run.count)) else { return nil }
-      position = end
+      position = min(geometry.byteOffset(of: Chunk(run.old &+ run.count)) ?? .max, mappedEnd)
       index += 1
     }
     return position < byteCount ? position..<min(position + limit, byteCount) : nil

@@ -12,8 +12,14 @@ struct Explain: ParsableCommand {
   @Option(help: "text for people, json for programs.")
   var format = OutputFormat.text
 
+  func validate() throws {
+    if let code, FindingCode(rawValue: code) == nil {
+      throw ValidationError("no finding has the code '\(code)': `dmsnap explain` lists them")
+    }
+  }
+
   func run() throws {
-    guard let code else {
+    guard let finding = code.flatMap(FindingCode.init(rawValue:)) else {
       switch format {
       case .json: try Console.print(json: ExplainReport(FindingCode.allCases))
       case .text:
@@ -24,9 +30,6 @@ struct Explain: ParsableCommand {
         try Console.print(lines.joined(separator: "\n"))
       }
       return
-    }
-    guard let finding = FindingCode(rawValue: code) else {
-      throw ValidationError("no finding has the code '\(code)': `dmsnap explain` lists them")
     }
     switch format {
     case .json: try Console.print(json: ExplainReport([finding]))

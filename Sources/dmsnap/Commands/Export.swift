@@ -23,12 +23,17 @@ struct Export: ParsableCommand {
 
   @OptionGroup var talk: TalkOptions
 
-  func run() throws {
+  func validate() throws {
+    if to.isEmpty { throw ValidationError("an output needs a name") }
     if to == "-", format == .json {
       throw ValidationError("--format json and --to - both want standard output")
     }
+  }
+
+  func run() throws {
     let loaded = try input.loadTable()
     let origin = try originInput.origin.open()
+    loaded.warn(ifShorter: origin, talk)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
     let image = ImageWriter(view, loaded, origin)
     if to == "-" {

@@ -133,13 +133,13 @@ private struct Screen {
 
   private func next(_ audit: Audit, _ input: StoreOptions, _ origin: PathArgument?) -> String {
     let store = audit.store.source.name
-    let originPath = origin?.path ?? "ORIGIN"
+    let originPath = origin?.text ?? "ORIGIN"
     switch audit.verdict {
     case .notAStore: return "dmsnap identify \(store)"
     case .healthy, .usable:
       return "dmsnap export \(store) --origin \(originPath) --to FILE"
     case .damaged, .unusable:
-      return "dmsnap audit \(store)" + (origin.map { " --origin \($0.path)" } ?? "")
+      return "dmsnap audit \(store)" + (origin.map { " --origin \($0.text)" } ?? "")
     }
   }
 }

@@ -44,6 +44,7 @@ struct Merge: ParsableCommand {
       throw ValidationError("say one of --undo FILE, --no-undo or --to FILE")
     }
     if verify, to != nil { throw ValidationError("--verify goes with a merge in place") }
+    if to == "" || undo == "" { throw ValidationError("an output needs a name") }
     if to == "-" { throw ValidationError("merge has no stream; `export --to -` writes the same") }
   }
 
@@ -53,10 +54,11 @@ struct Merge: ParsableCommand {
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
     try failingMerge { () throws(MergeError) in
       if let obstacle = loaded.mergeObstacle(originByteCount: origin.byteCount) {
-        throw .kernelWouldFail(obstacle)
+        throw .kernelWouldFail(store: input.store.text, obstacle)
       }
       try UndoStore.check(loaded.store, belongsTo: origin, through: view)
     }
+    loaded.warn(ifShorter: origin, talk)
     if dryRun { return try report(plan: view, loaded) }
     if let to {
       return try ImageWriter(view, loaded, origin).write(to: to, command: "merge", format, talk)
@@ -77,6 +79,9 @@ struct Merge: ParsableCommand {
       throw Failure(MergeError.sameFile(target.name))
     }
     let view = SnapshotView(of: target, through: loaded.table, of: loaded.store.source)
+    if let undo {
+      try refuse(undo, ifItIs: storeFile.identity, target.identity)
+    }
     let undoStore = try undo.map { try prepareUndo($0, view, target) }
     let line = ProgressLine("merged", talk)
     let outcome = try failingMerge { () throws(MergeError) in
@@ -85,6 +90,17 @@ struct Merge: ParsableCommand {
     }
     line.end()
     try report(outcome, loaded)
+  }
+
+  /// An undo file is opened for writing to look into it, which must not happen to an input.
+  private func refuse(_ undo: String, ifItIs inputs: FileIdentity...) throws(Failure) {
+    guard FileTarget.exists(FilePath(undo)) else { return }
+    let identity = try failing { () throws(BlockIOError) in
+      try FileSource(path: FilePath(undo)).identity
+    }
+    if inputs.contains(identity) {
+      throw Failure(.refused, "\(undo): is the store or the origin itself, not an undo file")
+    }
   }
 
   private func prepareUndo(
@@ -105,11 +121,11 @@ struct Merge: ParsableCommand {
       try Console.print(
         json: CopyReport(
           command: "merge", exceptionCount: loaded.extent.exceptionCount,
-          byteCount: view.mappedByteCount, lost: []))
+          byteCount: view.mappedByteCount, lost: [], dryRun: true))
     case .text:
       try Console.print(
         """
-        This would make the origin equal to the snapshot: \(input.store.path) → \(origin).
+        This would make the origin equal to the snapshot: \(input.store.text) → \(origin).
         Of an LVM snapshot, that rolls the origin back to the moment of the snapshot. Of an
         overlay (a live system, a RAID recovery), it commits what was written.
         It would write \(byteSize(view.mappedByteCount)) \

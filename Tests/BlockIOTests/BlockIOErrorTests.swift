@@ -1,0 +1,50 @@
+import BlockIO
+import SystemPackage
+import Testing
+
+/// Messages go *where: what*, and say bytes in decimal.
+@Suite struct BlockIOErrorTests {
+  @Test func `errors say where and what`() {
+    #expect(
+      BlockIOError("cow.img", .open, .system(.noSuchFileOrDirectory)).description
+        == "cow.img: cannot open: No such file or directory")
+    #expect(
+      BlockIOError("/dev/sdb", .read, .system(.ioError), at: 1_048_576..<1_052_672).description
+        == "/dev/sdb: cannot read 4096 bytes at byte 1048576: Input/output error")
+    #expect(
+      BlockIOError("cow.img", .read, .beyondEnd(byteCount: 100), at: 96..<112).description
+        == "cow.img: cannot read 16 bytes at byte 96: it ends at byte 100")
+    #expect(
+      BlockIOError("x", .create, .refused("exists, and is not overwritten")).description
+        == "x: exists, and is not overwritten")
+    #expect(
+      BlockIOError("d", .open, .notAFileOrBlockDevice("a directory")).description
+        == "d: is a directory, a file or block device is required")
+    #expect(
+      BlockIOError("f", .size, .system(.ioError)).description
+        == "f: cannot find the size of: Input/output error")
+  }
+
+  @Test func `only a broken pipe is a closed pipe`() {
+    #expect(BlockIOError("standard output", .write, .system(.brokenPipe)).isClosedPipe)
+    #expect(!BlockIOError("standard output", .write, .system(.noSpace)).isClosedPipe)
+  }
+
+  @Test func `only a failing medium is read around`() {
+    #expect(BlockIOError("f", .read, .system(.ioError)).isUnreadableMedium)
+    #expect(BlockIOError("f", .read, .beyondEnd(byteCount: 1)).isUnreadableMedium)
+    #expect(!BlockIOError("f", .read, .system(.permissionDenied)).isUnreadableMedium)
+    #expect(!BlockIOError("f", .open, .refused("is in use")).isUnreadableMedium)
+    #expect(!BlockIOError("f", .open, .notAFileOrBlockDevice("a pipe")).isUnreadableMedium)
+  }
+
+  @Test func `ranges that touch become one`() {
+    var ranges: [Range<UInt64>] = []
+    ranges.append(mergingInto: 0..<0)
+    #expect(ranges.isEmpty)
+    for range in [UInt64(0)..<512, 512..<1024, 1536..<2048, 2048..<2048] {
+      ranges.append(mergingInto: range)
+    }
+    #expect(ranges == [0..<1024, 1536..<2048])
+  }
+}

@@ -1,0 +1,229 @@
+import Foundation
+import Glibc
+import SnapshotKit
+import TestSupport
+import Testing
+
+/// What every command promises, whatever it does: help, usage errors, bad input, inputs untouched.
+@Suite struct ContractTests {
+  let directory: TemporaryDirectory
+  private let dmsnap = ToolRunner.dmsnap
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  // MARK: - Help and usage
+
+  @Test func `the command's help names every subcommand and every status`() throws {
+    let help = try dmsnap.run(["--help"])
+    #expect(help.status == 0 && help.errors.isEmpty, "\(help)")
+    let names = help.outputLines.map { $0.trimmingCharacters(in: .whitespaces) }
+    for command in Subcommand.allCases {
+      #expect(names.contains { $0.hasPrefix("\(command.rawValue) ") }, "\(command): \(help)")
+    }
+    let words = help.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    for status in ["0 all well", "1 warnings", "2 damage", "3 no store", "4 refused", "64 wrong"] {
+      #expect(words.contains(status), "\(status)")
+    }
+  }
+
+  @Test(arguments: Subcommand.allCases)
+  func `help names every option`(command: Subcommand) throws {
+    let help = try dmsnap.run([command.rawValue, "--help"])
+    #expect(help.status == 0 && help.errors.isEmpty, "\(help)")
+    let words = Set(help.output.split { $0.isWhitespace || $0 == "," || $0 == "[" || $0 == "]" })
+    for option in command.options { #expect(words.contains(Substring(option)), "\(option)") }
+    #expect(help.output.contains("OVERVIEW: "))
+    #expect(try dmsnap.run([command.rawValue, "-h"]).output == help.output)
+    #expect(try dmsnap.run(["help", command.rawValue]).output == help.output)
+  }
+
+  @Test func `the version is a number`() throws {
+    let version = try dmsnap.run(["--version"])
+    #expect(version.status == 0 && version.errors.isEmpty)
+    #expect(version.output.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil, "\(version)")
+  }
+
+  @Test func `without a subcommand there is help`() throws {
+    let outcome = try dmsnap.run([])
+    #expect(outcome.output.contains("SUBCOMMANDS:"))
+  }
+
+  @Test(arguments: Subcommand.allCases)
+  func `an unknown option is wrong usage`(command: Subcommand) throws {
+    let arguments = command.arguments(store: "s", origin: "o", output: directory.path("output"))
+    let outcome = try dmsnap.run(arguments + ["--frobnicate"])
+    #expect(outcome.status == 64 && outcome.output.isEmpty, "\(outcome)")
+    #expect(outcome.errorLines.first == "Error: Unknown option '--frobnicate'")
+    #expect(try directory.names().isEmpty)
+  }
+
+  @Test(arguments: Subcommand.ofFiles)
+  func `a missing argument is wrong usage`(command: Subcommand) throws {
+    let outcome = try dmsnap.run([command.rawValue])
+    #expect(outcome.status == 64 && outcome.output.isEmpty, "\(outcome)")
+  }
+
+  @Test(
+    arguments: [
+      ["frobnicate"], ["export", "s", "--to", "x"], ["export", "s", "--origin", "o"],
+      ["diff", "s"], ["table", "s", "--format", "xml"], ["inspect", "s", "--format", "csv"],
+      ["audit", "s", "--progress", "sometimes"], ["inspect", "s", "--reading", "guess"],
+      ["inspect", "s", "t"], ["explain", "no.such.finding"],
+      ["export", "s", "--origin", "o", "--to", "-", "--format", "json"],
+    ])
+  func `wrong usage is 64 and says nothing on standard output`(arguments: [String]) throws {
+    let outcome = try dmsnap.run(arguments)
+    #expect(outcome.status == 64 && outcome.output.isEmpty, "\(outcome)")
+    #expect(outcome.errors.hasPrefix("Error: "), "\(outcome)")
+  }
+
+  // MARK: - What cannot be opened
+
+  /// Makes something that is no file, and returns its path and what the message must say.
+  private func obstacle(_ kind: String) throws -> (path: String, message: String) {
+    let path = directory.path("obstacle")
+    switch kind {
+    case "missing": return (path, "No such file or directory")
+    case "dangling link":
+      try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "nowhere")
+      return (path, "No such file or directory")
+    case "directory":
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+      return (path, "is a directory")
+    case "fifo":
+      try #require(unsafe mkfifo(path, 0o600) == 0)
+      return (path, "is a pipe")
+    default: return ("/dev/null", "is a character device")
+    }
+  }
+
+  private static let obstacles = ["missing", "dangling link", "directory", "fifo", "device"]
+
+  @Test(arguments: Subcommand.ofFiles, obstacles)
+  func `what cannot be opened is status 5 and a line that names it`(
+    command: Subcommand, kind: String
+  ) throws {
+    let origin = try directory.write([UInt8](repeating: 0, count: 65_536), to: "origin")
+    let (path, message) = try obstacle(kind)
+    let outcome = try dmsnap.run(
+      command.arguments(store: path, origin: origin, output: directory.path("output")),
+      timeout: .seconds(20))
+    #expect(outcome.status == 5 && outcome.output.isEmpty, "\(outcome)")
+    #expect(outcome.complaint(naming: path) == nil)
+    #expect(outcome.errors.contains(message), "\(outcome)")
+    #expect(try directory.names().allSatisfy { $0 == "obstacle" || $0 == "origin" })
+  }
+
+  @Test(arguments: [Subcommand.inspect, .audit, .export, .diff, .merge], obstacles)
+  func `an origin that cannot be opened is status 5 and a line that names it`(
+    command: Subcommand, kind: String
+  ) throws {
+    let store = try directory.write(StoreBuilder().copying([1, 2, 3]).image(), to: "store")
+    let (path, message) = try obstacle(kind)
+    var arguments = command.arguments(
+      store: store, origin: path, output: directory.path("output"))
+    if !Subcommand.ofOrigins.contains(command) { arguments += ["--origin", path] }
+    let outcome = try dmsnap.run(arguments, timeout: .seconds(20))
+    #expect(outcome.status == 5 && outcome.output.isEmpty, "\(outcome)")
+    #expect(outcome.complaint(naming: path) == nil)
+    #expect(outcome.errors.contains(message), "\(outcome)")
+    #expect(try directory.names().allSatisfy { $0 == "obstacle" || $0 == "store" })
+  }
+
+  /// To root every file is readable: then the command must be run as somebody else.
+  private static let asNobody: ToolRunner? = geteuid() == 0 ? ToolRunner(named: "setpriv") : nil
+  private static let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"]
+
+  /// Runs dmsnap as a user who is not root.
+  private static func runUnprivileged(_ arguments: [String]) throws -> ToolOutcome {
+    if let asNobody { return try asNobody.run(nobody + [ToolRunner.dmsnap.path] + arguments) }
+    return try ToolRunner.dmsnap.run(arguments)
+  }
+
+  private static let canBeUnprivileged =
+    (geteuid() != 0 || asNobody != nil) && (try? runUnprivileged(["--version"]))?.status == 0
+
+  @Test(
+    .enabled(
+      if: canBeUnprivileged,
+      "root reads everything, and here no other user can run dmsnap by setpriv"),
+    arguments: Subcommand.ofFiles)
+  func `a file that may not be read is status 5`(command: Subcommand) throws {
+    let store = try directory.write(StoreBuilder().copying([1, 2, 3]).image(), to: "store")
+    let origin = try directory.write(Stamp.origin(byteCount: 65_536), to: "origin")
+    unsafe chmod(store, 0)
+    let outcome = try Self.runUnprivileged(
+      command.arguments(store: store, origin: origin, output: "/dev/null/output"))
+    #expect(outcome.status == 5 && outcome.output.isEmpty, "\(outcome)")
+    #expect(outcome.complaint(naming: store) == nil)
+    #expect(outcome.errors.contains("Permission denied"), "\(outcome)")
+  }
+
+  @Test(
+    .enabled(
+      if: canBeUnprivileged && geteuid() == 0,
+      "a file of another owner is needed, which takes root to make"))
+  func `a file of somebody else can be read`() throws {
+    let store = try directory.write(StoreBuilder().copying([1, 2, 3]).image(), to: "store")
+    #expect(try Self.runUnprivileged(["inspect", store]).status == 0)
+  }
+
+  // MARK: - What is no store
+
+  /// Bytes that nobody could take for a store.
+  private static let strangers: [(name: String, bytes: [UInt8])] = {
+    var random = SplitMix64(seed: 20_261_122)
+    let text = (0..<5000).map { "line \($0): not a store at all\n" }.joined()
+    return [
+      ("empty", []), ("one byte", [0x53]), ("the magic alone", [0x53, 0x6e, 0x41, 0x70]),
+      ("15 bytes", Array(StoreBuilder().image()[..<15])), ("random", random.bytes(100_000)),
+      ("random sector", random.bytes(512)), ("text", Array(text.utf8)),
+      ("short text", Array("hello\n".utf8)), ("zeroes", [UInt8](repeating: 0, count: 65_536)),
+      ("ones", [UInt8](repeating: 0xff, count: 65_536)),
+    ]
+  }()
+
+  @Test(arguments: Subcommand.ofStores, strangers.map(\.name))
+  func `what is no store is status 3 and one line`(command: Subcommand, kind: String) throws {
+    let bytes = try #require(Self.strangers.first { $0.name == kind }).bytes
+    let path = try directory.write(bytes, to: "stranger")
+    let origin = try directory.write(Stamp.origin(byteCount: 65_536), to: "origin")
+    let before = try [FileState(path), FileState(origin)]
+    let outcome = try dmsnap.run(
+      command.arguments(store: path, origin: origin, output: directory.path("output")))
+    #expect(outcome.status == 3, "\(outcome)")
+    #expect(outcome.complaint(naming: path) == nil)
+    #expect(try directory.names() == ["origin", "stranger"])
+    #expect(try [FileState(path), FileState(origin)] == before)
+    if command == .inspect || command == .audit {
+      let json = try dmsnap.run([command.rawValue, path, "--format", "json"])
+      #expect(json.status == 3)
+      #expect(try json.object()["verdict"] as? String == "not-a-store")
+    } else {
+      #expect(outcome.output.isEmpty)
+    }
+  }
+
+  // MARK: - Inputs
+
+  @Test(arguments: Subcommand.ofFiles)
+  func `inputs keep their bytes and their times`(command: Subcommand) throws {
+    let pair = try Pair("written-and-copied", in: directory)
+    for path in [pair.store, pair.origin] { Files.age(path) }
+    let before = try [FileState(pair.store), FileState(pair.origin)]
+    var runs = [command.arguments(store: pair.store, origin: pair.origin, output: "")]
+    switch command {
+    case .identify: runs.append(["identify", pair.origin, pair.store])
+    case .inspect, .audit: runs[0] += ["--origin", pair.origin]
+    case .merge:
+      runs.append(["merge", pair.store, "--origin", pair.origin, "--dry-run"])
+    default: break
+    }
+    for (index, arguments) in runs.enumerated() {
+      let output = directory.path("output-\(index)")
+      let outcome = try dmsnap.run(arguments.map { $0.isEmpty ? output : $0 })
+      #expect(outcome.status == 0 || outcome.status == 1, "\(outcome)")
+    }
+    #expect(try [FileState(pair.store), FileState(pair.origin)] == before)
+  }
+}

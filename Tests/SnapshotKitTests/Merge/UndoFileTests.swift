@@ -1,0 +1,53 @@
+import BlockIO
+@testable import SnapshotKit
+import SystemPackage
+import TestSupport
+import Testing
+
+/// An undo file is made with room for all of it, or is an undo store already; nothing else is touched.
+@Suite struct UndoFileTests {
+  @Test func `a new file has its length, and nothing in it`() throws {
+    let directory = try TemporaryDirectory()
+    let (file, isNew) = try UndoFile.open(FilePath(directory.path("undo.cow")), byteCount: 12_800)
+    #expect(isNew)
+    #expect(file.byteCount == 12_800)
+    #expect(try file.allBytes().allSatisfy { $0 == 0 })
+  }
+
+  @Test func `more room than there is is refused before anything is made`() throws {
+    let directory = try TemporaryDirectory()
+    let error = #expect(throws: MergeError.self) {
+      try UndoFile.open(FilePath(directory.path("undo.cow")), byteCount: 1 << 60)
+    }
+    guard case .noSpace(_, let needed, let available) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(needed == 1 << 60 && available < needed)
+    #expect(error?.isRefusal == true)
+    #expect(try directory.names() == [])
+  }
+
+  @Test func `what is there and no undo store is refused, and stays as it is`() throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write(StoreBuilder().image(), to: "undo.cow")
+    let before = try FileState(path)
+    let error = #expect(throws: MergeError.self) {
+      try UndoFile.open(FilePath(path), byteCount: 8192)
+    }
+    #expect(error?.isRefusal == true)
+    #expect(try FileState(path) == before)
+  }
+
+  @Test func `an undo store is opened to go on`() throws {
+    let directory = try TemporaryDirectory()
+    let store = StoreBuilder().copying(0..<3).image()
+    let origin = Stamp.origin(byteCount: 5 * 4096)
+    let rig = MergeRig(store, into: origin, undo: try MergeRig.emptyUndo(of: store, into: origin))
+    try rig.merge()
+    let path = try directory.write(try #require(rig.undo).bytes, to: "undo.cow")
+    let (file, isNew) = try UndoFile.open(FilePath(path), byteCount: 1)
+    #expect(!isNew)
+    #expect(UndoManifest(file)?.state == .finished)
+  }
+}
