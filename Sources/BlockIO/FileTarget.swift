@@ -13,11 +13,7 @@ public final class FileTarget: BlockTarget {
   /// Opens what lies at `path` for writing, or says who is in the way.
   public init(path: FilePath) throws(BlockIOError) {
     let shape = try FileSource(path: path)
-    let holders = DeviceUse.holders(of: shape.identity)
-    if !holders.isEmpty {
-      throw BlockIOError(
-        path.string, .open, .refused("is in use: \(holders.joined(separator: ", "))"))
-    }
+    try Self.checkUnused(shape.identity, name: path.string)
     let exclusive = shape.identity.isBlockDevice ? O_EXCL : 0
     let number = unsafe path.withPlatformString {
       unsafe Glibc.open($0, O_RDWR | O_CLOEXEC | O_NONBLOCK | exclusive)
@@ -27,7 +23,8 @@ public final class FileTarget: BlockTarget {
       let reason: BlockIOError.Reason =
         switch errno {
         case .resourceBusy: .refused("is in use: the system does not let anyone else have it")
-        case .readOnlyFileSystem, .permissionDenied: .refused("cannot be written: \(errno)")
+        case .readOnlyFileSystem, .permissionDenied, .notPermitted:
+          .refused("cannot be written: \(errno)")
         default: .system(errno)
         }
       throw BlockIOError(path.string, .open, reason)
@@ -43,6 +40,16 @@ public final class FileTarget: BlockTarget {
     }
     if flock(number, LOCK_EX | LOCK_NB) != 0, Glibc.errno == EWOULDBLOCK {
       throw BlockIOError(path.string, .open, .refused("is locked by another process"))
+    }
+  }
+
+  /// Throws, with who it is, when anyone uses a file or device that is to be written.
+  public static func checkUnused(
+    _ identity: FileIdentity, name: String
+  ) throws(BlockIOError) {
+    let holders = DeviceUse.holders(of: identity)
+    if !holders.isEmpty {
+      throw BlockIOError(name, .open, .refused("is in use: \(holders.joined(separator: ", "))"))
     }
   }
 

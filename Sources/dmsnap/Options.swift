@@ -1,6 +1,5 @@
 public import ArgumentParser
 import BlockIO
-import SnapshotFormat
 public import SnapshotKit
 
 /// What most commands print in.
@@ -41,13 +40,18 @@ struct OriginOptions: ParsableArguments {
 }
 
 extension LoadedTable {
-  /// Says so when the origin ends before the last exception: Linux would not mind, but the user may
-  /// have the wrong one.
-  func warn(ifShorter origin: any BlockSource, _ talk: TalkOptions) {
-    let chunkCount = geometry.chunkCount(ofOrigin: origin.byteCount)
-    guard !talk.quiet, let last = table.runs.last?.lastOld, last >= chunkCount else { return }
+  /// Says what the user should know before a result is relied on: a kernel reading shows what Linux
+  /// would, and Linux does not look at what it maps.
+  func warn(about origin: any BlockSource, _ talk: TalkOptions) {
+    if talk.quiet { return }
+    let findings = Auditor(store, origin: origin, reading: table.reading).audit().findings
+    for finding in findings where finding.code == .inUse {
+      Console.say("dmsnap: \(finding.found): what is read may change meanwhile")
+    }
+    let damage = findings.filter { $0.severity == .damage }.map(\.code.rawValue)
+    if damage.isEmpty { return }
     Console.say(
-      "dmsnap: \(origin.name): has \(chunkCount) chunks, the table goes on to chunk \(last): what"
-        + " lies behind the end is not shown")
+      "dmsnap: \(store.source.name): there is damage (\(damage.joined(separator: ", "))); the result"
+        + " is what Linux would show; `dmsnap audit` with this store and origin says more")
   }
 }

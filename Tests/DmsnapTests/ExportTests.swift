@@ -17,7 +17,7 @@ import Testing
     let view = try #require(pair.answer.view)
     let outcome = try dmsnap.run(["export", pair.store, "--origin", pair.origin, "--to", image])
     #expect(outcome.status == (view.unreadable.isEmpty ? 0 : 2), "\(outcome)")
-    let warnings = name == "origin-too-short" ? 1 : 0
+    let warnings = ["origin-too-short", "store-cut-in-data"].contains(name) ? 1 : 0
     #expect(outcome.errorLines.count == view.unreadable.count + warnings, "\(outcome)")
     #expect(try Files.sha256(image) == view.sha256)
     #expect(try directory.names().count == 3)
@@ -30,7 +30,8 @@ import Testing
     let outcome = try dmsnap.run(["export", pair.store, "--origin", pair.origin, "--to", "-"])
     #expect(outcome.outputBytes.sha256 == view.sha256)
     #expect(outcome.status == (view.unreadable.isEmpty ? 0 : 2))
-    #expect(outcome.errorLines.count == view.unreadable.count)
+    let warnings = name == "store-cut-in-data" ? 1 : 0
+    #expect(outcome.errorLines.count == view.unreadable.count + warnings)
     #expect(try directory.names().count == 2)
   }
 
@@ -101,6 +102,6 @@ import Testing
       "export", store, "--origin", origin, "--to", directory.path("image"),
     ])
     #expect(outcome.status == 0)
-    #expect(outcome.errors.contains("has 16 chunks, the table goes on to chunk 100"))
+    #expect(outcome.errors.contains("context.origin-smaller"))
   }
 }

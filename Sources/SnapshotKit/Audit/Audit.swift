@@ -60,7 +60,9 @@ public struct Audit: Sendable {
     guard isStore else { return .notAStore }
     guard let extent else { return .unusable }
     switch findings.map(\.severity).max() {
-    case .damage: return usableCount == 0 && extent.exceptionCount > 0 ? .unusable : .damaged
+    case .damage:
+      let isNothingLeft = extent.areaCount == 0 || (usableCount == 0 && extent.exceptionCount > 0)
+      return isNothingLeft ? .unusable : .damaged
     case .warning: return .usable
     default: return load.verdict == .loads ? .healthy : .damaged
     }

@@ -61,6 +61,7 @@ public struct Auditor {
     guard isRecognised, let geometry = store.geometry else {
       return GeometryEvidence(store.source)
     }
+    if UndoManifest(store.source) != nil { return nil }  // it knows its chunk size
     let ownCount = GeometryEvidence.possibleCount(store.source, geometry)
     guard let other = GeometryEvidence(store.source, excluding: geometry),
       other.exceptionCount > ownCount

@@ -18,7 +18,7 @@ extension FindingCatalogue {
           + " there.",
         cause: "A partial copy, or a store that was cut.",
         consequence: "Linux refuses the whole snapshot (\"Failed to read snapshot metadata\")."
-          + " The exceptions of the areas that are there are good.",
+          + " The exceptions of the areas that are there, if any, are good.",
         remedy: "Copy the medium again. If there is no more, append a chunk of zeroes for the next"
           + " area to a copy: Linux then loads what is left.")
     case .storePartialChunk:
@@ -71,9 +71,12 @@ extension FindingCatalogue {
         severity: .note, title: "areas of an older use of the space stand behind the table",
         meaning: "Areas that Linux will not read hold exceptions that fit the store.",
         cause: "A store made over an older one: nightly LVM snapshots on the same extents, a live"
-          + " system's overlay that was reset. Linux clears an area only when the one before fills.",
-        consequence: "None for this snapshot. What the older one held there may still be readable.",
-        remedy: "If the older snapshot matters, copy the store before this one grows over it.")
+          + " system's overlay that was reset; or area 0 was erased by activation after the magic was"
+          + " wiped. Linux clears an area only when the one before fills.",
+        consequence:
+          "None if this snapshot is new. What the older one held there, or this one before"
+          + " its area 0 was erased, may still be readable.",
+        remedy: "If that matters, copy the store before it is activated or written to again.")
     case .areaImplausible:
       FindingEntry(
         severity: .damage, title: "an area holds something other than exceptions",

@@ -11,24 +11,31 @@ extension FindingCatalogue {
         remedy: "Nothing to do.")
     case .mergeInterrupted:
       FindingEntry(
-        severity: .note, title: "data stands behind the table: perhaps a merge was cut short",
+        severity: .note, title: "data stands behind the table",
         meaning: "The data chunks that Linux would hand out next are not empty.",
-        cause:
-          "Linux merges from the last exception to the first and clears each from its area when"
-          + " it is done, but leaves the data: a merge that was interrupted ends so. So does a crash"
-          + " with copies under way, or a store over space that was used before.",
-        consequence: "If it was a merge, the origin holds the snapshot's content in the chunks that"
-          + " are gone from the table already, and the rest is still to be merged.",
-        remedy: "If it was a merge, finish it: `dmsnap merge`. What is in the table is all that is"
-          + " left to do.")
+        cause: "A store over space that was used before; a crash with copies under way; or a merge"
+          + " that was cut short: Linux merges from the last exception to the first and clears each"
+          + " from its area when it is done, but leaves the data.",
+        consequence:
+          "None, unless a merge was begun. Then the origin holds the snapshot's content in"
+          + " the chunks that are gone from the table already, and the rest is still to be merged.",
+        remedy:
+          "Only if a merge was begun and did not end, finish it: `dmsnap merge`. What is in the"
+          + " table is all that is left to do.")
     case .mergeResidue:
       FindingEntry(
         severity: .note, title: "the table is empty, the data chunks are not",
         meaning: "There is no exception, yet the first data chunk holds data.",
-        cause: "A completed merge leaves all its data chunks; so does a new store over space that"
-          + " was used before.",
-        consequence: "The snapshot equals the origin. What was merged is in the origin.",
-        remedy: "Nothing to do.")
+        cause:
+          "A completed merge, which leaves its data chunks; a new store over space that was used"
+          + " before; or a table that was erased: by activation after the magic was wiped, or by a"
+          + " reset. The store does not tell which.",
+        consequence:
+          "To Linux the snapshot equals the origin. If it was neither merged nor new, its"
+          + " first exceptions are lost, but the data chunks are still there.",
+        remedy:
+          "If you did not merge it, keep the store as it is: do not activate it, do not write to"
+          + " it, and copy it before anything else.")
     case .originSmaller:
       FindingEntry(
         severity: .damage, title: "the origin is smaller than the table needs",

@@ -16,7 +16,8 @@ extension FindingCatalogue {
           + " magic only.",
         consequence: "Nothing is lost yet. But Linux takes the store for new: ACTIVATING IT ERASES"
           + " AREA 0, the first exceptions of the table.",
-        remedy: "Do not activate it. Make a copy; on the copy, write \"SnAp\" at byte 0.")
+        remedy: "Do not activate it. Make a copy, write \"SnAp\" at its byte 0"
+          + " (printf SnAp | dd of=COPY bs=1 conv=notrunc), and export from the copy.")
     case .headerZeroed:
       FindingEntry(
         severity: .damage, title: "the header is zero, the areas are not",
@@ -25,7 +26,9 @@ extension FindingCatalogue {
           "A reset of the first sector, or of the first kilobytes where the chunks are larger.",
         consequence: "Linux takes the store for new: ACTIVATING IT ERASES AREA 0. The table is as"
           + " good as the areas that are left.",
-        remedy: "Do not activate it. Make a copy and work on that.")
+        remedy: "Do not activate it. Make a copy and write a header on it: \"SnAp\", then valid 1,"
+          + " version 1 and the chunk size in sectors, each of 4 bytes, little-endian. Export from it."
+      )
     case .headerForeign:
       FindingEntry(
         severity: .damage, title: "something else stands where the header was",
@@ -36,18 +39,22 @@ extension FindingCatalogue {
           + " another program wrote there.",
         consequence: "Linux refuses the store (\"Invalid or corrupt snapshot\"). The table is"
           + " as good as the areas that are left.",
-        remedy: "Work on a copy.")
+        remedy: "Make a copy and write a header on it: \"SnAp\", then valid 1, version 1 and the"
+          + " chunk size in sectors, each of 4 bytes, little-endian. Export from the copy.")
     case .headerInvalid:
       FindingEntry(
         severity: .damage, title: "the snapshot is marked invalid",
         meaning: "The header's valid field is 0.",
         cause: "The store was full when a chunk had to be copied, or a write to it failed. Linux"
           + " then writes this flag and nothing else.",
-        consequence: "Linux answers every read with an error. All exceptions up to that moment are"
+        consequence:
+          "Linux answers every read with an error. The exceptions that were committed are"
           + " in the table, and their data in the store. If the origin was written afterwards, chunks"
           + " that are not in the table are newer than the snapshot; nothing in the store tells.",
         remedy: "Do not remove the snapshot. If the origin was not written since (a live image, a"
-          + " read-only volume), the table is the whole truth.")
+          + " read-only volume), the table is the whole truth: copy the store, set byte 4 of the copy"
+          + " to 1 (printf '\\001' | dd of=COPY bs=1 seek=4 conv=notrunc), and export from the copy."
+      )
     case .headerValidOdd:
       FindingEntry(
         severity: .note, title: "the valid field is neither 0 nor 1",

@@ -16,7 +16,8 @@ struct StoreCheck {
       add(
         .storeNextAreaBeyondEnd, area.index, start..<start + chunkByteCount,
         "the store ends at byte \(byteCount)",
-        "area \(area.index) at byte \(start), for the areas before it are full")
+        "area \(area.index) at byte \(start)"
+          + (area.index == 0 ? "" : ": those before it are full"))
     case .unreadable(let area, let error):
       let start = geometry.byteOffset(of: area) ?? byteCount
       add(

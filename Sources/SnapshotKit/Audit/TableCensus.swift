@@ -39,7 +39,7 @@ struct TableCensus {
 
   /// Counts and checks the exceptions of a piece of an area.
   mutating func visit(_ piece: StoreScanner.Piece, _ exceptions: Span<DiskException>) {
-    let usableBefore = usableCount
+    var nonsenseCount = 0
     for slot in 0..<piece.liveCount {
       let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
       let isPlaced = span.contains(new) || findSpan(of: new)
@@ -52,13 +52,16 @@ struct TableCensus {
         lastOld = max(lastOld, old)
         if isOrdered { continue }
       }
+      // A store or an origin that was cut leaves exceptions without a place, but not nonsense.
+      let isCut = new >= geometry.wholeChunkCount && new < plausibleNewEnd
+      if !isNewOld || (isPlaced && !isNewNew) || (!isPlaced && !isCut) { nonsenseCount += 1 }
       var place = place(piece, slot)
       (place.oldChunk, place.newChunk) = (old, new)
       note(
         exceptions[slot], at: place, isPlaced: isPlaced, isOrdered: isOrdered,
         isNewOld: isNewOld, isNewNew: isNewNew)
     }
-    checkArea(piece, exceptions, usableCount: usableCount - usableBefore)
+    checkArea(piece, exceptions, nonsenseCount: nonsenseCount)
     if piece.liveCount < exceptions.count { checkRest(piece, exceptions) }
   }
 
@@ -141,7 +144,7 @@ struct TableCensus {
   }
 
   private mutating func checkArea(
-    _ piece: StoreScanner.Piece, _ exceptions: Span<DiskException>, usableCount: UInt64
+    _ piece: StoreScanner.Piece, _ exceptions: Span<DiskException>, nonsenseCount: Int
   ) {
     guard piece.liveCount > 0, piece.firstSlot == 0 else { return }
     let magic = UInt64(SnapshotHeader.expectedMagic)
@@ -151,10 +154,10 @@ struct TableCensus {
     if exceptions[0].oldChunk & 0xffff_ffff == magic {
       add(.areaHeaderImage, whole, "\"SnAp\" at the area's first byte", "an exception")
     }
-    if usableCount * 2 < UInt64(piece.liveCount) {
+    if nonsenseCount * 2 > piece.liveCount {
       add(
         .areaImplausible, whole,
-        "\(UInt64(piece.liveCount) - usableCount) of \(piece.liveCount) exceptions impossible",
+        "\(nonsenseCount) of \(piece.liveCount) exceptions impossible",
         "exceptions that fit the store")
     }
   }

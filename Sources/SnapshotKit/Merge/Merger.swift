@@ -34,8 +34,9 @@ public struct Merger {
     let byteCount = view.mappedByteCount
     if let undo, undo.state == .finished {
       try self.verify(
-        orSay: "\(undo.name): the merge of this undo store was finished, but the origin was written"
-          + " since: begin with a new undo file")
+        orSay:
+          "\(undo.name): belongs to a merge that was finished, and the origin is not as that merge"
+          + " left it: it was undone, or written since; name a new undo file")
       return Outcome(byteCount: byteCount, wasFinished: true)
     }
     let total = byteCount * (undo?.state == .saving ? 2 : 1)

@@ -68,6 +68,16 @@ public struct UndoStore {
     if manifest.state != .saving { try checkAreas() }
   }
 
+  /// What an undo store is, in words for a person; nil for any other store.
+  public static func description(of source: any BlockSource) -> String? {
+    switch UndoManifest(source)?.state {
+    case nil: nil
+    case .saving: "dmsnap's undo of a merge that never began: the origin was not changed"
+    case .saved: "dmsnap's undo of a merge that did not come to its end"
+    case .finished: "dmsnap's undo of a finished merge"
+    }
+  }
+
   /// The undo file's name, for messages.
   var name: String { file.name }
 

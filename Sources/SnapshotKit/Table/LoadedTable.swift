@@ -57,12 +57,16 @@ public enum StoreError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .notAStore(let name): "\(name): no COW store here: neither a header nor areas of one"
     case .notLoadable(let name, let load):
-      switch load.verdict {
-      case .invalid: "\(name): Linux shows nothing of this snapshot: \(load.reason)"
-      case .new: "\(name): Linux would take this store for new: \(load.reason)"
-      default: "\(name): Linux refuses this store: \(load.reason)"
-      }
+      "\(name): Linux \(Self.words(load.verdict)): \(load.reason); `dmsnap audit` says what to do"
     case .table(let name, let error): "\(name): \(error)"
+    }
+  }
+
+  private static func words(_ verdict: KernelLoad.Verdict) -> String {
+    switch verdict {
+    case .loads, .refuses: "refuses this store"
+    case .invalid: "shows nothing of this snapshot"
+    case .new: "would take this store for new"
     }
   }
 }

@@ -47,8 +47,13 @@ struct AuditCommand: ParsableCommand {
       lines.append("found \(finding.found); required: \(finding.required)".wrapped(indent: 9))
       if let place = finding.place.description { lines.append("at \(place)".wrapped(indent: 9)) }
       lines.append(finding.code.entry.consequence.wrapped(indent: 9))
+      lines.append("What to do: \(finding.code.entry.remedy)".wrapped(indent: 9))
     }
-    if audit.findings.isEmpty { lines.append("nothing was found") }
+    if !audit.findings.isEmpty {
+      lines += ["", "dmsnap explain CODE says more on a finding."]
+    } else if audit.isStore {
+      lines.append("nothing was found")
+    }
     return lines.joined(separator: "\n")
   }
 }

@@ -23,7 +23,7 @@ struct Diff: ParsableCommand {
   func run() throws {
     let loaded = try input.loadTable()
     let origin = try originInput.origin.open()
-    loaded.warn(ifShorter: origin, talk)
+    loaded.warn(about: origin, talk)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
     let line = ProgressLine("compared", talk)
     let diff = try failing { () throws(BlockIOError) in

@@ -15,7 +15,10 @@ struct Export: ParsableCommand {
   @OptionGroup var input: StoreOptions
   @OptionGroup var originInput: OriginOptions
 
-  @Option(help: "The image to make; - for standard output. An existing file is refused.")
+  @Option(
+    help: ArgumentHelp(
+      "The image to make; - for standard output. An existing file is refused.",
+      valueName: "file"))
   var to: String
 
   @Option(help: "text for people, json for programs.")
@@ -33,7 +36,7 @@ struct Export: ParsableCommand {
   func run() throws {
     let loaded = try input.loadTable()
     let origin = try originInput.origin.open()
-    loaded.warn(ifShorter: origin, talk)
+    loaded.warn(about: origin, talk)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
     let image = ImageWriter(view, loaded, origin)
     if to == "-" {

@@ -49,8 +49,10 @@ struct Identify: ParsableCommand {
 /// The text of `dmsnap identify` on one path.
 private struct IdentifyScreen {
   private(set) var text: String
+  private let path: String
 
   init(_ content: IdentifiedContent) {
+    path = content.source.name
     let byteCount = content.source.byteCount
     text = "\(content.source.name): \(byteSize(byteCount)) (\(byteCount) bytes)"
     if content.isEmpty { add("nothing recognised") }
@@ -76,7 +78,10 @@ private struct IdentifyScreen {
       "\(partition.number)".padding(to: 5) + byteSize(partition.byteCount).padding(to: 10)
         + " at byte \(partition.byteOffset)\(name)")
     for signature in partition.content?.signatures ?? [] { add("     " + line(signature)) }
-    if let header { add("     " + line(header)) }
+    if let header {
+      add("     " + line(header))
+      add("     as STORE: \(path),offset=\(partition.byteOffset),length=\(partition.byteCount)")
+    }
     if let table = partition.content?.partitionTable {
       add("     \(table.type) table with \(counted(UInt64(table.partitions.count), "partition"))")
     }

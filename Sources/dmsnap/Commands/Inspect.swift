@@ -75,7 +75,8 @@ private struct Screen {
             + (lost == 0 ? ", all of them" : ", \(lost) in doubt or lost"))
       }
     }
-    add("Linux", kernelText(audit.load))
+    if audit.isStore { add("Linux", kernelText(audit.load)) }
+    if let undo = UndoStore.description(of: source) { add("is", undo) }
     if let content {
       add(
         "holds",
@@ -134,6 +135,14 @@ private struct Screen {
   private func next(_ audit: Audit, _ input: StoreOptions, _ origin: PathArgument?) -> String {
     let store = audit.store.source.name
     let originPath = origin?.text ?? "ORIGIN"
+    if audit.verdict == .healthy, UndoStore.description(of: audit.store.source) != nil {
+      return "dmsnap merge \(store) --origin \(originPath) --dry-run"
+    }
+    // An empty table before areas of exceptions: perhaps area 0 was erased, and nothing must be
+    // written to the store until that is clear.
+    if audit.extent?.exceptionCount == 0, let past = audit.findings.first(where: \.code.isPast) {
+      return "copy the store before anything else; dmsnap explain \(past.code.rawValue)"
+    }
     switch audit.verdict {
     case .notAStore: return "dmsnap identify \(store)"
     case .healthy, .usable:
@@ -142,6 +151,11 @@ private struct Screen {
       return "dmsnap audit \(store)" + (origin.map { " --origin \($0.text)" } ?? "")
     }
   }
+}
+
+extension FindingCode {
+  /// Whether it speaks of what a store held before.
+  fileprivate var isPast: Bool { self == .areaStale || self == .mergeResidue }
 }
 
 extension Finding {

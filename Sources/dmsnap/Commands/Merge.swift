@@ -18,13 +18,18 @@ struct Merge: ParsableCommand {
   @OptionGroup var input: StoreOptions
   @OptionGroup var originInput: OriginOptions
 
-  @Option(help: "Save what is overwritten in FILE, a new COW store: merging that undoes this.")
+  @Option(
+    help: ArgumentHelp(
+      "Save what is overwritten in FILE, a new COW store: merging that undoes this.",
+      valueName: "file"))
   var undo: String?
 
   @Flag(help: "Overwrite without a way back.")
   var noUndo = false
 
-  @Option(help: "Leave the origin alone and write the merged image to a new file.")
+  @Option(
+    help: ArgumentHelp(
+      "Leave the origin alone and write the merged image to a new file.", valueName: "file"))
   var to: String?
 
   @Flag(help: "Say what would be done, and write nothing.")
@@ -41,7 +46,7 @@ struct Merge: ParsableCommand {
   func validate() throws {
     let ways = (undo == nil ? 0 : 1) + (noUndo ? 1 : 0) + (to == nil ? 0 : 1)
     guard ways == 1 || (dryRun && ways == 0) else {
-      throw ValidationError("say one of --undo FILE, --no-undo or --to FILE")
+      throw ValidationError("say just one of --undo FILE, --no-undo and --to FILE")
     }
     if verify, to != nil { throw ValidationError("--verify goes with a merge in place") }
     if to == "" || undo == "" { throw ValidationError("an output needs a name") }
@@ -58,30 +63,45 @@ struct Merge: ParsableCommand {
       }
       try UndoStore.check(loaded.store, belongsTo: origin, through: view)
     }
-    loaded.warn(ifShorter: origin, talk)
+    if to == nil { try checkTarget() }
+    loaded.warn(about: origin, talk)
     if dryRun { return try report(plan: view, loaded) }
     if let to {
       return try ImageWriter(view, loaded, origin).write(to: to, command: "merge", format, talk)
     }
-    try mergeInPlace(loaded, view)
+    try mergeInPlace(loaded)
   }
 
-  private func mergeInPlace(_ loaded: LoadedTable, _ readView: SnapshotView) throws {
+  /// Refuses a target before anything is opened for writing; a dry run is refused alike.
+  private func checkTarget() throws(Failure) {
+    let path = originInput.origin.path
     guard originInput.origin.isWhole else {
-      throw Failure(.refused, "\(originInput.origin.path): a merge in place wants the whole of it")
+      throw Failure(
+        .refused,
+        "\(originInput.origin.text): a merge in place cannot write to a part of a file;"
+          + " attach it to a loop device (losetup --offset), or use --to")
     }
+    let origin = try identity(of: path)
+    let store = try identity(of: input.store.path)
+    if origin == store { throw Failure(MergeError.sameFile(path)) }
+    // An undo file is opened for writing to look into it, which must not happen to an input.
+    if let undo, FileTarget.exists(FilePath(undo)),
+      [store, origin].contains(try identity(of: undo))
+    {
+      throw Failure(.refused, "\(undo): is the store or the origin itself, not an undo file")
+    }
+    try failing { () throws(BlockIOError) in try FileTarget.checkUnused(origin, name: path) }
+  }
+
+  private func identity(of path: String) throws(Failure) -> FileIdentity {
+    try failing { () throws(BlockIOError) in try FileSource(path: FilePath(path)).identity }
+  }
+
+  private func mergeInPlace(_ loaded: LoadedTable) throws {
     let target = try failing { () throws(BlockIOError) in
       try FileTarget(path: FilePath(originInput.origin.path))
     }
-    let storePath = FilePath(input.store.path)
-    let storeFile = try failing { () throws(BlockIOError) in try FileSource(path: storePath) }
-    if storeFile.identity == target.identity {
-      throw Failure(MergeError.sameFile(target.name))
-    }
     let view = SnapshotView(of: target, through: loaded.table, of: loaded.store.source)
-    if let undo {
-      try refuse(undo, ifItIs: storeFile.identity, target.identity)
-    }
     let undoStore = try undo.map { try prepareUndo($0, view, target) }
     let line = ProgressLine("merged", talk)
     let outcome = try failingMerge { () throws(MergeError) in
@@ -90,17 +110,6 @@ struct Merge: ParsableCommand {
     }
     line.end()
     try report(outcome, loaded)
-  }
-
-  /// An undo file is opened for writing to look into it, which must not happen to an input.
-  private func refuse(_ undo: String, ifItIs inputs: FileIdentity...) throws(Failure) {
-    guard FileTarget.exists(FilePath(undo)) else { return }
-    let identity = try failing { () throws(BlockIOError) in
-      try FileSource(path: FilePath(undo)).identity
-    }
-    if inputs.contains(identity) {
-      throw Failure(.refused, "\(undo): is the store or the origin itself, not an undo file")
-    }
   }
 
   private func prepareUndo(
@@ -131,6 +140,7 @@ struct Merge: ParsableCommand {
         It would write \(byteSize(view.mappedByteCount)) \
         (\(counted(loaded.extent.exceptionCount, "exception")), \
         \(counted(UInt64(loaded.table.runs.count), "piece"))) to \(origin).
+        Nothing in a store names its origin: make sure that \(origin) is the right one.
         An undo file needs \(byteSize(needed)) (\(needed) bytes).
         Nothing was written.
         """)
@@ -154,7 +164,9 @@ struct Merge: ParsableCommand {
             + " (\(counted(loaded.extent.exceptionCount, "exception")))"
             + (verify ? ", read back and compared" : ""))
         if let undo {
-          try Console.print("to undo: dmsnap merge \(undo) --origin \(origin) --no-undo")
+          try Console.print(
+            "to undo, before anything else writes to it: dmsnap merge \(undo) --origin \(origin) --no-undo"
+          )
         }
       }
     case .text: break
