@@ -25,10 +25,14 @@ public final class OutputFile: BlockTarget, @unchecked Sendable {
     self.path = path
     self.byteCount = byteCount
     try Self.checkAbsent(path)
-    var number = unsafe Self.directory(of: path).withPlatformString {
-      unsafe Glibc.open($0, O_RDWR | dmsnap_o_tmpfile | O_CLOEXEC, 0o666)
-    }
-    if number < 0, [EOPNOTSUPP, EISDIR, EINVAL].contains(Glibc.errno) {
+    // A file without a name gets one through /proc, where there is a /proc.
+    let canLink = unsafe access("/proc/self/fd", X_OK) == 0
+    var number =
+      canLink
+      ? unsafe Self.directory(of: path).withPlatformString {
+        unsafe Glibc.open($0, O_RDWR | dmsnap_o_tmpfile | O_CLOEXEC, 0o666)
+      } : -1
+    if !canLink || number < 0 && [EOPNOTSUPP, EISDIR, EINVAL].contains(Glibc.errno) {
       let temporaryPath = FilePath("\(path.string).dmsnap-\(getpid())")
       self.temporaryPath = temporaryPath
       number = unsafe temporaryPath.withPlatformString {
@@ -71,8 +75,7 @@ public final class OutputFile: BlockTarget, @unchecked Sendable {
 
   /// How many bytes can still be written to the file system where `path` would be.
   public static func availableByteCount(at path: FilePath) throws(BlockIOError) -> UInt64 {
-    let directory = path.removingLastComponent()
-    let place = directory.isEmpty ? FilePath(".") : directory
+    let place = Self.directory(of: path)
     var status = statvfs()
     guard unsafe place.withPlatformString({ unsafe statvfs($0, &status) }) == 0 else {
       throw BlockIOError(path.string, .create, .system(Errno(rawValue: Glibc.errno)))
@@ -158,8 +161,7 @@ public final class OutputFile: BlockTarget, @unchecked Sendable {
 
   /// Flushes the directory that holds `path`, so that the name survives a power cut as well.
   public static func flushDirectory(of path: FilePath) throws(BlockIOError) {
-    let directory = path.removingLastComponent()
-    let place = directory.isEmpty ? FilePath(".") : directory
+    let place = Self.directory(of: path)
     let number = unsafe place.withPlatformString {
       unsafe Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     }

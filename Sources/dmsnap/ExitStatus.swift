@@ -50,7 +50,7 @@ struct Failure: Error {
 
   init(_ error: ContentError) {
     switch error {
-    case .table(let cause): self.init(.refused, cause.description)
+    case .table(let cause): self.init(Self.status(of: cause), cause.description)
     case .probe(let cause): self.init(cause)
     case .io(let cause): self.init(cause)
     }
@@ -59,7 +59,15 @@ struct Failure: Error {
   init(_ error: StoreError) {
     switch error {
     case .notAStore: self.init(.noStore, error.description)
-    case .notLoadable, .table: self.init(.refused, error.description)
+    case .notLoadable: self.init(.refused, error.description)
+    case .table(_, let cause): self.init(Self.status(of: cause), error.description)
+    }
+  }
+
+  private static func status(of error: TableError) -> ExitStatus {
+    switch error {
+    case .kernelCrash, .tooManyDuplicates: .refused
+    case .unreadable, .changed: .couldNotFinish
     }
   }
 }

@@ -37,11 +37,16 @@ final class ProgressLine {
     hasShown = true
     let seconds = max((now - start) / .seconds(1), 0.001)
     let rate = Double(done) / seconds
-    let left = rate > 0 ? Int((Double(total - min(done, total)) / rate).rounded(.up)) : 0
+    let left = rate > 0 ? Self.whole(Double(total - min(done, total)) / rate) : 0
     let percent = total == 0 ? 100 : Int(Double(done) / Double(total) * 100)
     write(
       "\r\(verb) \(byteSize(done)) of \(byteSize(total)) (\(percent) %), "
-        + "\(byteSize(UInt64(rate)))/s, \(left) s left\u{1b}[K")
+        + "\(byteSize(Self.whole(rate)))/s, \(left) s left\u{1b}[K")
+  }
+
+  /// A number of at most 63 bits, so that nothing here can trap.
+  private static func whole(_ number: Double) -> UInt64 {
+    UInt64(min(number.rounded(.up), 0x1p62))
   }
 
   /// Ends the line.

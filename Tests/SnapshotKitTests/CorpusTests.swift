@@ -65,11 +65,11 @@ import Testing
       unpacked.store, into: unpacked.origin,
       undo: try MergeRig.emptyUndo(of: unpacked.store, into: unpacked.origin))
     guard finished, merge.originSha256 == expected.sha256 else {
-      #expect(loaded.mergeObstacle(originByteCount: origin.byteCount) != nil, "\(merge.status)")
+      #expect(try loaded.mergeObstacle(originByteCount: origin.byteCount) != nil, "\(merge.status)")
       return
     }
     guard reading == .kernel else {
-      #expect(loaded.mergeObstacle(originByteCount: origin.byteCount) == nil)
+      #expect(try loaded.mergeObstacle(originByteCount: origin.byteCount) == nil)
       return
     }
     try rig.merge()

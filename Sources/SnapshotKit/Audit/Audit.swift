@@ -61,7 +61,8 @@ public struct Audit: Sendable {
     guard let extent else { return .unusable }
     switch findings.map(\.severity).max() {
     case .damage:
-      let isNothingLeft = extent.areaCount == 0 || (usableCount == 0 && extent.exceptionCount > 0)
+      let isNothingLeft =
+        extent.end == .beyondEnd(AreaIndex(0)) || (usableCount == 0 && extent.exceptionCount > 0)
       return isNothingLeft ? .unusable : .damaged
     case .warning: return .usable
     default: return load.verdict == .loads ? .healthy : .damaged

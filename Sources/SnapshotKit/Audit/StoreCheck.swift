@@ -28,7 +28,8 @@ struct StoreCheck {
       let slotsLeft = geometry.chunkSize.exceptionsPerArea - UInt64(slot)
       // Linux had to clear the next area before it could commit the last slots of this one.
       if nextAreaChunk == geometry.chunkCount, slotsLeft <= 1 || store.header?.valid == 0,
-        extent.nextFree.index + slotsLeft >= geometry.wholeChunkCount
+        extent.nextFree.index >= geometry.wholeChunkCount
+          || geometry.wholeChunkCount - extent.nextFree.index <= slotsLeft
       {
         add(
           .storeAtBoundary, area.index, nil, "\(slotsLeft) slots left in the last area that fits",
@@ -44,13 +45,15 @@ struct StoreCheck {
         "\(chunkByteCount)")
     }
     if census.neededChunkCount > geometry.wholeChunkCount {
+      let (needed, overflow) = census.neededChunkCount.multipliedReportingOverflow(
+        by: chunkByteCount)
       add(
         .storeTooShort, nil, nil, "\(byteCount) bytes",
-        "\(census.neededChunkCount) chunks, \(census.neededChunkCount * chunkByteCount) bytes")
+        "\(census.neededChunkCount) chunks" + (overflow ? "" : ", \(needed) bytes"))
     }
     let isFull =
       geometry.isMetadata(extent.nextFree)
-      ? extent.nextFree.index + 1 >= geometry.wholeChunkCount
+      ? extent.nextFree.index &+ 1 >= geometry.wholeChunkCount
       : extent.nextFree.index == geometry.wholeChunkCount
     if isFull, extent.exceptionCount > 0 {
       add(

@@ -13,6 +13,8 @@ public struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
     case newInClearedArea
     /// Among exceptions for one chunk, the merge leaves another one's data than the snapshot shows.
     case otherDuplicate
+    /// Its run has 2^32 sectors or more, a count that Linux keeps in 32 bits.
+    case runTooLong
     /// After its merge Linux cannot take it out of its table.
     case notRemovable
   }
@@ -33,6 +35,7 @@ public struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
         "points to a metadata area that Linux's merge would clear before it copies it"
       case .otherDuplicate:
         "is a duplicate that Linux's merge would leave, though the snapshot shows the other"
+      case .runTooLong: "is in a run of 2 TiB or more, of which Linux's merge copies only a part"
       case .notRemovable: "cannot be taken out of Linux's table: its merge would stop half-way"
       }
     return "area \(area.index), slot \(slot)"
@@ -75,13 +78,15 @@ struct KernelMerge {
   }
 
   /// The first thing that keeps the merge from ending with what the snapshot shows.
-  func obstacle(in store: Store, _ extent: TableExtent) -> MergeObstacle? {
+  func obstacle(
+    in store: Store, _ extent: TableExtent
+  ) throws(TableError) -> MergeObstacle? {
     var found: MergeObstacle?
     var contested: [Entry] = []
     var wrapped: [Entry] = []
     var run = Run()
     let scanner = StoreScanner(store.source, geometry)
-    _ = scanner.scan { piece, exceptions in
+    let walked = scanner.scan { piece, exceptions in
       guard found == nil else { return }
       if piece.firstSlot == 0 { run = Run() }
       for slot in 0..<piece.liveCount {
@@ -105,7 +110,10 @@ struct KernelMerge {
         if target(of: exception, in: run) != nil { wrapped.append(entry) }
       }
     }
-    return found ?? obstacle(among: contested) ?? obstacle(amongWrapped: wrapped, scanner)
+    try walked.require(equals: extent)
+    if let found { return found }
+    if let obstacle = try obstacle(among: contested) { return obstacle }
+    return try obstacle(amongWrapped: wrapped, scanner, extent)
   }
 
   /// The chunk that Linux writes to for an exception past the origin's end whose place wraps around
@@ -124,15 +132,18 @@ struct KernelMerge {
   private struct Run {
     var first = DiskException(oldChunk: 0, newChunk: 0)
     var last: DiskException?
+    var count: UInt64 = 0
 
     mutating func take(_ exception: DiskException) {
       if let last, exception.oldChunk == last.oldChunk &+ 1,
         exception.newChunk == last.newChunk &+ 1
       {
         self.last = exception
+        count += 1
       } else {
         first = exception
         last = exception
+        count = 1
       }
     }
   }
@@ -145,6 +156,7 @@ struct KernelMerge {
     // One that begins just there is clipped to nothing, and Linux goes on.
     let start = geometry.kernelSector(of: Chunk(run.first.oldChunk))
     if start >= originSectorCount { return start == originSectorCount ? nil : .oldBeyondOrigin }
+    if run.count << geometry.chunkSize.shift >= 1 << 32 { return .runTooLong }
     let runOffset = geometry.kernelSector(of: Chunk(exception.oldChunk &- run.first.oldChunk))
     guard start &+ runOffset < originSectorCount else { return nil }
     let sectors = min(UInt64(geometry.chunkSize.sectorCount), originSectorCount - start - runOffset)
@@ -178,8 +190,8 @@ struct KernelMerge {
   /// What Linux writes to another chunk than an exception names must be overwritten by that
   /// chunk's own exception: by one that stands earlier in the table, and so is merged later.
   private func obstacle(
-    amongWrapped wrapped: [Entry], _ scanner: StoreScanner
-  ) -> MergeObstacle? {
+    amongWrapped wrapped: [Entry], _ scanner: StoreScanner, _ extent: TableExtent
+  ) throws(TableError) -> MergeObstacle? {
     if wrapped.isEmpty { return nil }
     let targets = Set(
       wrapped.map {
@@ -188,7 +200,7 @@ struct KernelMerge {
     var overwritten: Set<UInt64> = []
     var remaining = wrapped[...]
     var found: MergeObstacle?
-    _ = scanner.scan { piece, exceptions in
+    let walked = scanner.scan { piece, exceptions in
       for slot in 0..<piece.liveCount where found == nil {
         let old = exceptions[slot].oldChunk
         if targets.contains(old) { overwritten.insert(old) }
@@ -200,12 +212,13 @@ struct KernelMerge {
         if !overwritten.contains(target) { found = entry.obstacle(.oldBeyondOrigin) }
       }
     }
+    try walked.require(equals: extent)
     return found
   }
 
   /// Compares what the merge leaves of contended chunks with what the snapshot shows of them, and
   /// plays their removal, last to first.
-  private func obstacle(among contested: [Entry]) -> MergeObstacle? {
+  private func obstacle(among contested: [Entry]) throws(TableError) -> MergeObstacle? {
     var lists: [UInt64: KernelBucket] = [:]
     var mergedChunks: Set<UInt64> = []
     for entry in contested {
@@ -215,7 +228,7 @@ struct KernelMerge {
         try lists[buckets.bucket(of: old), default: KernelBucket(table.reading)]
           .insert(old: old, new: new)
       } catch {
-        preconditionFailure("the table was built from the same exceptions: \(error)")
+        throw .changed  // the table was built from the same exceptions, without this
       }
       // The first of duplicates is merged last, and stays.
       guard old < originChunkCount, mergedChunks.insert(old).inserted else { continue }

@@ -39,6 +39,7 @@ public struct Merger {
           + " left it: it was undone, or written since; name a new undo file")
       return Outcome(byteCount: byteCount, wasFinished: true)
     }
+    if let undo, undo.state == .saved { try undo.checkOriginIsBetween() }
     let total = byteCount * (undo?.state == .saving ? 2 : 1)
     var base: UInt64 = 0
     if undo?.state == .saving {
@@ -69,7 +70,11 @@ public struct Merger {
       progress(done)
     }
     try view.forEachSegment(in: 0..<view.byteCount) { (segment) throws(BlockIOError) in
-      guard case .store(var offset) = segment.place else { return }
+      if segment.place == .origin { return }
+      guard case .store(var offset) = segment.place else {
+        throw BlockIOError(
+          store.name, .read, .beyondEnd(byteCount: store.byteCount), at: segment.range)
+      }
       var position = segment.range.lowerBound
       while position < segment.range.upperBound {
         if filled == buffer.byteCount || position != start + UInt64(filled) { try drain() }

@@ -60,6 +60,20 @@ struct UndoManifest: Equatable {
     self = manifest
   }
 
+  /// Whether `source` was an undo store: the manifest's magic is there, whatever became of the rest.
+  static func hasMagic(_ source: any BlockSource) -> Bool {
+    guard source.byteCount >= byteCount else { return false }
+    let buffer = IOBuffer(byteCount: byteCount)
+    do throws(BlockIOError) {
+      try source.read(at: 0, into: buffer, 0..<byteCount)
+    } catch {
+      return false  // whoever needs the header will meet the same error
+    }
+    return buffer.withBytes(0..<byteCount) {
+      $0.littleEndian(at: Field.magic, as: UInt64.self) == magic
+    }
+  }
+
   private static func decode(_ bytes: Span<UInt8>) -> UndoManifest? {
     guard bytes.littleEndian(at: Field.magic, as: UInt64.self) == magic,
       bytes.littleEndian(at: Field.version, as: UInt32.self) == 1,

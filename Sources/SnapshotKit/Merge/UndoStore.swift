@@ -118,7 +118,12 @@ public struct UndoStore {
   public static func check(
     _ store: Store, belongsTo origin: any BlockSource, through view: SnapshotView
   ) throws(MergeError) {
-    guard let manifest = UndoManifest(store.source) else { return }
+    guard let manifest = UndoManifest(store.source) else {
+      guard UndoManifest.hasMagic(store.source) else { return }
+      throw .notThisOrigin(
+        "\(store.source.name): is an undo store with a damaged manifest: whether it belongs to"
+          + " \(origin.name) cannot be told")
+    }
     guard manifest.state != .saving else {
       throw .notThisOrigin(
         "\(store.source.name): is an undo store that was never completed: the merge did not begin,"
@@ -182,17 +187,77 @@ public struct UndoStore {
   private func write(
     _ buffer: IOBuffer, _ byteCount: Int, atData position: UInt64
   ) throws(BlockIOError) {
+    try forEachDataPiece(byteCount, atData: position) { (offset, piece) throws(BlockIOError) in
+      try file.write(at: offset, from: buffer, piece)
+    }
+  }
+
+  /// Calls `body` with the pieces between areas of bytes in the data, and where in the file they lie.
+  private func forEachDataPiece(
+    _ byteCount: Int, atData position: UInt64,
+    _ body: (UInt64, Range<Int>) throws(BlockIOError) -> Void
+  ) throws(BlockIOError) {
     let chunkByteCount = geometry.chunkSize.byteCount
     let spanByteCount = geometry.chunkSize.exceptionsPerArea * chunkByteCount
     var (done, position) = (0, position)
     while done < byteCount {
       let areas = position / spanByteCount + 1
       let count = Int(min(UInt64(byteCount - done), spanByteCount - position % spanByteCount))
-      try file.write(
-        at: (StoreGeometry.headerChunkCount + areas) * chunkByteCount + position, from: buffer,
-        done..<done + count)
+      let offset = (StoreGeometry.headerChunkCount + areas) * chunkByteCount + position
+      try body(offset, done..<done + count)
       done += count
       position += UInt64(count)
+    }
+  }
+
+  /// Reads what ``write(_:_:atData:)`` wrote.
+  private func read(
+    _ byteCount: Int, atData position: UInt64, into buffer: IOBuffer
+  ) throws(BlockIOError) {
+    try forEachDataPiece(byteCount, atData: position) { (offset, piece) throws(BlockIOError) in
+      try file.read(at: offset, into: buffer, piece)
+    }
+  }
+
+  /// Refuses to go on when any sector of the origin is neither as it was saved nor as the merge
+  /// leaves it: it was written since the merge was cut off, and going on would destroy that.
+  func checkOriginIsBetween() throws(MergeError) {
+    let window = 1 << 20
+    let (now, old, new) = (
+      IOBuffer(byteCount: window), IOBuffer(byteCount: window), IOBuffer(byteCount: window)
+    )
+    let chunkByteCount = geometry.chunkSize.byteCount
+    let originEnd = origin.byteCount / 512 * 512
+    var position: UInt64 = 0
+    var foreign: UInt64?
+    do throws(BlockIOError) {
+      try Self.forEachOldRange(of: view) { (range) throws(BlockIOError) in
+        var offset = range.lowerBound * chunkByteCount
+        let end = min(range.upperBound * chunkByteCount, originEnd)
+        var within = position
+        while offset < end, foreign == nil {
+          let count = Int(min(end - offset, UInt64(window)))
+          let unreadable = try origin.readAround(at: offset, into: now, 0..<count)
+          try read(count, atData: within, into: old)
+          try view.read(at: offset, into: new, 0..<count)
+          foreign = stride(from: 0, to: count, by: 512).first { start in
+            let sector = start..<start + 512
+            return !now.equals(sector, in: old, at: start)
+              && !now.equals(sector, in: new, at: start)
+              && !unreadable.contains { $0.contains(offset + UInt64(start)) }
+          }.map { offset + UInt64($0) }
+          offset += UInt64(count)
+          within += UInt64(count)
+        }
+        position += UInt64(range.count) * chunkByteCount
+      }
+    } catch {
+      throw .io(error)
+    }
+    if let foreign {
+      throw .wrongUndo(
+        "\(origin.name): byte \(foreign) is neither as before the merge nor as after it: it was written"
+          + " since \(name) was made; going on would destroy that")
     }
   }
 
@@ -292,13 +357,16 @@ public struct UndoStore {
     of origin: any BlockSource, outside view: SnapshotView
   ) throws(MergeError) -> [UInt8] {
     let sampleCount: UInt64 = 64
+    // Where file systems note that they were mounted, and then all over the origin.
+    let wanted =
+      [0, 4096, 65536, origin.byteCount - min(origin.byteCount, 4096)]
+      + (0..<sampleCount).map { (origin.byteCount / sampleCount * $0) / 4096 * 4096 }
     let buffer = IOBuffer(byteCount: 4096)
     var hash = SHA256()
     hash.update([origin.byteCount])
     do throws(BlockIOError) {
-      for sample in 0..<sampleCount {
-        let wanted = (origin.byteCount / sampleCount * sample) / 4096 * 4096
-        guard let bytes = view.firstOriginBytes(from: wanted, limit: 4096) else { continue }
+      for byteOffset in wanted {
+        guard let bytes = view.firstOriginBytes(from: byteOffset, limit: 4096) else { continue }
         _ = try origin.readAround(at: bytes.lowerBound, into: buffer, 0..<bytes.count)
         buffer.withBytes(0..<bytes.count) { span in
           hash.update(span)

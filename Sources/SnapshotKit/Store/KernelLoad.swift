@@ -105,7 +105,10 @@ public struct KernelLoad: Sendable {
       _ = try ExceptionTable(store, geometry, extent, reading: reading)
       return nil
     } catch {
-      return error.description
+      switch error {
+      case .kernelCrash, .tooManyDuplicates: return error.description
+      case .unreadable, .changed: return nil  // whoever reads the table next will say so
+      }
     }
   }
 

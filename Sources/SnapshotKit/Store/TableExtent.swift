@@ -2,7 +2,7 @@ public import BlockIO
 public import SnapshotFormat
 
 /// How far a store's table reaches, and the counters that Linux keeps of it.
-public struct TableExtent: Sendable {
+public struct TableExtent: Equatable, Sendable {
   /// How a walk over the areas ended.
   public enum End: Sendable, Equatable {
     /// At an exception whose new chunk is 0.
@@ -28,10 +28,19 @@ public struct TableExtent: Sendable {
   /// How the walk ended.
   public internal(set) var end: End = .beyondEnd(AreaIndex(0))
 
+  /// Throws unless a later walk found what the first did: if not, the medium failed meanwhile, or
+  /// someone writes to the store, and what came of the later walk is not the table.
+  public func require(equals first: TableExtent) throws(TableError) {
+    if self == first { return }
+    if case .unreadable(_, let error) = end { throw .unreadable(error) }
+    throw .changed
+  }
+
   /// The table of a new store: one area, nothing in it.
   static var empty: TableExtent {
     var extent = TableExtent()
     extent.areaCount = 1
+    extent.end = .terminator(AreaIndex(0), slot: 0)
     return extent
   }
 

@@ -1,3 +1,4 @@
+public import BlockIO
 public import SnapshotFormat
 
 /// What each chunk of the origin maps to, by one reading of a store.
@@ -25,7 +26,7 @@ public struct ExceptionTable: Sendable {
     runs.reserveCapacity(Int(clamping: extent.runCount))
     let buckets = KernelBuckets(geometry, reading)
     var topByteBuckets: Set<UInt64> = []
-    _ = scanner.scan { piece, exceptions in
+    let walked = scanner.scan { piece, exceptions in
       var run = runs.popLast()
       for slot in 0..<piece.liveCount {
         let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
@@ -36,11 +37,12 @@ public struct ExceptionTable: Sendable {
       }
       if let run { runs.append(run) }
     }
+    try walked.require(equals: extent)
     if !Self.isAscending(runs) { runs.sortByOldChunk() }
     let contested = topByteBuckets.union(Self.bucketsWithDuplicates(runs, buckets))
     if !contested.isEmpty {
       runs = Self.cut(runs, outside: contested, buckets)
-      runs += try Self.resolve(contested, buckets, scanner, reading)
+      runs += try Self.resolve(contested, buckets, scanner, extent, reading)
       runs.sortByOldChunk()
     }
     self.runs = runs
@@ -48,9 +50,6 @@ public struct ExceptionTable: Sendable {
     self.reading = reading
     contestedBuckets = contested
   }
-
-  /// How many chunks of the origin the table maps.
-  public var mappedChunkCount: UInt64 { runs.reduce(0) { $0 &+ $1.count } }
 
   /// The index of the first run that ends at or after a chunk.
   public func indexOfRun(endingAtOrAfter oldChunk: UInt64) -> Int {
@@ -99,11 +98,12 @@ public struct ExceptionTable: Sendable {
   /// What the kernel's own lists make of the exceptions in those buckets.
   private static func resolve(
     _ contested: Set<UInt64>, _ buckets: KernelBuckets, _ scanner: StoreScanner,
-    _ reading: Reading
+    _ extent: TableExtent, _ reading: Reading
   ) throws(TableError) -> [ExceptionRun] {
     var lists: [UInt64: KernelBucket] = [:]
+    let walked: TableExtent
     do throws(KernelBucket.Failure) {
-      _ = try scanner.scan { (piece, exceptions) throws(KernelBucket.Failure) in
+      walked = try scanner.scan { (piece, exceptions) throws(KernelBucket.Failure) in
         for slot in 0..<piece.liveCount {
           let bucket = buckets.bucket(of: exceptions[slot].oldChunk)
           guard contested.contains(bucket) else { continue }
@@ -117,6 +117,7 @@ public struct ExceptionTable: Sendable {
       case .tooLong(let oldChunk): throw .tooManyDuplicates(oldChunk: oldChunk)
       }
     }
+    try walked.require(equals: extent)
     return lists.values.flatMap { $0.runs() }
   }
 
@@ -149,6 +150,10 @@ public enum TableError: Error, Equatable, Sendable, CustomStringConvertible {
   case kernelCrash(oldChunk: UInt64)
   /// So many exceptions share one bucket that Linux would walk its list for hours.
   case tooManyDuplicates(oldChunk: UInt64)
+  /// An area that could be read before cannot be read any more.
+  case unreadable(BlockIOError)
+  /// The table is not what it was when it was first walked over.
+  case changed
 
   public var description: String {
     switch self {
@@ -157,6 +162,8 @@ public enum TableError: Error, Equatable, Sendable, CustomStringConvertible {
     case .tooManyDuplicates(let oldChunk):
       "more than \(KernelBucket.entryCountMax) exceptions contend for the bucket of old chunk"
         + " \(oldChunk); Linux would walk them for hours"
+    case .unreadable(let error): "\(error); the area could be read a moment ago"
+    case .changed: "the table changed while it was read: someone writes to the store"
     }
   }
 }

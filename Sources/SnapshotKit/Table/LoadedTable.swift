@@ -25,8 +25,14 @@ public struct LoadedTable: Sendable {
 
   /// The first reason for which Linux's own merge into an origin of that size would not end with
   /// what the snapshot shows, or nil.
-  public func mergeObstacle(originByteCount: UInt64) -> MergeObstacle? {
-    KernelMerge(table, originByteCount: originByteCount).obstacle(in: store, extent)
+  public func mergeObstacle(
+    originByteCount: UInt64
+  ) throws(StoreError) -> MergeObstacle? {
+    do throws(TableError) {
+      return try KernelMerge(table, originByteCount: originByteCount).obstacle(in: store, extent)
+    } catch {
+      throw .table(store.source.name, error)
+    }
   }
 }
 

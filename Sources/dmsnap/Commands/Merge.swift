@@ -55,21 +55,30 @@ struct Merge: ParsableCommand {
 
   func run() throws {
     let loaded = try input.loadTable()
-    let origin = try originInput.origin.open()
+    if to == nil { try checkTarget() }
+    // A target is locked first, so that all the checks are of what will be written.
+    let target =
+      to == nil && !dryRun
+      ? try failing { () throws(BlockIOError) in
+        try FileTarget(path: FilePath(originInput.origin.path))
+      } : nil
+    let origin: any BlockSource = try target ?? originInput.origin.open()
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
+    let obstacle = try failingStore { () throws(StoreError) in
+      try loaded.mergeObstacle(originByteCount: origin.byteCount)
+    }
     try failingMerge { () throws(MergeError) in
-      if let obstacle = loaded.mergeObstacle(originByteCount: origin.byteCount) {
-        throw .kernelWouldFail(store: input.store.text, obstacle)
-      }
+      if let obstacle { throw .kernelWouldFail(store: input.store.text, obstacle) }
       try UndoStore.check(loaded.store, belongsTo: origin, through: view)
     }
-    if to == nil { try checkTarget() }
     loaded.warn(about: origin, talk)
-    if dryRun { return try report(plan: view, loaded) }
-    if let to {
-      return try ImageWriter(view, loaded, origin).write(to: to, command: "merge", format, talk)
+    if let target {
+      try mergeInPlace(loaded, view, target)
+    } else if let to, !dryRun {
+      try ImageWriter(view, loaded, origin).write(to: to, command: "merge", format, talk)
+    } else {
+      try report(plan: view, loaded)
     }
-    try mergeInPlace(loaded)
   }
 
   /// Refuses a target before anything is opened for writing; a dry run is refused alike.
@@ -90,18 +99,19 @@ struct Merge: ParsableCommand {
     {
       throw Failure(.refused, "\(undo): is the store or the origin itself, not an undo file")
     }
-    try failing { () throws(BlockIOError) in try FileTarget.checkUnused(origin, name: path) }
+    try failing { () throws(BlockIOError) in
+      try FileTarget.checkUnused(origin, name: path)
+      try FileTarget.checkUnused(store, name: input.store.text)  // it would change as we read it
+    }
   }
 
   private func identity(of path: String) throws(Failure) -> FileIdentity {
     try failing { () throws(BlockIOError) in try FileSource(path: FilePath(path)).identity }
   }
 
-  private func mergeInPlace(_ loaded: LoadedTable) throws {
-    let target = try failing { () throws(BlockIOError) in
-      try FileTarget(path: FilePath(originInput.origin.path))
-    }
-    let view = SnapshotView(of: target, through: loaded.table, of: loaded.store.source)
+  private func mergeInPlace(
+    _ loaded: LoadedTable, _ view: SnapshotView, _ target: FileTarget
+  ) throws {
     let undoStore = try undo.map { try prepareUndo($0, view, target) }
     let line = ProgressLine("merged", talk)
     let outcome = try failingMerge { () throws(MergeError) in

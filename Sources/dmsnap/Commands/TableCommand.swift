@@ -29,13 +29,14 @@ struct TableCommand: ParsableCommand {
 
   func run() throws {
     let store = Store(try input.store.open())
-    let geometry = try failingStore { () throws(StoreError) in
-      try store.requireLoadable(input.reading).0
+    let (geometry, extent) = try failingStore { () throws(StoreError) in
+      try store.requireLoadable(input.reading)
     }
     var writer = TableWriter(format, geometry, input.reading)
     try writer.begin()
     var run: ExceptionRun?
-    _ = try StoreScanner(store.source, geometry).scan { (piece, exceptions) throws(Failure) in
+    let walked = try StoreScanner(store.source, geometry).scan {
+      (piece, exceptions) throws(Failure) in
       for slot in 0..<piece.liveCount {
         let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
         if !expand, run?.extend(old: old, new: new) == true { continue }
@@ -44,6 +45,11 @@ struct TableCommand: ParsableCommand {
       }
     }
     if let run { try writer.write(run) }
+    try failingStore { () throws(StoreError) in
+      do throws(TableError) { try walked.require(equals: extent) } catch {
+        throw .table(store.source.name, error)
+      }
+    }
     try writer.end()
   }
 }

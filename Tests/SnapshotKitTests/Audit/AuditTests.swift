@@ -17,7 +17,7 @@ import Testing
       ([.randomChunk(1, seed: 4)], .unusable),
       ([.headerZeroed, .zeroChunk(1)], .notAStore),
       ([.cut(byteCount: 0)], .notAStore),
-      ([.cut(byteCount: 16)], .damaged),
+      ([.cut(byteCount: 16)], .unusable),
       ([.chunkSectors(3), .zeroChunk(1)], .unusable),
     ] as [([Damage], Audit.Verdict)])
   func `a store is what its findings make of it`(damages: [Damage], verdict: Audit.Verdict) {

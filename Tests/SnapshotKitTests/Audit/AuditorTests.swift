@@ -127,7 +127,7 @@ import Testing
     }
   }
 
-  @Test(.disabled("until bugs of the kit-tests report are fixed"), arguments: UInt64(1)...250)
+  @Test(arguments: UInt64(1)...250)
   func `odd stores are audited, whatever is in them`(seed: UInt64) throws {
     let made = OddStore.make(seed: seed)
     for origin in [nil, FaultySource(made.origin)] {
@@ -175,7 +175,6 @@ import Testing
 
   /// The numbers at which arithmetic on disk numbers goes wrong, in every place of a small table.
   @Test(
-    .disabled("until bugs of the kit-tests report are fixed"),
     arguments: [
       0, 1, 2, 33, 34, (1 << 55), (1 << 56) - 1, 1 << 56, 1 << 63, .max - 33, .max - 1, .max,
     ] as [UInt64])

@@ -59,4 +59,24 @@ import Testing
     #expect(finding.place.area == 2)
     #expect(finding.place.bytes == builder.bytes(ofChunk: 67))
   }
+
+  @Test func `wild numbers do not overflow where a store ends at a boundary`() {
+    let store = StoreBuilder(chunkSectors: 1, chunkCount: 34).adding((0, .max - 1))
+      .image(.valid(0))
+    #expect(Auditor(Store(store)).audit().verdict == .unusable)
+  }
+
+  @Test func `the size of a store that would be too large for 64 bits is left out`() throws {
+    let chunkCount: UInt64 = 1 << 48
+    let header = StoreBuilder().image().prefix(512)
+    var exception = [UInt8](repeating: 0, count: 16)
+    for shift in stride(from: UInt64(0), to: 64, by: 8) {
+      exception[8 + Int(shift / 8)] = UInt8(truncatingIfNeeded: (63 * chunkCount) >> shift)
+    }
+    let source = FaultySource(
+      byteCount: chunkCount * 4096, pieces: [(0, Array(header)), (4096, exception)])
+    let finding = try #require(
+      Auditor(Store(source)).audit().findings.first { $0.code == .storeTooShort })
+    #expect(finding.required == "\(63 * chunkCount + 1) chunks")
+  }
 }

@@ -78,6 +78,35 @@ import Testing
     #expect(obstacle?.kind == .oldBeyondOrigin)
   }
 
+  /// Linux counts the sectors of a run in 32 bits. An area of such chunks is 8 MiB, all of it one run.
+  @Test func `a run of 2 TiB stands in the way`() throws {
+    let geometry = StoreGeometry(
+      chunkSize: try ChunkSize(sectorCount: 16384), byteCount: (2 << 40) + (64 << 20))
+    let header = StoreBuilder(chunkSectors: 16384, chunkCount: 1).image().prefix(512)
+    var area: [UInt8] = []
+    for slot in 0..<geometry.chunkSize.exceptionsPerArea {
+      for number in [slot, slot + 2] {
+        for shift in stride(from: UInt64(0), to: 64, by: 8) {
+          area.append(UInt8(truncatingIfNeeded: number >> shift))
+        }
+      }
+    }
+    let second = try #require(geometry.byteOffset(of: AreaIndex(1)))
+    for (exceptionCount, kind) in [(262_144, MergeObstacle.Kind.runTooLong), (262_143, nil)]
+      as [(Int, MergeObstacle.Kind?)]
+    {
+      let source = FaultySource(
+        byteCount: second + 2 * geometry.chunkSize.byteCount,
+        pieces: [
+          (0, Array(header)), (8 << 20, Array(area.prefix(exceptionCount * 16))),
+        ])
+      let loaded = try LoadedTable(Store(source), reading: .kernel)
+      #expect(loaded.extent.exceptionCount == UInt64(exceptionCount))
+      let obstacle = try loaded.mergeObstacle(originByteCount: 4 << 40)
+      #expect(obstacle?.kind == kind)
+    }
+  }
+
   /// The decisive property: no obstacle if, and only if, Linux ends with what the snapshot shows.
   @Test(arguments: UInt64(1)...500)
   func `there is no obstacle just where the reference ends with the view`(seed: UInt64) throws {
@@ -86,7 +115,7 @@ import Testing
       let reference = ReferenceDecoder(made.store, reading.kernel)
       guard reference.verdict == .loads else { continue }
       let loaded = try LoadedTable(Store(made.store), reading: reading)
-      let obstacle = loaded.mergeObstacle(originByteCount: UInt64(made.origin.count))
+      let obstacle = try loaded.mergeObstacle(originByteCount: UInt64(made.origin.count))
       let view = reference.view(of: made.origin)
       let ends = view.unreadable.isEmpty && reference.merge(into: made.origin) == view.bytes
       #expect((obstacle == nil) == ends, "\(reading): \(String(describing: obstacle))")

@@ -31,7 +31,7 @@ struct MergeRig {
   func merge(isNew: Bool = true, verify: Bool = true) throws -> Merger.Outcome {
     let loaded = try LoadedTable(Store(store), reading: .kernel)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
-    if let obstacle = loaded.mergeObstacle(originByteCount: origin.byteCount) {
+    if let obstacle = try loaded.mergeObstacle(originByteCount: origin.byteCount) {
       throw MergeError.kernelWouldFail(store: "store", obstacle)
     }
     try UndoStore.check(loaded.store, belongsTo: origin, through: view)

@@ -11,7 +11,7 @@ import Testing
     .copying(Array(3..<20) + Array(30..<41) + [25, 50, 0, 62] + Array(54..<58)).image()
   private static let origin = Stamp.origin(byteCount: 63 * 512 + 100)
 
-  @Test(.disabled("until bugs of the kit-tests report are fixed"), arguments: UInt64(1)...150)
+  @Test(arguments: UInt64(1)...150)
   func `the origin becomes the view, and undoing gives it back`(seed: UInt64) throws {
     let made = OddStore.make(seed: seed)
     let reference = ReferenceDecoder(made.store)

@@ -96,7 +96,7 @@ import Testing
   }
 
   /// Descending chunks of one bucket go to its front one by one, which costs a move of all others.
-  @Test(.disabled("until bugs of the kit-tests report are fixed"))
+  @Test
   func `a list has an end, wherever it grows`() {
     var bucket = KernelBucket(.kernel)
     #expect(throws: KernelBucket.Failure.self) {
