@@ -62,6 +62,9 @@ public struct Auditor {
       return GeometryEvidence(store.source)
     }
     if UndoManifest(store.source) != nil { return nil }  // it knows its chunk size
+    // A sound area 0 where the header wants it settles the matter: what else is found then is of an
+    // older store. An empty one does not.
+    if GeometryEvidence(store.source, only: geometry) != nil { return nil }
     let ownCount = GeometryEvidence.possibleCount(store.source, geometry)
     guard let other = GeometryEvidence(store.source, excluding: geometry),
       other.exceptionCount > ownCount

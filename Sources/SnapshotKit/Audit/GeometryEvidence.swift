@@ -28,6 +28,12 @@ struct GeometryEvidence {
     (geometry, exceptionCount) = best
   }
 
+  /// Looks for an area 0 where one geometry puts it.
+  init?(_ source: any BlockSource, only geometry: StoreGeometry) {
+    guard let found = Self.score(source, geometry) else { return nil }
+    (self.geometry, exceptionCount) = found
+  }
+
   /// How many of the first exceptions of a geometry's area 0 are possible.
   static func possibleCount(_ source: any BlockSource, _ geometry: StoreGeometry) -> Int {
     sample(source, geometry) { exceptions in

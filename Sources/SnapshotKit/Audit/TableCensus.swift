@@ -9,6 +9,8 @@ internal import SnapshotFormat
 struct TableCensus {
   private let geometry: StoreGeometry
   private let originChunkCount: UInt64
+  /// Every chunk number there is, when nobody said what the origin is.
+  private let lastOriginChunk: UInt64
   private var tallies: [FindingCode: Tally] = [:]
   private var oldChunks = ChunkSet()
   private var newChunks = ChunkSet()
@@ -33,6 +35,7 @@ struct TableCensus {
   init(_ geometry: StoreGeometry, originChunkCount: UInt64?) {
     self.geometry = geometry
     self.originChunkCount = originChunkCount ?? .max
+    lastOriginChunk = originChunkCount.map { $0 &- 1 } ?? .max
     let (end, overflow) = geometry.wholeChunkCount.multipliedReportingOverflow(by: 64)
     plausibleNewEnd = overflow ? .max : max(end, 1 << 20)
   }
@@ -47,7 +50,7 @@ struct TableCensus {
       newBefore = new
       let isNewOld = oldChunks.insert(old)
       let isNewNew = isPlaced && newChunks.insert(new)
-      if isNewOld, isNewNew, old < originChunkCount {
+      if isNewOld, isNewNew, old <= lastOriginChunk, originChunkCount > 0 {
         usableCount += 1
         lastOld = max(lastOld, old)
         if isOrdered { continue }
@@ -127,7 +130,7 @@ struct TableCensus {
     } else if isPlaced, !isNewNew {
       add(.newDuplicate, place, "new chunk \(new) a second time", "each new chunk once")
     }
-    if exception.oldChunk >= originChunkCount, originChunkCount != .max {  // max: no origin known
+    if exception.oldChunk > lastOriginChunk || originChunkCount == 0 {
       add(
         .oldBeyondOrigin, place, "old chunk \(exception.oldChunk)",
         "below \(originChunkCount), the chunks of the origin")

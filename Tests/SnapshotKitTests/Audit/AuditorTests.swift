@@ -88,6 +88,34 @@ import Testing
     #expect(audit.extent?.exceptionCount == UInt64(count))
   }
 
+  /// What Linux writes when a store of smaller chunks is begun where one of larger chunks was.
+  ///
+  /// With no exception at all it cannot be told from a header whose chunk size was changed.
+  @Test(arguments: [1, 2])
+  func `a young store over an older one of larger chunks is in good order`(count: Int) {
+    let older = StoreBuilder(chunkSectors: 32, chunkCount: 40).copying(0..<20)
+    let young = StoreBuilder(chunkSectors: 8, chunkCount: 160).copying(0..<count)
+    let written = Array(young.image().prefix((2 + count) * 4096))  // header, area 0 and data
+    let audit = Auditor(Store(older.image(.bytes(written, at: 0)))).audit()
+    #expect(audit.findings.allSatisfy { $0.severity == .note }, "\(audit.findings.map(\.code))")
+    #expect(audit.load.extent?.exceptionCount == UInt64(count))
+    #expect(audit.extent?.exceptionCount == UInt64(count))
+  }
+
+  @Test(arguments: [(0, true), (1, false), (4, false)])
+  func `a header is believed if its own area is sound, not if it is empty`(
+    count: Int, isContradicted: Bool
+  ) {
+    let builder = StoreBuilder(chunkSectors: 8, chunkCount: 40).copying(0..<count)
+    let other = (UInt64(0)..<5).flatMap {
+      ($0 + 7).littleEndianBytes + ($0 + 2).littleEndianBytes
+    }
+    let image = builder.image(.zeroChunk(2), .bytes(other, at: 8192))  // data, or another area 0
+    let audit = Auditor(Store(image)).audit()
+    let codes = audit.findings.map(\.code)
+    #expect(codes.contains(.headerChunkSizeContradicted) == isContradicted)
+  }
+
   // MARK: - No stores
 
   @Test(arguments: [0, 1, 2, 15, 16, 17, 511, 512, 513, 4096, 12_345, 70_000])

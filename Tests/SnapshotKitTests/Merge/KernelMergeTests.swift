@@ -66,6 +66,17 @@ import Testing
     #expect(try obstacle(Self.builder.copying([18, 20, 22]))?.slot == 2)
   }
 
+  @Test func `a run ends with its area, and the next begins past the origin's end`() throws {
+    var builder = StoreBuilder(chunkSectors: 1, chunkCount: 80)
+    builder.exceptions = (0..<40).map { StoreBuilder.Exception($0, $0 + 2) }
+    let origin = Stamp.origin(byteCount: 31 * 512)
+    #expect(ReferenceDecoder(builder.image()).merge(into: origin) == nil)
+    let obstacle = try obstacle(builder, originSectors: 31)
+    #expect(obstacle?.kind == .oldBeyondOrigin)
+    #expect(obstacle?.area == AreaIndex(1))
+    #expect(obstacle?.slot == 0)
+  }
+
   @Test func `an exception of the last area may point to it`() throws {
     #expect(try obstacle(Self.builder.adding((3, 2), (7, 1))) == nil)
   }

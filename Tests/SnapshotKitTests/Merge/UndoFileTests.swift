@@ -39,6 +39,25 @@ import Testing
     #expect(try FileState(path) == before)
   }
 
+  /// What a crash leaves that comes before the header.
+  @Test func `a file of the right length that is all zero is as good as new`() throws {
+    let directory = try TemporaryDirectory()
+    let path = try directory.write([UInt8](repeating: 0, count: 8192), to: "undo.cow")
+    let (_, isNew) = try UndoFile.open(FilePath(path), byteCount: 8192)
+    #expect(isNew)
+  }
+
+  @Test func `zeroes of another length, or not all zeroes, are somebody's file`() throws {
+    let directory = try TemporaryDirectory()
+    var bytes = [UInt8](repeating: 0, count: 8192)
+    let short = FilePath(try directory.write(bytes, to: "short"))
+    #expect(throws: MergeError.self) { try UndoFile.open(short, byteCount: 8704) }
+    bytes[8191] = 1
+    let used = FilePath(try directory.write(bytes, to: "used"))
+    #expect(throws: MergeError.self) { try UndoFile.open(used, byteCount: 8192) }
+    #expect(try directory.names() == ["short", "used"])
+  }
+
   @Test func `an undo store is opened to go on`() throws {
     let directory = try TemporaryDirectory()
     let store = StoreBuilder().copying(0..<3).image()

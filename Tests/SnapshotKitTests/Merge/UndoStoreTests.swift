@@ -245,8 +245,8 @@ import Testing
   }
 
   /// The exception for the origin's last bytes, which are no whole sector, maps nothing.
-  @Test
-  func `an exception just behind the origin's last sector does not stand in the way`() throws {
+  @Test func `an exception just behind the origin's last sector does not stand in the way`() throws
+  {
     let store = StoreBuilder(chunkSectors: 1, chunkCount: 80).copying(50...63).image()
     let origin = Stamp.origin(byteCount: 63 * 512 + 100)
     let (mergedOrigin, undo) = try merged(store, origin)

@@ -96,8 +96,7 @@ import Testing
   }
 
   /// Descending chunks of one bucket go to its front one by one, which costs a move of all others.
-  @Test
-  func `a list has an end, wherever it grows`() {
+  @Test func `a list has an end, wherever it grows`() {
     var bucket = KernelBucket(.kernel)
     #expect(throws: KernelBucket.Failure.self) {
       for index in 0...UInt64(KernelBucket.entryCountMax) {
