@@ -38,12 +38,12 @@ extension BlockSource {
 
   /// Throws unless `byteOffset ..< byteOffset + count` lies within the source.
   public func checkBounds(
-    at byteOffset: UInt64, count: Int
+    at byteOffset: UInt64, count: Int, to operation: BlockIOError.Operation = .read
   ) throws(BlockIOError) -> Range<UInt64> {
     let (end, overflow) = byteOffset.addingReportingOverflow(UInt64(count))
     guard !overflow, end <= byteCount else {
       throw BlockIOError(
-        name, .read, .beyondEnd(byteCount: byteCount),
+        name, operation, .beyondEnd(byteCount: byteCount),
         at: byteOffset..<(overflow ? .max : end))
     }
     return byteOffset..<end

@@ -114,12 +114,8 @@ public final class FileTarget: BlockTarget {
   public func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
-    let (end, overflow) = byteOffset.addingReportingOverflow(UInt64(range.count))
-    guard !overflow, end <= byteCount else {  // never make a target longer by accident
-      throw BlockIOError(
-        name, .write, .beyondEnd(byteCount: byteCount),
-        at: byteOffset..<(overflow ? .max : end))
-    }
+    // Never make a target longer by accident.
+    _ = try checkBounds(at: byteOffset, count: range.count, to: .write)
     try source.descriptor.writeFully(at: byteOffset, from: buffer, range, name: name)
   }
 

@@ -46,11 +46,7 @@ public final class MemoryFile: BlockTarget {
   public func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
-    let (end, overflow) = byteOffset.addingReportingOverflow(UInt64(range.count))
-    guard !overflow, end <= byteCount else {
-      throw BlockIOError(
-        name, .write, .beyondEnd(byteCount: byteCount), at: byteOffset..<(overflow ? .max : end))
-    }
+    _ = try checkBounds(at: byteOffset, count: range.count, to: .write)
     try source.descriptor.writeFully(at: byteOffset, from: buffer, range, name: name)
   }
 
