@@ -7,9 +7,13 @@ RELEASE := .build/release/dmsnap
 STATIC := .build-static
 MANUAL := $(STATIC)/plugins/GenerateManual/outputs/dmsnap
 
-# Options for Tests/Benchmarks/bench and Tests/KernelTest/kernel-test: make bench BENCH='--rounds 3'
+# Options for Tests/Benchmarks/bench, Tests/Fuzz/fuzz and what is in Tests/KernelTest:
+# make bench BENCH='--rounds 3'
 BENCH ?=
+FUZZ ?=
 KERNEL_TEST ?=
+SALVAGE_TEST ?=
+STORM ?=
 
 # Debian keeps mke2fs, sfdisk and losetup where an ordinary user's shell does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -39,6 +43,15 @@ corpus: lab  ## have Linux write the stores in corpus/ again
 kernel-test: release lab  ## compare with Linux, under qemu, on stores made up from a seed
 	Tests/KernelTest/kernel-test --dmsnap $(RELEASE) $(KERNEL_TEST)
 
+salvage-test: release lab  ## damage the corpus in every way; Linux loads what is salvaged
+	Tests/KernelTest/salvage-test --dmsnap $(RELEASE) --kernel 6.12 $(SALVAGE_TEST)
+
+storm: release  ## salvage 10,000 stores that are damaged at random: make storm STORM='--seed 2'
+	Tests/KernelTest/storm --dmsnap $(RELEASE) $(STORM)
+
+fuzz: setup  ## fuzz what reads stores and mapfiles, a minute each: make fuzz FUZZ='--seconds 600'
+	Tests/Fuzz/fuzz $(FUZZ)
+
 docs: setup  ## write those pages of docs/ again that are generated
 	DMSNAP_REGENERATE=1 swift test --disable-xctest --filter Documentation
 
@@ -51,7 +64,7 @@ install: static  ## install the program, its manual pages and completions below 
 	install -D -m 644 $(STATIC)/dmsnap.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/dmsnap.fish
 
 clean:  ## remove all that was built
-	rm -rf .build $(STATIC)
+	rm -rf .build .build-fuzz $(STATIC)
 
 # What the targets above need.
 
@@ -76,4 +89,4 @@ static: setup
 	for shell in bash zsh fish; do \
 	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell; done
 
-.PHONY: help demo test lint bench corpus kernel-test docs install clean setup lab release static
+.PHONY: help demo test lint bench corpus kernel-test salvage-test storm fuzz docs install clean setup lab release static

@@ -15,6 +15,8 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
     case system(Errno)
     /// The bytes asked for do not all lie in the source, which has `byteCount` of them.
     case beyondEnd(byteCount: UInt64)
+    /// A map of bad sectors says that these of the bytes asked for were not read from the medium.
+    case markedUnreadable(Range<UInt64>)
     /// The path is a directory, a pipe, or something else that is neither file nor block device.
     case notAFileOrBlockDevice(String)
     /// Refused although the system might have done it, because data could be lost.
@@ -43,23 +45,38 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
     case .system(let errno):
       // ENODATA and EILSEQ are what some drivers make of a medium error; EREMOTEIO as well.
       [.ioError, .noData, .remoteIO, .illegalByteSequence].contains(errno)
-    case .beyondEnd: true
+    case .beyondEnd, .markedUnreadable: true
     case .notAFileOrBlockDevice, .refused: false
     }
   }
 
+  /// Whether a map says that no byte of a request for `byteCount` bytes was read.
+  ///
+  /// It goes by numbers of bytes: positions are those of the source that failed, which may lie
+  /// below the one that was asked.
+  func isMarkedThroughout(byteCount: Int) -> Bool {
+    guard case .markedUnreadable(let bytes) = reason, bytes == byteRange else { return false }
+    return bytes.upperBound - bytes.lowerBound == UInt64(byteCount)
+  }
+
   public var description: String {
-    // Not `count`, which traps where it does not fit an Int.
-    let place =
-      byteRange.map { " \($0.upperBound - $0.lowerBound) bytes at byte \($0.lowerBound)" } ?? ""
+    let place = byteRange.map { " \(Self.words($0))" } ?? ""
     return switch reason {
     case .system(let errno): "\(name): cannot \(operation.rawValue)\(place): \(errno)"
     case .beyondEnd(let byteCount):
       "\(name): cannot \(operation.rawValue)\(place): it ends at byte \(byteCount)"
+    case .markedUnreadable(let bytes):
+      "\(name): cannot \(operation.rawValue)\(place): the map says that \(Self.words(bytes)) were"
+        + " not read"
     case .notAFileOrBlockDevice(let what):
       "\(name): is \(what), a file or block device is required"
     case .refused(let why): "\(name): \(why)"
     }
+  }
+
+  private static func words(_ bytes: Range<UInt64>) -> String {
+    // Not `count`, which traps where it does not fit an Int.
+    "\(bytes.upperBound - bytes.lowerBound) bytes at byte \(bytes.lowerBound)"
   }
 }
 

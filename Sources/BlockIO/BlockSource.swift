@@ -1,7 +1,7 @@
 /// Bytes that can be read anywhere: a file, a block device, a part of one, a snapshot's view.
 ///
 /// Every reader in dmsnap is written against this, and knows nothing of what lies below; extents
-/// of several devices, or a map of bad sectors, are further conformers.
+/// of several devices are further conformers.
 public protocol BlockSource: AnyObject, Sendable {
   /// What to call it in a message: the path as the user gave it.
   var name: String { get }
@@ -23,6 +23,9 @@ public protocol BlockSource: AnyObject, Sendable {
   /// The first range at or after `byteOffset` that may hold anything but zeroes, or nil when
   /// there is none.
   func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>?
+
+  /// The bytes of `range` that are known to be unreadable without trying, ascending.
+  func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>]
 }
 
 extension BlockSource {
@@ -35,6 +38,8 @@ extension BlockSource {
   public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
     byteOffset < byteCount ? byteOffset..<byteCount : nil
   }
+
+  public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] { [] }
 
   /// Throws unless `byteOffset ..< byteOffset + count` lies within the source.
   public func checkBounds(
@@ -65,6 +70,7 @@ extension BlockSource {
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>,
     unreadable: inout [Range<UInt64>]
   ) throws(BlockIOError) {
+    let isLost: Bool
     do throws(BlockIOError) {
       // A page of the cache is the unit that a bad sector spoils; below it, go around the cache.
       if range.count > 4096 {
@@ -75,10 +81,14 @@ extension BlockSource {
       return
     } catch {
       guard error.isUnreadableMedium else { throw error }
+      // Of a terabyte that was never tried, not every sector has to be found bad by halving.
+      isLost = error.isMarkedThroughout(byteCount: range.count)
     }
     let end = byteOffset.addingReportingOverflow(UInt64(range.count))
     let firstSectorEnd = (byteOffset / 512 + 1).multipliedReportingOverflow(by: 512)
-    if end.overflow || firstSectorEnd.overflow || end.partialValue <= firstSectorEnd.partialValue {
+    if isLost || end.overflow || firstSectorEnd.overflow
+      || end.partialValue <= firstSectorEnd.partialValue
+    {
       buffer.zero(range)
       unreadable.append(mergingInto: byteOffset..<(end.overflow ? .max : end.partialValue))
       return

@@ -73,6 +73,18 @@ public final class OutputFile: BlockTarget, @unchecked Sendable {
     }
   }
 
+  /// Makes a new file of a text.
+  public static func write(_ text: String, to path: FilePath) throws(BlockIOError) {
+    let bytes = text.utf8
+    let buffer = IOBuffer(byteCount: bytes.count)
+    buffer.withMutableBytes(0..<bytes.count) { target in
+      for (index, byte) in bytes.enumerated() { target[index] = byte }
+    }
+    let file = try OutputFile(path: path, byteCount: UInt64(bytes.count))
+    try file.write(at: 0, from: buffer, 0..<bytes.count)
+    try file.publish()
+  }
+
   /// How many bytes can still be written to the file system where `path` would be.
   public static func availableByteCount(at path: FilePath) throws(BlockIOError) -> UInt64 {
     let place = Self.directory(of: path)

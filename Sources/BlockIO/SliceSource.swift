@@ -39,4 +39,12 @@ public final class SliceSource: BlockSource {
     else { return nil }
     return data.lowerBound - range.lowerBound..<data.upperBound - range.lowerBound
   }
+
+  public func knownUnreadable(in bytes: Range<UInt64>) -> [Range<UInt64>] {
+    let inside = bytes.clamped(to: 0..<byteCount)
+    let start = range.lowerBound
+    return base.knownUnreadable(in: inside.lowerBound + start..<inside.upperBound + start).map {
+      $0.lowerBound - start..<$0.upperBound - start
+    }
+  }
 }

@@ -107,6 +107,14 @@ public struct StoreGeometry: Hashable, Sendable {
     return overflow ? nil : Chunk(sum)
   }
 
+  /// How many data chunks lie before a data chunk: the inverse of ``dataChunk(inOrder:)``; nil for
+  /// the header and for areas.
+  public func position(ofData chunk: Chunk) -> UInt64? {
+    guard isData(chunk) else { return nil }
+    let above = chunk.index - Self.firstDataChunk
+    return above - above / chunkSize.areaStride
+  }
+
   /// The sector at which Linux looks for a chunk: a shift in 64 bits, which wraps around.
   ///
   /// - Source: Linux `drivers/md/dm-exception-store.h`, `chunk_to_sector`.

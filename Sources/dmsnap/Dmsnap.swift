@@ -5,7 +5,8 @@ import ArgumentParser
 struct Dmsnap: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dmsnap",
-    abstract: "Reads, checks and merges device-mapper snapshots (COW stores) without a kernel.",
+    abstract:
+      "Reads, checks, salvages and merges device-mapper snapshots (COW stores) without a kernel.",
     discussion: """
       STORE and ORIGIN are files or block devices; PATH,offset=BYTES,length=BYTES names a part of \
       one. A store is only ever read. Exit status: 0 all well, 1 warnings, 2 damage or an \
@@ -14,8 +15,8 @@ struct Dmsnap: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Identify.self, Inspect.self, TableCommand.self, AuditCommand.self, Explain.self,
-      Export.self, Diff.self, Merge.self,
+      Identify.self, Carve.self, Inspect.self, TableCommand.self, AuditCommand.self, Explain.self,
+      Export.self, Diff.self, Merge.self, Salvage.self,
     ])
 
   /// Prints help or the version, which are data like any other.

@@ -58,9 +58,10 @@ struct Failure: Error {
 
   init(_ error: StoreError) {
     switch error {
-    case .notAStore: self.init(.noStore, error.description)
+    case .notAStore, .noGeneration: self.init(.noStore, error.description)
     case .notLoadable: self.init(.refused, error.description)
     case .table(_, let cause): self.init(Self.status(of: cause), error.description)
+    case .io(let cause): self.init(cause)
     }
   }
 

@@ -1,6 +1,8 @@
 public import ArgumentParser
 import BlockIO
+import SnapshotFormat
 public import SnapshotKit
+import SystemPackage
 
 /// What most commands print in.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
@@ -23,13 +25,121 @@ struct StoreOptions: ParsableArguments {
   @Argument(help: "The COW store: a file, a block device, or PATH,offset=BYTES,length=BYTES.")
   var store: PathArgument
 
-  @Option(help: "By which rules to read the table: kernel (Linux 6.1) or kernel-6.12.")
-  var reading = Reading.kernel
+  @Option(
+    name: .customLong("reading"),
+    help: ArgumentHelp(
+      "By which rules to read the table: kernel (Linux 6.1, the default), kernel-6.12, or salvage.",
+      valueName: "reading"))
+  var readingAsked: Reading?
 
-  /// Opens the store and reads its table as Linux would.
+  @Option(
+    name: .customLong("chunk-size"),
+    help: ArgumentHelp(
+      "The chunk size in sectors, where the header is lost or wrong; implies --reading salvage.",
+      valueName: "sectors"))
+  var chunkSizeAsked: UInt32?
+
+  @Option(
+    help: ArgumentHelp(
+      "Which table to read: 0, the newest, or an older one that inspect lists; implies --reading"
+        + " salvage.", valueName: "number"))
+  var generation: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "GNU ddrescue's mapfile of the store's file: what it does not call finished is unreadable.",
+      valueName: "mapfile"))
+  var map: PathArgument?
+
+  /// By which rules the table is read.
+  var reading: Reading {
+    readingAsked ?? (chunkSizeAsked == nil && generation == nil ? .kernel : .salvage)
+  }
+
+  /// The chunk size that the user says.
+  var chunkSize: ChunkSize? { chunkSizeAsked.flatMap { try? ChunkSize(sectorCount: $0) } }
+
+  func validate() throws {
+    if reading != .salvage, chunkSizeAsked != nil || generation != nil {
+      throw ValidationError("--chunk-size and --generation go with --reading salvage")
+    }
+    if let generation, generation < 0 { throw ValidationError("generations count from 0") }
+    if let chunkSizeAsked {
+      do throws(ChunkSizeError) { _ = try ChunkSize(sectorCount: chunkSizeAsked) } catch {
+        throw ValidationError("--chunk-size \(chunkSizeAsked): \(error)")
+      }
+    }
+  }
+
+  /// Opens the store.
+  func open() throws(Failure) -> Store { Store(try store.open(map?.readMap())) }
+
+  /// Plans the salvage of the store.
+  func plan() throws(Failure) -> SalvagePlan {
+    let store = try open()
+    return try failingStore { () throws(StoreError) in
+      try SalvagePlan(store, chunkSize: chunkSize)
+    }
+  }
+
+  /// Opens the store and reads its table.
   func loadTable() throws(Failure) -> LoadedTable {
-    let store = Store(try store.open())
+    if reading == .salvage {
+      let plan = try plan()
+      return try failingStore { () throws(StoreError) in
+        try LoadedTable(plan, generation: generation ?? 0)
+      }
+    }
+    let store = try open()
     return try failingStore { () throws(StoreError) in try LoadedTable(store, reading: reading) }
+  }
+}
+
+/// Where to write which sectors are still worth reading again.
+struct WantedOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Write a mapfile by which ddrescue reads again what is worth it: metadata first, then data.",
+      valueName: "mapfile"))
+  var wanted: String?
+
+  /// Writes the mapfile, if it is asked for.
+  ///
+  /// - Parameter lost: What of the snapshot could not be read.
+  func write(
+    _ plan: SalvagePlan, _ generation: Generation, of store: PathArgument, lost: [LostRange] = []
+  ) throws(Failure) {
+    guard let wanted else { return }
+    let sectors = WantedSectors(plan, generation, lost: lost)
+    try failing { () throws(BlockIOError) in
+      let text = sectors.mapfile(
+        at: store.start, in: try FileSource(path: FilePath(store.path)).byteCount)
+      try OutputFile.write(text, to: FilePath(wanted))
+    }
+    Console.say(
+      "dmsnap: \(wanted): \(byteSize(sectors.metadataByteCount)) of metadata and"
+        + " \(byteSize(sectors.dataByteCount)) of data are worth reading again")
+  }
+}
+
+extension PathArgument {
+  /// Reads the mapfile that it names.
+  func readMap() throws(Failure) -> BadSectorMap {
+    let source = try open()
+    guard source.byteCount <= 1 << 32 else {
+      throw Failure(.couldNotFinish, "\(text): is too large for a mapfile")
+    }
+    let buffer = IOBuffer(byteCount: Int(source.byteCount))
+    try failing { () throws(BlockIOError) in
+      try source.read(at: 0, into: buffer, 0..<buffer.byteCount)
+    }
+    do throws(BadSectorMapError) {
+      return try buffer.withBytes(0..<buffer.byteCount) { (bytes) throws(BadSectorMapError) in
+        try BadSectorMap(parsing: bytes)
+      }
+    } catch {
+      throw Failure(.couldNotFinish, "\(text): is not a mapfile: \(error)")
+    }
   }
 }
 
@@ -40,10 +150,21 @@ struct OriginOptions: ParsableArguments {
 }
 
 extension LoadedTable {
-  /// Says what the user should know before a result is relied on: a kernel reading shows what Linux
-  /// would, and Linux does not look at what it maps.
+  /// Says what the user should know before a result is relied on.
   func warn(about origin: any BlockSource, _ talk: TalkOptions) {
     if talk.quiet { return }
+    let name = store.source.name
+    if table.reading == .salvage {
+      for finding in findings where finding.severity != .note {
+        Console.say("dmsnap: \(name): \(finding.line)")
+      }
+      if hasUnknownLosses {
+        Console.say(
+          "dmsnap: \(name): exceptions are lost, or may be, and nothing tells what they were for")
+      }
+      return
+    }
+    // A kernel reading shows what Linux would, and Linux does not look at what it maps.
     let findings = Auditor(store, origin: origin, reading: table.reading).audit().findings
     for finding in findings where finding.code == .inUse {
       Console.say("dmsnap: \(finding.found): what is read may change meanwhile")
@@ -51,7 +172,7 @@ extension LoadedTable {
     let damage = findings.filter { $0.severity == .damage }.map(\.code.rawValue)
     if damage.isEmpty { return }
     Console.say(
-      "dmsnap: \(store.source.name): there is damage (\(damage.joined(separator: ", "))); the result"
-        + " is what Linux would show; `dmsnap audit` with this store and origin says more")
+      "dmsnap: \(name): there is damage (\(damage.joined(separator: ", "))); the result"
+        + " is what Linux would show; --reading salvage leaves out what cannot be right")
   }
 }

@@ -30,12 +30,23 @@ struct PathArgument: ExpressibleByArgument {
   /// Whether it is all of the file or device.
   var isWhole: Bool { offset == nil && length == nil }
 
+  /// What names the part of it that begins at a byte of it.
+  func part(from byteOffset: UInt64) -> String {
+    let end = length.map { ",length=\($0 - byteOffset)" } ?? ""
+    return "\(path),offset=\(start + byteOffset)\(end)"
+  }
+
+  /// Where the part begins in the file.
+  var start: UInt64 { offset ?? 0 }
+
   /// Opens it for reading.
-  func open() throws(Failure) -> any BlockSource {
+  ///
+  /// - Parameter map: What of the whole file was not read when it was copied off a bad medium.
+  func open(_ map: BadSectorMap? = nil) throws(Failure) -> any BlockSource {
     try failing { () throws(BlockIOError) in
-      let file = try FileSource(path: FilePath(path))
+      let whole = try FileSource(path: FilePath(path))
+      let file: any BlockSource = map.map { MappedSource(whole, $0) } ?? whole
       if isWhole { return file }
-      let start = offset ?? 0
       let (end, overflow) = start.addingReportingOverflow(length ?? file.byteCount &- start)
       guard !overflow, start <= end else {
         throw BlockIOError(path, .open, .beyondEnd(byteCount: file.byteCount))

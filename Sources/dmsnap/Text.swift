@@ -1,3 +1,5 @@
+import SnapshotKit
+
 // Words and numbers for people.
 
 /// A size for people: three digits and a binary unit.
@@ -46,4 +48,21 @@ extension String {
     let margin = String(repeating: " ", count: indent)
     return lines.map { margin + $0 }.joined(separator: "\n")
   }
+}
+
+extension Finding {
+  /// The finding in a line.
+  var line: String {
+    let times = count > 1 ? " (\(count) times)" : ""
+    return "\(severity.rawValue.padding(to: 8)) \(code.rawValue): \(code.entry.title)\(times)"
+  }
+}
+
+/// A file name as a shell takes it for one word.
+func quoted(_ name: String) -> String {
+  let isPlain = name.allSatisfy { $0.isLetter || $0.isNumber || "/._-+,=:@%".contains($0) }
+  return isPlain && !name.isEmpty
+    ? name
+    : "'" + name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")
+      + "'"
 }

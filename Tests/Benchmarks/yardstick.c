@@ -8,6 +8,8 @@
 //   yardstick audit STORE [ORIGIN]  check every exception against all others
 //   yardstick table STORE           print the runs as CSV
 //   yardstick merge STORE ORIGIN    copy the exceptions' chunks into the origin
+//   yardstick carve IMAGE           count sectors that begin like a header or an area
+//   yardstick generate-noise IMAGE BYTES
 //
 // Results are lines of "name number" on standard output. For little-endian machines: a store is
 // little-endian, and so is every machine that this is worth running on.
@@ -247,6 +249,42 @@ static void audit_command(const char *path, const char *origin_path) {
          leaked(&audit));
 }
 
+// MARK: - carve
+
+// Whether a sector begins like a header, with its magic or without.
+static bool is_header(const uint64_t *words) {
+  uint32_t chunk_sectors = words[1] >> 32;
+  bool has_fields = (uint32_t)words[1] == 1 && words[0] >> 32 <= 1 && chunk_sectors &&
+                    !(chunk_sectors & (chunk_sectors - 1)) && chunk_sectors <= 1 << 21;
+  return (uint32_t)words[0] == MAGIC || (!(uint32_t)words[0] && has_fields);
+}
+
+// Whether a sector begins with four exceptions whose new chunks rise a little.
+static bool is_area(const uint64_t *words) {
+  uint64_t steps = (words[3] - words[1] - 1) | (words[5] - words[3] - 1) | (words[7] - words[5] - 1);
+  return steps < 64 && words[1] >= 2 && words[7] >> 48 == 0;
+}
+
+static void carve_command(const char *path) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) die(path);
+  uint64_t bytes = byte_count(fd), headers = 0, areas = 0;
+  uint64_t *buffer = aligned_alloc(4096, COPY_BYTES);  // a whole page is copied faster into one
+  if (!buffer) die("memory");
+  for (uint64_t offset = 0; offset < bytes; offset += COPY_BYTES) {
+    size_t count = bytes - offset < COPY_BYTES ? bytes - offset : COPY_BYTES;
+    read_fully(fd, buffer, count, offset);
+    for (size_t sector = 0; sector < count / SECTOR_BYTES; sector++) {
+      const uint64_t *words = buffer + sector * (SECTOR_BYTES / sizeof *buffer);
+      if (is_header(words))
+        headers++;
+      else if (is_area(words))
+        areas++;
+    }
+  }
+  printf("headers %" PRIu64 "\nareas %" PRIu64 "\n", headers, areas);
+}
+
 // MARK: - table and merge
 
 struct table {
@@ -431,6 +469,10 @@ int main(int count, char **words) {
     table_command(words[2]);
   else if (!strcmp(command, "merge") && arguments == 2)
     merge_command(words[2], words[3]);
+  else if (!strcmp(command, "carve") && arguments == 1)
+    carve_command(words[2]);
+  else if (!strcmp(command, "generate-noise") && arguments == 2)
+    fill_with_noise(create(words[2]), 0, strtoull(words[3], NULL, 10));
   else if (!strcmp(command, "generate-scattered") && arguments == 4)
     generate_scattered(words[2], words[3], strtoul(words[4], NULL, 10), strtoul(words[5], NULL, 10));
   else if (!strcmp(command, "generate-runs") && arguments == 3)

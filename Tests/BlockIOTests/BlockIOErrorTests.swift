@@ -15,6 +15,10 @@ import Testing
       BlockIOError("cow.img", .read, .beyondEnd(byteCount: 100), at: 96..<112).description
         == "cow.img: cannot read 16 bytes at byte 96: it ends at byte 100")
     #expect(
+      BlockIOError("copy.img", .read, .markedUnreadable(512..<600), at: 0..<4096).description
+        == "copy.img: cannot read 4096 bytes at byte 0: the map says that 88 bytes at byte 512 were"
+        + " not read")
+    #expect(
       BlockIOError("x", .create, .refused("exists, and is not overwritten")).description
         == "x: exists, and is not overwritten")
     #expect(
@@ -33,6 +37,7 @@ import Testing
   @Test func `only a failing medium is read around`() {
     #expect(BlockIOError("f", .read, .system(.ioError)).isUnreadableMedium)
     #expect(BlockIOError("f", .read, .beyondEnd(byteCount: 1)).isUnreadableMedium)
+    #expect(BlockIOError("f", .read, .markedUnreadable(0..<1)).isUnreadableMedium)
     #expect(!BlockIOError("f", .read, .system(.permissionDenied)).isUnreadableMedium)
     #expect(!BlockIOError("f", .open, .refused("is in use")).isUnreadableMedium)
     #expect(!BlockIOError("f", .open, .notAFileOrBlockDevice("a pipe")).isUnreadableMedium)

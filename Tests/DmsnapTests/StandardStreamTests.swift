@@ -11,8 +11,8 @@ import Testing
 
   /// Two runs a command: as text, and as JSON where it has that.
   private func printingRuns(_ command: Subcommand, _ pair: Pair) -> [[String]] {
-    let text = command.printing(store: pair.store, origin: pair.origin)
-    return command == .export ? [text] : [text, text + ["--format", "json"]]
+    func run() -> [String] { command.printing(store: pair.store, origin: pair.origin) }
+    return command == .export ? [run()] : [run(), run() + ["--format", "json"]]
   }
 
   @Test(arguments: Subcommand.allCases)

@@ -3,7 +3,7 @@ import Testing
 
 /// Every subcommand, and how to run it on given files.
 enum Subcommand: String, CaseIterable, CustomTestStringConvertible {
-  case identify, inspect, table, audit, explain, export, diff, merge
+  case identify, carve, inspect, table, audit, explain, export, diff, merge, salvage
 
   var testDescription: String { rawValue }
 
@@ -20,9 +20,15 @@ enum Subcommand: String, CaseIterable, CustomTestStringConvertible {
   var options: [String] {
     switch self {
     case .identify: ["--format"]
+    case .carve: ["--format", "--quiet", "--progress"]
     case .inspect, .audit: ["--origin", "--reading", "--format", "--quiet", "--progress"]
     case .table: ["--reading", "--format", "--expand", "--quiet", "--progress"]
     case .explain: ["--format"]
+    case .salvage:
+      [
+        "--to", "--origin", "--chunk-size", "--generation", "--map", "--wanted", "--format",
+        "--quiet", "--progress",
+      ]
     case .export: ["--origin", "--to", "--reading", "--format", "--quiet", "--progress"]
     case .diff: ["--origin", "--reading", "--format", "--quiet", "--progress"]
     case .merge:
@@ -36,17 +42,19 @@ enum Subcommand: String, CaseIterable, CustomTestStringConvertible {
   /// A run that changes neither store nor origin; `output` is a file that it may make.
   func arguments(store: String, origin: String, output: String) -> [String] {
     switch self {
-    case .identify, .inspect, .table, .audit: [rawValue, store]
+    case .identify, .carve, .inspect, .table, .audit: [rawValue, store]
     case .explain: [rawValue]
     case .diff: [rawValue, store, "--origin", origin]
     case .export, .merge: [rawValue, store, "--origin", origin, "--to", output]
+    case .salvage: [rawValue, store, "--to", output]
     }
   }
 
-  /// A run that writes something to standard output and nothing anywhere else.
+  /// A run that writes something to standard output and, but for a new store, nothing elsewhere.
   func printing(store: String, origin: String) -> [String] {
     switch self {
     case .merge: [rawValue, store, "--origin", origin, "--dry-run"]
+    case .salvage: [rawValue, store, "--to", "\(store).\(UInt64.random(in: 0...(.max)))"]
     default: arguments(store: store, origin: origin, output: "-")
     }
   }

@@ -6,30 +6,36 @@ public struct Audit: Sendable {
   public let store: Store
   /// What Linux would do with it.
   public let load: KernelLoad
-  /// Where areas and chunks lie: by the header, or by the areas where it does not say.
-  public let geometry: StoreGeometry?
+  /// Where areas and chunks lie, and who says so.
+  public let inferred: InferredGeometry
   /// How far the table reaches by that geometry.
   public let extent: TableExtent?
-  /// How many exceptions are possible and unique: what can be used.
+  /// How many exceptions can be used: those that are possible and unique, or that a salvage keeps.
   public let usableCount: UInt64
+  /// What can be salvaged; nil where there is nothing to salvage.
+  public let plan: SalvagePlan?
   /// Everything that was found, the worst first, otherwise in the catalogue's order.
   public private(set) var findings: [Finding]
   /// Whether this is a store at all.
   public let isStore: Bool
 
   init(
-    store: Store, load: KernelLoad, geometry: StoreGeometry?, extent: TableExtent?,
-    usableCount: UInt64, findings: [Finding], isStore: Bool
+    store: Store, load: KernelLoad, inferred: InferredGeometry, extent: TableExtent?,
+    usableCount: UInt64, plan: SalvagePlan?, findings: [Finding], isStore: Bool
   ) {
     self.store = store
     self.load = load
-    self.geometry = geometry
+    self.inferred = inferred
+    self.plan = plan
     self.extent = extent
     self.usableCount = usableCount
     self.findings = []
     self.isStore = isStore
     for finding in findings { add(finding) }
   }
+
+  /// Where areas and chunks lie: by the header, or by the areas where it does not say.
+  public var geometry: StoreGeometry? { inferred.geometry }
 
   /// Adds a finding where it belongs.
   mutating func add(_ finding: Finding) {
@@ -62,7 +68,8 @@ public struct Audit: Sendable {
     switch findings.map(\.severity).max() {
     case .damage:
       let isNothingLeft =
-        extent.end == .beyondEnd(AreaIndex(0)) || (usableCount == 0 && extent.exceptionCount > 0)
+        usableCount == 0
+        && (extent.end == .beyondEnd(AreaIndex(0)) || extent.exceptionCount > 0)
       return isNothingLeft ? .unusable : .damaged
     case .warning: return .usable
     default: return load.verdict == .loads ? .healthy : .damaged
@@ -72,5 +79,32 @@ public struct Audit: Sendable {
   /// How many findings are of that severity.
   public func count(of severity: Severity) -> Int {
     findings.count { $0.severity == severity }
+  }
+}
+
+extension Audit {
+  /// A generation in four words.
+  public struct GenerationSummary: Equatable, Sendable {
+    public let index: Int
+    public let isCurrent: Bool
+    public let exceptionCount: UInt64
+    public let areaCount: UInt64
+  }
+
+  /// The generations of the store, the newest first.
+  public var generations: [GenerationSummary] {
+    if let plan, !plan.generations.isEmpty {
+      return plan.generations.map {
+        GenerationSummary(
+          index: $0.index, isCurrent: $0.isCurrent, exceptionCount: $0.exceptionCount,
+          areaCount: UInt64($0.areas.count))
+      }
+    }
+    guard isStore, let extent else { return [] }
+    return [
+      GenerationSummary(
+        index: 0, isCurrent: true, exceptionCount: extent.exceptionCount,
+        areaCount: extent.areaCount)
+    ]
   }
 }

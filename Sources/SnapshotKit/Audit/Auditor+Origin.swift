@@ -1,13 +1,16 @@
 public import Blkid
 public import BlockIO
+internal import SnapshotFormat
 
 // What takes the origin's content to tell.
 
 extension Auditor {
   /// Looks at what the snapshot holds, and adds what that means to the audit.
   ///
-  /// - Returns: nil without an origin, where Linux would not show the snapshot, or where nothing
-  ///   in it is recognised.
+  /// Of a store that Linux would not show, the salvaged snapshot is looked at.
+  ///
+  /// - Returns: nil without an origin, where nothing can be salvaged, or where nothing in it is
+  ///   recognised.
   public func identifyContent(
     addingTo audit: inout Audit
   ) throws(ContentError) -> ContentIdentity? {
@@ -17,6 +20,15 @@ extension Auditor {
       comparison = try ContentComparison(snapshot: view, origin: origin)
     } catch {
       throw .probe(error)
+    }
+    if audit.store.header?.hasMagic == true, audit.store.header?.valid == 0 {
+      do throws(BlockIOError) {
+        let writes = try OriginWrites(
+          snapshot: view, origin: origin, originType: comparison.origin?.type)
+        if let writes { audit.add(writes.finding) }
+      } catch {
+        throw .io(error)
+      }
     }
     if let uuid = comparison.sharedUUID {
       audit.add(
@@ -47,9 +59,14 @@ extension Auditor {
   }
 
   private func view(_ audit: Audit) throws(ContentError) -> SnapshotView? {
-    guard let origin, audit.load.verdict == .loads, let geometry = store.geometry,
+    guard let origin else { return nil }
+    guard audit.load.verdict == .loads, let geometry = store.geometry,
       let extent = audit.load.extent
-    else { return nil }
+    else {
+      guard let plan = audit.plan, let generation = plan.generations.first else { return nil }
+      let table = ExceptionTable(salvaged: generation.runs, plan.geometry)
+      return SnapshotView(of: origin, through: table, of: store.source)
+    }
     do throws(TableError) {
       let table = try ExceptionTable(store, geometry, extent, reading: reading)
       return SnapshotView(of: origin, through: table, of: store.source)

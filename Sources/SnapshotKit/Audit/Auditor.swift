@@ -1,5 +1,5 @@
 public import BlockIO
-internal import SnapshotFormat
+public import SnapshotFormat
 
 /// Looks at a store, and at its origin if there is one, for everything in the catalogue.
 ///
@@ -9,24 +9,35 @@ public struct Auditor {
   let store: Store
   let origin: (any BlockSource)?
   let reading: Reading
+  private let chunkSize: ChunkSize?
+
+  /// So many areas behind the table of a store that Linux loads are searched for older ones.
+  private static let lookBehindCount: UInt64 = 256
 
   /// An auditor of a store, which belongs to `origin` if that is given.
-  public init(_ store: Store, origin: (any BlockSource)? = nil, reading: Reading = .kernel) {
+  ///
+  /// - Parameters:
+  ///   - reading: The kernel that is asked what it would do.
+  ///   - chunkSize: What the user says that the chunk size is.
+  public init(
+    _ store: Store, origin: (any BlockSource)? = nil, reading: Reading = .kernel,
+    chunkSize: ChunkSize? = nil
+  ) {
     self.store = store
     self.origin = origin
     self.reading = reading
+    self.chunkSize = chunkSize
   }
 
   /// Audits metadata only.
   public func audit() -> Audit {
     var findings = HeaderCheck(store).findings
-    let evidence = evidenceOfGeometry()
-    let geometry = evidence?.geometry ?? (isRecognised ? store.geometry : nil)
-    guard let geometry else {
+    let inferred = InferredGeometry(store, chunkSize: chunkSize)
+    guard let geometry = inferred.geometry else {
       return Audit(
-        store: store, load: KernelLoad(store, reading: reading), geometry: nil, extent: nil,
-        usableCount: 0,
-        findings: isRecognised ? findings : [], isStore: isRecognised)
+        store: store, load: KernelLoad(store, reading: reading), inferred: inferred, extent: nil,
+        usableCount: 0, plan: nil, findings: store.isRecognised ? findings : [],
+        isStore: store.isRecognised)
     }
     var census = TableCensus(
       geometry, originChunkCount: origin.map { geometry.chunkCount(ofOrigin: $0.byteCount) })
@@ -37,53 +48,78 @@ public struct Auditor {
         geometry, originChunkCount: origin.map { geometry.chunkCount(ofOrigin: $0.byteCount) })
       extent = StoreScanner(store.source, geometry).scan { census.visit($0, $1) }
     }
-    findings += evidence.map { finding(of: $0) } ?? []
+    findings += finding(of: inferred)
     if let extent {
       findings += StoreCheck(store, geometry, extent, census).findings
       findings += PastCheck(store, geometry, extent).findings
     }
     findings += census.findings()
+    let plan = plan(inferred, geometry, load, findings)
+    findings += planFindings(plan, load, besides: findings)
     if let origin { findings += ContextCheck(store, origin, geometry, census).findings }
     findings += useFindings()
+    // Of a table that Linux shows, what it can rightly show; a salvage may find more behind damage.
+    let salvageable = plan?.generations.first?.exceptionCount ?? 0
+    let usable = plan == nil || load.verdict == .loads ? census.usableCount : 0
     return Audit(
-      store: store, load: load, geometry: geometry, extent: extent,
-      usableCount: census.usableCount, findings: findings, isStore: true)
+      store: store, load: load, inferred: inferred, extent: extent,
+      usableCount: max(usable, salvageable),
+      plan: plan, findings: findings,
+      isStore: store.isRecognised || inferred.basis == .areas || plan?.generations.isEmpty == false)
   }
 
-  /// Whether the header by itself says that this is a store: its magic, or all else but its magic.
-  private var isRecognised: Bool {
-    guard let header = store.header else { return false }
-    return header.hasMagic || header.isErased
-  }
-
-  /// Where area 0 seems to be, if the header does not say, or says something that is not so.
-  private func evidenceOfGeometry() -> GeometryEvidence? {
-    guard isRecognised, let geometry = store.geometry else {
-      return GeometryEvidence(store.source)
+  /// What can be salvaged, if there is anything to salvage: damage, or an older table.
+  private func plan(
+    _ inferred: InferredGeometry, _ geometry: StoreGeometry, _ load: KernelLoad,
+    _ findings: [Finding]
+  ) -> SalvagePlan? {
+    let isSound = load.verdict == .loads && findings.allSatisfy { $0.severity != .damage }
+    let isEmpty = load.extent?.exceptionCount == 0
+    if isSound, reading != .salvage, !isEmpty,
+      !findings.contains(where: { $0.code == .areaStale })
+    {
+      return nil
     }
-    if UndoManifest(store.source) != nil { return nil }  // it knows its chunk size
-    // A sound area 0 where the header wants it settles the matter: what else is found then is of an
-    // older store. An empty one does not.
-    if GeometryEvidence(store.source, only: geometry) != nil { return nil }
-    let ownCount = GeometryEvidence.possibleCount(store.source, geometry)
-    guard let other = GeometryEvidence(store.source, excluding: geometry),
-      other.exceptionCount > ownCount
-    else { return nil }
-    return other
+    // Behind a table that Linux reads to its end there is nothing that it would miss; a whole disk
+    // need not be searched for what is older still.
+    let reach =
+      isSound && reading != .salvage ? AreaSurvey.Reach.near(Self.lookBehindCount) : .whole
+    // It fails only where a device fails in another way than a medium does, which the walk over the
+    // table has met and reported by now.
+    return try? SalvagePlan(store, inferred, geometry, reach: reach)
   }
 
-  private func finding(of evidence: GeometryEvidence) -> [Finding] {
-    let size = evidence.geometry.chunkSize
+  /// What a salvage finds of the areas that the walk by Linux's rules does not.
+  private func planFindings(
+    _ plan: SalvagePlan?, _ load: KernelLoad, besides findings: [Finding]
+  ) -> [Finding] {
+    guard let generation = plan?.generations.first else { return [] }
+    // Where Linux shows the table whole, what another generation lost is no damage of the store.
+    if load.verdict == .loads, !generation.isCurrent { return [] }
+    let seenAreas = Set(
+      findings.filter { $0.code.rawValue.hasPrefix("area.") }.compactMap(\.place.area))
+    return generation.findings.filter { finding in
+      switch finding.code {
+      case .areaLost, .areaDamaged: !seenAreas.contains(finding.place.area ?? 0)
+      case .generationAmbiguous: true
+      default: false
+      }
+    }
+  }
+
+  private func finding(of inferred: InferredGeometry) -> [Finding] {
+    guard inferred.basis == .areas, let best = inferred.evidence?.best else { return [] }
+    let size = best.chunkSize
     let place = Finding.Place(
       area: 0, bytes: size.byteCount..<size.byteCount + min(size.byteCount, 4096))
-    let found = "\(evidence.exceptionCount) exceptions at byte \(size.byteCount)"
+    let found =
+      "\(best.exceptionCount) exceptions where chunks of \(size.sectorCount) sectors put them"
     switch store.header {
-    case let header? where isRecognised:
+    case let header? where store.isRecognised:
       return [
         Finding(
           code: .headerChunkSizeContradicted, place: place,
-          found: "\(found), where \(size.sectorCount) sectors put area 0",
-          required: "area 0 where the header's \(header.chunkSectors) sectors put it")
+          found: found, required: "exceptions where the header's \(header.chunkSectors) put them")
       ]
     case let header? where header.isZero:
       return [

@@ -79,9 +79,9 @@ struct Tally {
     self.finding.ranges = finding.place.bytes.map { [$0] } ?? []
   }
 
-  /// Counts one more at those bytes.
-  mutating func add(_ bytes: Range<UInt64>) {
-    finding.count += 1
+  /// Counts more at those bytes.
+  mutating func add(_ bytes: Range<UInt64>, count: UInt64 = 1) {
+    finding.count += count
     if let last = finding.ranges.last, last.upperBound == bytes.lowerBound {
       finding.ranges[finding.ranges.count - 1] = last.lowerBound..<bytes.upperBound
     } else if finding.ranges.count < Self.rangeCountMax {

@@ -19,8 +19,9 @@ extension FindingCatalogue {
         cause: "A partial copy, or a store that was cut.",
         consequence: "Linux refuses the whole snapshot (\"Failed to read snapshot metadata\")."
           + " The exceptions of the areas that are there, if any, are good.",
-        remedy: "Copy the medium again. If there is no more, append a chunk of zeroes for the next"
-          + " area to a copy: Linux then loads what is left.")
+        remedy:
+          "Copy the medium again. If there is no more, `dmsnap salvage` makes a store of what is"
+          + " left.")
     case .storePartialChunk:
       FindingEntry(
         severity: .note, title: "the store's last chunk is partial",
@@ -54,7 +55,9 @@ extension FindingCatalogue {
         cause: "A bad sector.",
         consequence: "Linux refuses the whole snapshot. The exceptions of that area, one for each"
           + " sixteen bytes that are lost, and by Linux's rules all behind it, are out of reach.",
-        remedy: "Image the medium with GNU ddrescue and work on the image.")
+        remedy: "Image the medium with GNU ddrescue and work on the image; --map tells dmsnap which"
+          + " sectors are bad, --wanted which are worth another try, --reading salvage goes around them."
+      )
     case .areaHole:
       FindingEntry(
         severity: .damage, title: "exceptions stand behind the end of the table, in its last area",
@@ -65,7 +68,9 @@ extension FindingCatalogue {
         consequence:
           "Linux does not see the exceptions behind the hole. Worse, when a new exception"
           + " fills the hole, all of them come alive at the next activation.",
-        remedy: "Do not write to the snapshot. Compare the chunks behind the hole with the origin.")
+        remedy:
+          "Do not write to the snapshot. The salvage reading uses the exceptions behind the hole"
+          + " that stand in their place: `dmsnap salvage`.")
     case .areaStale:
       FindingEntry(
         severity: .note, title: "areas of an older use of the space stand behind the table",
@@ -76,7 +81,8 @@ extension FindingCatalogue {
         consequence:
           "None if this snapshot is new. What the older one held there, or this one before"
           + " its area 0 was erased, may still be readable.",
-        remedy: "If that matters, copy the store before it is activated or written to again.")
+        remedy: "If that matters, copy the store before it is activated or written to again."
+          + " `dmsnap inspect` lists the tables; --generation reads an older one.")
     case .areaImplausible:
       FindingEntry(
         severity: .damage, title: "an area holds something other than exceptions",
@@ -86,7 +92,8 @@ extension FindingCatalogue {
           + " Linux up to 2.6.28 could lose the clearing of a new area in a crash; a bad copy.",
         consequence: "Linux maps the nonsense: those chunks of the snapshot read as other data or"
           + " fail to read.",
-        remedy: "Do not mount the snapshot for writing. Export what the sound areas hold.")
+        remedy: "Do not mount the snapshot for writing. `dmsnap salvage` keeps what the sound areas"
+          + " hold.")
     case .areaHeaderImage:
       FindingEntry(
         severity: .damage, title: "a header stands in a metadata area",
@@ -95,7 +102,31 @@ extension FindingCatalogue {
           + " snapshot; or another store was copied into this one.",
         consequence: "The area's own exceptions are overwritten by the header and the zeroes"
           + " behind it.",
-        remedy: "Treat the exceptions of that area as lost.")
+        remedy: "Use --reading salvage, which goes on behind that area.")
+    case .areaLost:
+      FindingEntry(
+        severity: .damage, title: "an area of the table is lost",
+        meaning:
+          "The area holds no exception that can be believed, and the table goes on behind it,"
+          + " or began before it.",
+        cause: "Bad sectors; file data that Linux before 3.12 wrote over the area; a reset, which"
+          + " erases the first area or areas; space that another program wrote to.",
+        consequence:
+          "Up to as many exceptions as an area holds are lost. Linux ends the table there"
+          + " or refuses the store; the salvage reading goes on behind it. Where those before and"
+          + " behind tell which chunks are missing, they are listed.",
+        remedy:
+          "If the medium can be read again, `--wanted FILE` writes what is worth it. Otherwise"
+          + " use what is left: `dmsnap salvage`, or --reading salvage with export.")
+    case .areaDamaged:
+      FindingEntry(
+        severity: .damage, title: "an area has lost exceptions",
+        meaning: "Between exceptions that can be believed, or before them, stands something else:"
+          + " zeroes, other data, or sectors that cannot be read.",
+        cause: "A torn write of the area (power loss); bad sectors; Linux 3.14-rc1 to rc5, which"
+          + " wrote random memory before the newest exceptions.",
+        consequence: "Those exceptions are lost, the others are used by the salvage reading.",
+        remedy: "As for an area that is lost.")
     default: preconditionFailure("\(code) is another group's")
     }
   }

@@ -66,6 +66,46 @@ extension FindingCatalogue {
         consequence: "Mounting both may be refused (XFS), or mixes them up (btrfs), and a mount by"
           + " UUID may take the wrong one.",
         remedy: "Mount one at a time, or with nouuid on XFS; never both on btrfs.")
+    case .originUnchanged:
+      FindingEntry(
+        severity: .note, title: "the origin was not written since the snapshot was invalidated",
+        meaning: "The origin's file system is of a kind that is never written, or was last written"
+          + " no later than the snapshot's own copy of it.",
+        cause: "An overlay over a read-only image (a live system), or an origin that was not"
+          + " mounted for writing again.",
+        consequence: "What the table holds, and the origin elsewhere, is the snapshot exactly; only"
+          + " the writes that failed are not in it.",
+        remedy: "Use it: `dmsnap salvage`, or --reading salvage with export.")
+    case .originWritten:
+      FindingEntry(
+        severity: .warning, title: "the origin was written after the snapshot was taken",
+        meaning: "The origin's file system was last written later than the snapshot's copy of it"
+          + " was, and the snapshot is invalid.",
+        cause: "The origin stayed in use. Whether that went on after the snapshot was invalidated,"
+          + " the time of its last write does not tell.",
+        consequence: "If it did, chunks that have no exception may be newer than the snapshot: a"
+          + " file system in it may be a mixture of two times.",
+        remedy: "Salvage it, and check what comes out: the file system, and the files that matter.")
+    case .generationOverwritten:
+      FindingEntry(
+        severity: .damage, title: "a newer table has used the data chunks of an older one",
+        meaning: "The exception is of an older generation, and its new chunk is one that a newer"
+          + " generation handed out again.",
+        cause: "A new store over an older one.",
+        consequence: "The older content of those chunks is gone.",
+        remedy: "Nothing brings it back; the other chunks of that generation are whole.")
+    case .generationAmbiguous:
+      FindingEntry(
+        severity: .warning, title: "it is in doubt whether two parts are of one table",
+        meaning: "Between exceptions lies an area that holds none. Either it was lost, or a newer"
+          + " table ends there and an older one shows behind it. They share no old chunk, but might"
+          + " do so by chance.",
+        cause: "A lost area; or a store made over an older one, with just so many exceptions that"
+          + " its last area is full.",
+        consequence:
+          "The salvage reading takes both parts for one table. If they are not, chunks of"
+          + " an older snapshot would be mixed in.",
+        remedy: "Compare with --reading kernel, which ends before that area.")
     default: preconditionFailure("\(code) is another group's")
     }
   }

@@ -74,6 +74,25 @@ extension FindingCatalogue {
           + " failed copy before 4.4; exceptions that are lost or damaged.",
         consequence: "They take room, and may hold copied data of the origin without its place.",
         remedy: "Nothing to do for the snapshot; their content may be worth a look.")
+    case .unsupported:
+      FindingEntry(
+        severity: .damage, title: "an exception stands where Linux would not have written it",
+        meaning: "Linux hands data chunks out in order, so that the place of an exception tells its"
+          + " new chunk, but for chunks that leaked before. This one has another.",
+        cause: "A flipped bit, or other damage to its sixteen bytes.",
+        consequence:
+          "Linux would show other data than that chunk had. The salvage reading drops it.",
+        remedy: "Compare the orphaned chunk at its place with what should be there.")
+    case .orphans:
+      FindingEntry(
+        severity: .warning, title: "data chunks without an exception",
+        meaning: "Linux handed these chunks out, and no exception that survives names them.",
+        cause: "Their exceptions are lost or damaged; or they leaked (see"
+          + " exception.leaked-chunks).",
+        consequence: "They hold copied data whose place is not known, unless the exceptions before"
+          + " and behind them are the ends of one run whose middle they fill: then the old chunk is"
+          + " given.",
+        remedy: "Nothing uses them by itself. `dmsnap salvage --format json` lists them.")
     default: preconditionFailure("\(code) is another group's")
     }
   }

@@ -16,8 +16,9 @@ extension FindingCatalogue {
           + " magic only.",
         consequence: "Nothing is lost yet. But Linux takes the store for new: ACTIVATING IT ERASES"
           + " AREA 0, the first exceptions of the table.",
-        remedy: "Do not activate it. Make a copy, write \"SnAp\" at its byte 0"
-          + " (printf SnAp | dd of=COPY bs=1 conv=notrunc), and export from the copy.")
+        remedy:
+          "Do not activate it. `dmsnap salvage` makes a valid store of it, and --reading salvage"
+          + " lets `export` read it as it is.")
     case .headerZeroed:
       FindingEntry(
         severity: .damage, title: "the header is zero, the areas are not",
@@ -26,9 +27,8 @@ extension FindingCatalogue {
           "A reset of the first sector, or of the first kilobytes where the chunks are larger.",
         consequence: "Linux takes the store for new: ACTIVATING IT ERASES AREA 0. The table is as"
           + " good as the areas that are left.",
-        remedy: "Do not activate it. Make a copy and write a header on it: \"SnAp\", then valid 1,"
-          + " version 1 and the chunk size in sectors, each of 4 bytes, little-endian. Export from it."
-      )
+        remedy: "Do not activate it. `dmsnap salvage` makes a valid store of it; the areas tell the"
+          + " chunk size, and --chunk-size does where they cannot.")
     case .headerForeign:
       FindingEntry(
         severity: .damage, title: "something else stands where the header was",
@@ -39,8 +39,8 @@ extension FindingCatalogue {
           + " another program wrote there.",
         consequence: "Linux refuses the store (\"Invalid or corrupt snapshot\"). The table is"
           + " as good as the areas that are left.",
-        remedy: "Make a copy and write a header on it: \"SnAp\", then valid 1, version 1 and the"
-          + " chunk size in sectors, each of 4 bytes, little-endian. Export from the copy.")
+        remedy: "`dmsnap salvage` makes a valid store of it; the areas tell the chunk size, and"
+          + " --chunk-size does where they cannot.")
     case .headerInvalid:
       FindingEntry(
         severity: .damage, title: "the snapshot is marked invalid",
@@ -51,9 +51,9 @@ extension FindingCatalogue {
           "Linux answers every read with an error. The exceptions that were committed are"
           + " in the table, and their data in the store. If the origin was written afterwards, chunks"
           + " that are not in the table are newer than the snapshot; nothing in the store tells.",
-        remedy: "Do not remove the snapshot. If the origin was not written since (a live image, a"
-          + " read-only volume), the table is the whole truth: copy the store, set byte 4 of the copy"
-          + " to 1 (printf '\\001' | dd of=COPY bs=1 seek=4 conv=notrunc), and export from the copy."
+        remedy:
+          "Do not remove the snapshot. `dmsnap export --reading salvage` shows it as the table"
+          + " has it. With --origin, `dmsnap inspect` says what is known of later writes to the origin."
       )
     case .headerValidOdd:
       FindingEntry(
@@ -71,7 +71,7 @@ extension FindingCatalogue {
         consequence:
           "Linux refuses the store (\"unable to handle snapshot disk version\"), even one"
           + " that is marked invalid.",
-        remedy: "If the areas look right, set the version to 1 on a copy.")
+        remedy: "Use --reading salvage, which does not look at the version.")
     case .headerChunkSize:
       FindingEntry(
         severity: .damage, title: "the chunk size is impossible",
@@ -79,8 +79,9 @@ extension FindingCatalogue {
         cause: "A damaged header; Linux up to 2.6.31 could leave exceptions in its place.",
         consequence: "Linux refuses the store (\"invalid on-disk chunk size\"). Areas and data"
           + " may be whole.",
-        remedy: "Find the true chunk size (LVM keeps it in the group's metadata as chunk_size; live"
-          + " systems use 8 sectors) and write it on a copy.")
+        remedy: "`dmsnap salvage` finds the true one by the areas. Where it cannot, say it with"
+          + " --chunk-size: LVM keeps it in the group's metadata as chunk_size; live systems use 8."
+      )
     case .headerChunkSizeContradicted:
       FindingEntry(
         severity: .damage, title: "the areas tell another chunk size than the header",
@@ -89,7 +90,9 @@ extension FindingCatalogue {
         cause: "An edited or damaged header; a new, empty store over an old one of another chunk"
           + " size; Linux up to 2.6.31 activating with a wrong chunk size.",
         consequence: "By the header's chunk size the table is empty or nonsense.",
-        remedy: "Decide from LVM's metadata which is true; correct the header on a copy.")
+        remedy:
+          "`dmsnap inspect` shows what each chunk size finds. The salvage reading takes the best;"
+          + " --chunk-size takes another. LVM's metadata has the true one as chunk_size.")
     case .headerTail:
       FindingEntry(
         severity: .warning, title: "the header's chunk is not zero behind the header",

@@ -7,13 +7,14 @@ enum FindingCatalogue {
       .headerValidOdd, .headerVersion, .headerChunkSize, .headerChunkSizeContradicted, .headerTail:
       headerEntry(for: code)
     case .storeTooShort, .storeNextAreaBeyondEnd, .storePartialChunk, .storeAtBoundary, .storeFull,
-      .areaUnreadable, .areaHole, .areaStale, .areaImplausible, .areaHeaderImage:
+      .areaUnreadable, .areaHole, .areaStale, .areaImplausible, .areaHeaderImage, .areaLost,
+      .areaDamaged:
       areaEntry(for: code)
     case .newInHeader, .newInMetadata, .newBeyondEnd, .newDuplicate, .oldDuplicate,
-      .oldBeyondOrigin, .topByte, .outOfOrder, .leakedChunks:
+      .oldBeyondOrigin, .topByte, .outOfOrder, .leakedChunks, .unsupported, .orphans:
       exceptionEntry(for: code)
     case .dataIdentical, .mergeInterrupted, .mergeResidue, .originSmaller, .originLarger, .inUse,
-      .sameUUID:
+      .sameUUID, .generationOverwritten, .generationAmbiguous, .originUnchanged, .originWritten:
       contextEntry(for: code)
     }
   }

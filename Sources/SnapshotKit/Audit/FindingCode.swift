@@ -24,6 +24,11 @@ public enum FindingCode: String, CaseIterable, Sendable {
   case areaStale = "area.stale"
   case areaImplausible = "area.implausible"
   case areaHeaderImage = "area.header-image"
+  case areaLost = "area.lost"
+  case areaDamaged = "area.damaged"
+
+  case generationOverwritten = "generation.overwritten"
+  case generationAmbiguous = "generation.ambiguous"
 
   case newInHeader = "exception.new-in-header"
   case newInMetadata = "exception.new-in-metadata"
@@ -34,6 +39,8 @@ public enum FindingCode: String, CaseIterable, Sendable {
   case topByte = "exception.top-byte"
   case outOfOrder = "exception.out-of-order"
   case leakedChunks = "exception.leaked-chunks"
+  case unsupported = "exception.unsupported"
+  case orphans = "exception.orphans"
 
   case dataIdentical = "data.identical"
 
@@ -44,6 +51,8 @@ public enum FindingCode: String, CaseIterable, Sendable {
   case originLarger = "context.origin-larger"
   case inUse = "context.in-use"
   case sameUUID = "context.same-uuid"
+  case originUnchanged = "context.origin-unchanged"
+  case originWritten = "context.origin-written"
 
   /// What the catalogue says of it.
   public var entry: FindingEntry { FindingCatalogue.entry(for: self) }

@@ -25,6 +25,8 @@ public struct Merger {
     public let byteCount: UInt64
     /// Whether an undo store said that there was nothing left to do.
     public let wasFinished: Bool
+    /// The ranges of the origin that were left as they are, the store being unreadable there.
+    public let lost: [LostRange]
   }
 
   /// Merges, after saving what is overwritten to `undo` if there is one.
@@ -37,7 +39,7 @@ public struct Merger {
         orSay:
           "\(undo.name): belongs to a merge that was finished, and the origin is not as that merge"
           + " left it: it was undone, or written since; name a new undo file")
-      return Outcome(byteCount: byteCount, wasFinished: true)
+      return Outcome(byteCount: byteCount, wasFinished: true, lost: [])
     }
     if let undo, undo.state == .saved { try undo.checkOriginIsBetween() }
     let total = byteCount * (undo?.state == .saving ? 2 : 1)
@@ -46,32 +48,55 @@ public struct Merger {
       try undo?.save { done, _ in progress(done, total) }
       base = byteCount
     }
+    var lost: [LostRange] = []
     do throws(BlockIOError) {
-      try copy { progress(base + $0, total) }
+      try copy(&lost) { progress(base + $0, total) }
       try target.flush()
     } catch {
       throw .io(error)
     }
-    if verify { try self.verify(orSay: nil) }
+    if verify { try self.verify(orSay: nil, except: lost) }
     try undo?.finish()
-    return Outcome(byteCount: byteCount, wasFinished: false)
+    let lostCount = lost.reduce(UInt64(0)) { $0 + UInt64($1.range.count) }
+    return Outcome(byteCount: byteCount - lostCount, wasFinished: false, lost: lost)
   }
 
-  private func copy(_ progress: (UInt64) -> Void) throws(BlockIOError) {
+  /// Copies every segment of the store that the view is made of.
+  ///
+  /// - Parameter lost: Takes what cannot be read, where the view's reading puts up with that.
+  private func copy(
+    _ lost: inout [LostRange], _ progress: (UInt64) -> Void
+  ) throws(BlockIOError) {
+    let isSalvage = view.table.reading == .salvage
     let buffer = IOBuffer(byteCount: Self.windowByteCount)
     var filled = 0
+    var holes: [Range<Int>] = []  // what of the buffer could not be read: there nothing is written
     var start: UInt64 = 0
     var done: UInt64 = 0
     func drain() throws(BlockIOError) {
       if filled == 0 { return }
-      try target.write(at: start, from: buffer, 0..<filled)
+      var written = 0
+      for hole in holes {
+        try write(written..<hole.lowerBound)
+        lost.append(
+          merging: LostRange(
+            start + UInt64(hole.lowerBound)..<start + UInt64(hole.upperBound), .storeUnreadable))
+        written = hole.upperBound
+      }
+      try write(written..<filled)
       done += UInt64(filled)
       filled = 0
+      holes.removeAll()
       progress(done)
+    }
+    func write(_ range: Range<Int>) throws(BlockIOError) {
+      if range.isEmpty { return }
+      try target.write(at: start + UInt64(range.lowerBound), from: buffer, range)
     }
     try view.forEachSegment(in: 0..<view.byteCount) { (segment) throws(BlockIOError) in
       if segment.place == .origin { return }
       guard case .store(var offset) = segment.place else {
+        if isSalvage { return lost.append(merging: LostRange(segment.range, .beyondStore)) }
         throw BlockIOError(
           store.name, .read, .beyondEnd(byteCount: store.byteCount), at: segment.range)
       }
@@ -80,7 +105,15 @@ public struct Merger {
         if filled == buffer.byteCount || position != start + UInt64(filled) { try drain() }
         if filled == 0 { start = position }
         let count = min(buffer.byteCount - filled, Int(segment.range.upperBound - position))
-        try store.read(at: offset, into: buffer, filled..<filled + count)
+        if isSalvage {
+          let unreadable = try store.readAround(at: offset, into: buffer, filled..<filled + count)
+          for range in unreadable {
+            let place = filled + Int(range.lowerBound - offset)
+            holes.append(place..<place + range.count)
+          }
+        } else {
+          try store.read(at: offset, into: buffer, filled..<filled + count)
+        }
         filled += count
         position += UInt64(count)
         offset += UInt64(count)
@@ -90,7 +123,9 @@ public struct Merger {
   }
 
   /// Reads back what was written, from the medium and not from the cache, and compares.
-  private func verify(orSay complaint: String?) throws(MergeError) {
+  private func verify(
+    orSay complaint: String?, except lost: [LostRange] = []
+  ) throws(MergeError) {
     (target as? FileTarget)?.dropCache()
     let diff: SnapshotDiff
     do throws(BlockIOError) {
@@ -98,7 +133,8 @@ public struct Merger {
     } catch {
       throw .io(error)
     }
-    if let first = diff.changed.first?.lowerBound ?? diff.lost.first?.range.lowerBound {
+    let failed = diff.lost.first { !lost.contains($0) && $0.reason != .beyondStore }
+    if let first = diff.changed.first?.lowerBound ?? failed?.range.lowerBound {
       if let complaint { throw .wrongUndo(complaint) }
       throw .verificationFailed(byteOffset: first)
     }

@@ -18,24 +18,18 @@ public struct UndoStore {
 
   private let view: SnapshotView
   private let origin: any BlockSource
-  private let geometry: StoreGeometry
+  private let layout: OrderedStore
   private let file: any BlockTarget
   private var manifest: UndoManifest
 
   /// How many bytes an undo store for merging `view` has.
-  public static func byteCount(for view: SnapshotView) -> UInt64 {
-    let size = view.table.geometry.chunkSize
-    let count = chunkCount(of: view)
-    // A full last area wants another one behind it, for Linux to find the end of the table in.
-    return (StoreGeometry.headerChunkCount + count + count / size.exceptionsPerArea + 1)
-      * size.byteCount
-  }
+  public static func byteCount(for view: SnapshotView) -> UInt64 { layout(for: view).byteCount }
 
-  /// How many chunks of the origin a merge of `view` overwrites.
-  static func chunkCount(of view: SnapshotView) -> UInt64 {
-    var count: UInt64 = 0
-    forEachOldRange(of: view) { count += UInt64($0.count) }
-    return count
+  /// An undo store has the chunks of the origin that the merge of `view` overwrites.
+  private static func layout(for view: SnapshotView) -> OrderedStore {
+    let geometry = view.table.geometry
+    return OrderedStore(
+      of: view.table.runs, below: geometry.chunkCount(ofOrigin: view.byteCount), geometry.chunkSize)
   }
 
   /// Prepares `file`, whose length is ``byteCount(for:)``, to be the undo store of merging `view`.
@@ -47,10 +41,9 @@ public struct UndoStore {
     self.view = view
     self.origin = origin
     self.file = file
-    geometry = StoreGeometry(
-      chunkSize: view.table.geometry.chunkSize, byteCount: Self.byteCount(for: view))
+    layout = Self.layout(for: view)
     let expected = UndoManifest(
-      state: .saving, originByteCount: origin.byteCount, exceptionCount: Self.chunkCount(of: view),
+      state: .saving, originByteCount: origin.byteCount, exceptionCount: layout.exceptionCount,
       tableDigest: Self.digest(of: view.table),
       fingerprint: try Self.fingerprint(of: origin, outside: view))
     guard !isNew else {
@@ -62,7 +55,7 @@ public struct UndoStore {
     }
     manifest = existing
     existing.state = .saving
-    guard existing == expected, file.byteCount == geometry.sectorCount * 512 else {
+    guard existing == expected, file.byteCount == layout.byteCount else {
       throw .wrongUndo("\(file.name): is the undo store of another merge")
     }
     if manifest.state != .saving { try checkAreas() }
@@ -91,7 +84,7 @@ public struct UndoStore {
       try file.flush()  // from here on a crash leaves a file that says what it is
       try saveData(progress)
       try file.flush()
-      try forEachAreaPiece { (offset, buffer, byteCount) throws(BlockIOError) in
+      try layout.forEachAreaPiece { (offset, buffer, byteCount) throws(BlockIOError) in
         try file.write(at: offset, from: buffer, 0..<byteCount)
       }
       try file.flush()
@@ -143,18 +136,8 @@ public struct UndoStore {
 
   // MARK: - Data
 
-  /// Calls `body` with the ascending ranges of old chunks that a merge overwrites.
-  private static func forEachOldRange<Failure: Error>(
-    of view: SnapshotView, _ body: (Range<UInt64>) throws(Failure) -> Void
-  ) throws(Failure) {
-    let end = view.table.geometry.chunkCount(ofOrigin: view.byteCount)
-    for run in view.table.runs where run.old < end {
-      try body(run.old..<min(run.old + run.count, end))
-    }
-  }
-
   private func saveData(_ progress: ProgressHandler) throws(BlockIOError) {
-    let chunkByteCount = geometry.chunkSize.byteCount
+    let chunkByteCount = layout.geometry.chunkSize.byteCount
     let buffer = IOBuffer(byteCount: Self.windowByteCount)
     let byteCount = manifest.exceptionCount * chunkByteCount
     let originEnd = origin.byteCount / 512 * 512
@@ -166,9 +149,9 @@ public struct UndoStore {
       filled = 0
       progress(position, byteCount)
     }
-    try Self.forEachOldRange(of: view) { (range) throws(BlockIOError) in
-      var offset = range.lowerBound * chunkByteCount
-      let end = range.upperBound * chunkByteCount
+    try layout.forEachRun { (run) throws(BlockIOError) in
+      var offset = run.old * chunkByteCount
+      let end = (run.old + run.count) * chunkByteCount
       while offset < end {
         let count = Int(min(end - offset, UInt64(buffer.byteCount - filled)))
         // The last chunk may go on behind the origin's end, with zeroes.
@@ -187,26 +170,9 @@ public struct UndoStore {
   private func write(
     _ buffer: IOBuffer, _ byteCount: Int, atData position: UInt64
   ) throws(BlockIOError) {
-    try forEachDataPiece(byteCount, atData: position) { (offset, piece) throws(BlockIOError) in
+    try layout.forEachDataPiece(byteCount, atData: position) {
+      (offset, piece) throws(BlockIOError) in
       try file.write(at: offset, from: buffer, piece)
-    }
-  }
-
-  /// Calls `body` with the pieces between areas of bytes in the data, and where in the file they lie.
-  private func forEachDataPiece(
-    _ byteCount: Int, atData position: UInt64,
-    _ body: (UInt64, Range<Int>) throws(BlockIOError) -> Void
-  ) throws(BlockIOError) {
-    let chunkByteCount = geometry.chunkSize.byteCount
-    let spanByteCount = geometry.chunkSize.exceptionsPerArea * chunkByteCount
-    var (done, position) = (0, position)
-    while done < byteCount {
-      let areas = position / spanByteCount + 1
-      let count = Int(min(UInt64(byteCount - done), spanByteCount - position % spanByteCount))
-      let offset = (StoreGeometry.headerChunkCount + areas) * chunkByteCount + position
-      try body(offset, done..<done + count)
-      done += count
-      position += UInt64(count)
     }
   }
 
@@ -214,7 +180,8 @@ public struct UndoStore {
   private func read(
     _ byteCount: Int, atData position: UInt64, into buffer: IOBuffer
   ) throws(BlockIOError) {
-    try forEachDataPiece(byteCount, atData: position) { (offset, piece) throws(BlockIOError) in
+    try layout.forEachDataPiece(byteCount, atData: position) {
+      (offset, piece) throws(BlockIOError) in
       try file.read(at: offset, into: buffer, piece)
     }
   }
@@ -226,14 +193,14 @@ public struct UndoStore {
     let (now, old, new) = (
       IOBuffer(byteCount: window), IOBuffer(byteCount: window), IOBuffer(byteCount: window)
     )
-    let chunkByteCount = geometry.chunkSize.byteCount
+    let chunkByteCount = layout.geometry.chunkSize.byteCount
     let originEnd = origin.byteCount / 512 * 512
     var position: UInt64 = 0
     var foreign: UInt64?
     do throws(BlockIOError) {
-      try Self.forEachOldRange(of: view) { (range) throws(BlockIOError) in
-        var offset = range.lowerBound * chunkByteCount
-        let end = min(range.upperBound * chunkByteCount, originEnd)
+      try layout.forEachRun { (run) throws(BlockIOError) in
+        var offset = run.old * chunkByteCount
+        let end = min((run.old + run.count) * chunkByteCount, originEnd)
         var within = position
         while offset < end, foreign == nil {
           let count = Int(min(end - offset, UInt64(window)))
@@ -249,7 +216,7 @@ public struct UndoStore {
           offset += UInt64(count)
           within += UInt64(count)
         }
-        position += UInt64(range.count) * chunkByteCount
+        position += run.count * chunkByteCount
       }
     } catch {
       throw .io(error)
@@ -266,64 +233,15 @@ public struct UndoStore {
   private func writeHeader() throws(BlockIOError) {
     let buffer = IOBuffer(byteCount: UndoManifest.byteCount)
     buffer.withMutableBytes(0..<UndoManifest.byteCount) {
-      manifest.encode(after: SnapshotHeader(chunkSize: geometry.chunkSize), into: &$0)
+      manifest.encode(after: SnapshotHeader(chunkSize: layout.geometry.chunkSize), into: &$0)
     }
     try file.write(at: 0, from: buffer, 0..<UndoManifest.byteCount)
   }
 
-  /// Calls `body` with every piece of every area as it has to be, and where it lies.
-  private func forEachAreaPiece<Failure: Error>(
-    _ body: (UInt64, IOBuffer, Int) throws(Failure) -> Void
-  ) throws(Failure) {
-    let areaByteCount = geometry.chunkSize.byteCount
-    let buffer = IOBuffer(byteCount: Int(min(areaByteCount, 1 << 20)))
-    let pieceCount = UInt64(buffer.byteCount / DiskException.byteCount)
-    let areaCount = manifest.exceptionCount / geometry.chunkSize.exceptionsPerArea + 1
-    let slotCount = areaCount * geometry.chunkSize.exceptionsPerArea
-    var runs = OldChunks(view)
-    var position: UInt64 = 0
-    while position < slotCount {
-      buffer.withMutableRecords(of: DiskException.self, count: Int(pieceCount)) { records in
-        for slot in records.indices {
-          let new = geometry.dataChunk(inOrder: position + UInt64(slot))
-          let old = runs.next()
-          records[slot] = DiskException(
-            oldChunk: old ?? 0, newChunk: old == nil ? 0 : new?.index ?? 0)
-        }
-      }
-      let area = position / geometry.chunkSize.exceptionsPerArea
-      let slot = position % geometry.chunkSize.exceptionsPerArea
-      let offset = geometry.byteOffset(of: AreaIndex(area), slot: Int(slot)) ?? 0
-      try body(offset, buffer, buffer.byteCount)
-      position += pieceCount
-    }
-  }
-
-  /// The old chunks that a merge overwrites, one by one.
-  private struct OldChunks {
-    private let runs: [ExceptionRun]
-    private let end: UInt64
-    private var index = 0
-    private var within: UInt64 = 0
-
-    init(_ view: SnapshotView) {
-      runs = view.table.runs
-      end = view.table.geometry.chunkCount(ofOrigin: view.byteCount)
-    }
-
-    mutating func next() -> UInt64? {
-      guard index < runs.count, runs[index].old + within < end else { return nil }
-      let old = runs[index].old + within
-      within += 1
-      if within == runs[index].count { (index, within) = (index + 1, 0) }
-      return old
-    }
-  }
-
   /// A saved undo store must have just the areas that were written.
   private func checkAreas() throws(MergeError) {
-    let found = IOBuffer(byteCount: Int(min(geometry.chunkSize.byteCount, 1 << 20)))
-    try forEachAreaPiece { (offset, buffer, byteCount) throws(MergeError) in
+    let found = IOBuffer(byteCount: Int(min(layout.geometry.chunkSize.byteCount, 1 << 20)))
+    try layout.forEachAreaPiece { (offset, buffer, byteCount) throws(MergeError) in
       do throws(BlockIOError) {
         try file.read(at: offset, into: found, 0..<byteCount)
       } catch {

@@ -4,8 +4,8 @@
 ///      "byteCount": 1048576, "lost": [{"byteOffset", "byteCount", "reason"}]}
 ///
 /// `byteCount` is the length of an image, or how much of an origin was written in place. Lost
-/// ranges are zeroes in an image; their reason is that of ``LostRange``. A dry run, which writes
-/// nothing, adds `"dryRun": true`.
+/// ranges are those that are known, each with the reason of ``LostRange``; a result can be
+/// incomplete without any. A dry run, which writes nothing, adds `"dryRun": true`.
 public struct CopyReport: Encodable, Sendable {
   let schema: String
   let complete: Bool
@@ -30,10 +30,10 @@ public struct CopyReport: Encodable, Sendable {
   /// The report of a command.
   public init(
     command: String, exceptionCount: UInt64, byteCount: UInt64, lost: [LostRange],
-    dryRun: Bool? = nil
+    isComplete: Bool, dryRun: Bool? = nil
   ) {
     schema = "dmsnap.\(command).v1"
-    complete = lost.isEmpty
+    complete = isComplete
     self.exceptionCount = exceptionCount
     self.byteCount = byteCount
     self.lost = lost.map { Lost($0) }
@@ -57,12 +57,12 @@ public struct DiffReport: Encodable, Sendable {
   let lost: [CopyReport.Lost]
 
   /// The report of a comparison, in a store with chunks of that many sectors.
-  public init(_ diff: SnapshotDiff, chunkSectors: UInt32) {
+  public init(_ diff: SnapshotDiff, lost: [LostRange], chunkSectors: UInt32) {
     self.chunkSectors = chunkSectors
     changed = diff.changed.map { ByteRangeReport($0) }
     changedByteCount = diff.changedByteCount
     sameByteCount = diff.sameByteCount
     identicalChunkCount = diff.identicalChunkCount
-    lost = diff.lost.map { CopyReport.Lost($0) }
+    self.lost = lost.map { CopyReport.Lost($0) }
   }
 }

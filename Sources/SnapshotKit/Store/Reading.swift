@@ -5,4 +5,10 @@ public enum Reading: String, CaseIterable, Sendable {
   case kernel
   /// What Linux 6.12 maps: it differs in the order of its buckets, which decides among duplicates.
   case kernel612 = "kernel-6.12"
+  /// What the evidence supports: the flag and the header survived, damaged areas passed over,
+  /// impossible exceptions dropped, each such decision a finding.
+  case salvage
+
+  /// The readings that are some kernel's.
+  public static let kernels: [Reading] = [.kernel, .kernel612]
 }

@@ -15,6 +15,15 @@ public struct ExceptionTable: Sendable {
   /// The buckets of the kernel's table in which exceptions contend for a chunk, or have top bytes.
   let contestedBuckets: Set<UInt64>
 
+  /// The table of runs, each old chunk in one of them, that a salvage supports.
+  init(salvaged runs: consuming [ExceptionRun], _ geometry: StoreGeometry) {
+    runs.sortByOldChunk()
+    self.runs = runs
+    self.geometry = geometry
+    reading = .salvage
+    contestedBuckets = []
+  }
+
   /// Reads the table that a walk found to reach as far as `extent` says.
   ///
   /// - Throws: When the table is so damaged that Linux would crash on it.
@@ -53,12 +62,7 @@ public struct ExceptionTable: Sendable {
 
   /// The index of the first run that ends at or after a chunk.
   public func indexOfRun(endingAtOrAfter oldChunk: UInt64) -> Int {
-    var (low, high) = (0, runs.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if runs[middle].lastOld < oldChunk { low = middle + 1 } else { high = middle }
-    }
-    return low
+    runs.firstIndex(endingAtOrAfter: oldChunk)
   }
 
   /// The chunk of the store that holds a chunk of the origin, or nil if the origin itself does.
@@ -141,6 +145,18 @@ public struct ExceptionTable: Sendable {
       }
     }
     return kept
+  }
+}
+
+extension [ExceptionRun] {
+  /// The index of the first run that ends at or after a chunk, in runs that ascend by old chunk.
+  func firstIndex(endingAtOrAfter oldChunk: UInt64) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle].lastOld < oldChunk { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 }
 

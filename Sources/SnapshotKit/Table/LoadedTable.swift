@@ -1,21 +1,37 @@
-internal import BlockIO
+public import BlockIO
 public import SnapshotFormat
 
-/// A store that Linux loads, and its table by one reading.
+/// A store's table by one reading, and what that reading knows to be lost.
 public struct LoadedTable: Sendable {
   public let store: Store
   public let geometry: StoreGeometry
-  public let extent: TableExtent
   public let table: ExceptionTable
+  /// How many exceptions the table is made of.
+  public let exceptionCount: UInt64
+  /// The chunks of the origin that the reading knows to be lost; none in a kernel's reading.
+  public let lost: [LostChunks]
+  /// What was decided in a salvage, and why; nothing is decided in a kernel's reading.
+  public let findings: [Finding]
+  /// Whether exceptions may be lost of which nobody knows what they were for.
+  public let hasUnknownLosses: Bool
+  /// How far Linux's own walk reaches; nil in the salvage reading.
+  private let extent: TableExtent?
 
   /// Reads the table of `store`.
   ///
-  /// - Throws: When there is no store, or none whose snapshot Linux would show.
+  /// - Throws: When there is no store, or, unless it is salvaged, none whose snapshot Linux would
+  ///   show.
   public init(_ store: Store, reading: Reading) throws(StoreError) {
+    if reading == .salvage {
+      self = try LoadedTable(SalvagePlan(store), generation: 0)
+      return
+    }
     let (geometry, extent) = try store.requireLoadable(reading)
     self.store = store
     self.geometry = geometry
     self.extent = extent
+    exceptionCount = extent.exceptionCount
+    (lost, findings, hasUnknownLosses) = ([], [], false)
     do throws(TableError) {
       table = try ExceptionTable(store, geometry, extent, reading: reading)
     } catch {
@@ -23,11 +39,30 @@ public struct LoadedTable: Sendable {
     }
   }
 
+  /// The table that a plan supports, of the generation of that number.
+  public init(_ plan: SalvagePlan, generation index: Int) throws(StoreError) {
+    let generation = try plan.generation(index)
+    store = plan.store
+    geometry = plan.geometry
+    table = ExceptionTable(salvaged: generation.runs, plan.geometry)
+    exceptionCount = generation.exceptionCount
+    lost = generation.lost
+    findings = generation.findings
+    hasUnknownLosses = generation.hasUnknownLosses
+    extent = nil
+  }
+
+  /// What is lost of a snapshot of an origin of that length.
+  public func lostRanges(originByteCount: UInt64) -> [LostRange] {
+    lost.compactMap { $0.range(geometry, originByteCount: originByteCount) }
+  }
+
   /// The first reason for which Linux's own merge into an origin of that size would not end with
   /// what the snapshot shows, or nil.
   public func mergeObstacle(
     originByteCount: UInt64
   ) throws(StoreError) -> MergeObstacle? {
+    guard let extent else { return nil }
     do throws(TableError) {
       return try KernelMerge(table, originByteCount: originByteCount).obstacle(in: store, extent)
     } catch {
@@ -43,8 +78,8 @@ extension Store {
   ) throws(StoreError) -> (StoreGeometry, TableExtent) {
     let load = KernelLoad(self, reading: reading)
     guard load.verdict == .loads, let geometry, let extent = load.extent else {
-      throw Auditor(self).audit().isStore
-        ? .notLoadable(source.name, load) : .notAStore(source.name)
+      throw InferredGeometry(self).geometry == nil && !isRecognised
+        ? .notAStore(source.name) : .notLoadable(source.name, load)
     }
     return (geometry, extent)
   }
@@ -58,13 +93,22 @@ public enum StoreError: Error, Sendable, CustomStringConvertible {
   case notLoadable(String, KernelLoad)
   /// Linux does not get to the end of the table.
   case table(String, TableError)
+  /// There are no so many generations.
+  case noGeneration(String, Int, count: Int)
+  /// The medium cannot be read at all.
+  case io(BlockIOError)
 
   public var description: String {
     switch self {
     case .notAStore(let name): "\(name): no COW store here: neither a header nor areas of one"
     case .notLoadable(let name, let load):
-      "\(name): Linux \(Self.words(load.verdict)): \(load.reason); `dmsnap audit` says what to do"
+      "\(name): Linux \(Self.words(load.verdict)): \(load.reason);"
+        + " `--reading salvage` reads what is there, `dmsnap inspect` says what to do"
     case .table(let name, let error): "\(name): \(error)"
+    case .noGeneration(let name, let index, let count):
+      "\(name): there is no generation \(index): "
+        + (count == 0 ? "nothing was copied to this store" : "the oldest is \(count - 1)")
+    case .io(let error): error.description
     }
   }
 

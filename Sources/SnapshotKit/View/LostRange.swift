@@ -7,6 +7,12 @@ public struct LostRange: Equatable, Sendable {
     case storeUnreadable = "store-unreadable"
     /// The exception points past the end of the store.
     case beyondStore = "beyond-store"
+    /// The exception is damaged, so that the place of its data is not known.
+    case exceptionDamaged = "exception-damaged"
+    /// The exception is gone; those before and behind it tell which chunk it was for.
+    case exceptionLost = "exception-lost"
+    /// A newer generation put its own data over it.
+    case overwritten
   }
 
   public var range: Range<UInt64>
@@ -22,16 +28,24 @@ extension LostRange: CustomStringConvertible {
   public var description: String {
     let why =
       switch reason {
-      case .originUnreadable: "the origin cannot be read there"
-      case .storeUnreadable: "the store cannot be read where it has them"
-      case .beyondStore: "the exception points past the end of the store"
+      case .originUnreadable: "the origin cannot be read there (zeroes in an image)"
+      case .storeUnreadable: "the store cannot be read where it has them (zeroes in an image)"
+      case .beyondStore: "their exception points past the end of the store"
+      case .exceptionDamaged: "their exception is damaged (the origin shows through)"
+      case .exceptionLost: "their exception is gone (the origin shows through)"
+      case .overwritten: "a newer table has used their place (the origin shows through)"
       }
-    return
-      "\(range.count) bytes at byte \(range.lowerBound) are lost, and zero in the image: \(why)"
+    let count = range.upperBound - range.lowerBound  // not `count`, which may not fit an Int
+    return "\(count) bytes at byte \(range.lowerBound) are lost: \(why)"
   }
 }
 
 extension [LostRange] {
+  /// The ranges of both, ascending.
+  public func merged(with others: [LostRange]) -> [LostRange] {
+    (self + others).sorted { $0.range.lowerBound < $1.range.lowerBound }
+  }
+
   /// Appends a range, as one with the last if it continues it for the same reason.
   mutating func append(merging lost: LostRange) {
     if let last, last.reason == lost.reason, last.range.upperBound == lost.range.lowerBound {

@@ -23,10 +23,11 @@ struct AuditCommand: ParsableCommand {
   @OptionGroup var talk: TalkOptions
 
   func run() throws {
-    let source = try input.store.open()
+    let store = try input.open()
     let originSource = try origin?.open()
     let line = ProgressLine("comparing", talk)
-    let auditor = Auditor(Store(source), origin: originSource, reading: input.reading)
+    let auditor = Auditor(
+      store, origin: originSource, reading: input.reading, chunkSize: input.chunkSize)
     var audit = auditor.audit()
     try failingContent { () throws(ContentError) in
       _ = try auditor.identifyContent(addingTo: &audit)

@@ -30,10 +30,12 @@ struct Diff: ParsableCommand {
       try SnapshotDiff(view, origin) { line.update($0, $1) }
     }
     line.end()
+    let losses = Losses(loaded, diff.lost, originByteCount: origin.byteCount)
     switch format {
     case .json:
       try Console.print(
-        json: DiffReport(diff, chunkSectors: loaded.geometry.chunkSize.sectorCount))
+        json: DiffReport(
+          diff, lost: losses.ranges, chunkSectors: loaded.geometry.chunkSize.sectorCount))
     case .text:
       var lines = diff.changed.map { "\($0.lowerBound)".padding(to: 16) + "\($0.count)" }
       if !lines.isEmpty { lines.insert("byte offset     bytes", at: 0) }
@@ -41,8 +43,8 @@ struct Diff: ParsableCommand {
         "\(byteSize(diff.changedByteCount)) differ in \(counted(UInt64(diff.changed.count), "range"))"
           + "; the table holds \(byteSize(diff.sameByteCount)) that the origin holds too")
       try Console.print(lines.joined(separator: "\n"))
-      for range in diff.lost { Console.say("dmsnap: \(range)") }
+      losses.say()
     }
-    if !diff.lost.isEmpty { throw Failure(.damage) }
+    try losses.finish()
   }
 }

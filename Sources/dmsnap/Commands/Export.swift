@@ -41,12 +41,13 @@ struct Export: ParsableCommand {
     let image = ImageWriter(view, loaded, origin)
     if to == "-" {
       let line = ProgressLine("exported", talk)
-      let lost = try failing { () throws(BlockIOError) in
+      let unreadable = try failing { () throws(BlockIOError) in
         try Exporter(view).export(to: StreamSink(.standardOutput)) { line.update($0, $1) }
       }
       line.end()
-      for range in lost { Console.say("dmsnap: \(range)") }
-      if !lost.isEmpty { throw Failure(.damage) }
+      let losses = Losses(loaded, unreadable, originByteCount: view.byteCount)
+      losses.say()
+      try losses.finish()
     } else {
       try image.write(to: to, command: "export", format, talk)
     }
@@ -70,7 +71,7 @@ struct ImageWriter {
     to path: String, command: String, _ format: OutputFormat, _ talk: TalkOptions
   ) throws {
     let line = ProgressLine("written", talk)
-    let lost = try failing { () throws(BlockIOError) -> [LostRange] in
+    let unreadable = try failing { () throws(BlockIOError) -> [LostRange] in
       let output = try OutputFile(path: FilePath(path), byteCount: view.byteCount)
       let lost = try Exporter(view).export(
         to: output, origin: origin, store: loaded.store.source
@@ -79,21 +80,22 @@ struct ImageWriter {
       return lost
     }
     line.end()
+    let losses = Losses(loaded, unreadable, originByteCount: view.byteCount)
     switch format {
     case .json:
       try Console.print(
         json: CopyReport(
-          command: command, exceptionCount: loaded.extent.exceptionCount,
-          byteCount: view.byteCount, lost: lost))
+          command: command, exceptionCount: loaded.exceptionCount, byteCount: view.byteCount,
+          lost: losses.ranges, isComplete: losses.isEmpty))
     case .text:
       let mapped = byteSize(view.mappedByteCount)
       if !talk.quiet {
         try Console.print(
           "\(path): \(byteSize(view.byteCount)), \(mapped) of it from the store"
-            + " (\(counted(loaded.extent.exceptionCount, "exception")))")
+            + " (\(counted(loaded.exceptionCount, "exception")))")
       }
-      for range in lost { Console.say("dmsnap: \(range)") }
+      losses.say()
     }
-    if !lost.isEmpty { throw Failure(.damage) }
+    try losses.finish()
   }
 }

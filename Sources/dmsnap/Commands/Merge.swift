@@ -119,7 +119,7 @@ struct Merge: ParsableCommand {
         .merge(undo: undoStore, verify: verify) { line.update($0, $1) }
     }
     line.end()
-    try report(outcome, loaded)
+    try report(outcome, loaded, originByteCount: view.byteCount)
   }
 
   private func prepareUndo(
@@ -135,12 +135,14 @@ struct Merge: ParsableCommand {
   private func report(plan view: SnapshotView, _ loaded: LoadedTable) throws {
     let origin = originInput.origin.path
     let needed = UndoStore.byteCount(for: view)
+    let losses = Losses(loaded, [], originByteCount: view.byteCount)
     switch format {
     case .json:
       try Console.print(
         json: CopyReport(
-          command: "merge", exceptionCount: loaded.extent.exceptionCount,
-          byteCount: view.mappedByteCount, lost: [], dryRun: true))
+          command: "merge", exceptionCount: loaded.exceptionCount,
+          byteCount: view.mappedByteCount, lost: losses.ranges, isComplete: losses.isEmpty,
+          dryRun: true))
     case .text:
       try Console.print(
         """
@@ -148,22 +150,27 @@ struct Merge: ParsableCommand {
         Of an LVM snapshot, that rolls the origin back to the moment of the snapshot. Of an
         overlay (a live system, a RAID recovery), it commits what was written.
         It would write \(byteSize(view.mappedByteCount)) \
-        (\(counted(loaded.extent.exceptionCount, "exception")), \
+        (\(counted(loaded.exceptionCount, "exception")), \
         \(counted(UInt64(loaded.table.runs.count), "piece"))) to \(origin).
         Nothing in a store names its origin: make sure that \(origin) is the right one.
         An undo file needs \(byteSize(needed)) (\(needed) bytes).
         Nothing was written.
         """)
+      losses.say()
     }
+    try losses.finish()
   }
 
-  private func report(_ outcome: Merger.Outcome, _ loaded: LoadedTable) throws {
+  private func report(
+    _ outcome: Merger.Outcome, _ loaded: LoadedTable, originByteCount: UInt64
+  ) throws {
+    let losses = Losses(loaded, outcome.lost, originByteCount: originByteCount)
     switch format {
     case .json:
       try Console.print(
         json: CopyReport(
-          command: "merge", exceptionCount: loaded.extent.exceptionCount,
-          byteCount: outcome.byteCount, lost: []))
+          command: "merge", exceptionCount: loaded.exceptionCount,
+          byteCount: outcome.byteCount, lost: losses.ranges, isComplete: losses.isEmpty))
     case .text where !talk.quiet:
       let origin = originInput.origin.path
       if outcome.wasFinished {
@@ -171,7 +178,7 @@ struct Merge: ParsableCommand {
       } else {
         try Console.print(
           "\(origin): \(byteSize(outcome.byteCount)) merged"
-            + " (\(counted(loaded.extent.exceptionCount, "exception")))"
+            + " (\(counted(loaded.exceptionCount, "exception")))"
             + (verify ? ", read back and compared" : ""))
         if let undo {
           try Console.print(
@@ -181,5 +188,7 @@ struct Merge: ParsableCommand {
       }
     case .text: break
     }
+    if format == .text { losses.say() }
+    try losses.finish()
   }
 }

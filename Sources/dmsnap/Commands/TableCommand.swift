@@ -14,7 +14,8 @@ struct TableCommand: ParsableCommand {
     abstract: "Prints the exception table: runs, or one line an exception.",
     discussion: """
       In table order, as the exceptions stand in the store: duplicates and top bytes are shown, not \
-      resolved. A store that Linux would not load is refused with status 4.
+      resolved. A store that Linux would not load is refused with status 4. In the salvage reading \
+      it is what evidence supports, with status 2 if anything is lost.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -28,7 +29,8 @@ struct TableCommand: ParsableCommand {
   @OptionGroup var talk: TalkOptions
 
   func run() throws {
-    let store = Store(try input.store.open())
+    if input.reading == .salvage { return try printSalvaged() }
+    let store = try input.open()
     let (geometry, extent) = try failingStore { () throws(StoreError) in
       try store.requireLoadable(input.reading)
     }
@@ -51,6 +53,31 @@ struct TableCommand: ParsableCommand {
       }
     }
     try writer.end()
+  }
+
+  private func printSalvaged() throws {
+    let plan = try input.plan()
+    let generation = try failingStore { () throws(StoreError) in
+      try plan.generation(input.generation ?? 0)
+    }
+    var writer = TableWriter(format, plan.geometry, .salvage)
+    try writer.begin()
+    for run in generation.runs {
+      if !expand {
+        try writer.write(run)
+        continue
+      }
+      for within in 0..<run.count {
+        try writer.write(ExceptionRun(old: run.old + within, new: run.new + within, count: 1))
+      }
+    }
+    try writer.end()
+    if !talk.quiet {
+      for finding in generation.findings where finding.severity != .note {
+        Console.say("dmsnap: \(plan.store.source.name): \(finding.line)")
+      }
+    }
+    if !generation.isComplete { throw Failure(.damage) }
   }
 }
 

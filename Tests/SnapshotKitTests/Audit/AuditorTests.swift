@@ -18,7 +18,8 @@ import Testing
   @Test(arguments: FindingCode.allCases)
   func `each kind of finding is found where it was made`(code: FindingCode) throws {
     guard let maker = try FindingMaker.maker(of: code) else {
-      #expect(code == .inUse && !LoopDevice.isAvailable)
+      let isSalvages = [.unsupported, .orphans, .generationOverwritten].contains(code)
+      #expect(isSalvages || (code == .inUse && !LoopDevice.isAvailable))
       return
     }
     let audit = try audit(maker)
@@ -162,7 +163,9 @@ import Testing
       let audit = try Auditor(Store(made.store), origin: origin).auditWithData()
       #expect(audit.isStore)
       guard audit.load.verdict == .loads else { continue }
-      #expect(audit.usableCount == usableCount(made, origin: origin))
+      // A salvage finds more: behind holes, and where a chunk is there in part.
+      #expect(audit.usableCount >= usableCount(made, origin: origin))
+      if audit.plan == nil { #expect(audit.usableCount == usableCount(made, origin: origin)) }
     }
   }
 
@@ -232,6 +235,7 @@ import Testing
     let area = [512, 34 * 512, 67 * 512].firstIndex(of: bad)
     #expect(audit.findings.contains { $0.code == .headerUnreadable } == isHeader)
     #expect(audit.findings.contains { $0.code == .areaUnreadable } == (area != nil))
-    #expect(audit.usableCount == UInt64(area.map { $0 * 32 } ?? 70))
+    let lost = [32, 32, 6]  // what each area has
+    #expect(audit.usableCount == UInt64(70 - (area.map { lost[$0] } ?? 0)))
   }
 }

@@ -18,7 +18,9 @@ import Testing
   func `a code is a group and a name`(code: FindingCode) {
     let parts = code.rawValue.split(separator: ".")
     #expect(parts.count == 2)
-    let groups = ["header", "store", "area", "exception", "data", "merge", "context"]
+    let groups = [
+      "header", "store", "area", "exception", "generation", "data", "merge", "context",
+    ]
     #expect(groups.contains(parts.first.map(String.init) ?? ""))
     #expect(code.rawValue.allSatisfy { $0.isLowercase || $0 == "." || $0 == "-" })
   }

@@ -55,15 +55,19 @@ extension FindingMaker {
       headerMaker(of: code)
     case .storeTooShort, .storeNextAreaBeyondEnd, .storePartialChunk, .storeAtBoundary, .storeFull:
       storeMaker(of: code)
-    case .areaUnreadable, .areaHole, .areaStale, .areaImplausible, .areaHeaderImage:
+    case .areaUnreadable, .areaHole, .areaStale, .areaImplausible, .areaHeaderImage, .areaLost,
+      .areaDamaged,
+      .generationAmbiguous:
       areaMaker(of: code)
     case .newInHeader, .newInMetadata, .newBeyondEnd, .newDuplicate, .oldDuplicate,
       .oldBeyondOrigin, .topByte, .outOfOrder, .leakedChunks:
       exceptionMaker(of: code)
     case .dataIdentical, .mergeInterrupted, .mergeResidue, .originSmaller, .originLarger,
-      .sameUUID:
+      .sameUUID, .originUnchanged, .originWritten:
       contextMaker(of: code)
     case .inUse: try inUseMaker()
+    // These are a salvage's own: GenerationTests makes them.
+    case .unsupported, .orphans, .generationOverwritten: nil
     }
   }
 
@@ -149,6 +153,21 @@ extension FindingMaker {
       return FindingMaker(
         ten.image(.bytes(header, at: 4096)), .unusable, wholeArea,
         others: [.areaImplausible, .newBeyondEnd, .leakedChunks])
+    case .areaLost, .generationAmbiguous:
+      // Its old chunks ascend, so that those before and behind the lost area could be two tables'.
+      let ascending = StoreBuilder(chunkSectors: 1, chunkCount: 110).copying(
+        (0..<100).map { $0 * 3 })
+      return FindingMaker(
+        ascending.image(.zeroChunk(34)), .damaged,
+        Finding.Place(area: 1, bytes: 34 * 512..<35 * 512),
+        others: [
+          .areaStale, .mergeInterrupted, code == .areaLost ? .generationAmbiguous : .areaLost,
+        ])
+    case .areaDamaged:
+      let garbage = [UInt8](repeating: 0xff, count: 64)
+      return FindingMaker(
+        ten.image(.bytes(garbage, at: 4096)), .damaged, wholeArea,
+        others: [.newBeyondEnd, .topByte, .oldDuplicate, .outOfOrder, .leakedChunks])
     default: return nil
     }
   }
@@ -219,6 +238,20 @@ extension FindingMaker {
       swapSpace.put(Array(repeating: 0x11, count: 16), at: 1036)
       swapSpace.put(Array("SWAPSPACE2".utf8), at: 4086)
       return FindingMaker(ten.image(), origin: swapSpace, .healthy, Finding.Place())
+    case .originUnchanged, .originWritten:
+      // The store's copy of the origin's first chunk has an ext4 superblock, and so has the origin.
+      func superblock(writtenAt time: UInt32) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        bytes.put(time.littleEndianBytes, at: 0x30)
+        bytes.put([0x53, 0xef], at: 0x38)
+        return bytes
+      }
+      let first = builder.copying(0..<10)
+      let store = first.image(.valid(0), .bytes(superblock(writtenAt: 1000), at: 8192 + 1024))
+      var written = origin
+      written.put(superblock(writtenAt: code == .originWritten ? 1001 : 1000), at: 1024)
+      return FindingMaker(
+        store, origin: written, .damaged, Finding.Place(), others: [.headerInvalid])
     default: return nil
     }
   }

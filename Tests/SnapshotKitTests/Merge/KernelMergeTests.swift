@@ -112,7 +112,7 @@ import Testing
           (0, Array(header)), (8 << 20, Array(area.prefix(exceptionCount * 16))),
         ])
       let loaded = try LoadedTable(Store(source), reading: .kernel)
-      #expect(loaded.extent.exceptionCount == UInt64(exceptionCount))
+      #expect(loaded.exceptionCount == UInt64(exceptionCount))
       let obstacle = try loaded.mergeObstacle(originByteCount: 4 << 40)
       #expect(obstacle?.kind == kind)
     }
@@ -122,7 +122,7 @@ import Testing
   @Test(arguments: UInt64(1)...500)
   func `there is no obstacle just where the reference ends with the view`(seed: UInt64) throws {
     let made = OddStore.make(seed: seed)
-    for reading in Reading.allCases {
+    for reading in Reading.kernels {
       let reference = ReferenceDecoder(made.store, reading.kernel)
       guard reference.verdict == .loads else { continue }
       let loaded = try LoadedTable(Store(made.store), reading: reading)

@@ -6,7 +6,8 @@ import Testing
 /// Exports, merges and diffs in JSON say whether all of it is there, and what is not.
 @Suite struct CopyReportTests {
   @Test func `a complete copy has nothing lost`() throws {
-    let report = CopyReport(command: "export", exceptionCount: 3, byteCount: 4096, lost: [])
+    let report = CopyReport(
+      command: "export", exceptionCount: 3, byteCount: 4096, lost: [], isComplete: true)
     #expect(
       try JSON.text(report)
         == #"{"byteCount":4096,"complete":true,"exceptionCount":3,"lost":[],"#
@@ -16,7 +17,8 @@ import Testing
   @Test func `an incomplete one says what is lost and why`() throws {
     let report = CopyReport(
       command: "merge", exceptionCount: 3, byteCount: 4096,
-      lost: [LostRange(0..<512, .beyondStore), LostRange(1024..<1536, .originUnreadable)])
+      lost: [LostRange(0..<512, .beyondStore), LostRange(1024..<1536, .originUnreadable)],
+      isComplete: false)
     #expect(
       try JSON.text(report)
         == #"{"byteCount":4096,"complete":false,"exceptionCount":3,"lost":["#
@@ -29,7 +31,8 @@ import Testing
     let origin = FaultySource(Stamp.origin(byteCount: 8192))
     let view = try SnapshotView(
       StoreBuilder(chunkSectors: 1, chunkCount: 40).adding((1, 2), (5, 60)).image(), over: origin)
-    let report = DiffReport(try SnapshotDiff(view, origin), chunkSectors: 1)
+    let diff = try SnapshotDiff(view, origin)
+    let report = DiffReport(diff, lost: diff.lost, chunkSectors: 1)
     #expect(
       try JSON.text(report)
         == #"{"changed":[{"byteCount":512,"byteOffset":512}],"changedByteCount":512,"#

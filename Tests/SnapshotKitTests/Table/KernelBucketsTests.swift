@@ -11,7 +11,7 @@ import Testing
     (1 << 30, 262_144),
   ]
 
-  @Test(arguments: counts, Reading.allCases)
+  @Test(arguments: counts, Reading.kernels)
   func `there is a power of two of buckets, 64 at the least and 2 MiB of them at the most`(
     counts: (chunkCount: UInt64, bucketCount: UInt64), reading: Reading
   ) throws {

@@ -11,7 +11,7 @@ import Testing
   @Test func `a store that loads has a table`() throws {
     let loaded = try Self.builder.loaded()
     #expect(loaded.table.runs.reduce(0) { $0 + $1.count } == 10)
-    #expect(loaded.extent.exceptionCount == 10)
+    #expect(loaded.exceptionCount == 10)
     #expect(loaded.geometry == loaded.store.geometry)
   }
 

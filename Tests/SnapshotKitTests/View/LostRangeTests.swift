@@ -18,13 +18,13 @@ import Testing
 
   @Test(
     arguments: [
-      (.originUnreadable, "the origin cannot be read there"),
-      (.storeUnreadable, "the store cannot be read where it has them"),
-      (.beyondStore, "the exception points past the end of the store"),
+      (.originUnreadable, "the origin cannot be read there (zeroes in an image)"),
+      (.storeUnreadable, "the store cannot be read where it has them (zeroes in an image)"),
+      (.beyondStore, "their exception points past the end of the store"),
     ] as [(LostRange.Reason, String)])
   func `it says where and why`(reason: LostRange.Reason, words: String) {
     #expect(
       "\(LostRange(1024..<1536, reason))"
-        == "512 bytes at byte 1024 are lost, and zero in the image: \(words)")
+        == "512 bytes at byte 1024 are lost: \(words)")
   }
 }

@@ -1,0 +1,59 @@
+/// Which bytes of a file or device nobody could read, as a mapfile of GNU ddrescue tells it.
+///
+/// Only what the mapfile calls finished was read. All else is unreadable: what failed, what was
+/// not tried yet, and what lies before its first block or behind its last.
+public struct BadSectorMap: Equatable, Sendable {
+  /// What was read, in bytes: ascending, none empty, none touching another.
+  let readable: [Range<UInt64>]
+
+  /// The first unreadable bytes of `range` up to the next readable one, or nil when all of it was
+  /// read.
+  public func firstUnreadableRange(in range: Range<UInt64>) -> Range<UInt64>? {
+    var start = range.lowerBound
+    var next = indexOfFirst(endingBehind: start)
+    if next < readable.count, readable[next].lowerBound <= start {
+      start = readable[next].upperBound
+      next += 1
+    }
+    guard start < range.upperBound else { return nil }
+    guard next < readable.count else { return start..<range.upperBound }
+    return start..<min(readable[next].lowerBound, range.upperBound)
+  }
+
+  /// The unreadable bytes of `range`, ascending, as few ranges as can be.
+  public func unreadableRanges(in range: Range<UInt64>) -> [Range<UInt64>] {
+    var ranges: [Range<UInt64>] = []
+    var rest = range
+    while let unreadable = firstUnreadableRange(in: rest) {
+      ranges.append(unreadable)
+      rest = unreadable.upperBound..<range.upperBound
+    }
+    return ranges
+  }
+
+  /// The index of the first readable range that reaches past a byte, by halving.
+  private func indexOfFirst(endingBehind byteOffset: UInt64) -> Int {
+    var (low, high) = (0, readable.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if readable[middle].upperBound <= byteOffset { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+}
+
+/// Where a mapfile is not one, and why.
+public struct BadSectorMapError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The line, from 1.
+  public let line: Int
+  /// Where in the line, in bytes, from 1.
+  public let column: Int
+  /// What stands there, in words or in quotation marks.
+  public let found: String
+  /// What has to stand there.
+  public let required: String
+
+  public var description: String {
+    "line \(line), column \(column): found \(found), but \(required) is required"
+  }
+}

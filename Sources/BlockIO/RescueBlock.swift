@@ -1,0 +1,88 @@
+/// A block of a mapfile: bytes of a file or device, and what GNU ddrescue shall do with them.
+public struct RescueBlock: Equatable, Sendable {
+  /// How far ddrescue has come with a block; it works on them in this order.
+  public enum Status: Character, CaseIterable, Sendable {
+    /// Read first, in large pieces.
+    case nonTried = "?"
+    /// Read sector by sector, from both edges, each up to the first bad one.
+    case nonTrimmed = "*"
+    /// Read sector by sector, all of it.
+    case nonScraped = "/"
+    /// Read again where retries are asked for.
+    case badSector = "-"
+    /// Not read again.
+    case finished = "+"
+  }
+
+  /// The bytes.
+  public let range: Range<UInt64>
+  public let status: Status
+
+  public init(_ range: Range<UInt64>, _ status: Status) {
+    self.range = range
+    self.status = status
+  }
+}
+
+extension BadSectorMap {
+  /// A mapfile by which ddrescue reads `blocks` of a file or device of `byteCount` bytes.
+  ///
+  /// What no block covers is finished, so that ddrescue does not read it. Where blocks overlap,
+  /// the earlier one has the bytes; what lies past the end is left out. Such a mapfile says what
+  /// to read, and after ddrescue's run still calls finished what nobody ever asked for: it must
+  /// not be taken for a map of what was read.
+  ///
+  /// - Parameters:
+  ///   - blocks: Ascending by where they begin.
+  ///   - comment: Lines for the mapfile's readers; ddrescue keeps none of them.
+  public static func mapfile(
+    of blocks: some Sequence<RescueBlock>, byteCount: UInt64, comment: String
+  ) -> String {
+    var text = "# "
+    // By scalars: to ddrescue a line ends at a line feed and nowhere else.
+    for scalar in comment.unicodeScalars {
+      text.unicodeScalars.append(scalar)
+      if scalar == "\n" { text += "# " }
+    }
+    text += """
+
+      # current_pos  current_status  current_pass
+      0x00000000     ?               1
+      #      pos        size  status
+
+      """
+    // What is to be written next, and may become longer before that.
+    var last = RescueBlock(0..<0, .finished)
+    func add(_ range: Range<UInt64>, _ status: RescueBlock.Status) {
+      if range.isEmpty { return }
+      if status == last.status {
+        last = RescueBlock(last.range.lowerBound..<range.upperBound, status)
+      } else {
+        text += line(of: last)
+        last = RescueBlock(range, status)
+      }
+    }
+    for block in blocks {
+      let end = last.range.upperBound
+      let range = block.range.clamped(to: end..<byteCount)
+      if range.isEmpty { continue }
+      add(end..<range.lowerBound, .finished)
+      add(range, block.status)
+    }
+    add(last.range.upperBound..<byteCount, .finished)
+    return text + line(of: last)
+  }
+
+  /// The line of a block, nothing for an empty one, in the columns that ddrescue uses.
+  private static func line(of block: RescueBlock) -> String {
+    if block.range.isEmpty { return "" }
+    let position = hexadecimal(block.range.lowerBound)
+    let size = hexadecimal(block.range.upperBound - block.range.lowerBound)
+    return "\(position)  \(size)  \(block.status.rawValue)\n"
+  }
+
+  private static func hexadecimal(_ number: UInt64) -> String {
+    let digits = String(number, radix: 16, uppercase: true)
+    return "0x" + String(repeating: "0", count: max(8 - digits.count, 0)) + digits
+  }
+}

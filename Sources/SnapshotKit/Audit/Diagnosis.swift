@@ -1,0 +1,169 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// What most likely happened to a store, in words for the person whose data it holds.
+///
+/// The findings say what is wrong; this names the accident that leaves just such findings.
+public struct Diagnosis: Sendable {
+  /// What happened.
+  public let cause: String
+  /// What can be saved.
+  public let prospect: Prospect
+
+  /// What can be saved, in exceptions.
+  public struct Prospect: Equatable, Sendable {
+    /// How many can be used.
+    public let usableCount: UInt64
+    /// How many of those may be of another table.
+    public let doubtfulCount: UInt64
+    /// How many are lost, at most where that is not known.
+    public let lostCount: UInt64
+    /// Whether more may be lost, behind where everything ends.
+    public let isEndLost: Bool
+  }
+
+  /// The diagnosis of a store, or nil where nothing happened to it.
+  public init?(_ audit: Audit) {
+    guard let cause = Self.cause(of: audit) else { return nil }
+    self.cause = cause
+    let generation = audit.plan?.generations.first
+    let byPlace = generation?.lost.reduce(UInt64(0)) { count, chunks in
+      [.beyondStore, .overwritten].contains(chunks.reason)
+        ? count + (chunks.old.upperBound - chunks.old.lowerBound) : count
+    }
+    prospect = Prospect(
+      usableCount: generation?.exceptionCount ?? audit.usableCount,
+      doubtfulCount: generation?.doubtfulCount ?? 0,
+      lostCount: (generation?.lostExceptionCount ?? 0) + (byPlace ?? 0),
+      isEndLost: generation?.isEndLost ?? false)
+  }
+
+  private static func cause(of audit: Audit) -> String? {
+    let codes = Set(audit.findings.map(\.code))
+    return headerCause(audit, codes) ?? tableCause(audit, codes) ?? pastCause(audit, codes)
+  }
+
+  /// What the path makes of the store; only its name can tell.
+  private static func noun(_ audit: Audit) -> String {
+    let name = audit.store.source.name
+    let file = name.split(separator: "/").last ?? ""
+    if file.hasPrefix("overlay-") || name.contains("/LiveOS/") { return "live-USB overlay" }
+    return file.hasSuffix("-cow") ? "LVM snapshot" : "snapshot"
+  }
+
+  // MARK: - Accidents
+
+  private static func headerCause(_ audit: Audit, _ codes: Set<FindingCode>) -> String? {
+    if codes.contains(.headerMagicErased) {
+      return "wipefs, or LVM making a new volume, erased the signature; the rest was left alone"
+    }
+    if codes.contains(.headerZeroed) {
+      return switch audit.zeroedByteCount {
+      case 65536...:
+        "the beginning was zeroed (\(audit.zeroedByteCount) bytes at least): what \"reset overlay\" of"
+          + " a live system does to the first 64 KiB"
+      case 4096...:
+        "the beginning was zeroed (\(audit.zeroedByteCount) bytes at least): what lvcreate and"
+          + " lvconvert do to the first 4 KiB of a volume"
+      default: "the first sectors were zeroed"
+      }
+    }
+    if codes.contains(.headerForeign) {
+      return audit.headerHoldsExceptions
+        ? "Linux up to 2.6.31 wrote exceptions over the header while it invalidated the snapshot"
+        : "something wrote over the header: another program, or a bad copy"
+    }
+    if codes.contains(.headerUnreadable), audit.store.header == nil {
+      return "the medium fails where the header is"
+    }
+    if codes.contains(.headerChunkSizeContradicted) || codes.contains(.headerChunkSize) {
+      return "the header's chunk size is damaged, or a new header was written over an older store"
+    }
+    if codes.contains(.headerVersion) { return "the header's version is damaged" }
+    if codes.contains(.headerInvalid) { return invalidCause(audit, codes) }
+    return nil
+  }
+
+  private static func invalidCause(_ audit: Audit, _ codes: Set<FindingCode>) -> String {
+    let noun = noun(audit)
+    if codes.contains(.storeAtBoundary) {
+      return
+        "this \(noun) filled up to where its next area had no room, and Linux marked it invalid"
+    }
+    if codes.contains(.storeFull) {
+      return "this \(noun) overflowed: its store was full when a chunk had to be copied, and Linux"
+        + " marked it invalid"
+    }
+    return "Linux marked this \(noun) invalid: it overflowed, or a write to its store failed"
+  }
+
+  private static func tableCause(_ audit: Audit, _ codes: Set<FindingCode>) -> String? {
+    if codes.contains(.storeTooShort) || codes.contains(.storeNextAreaBeyondEnd)
+      || codes.contains(.newBeyondEnd)
+    {
+      let limit: UInt64 = 4 << 30
+      let isAtLimit = (limit - (1 << 20)...limit).contains(audit.store.source.byteCount)
+      return "the store was cut short: "
+        + (isAtLimit
+          ? "it ends at 4 GiB, the most that a file on FAT can have"
+          : "a partial copy, a volume made smaller, or a file system's limit")
+    }
+    if codes.contains(.areaUnreadable)
+      || audit.plan?.unreadable.isEmpty == false
+    {
+      return "the medium fails in metadata areas"
+    }
+    if codes.contains(.newInMetadata) || codes.contains(.areaImplausible) {
+      return "other data stands in metadata areas: Linux before 3.12 wrote over them"
+        + " (CVE-2013-4299), or the medium or a copy is damaged"
+    }
+    if codes.contains(.areaHole) || codes.contains(.areaDamaged) {
+      return "a write of a metadata area was torn (power loss), or sectors of it were lost"
+    }
+    if codes.contains(.areaLost), audit.plan?.generations.first?.isCurrent == true {
+      return "metadata areas were lost: zeroed or overwritten"
+    }
+    if codes.contains(where: { $0.entry.severity == .damage && $0.isException }) {
+      return "single exceptions are damaged: flipped bits, or an edited store"
+    }
+    return nil
+  }
+
+  private static func pastCause(_ audit: Audit, _ codes: Set<FindingCode>) -> String? {
+    guard audit.extent?.exceptionCount == 0, audit.load.verdict == .loads else { return nil }
+    if audit.usableCount > 0 {
+      return "a new, empty table was begun over an older one: a reset, or activation after the"
+        + " signature was wiped"
+    }
+    if codes.contains(.mergeResidue) {
+      return "a merge came to its end, or the table was erased; the store does not tell which"
+    }
+    return nil
+  }
+}
+
+extension FindingCode {
+  /// Whether it is about single exceptions.
+  fileprivate var isException: Bool { rawValue.hasPrefix("exception.") }
+}
+
+extension Audit {
+  /// How many bytes at the beginning of the store are zero, up to a megabyte.
+  fileprivate var zeroedByteCount: Int {
+    let byteCount = Int(min(store.source.byteCount, 1 << 20))
+    let buffer = IOBuffer(byteCount: byteCount)
+    do throws(BlockIOError) {
+      _ = try store.source.readAround(at: 0, into: buffer, 0..<byteCount)
+    } catch {
+      return 0  // what the words are chosen by is not worth failing for
+    }
+    return buffer.nonZeroBytes(0..<byteCount)?.lowerBound ?? byteCount
+  }
+
+  /// Whether the bytes of the header are those of the table's first exception, or look like any.
+  fileprivate var headerHoldsExceptions: Bool {
+    guard let geometry, let header = store.header else { return false }
+    let new = UInt64(header.version) | UInt64(header.chunkSectors) << 32
+    return new < geometry.chunkCount && geometry.isData(Chunk(new))
+  }
+}

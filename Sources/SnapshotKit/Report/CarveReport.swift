@@ -1,0 +1,70 @@
+internal import SnapshotFormat
+
+/// `carve --format json`: the stores that an image holds.
+///
+///     {"schema": "dmsnap.carve.v1", "image": {"path", "byteCount"},
+///      "stores": [{"byteOffset", "chunkSectors", "exceptionCount",
+///                  "header": "intact" | "damaged" | "lost", "confidence",
+///                  "inOrderCount", "firstArea", "areaCount", "damagedAreaCount",
+///                  "chainByteCount", "staleExceptionCount"}],
+///      "beheaded": [{"areaByteOffset", "missingByteCount", "chunkSectors", "exceptionCount"}],
+///      "unreadable": [{"byteOffset", "byteCount"}]}
+///
+/// Offsets are bytes of the image as it was named. `confidence` is that of ``CarvedStore``.
+public struct CarveReport: Encodable, Sendable {
+  let schema = "dmsnap.carve.v1"
+  let image: InspectReport.Place
+  let stores: [Entry]
+  let beheaded: [BeheadedEntry]
+  let unreadable: [ByteRangeReport]
+
+  struct Entry: Encodable {
+    let byteOffset: UInt64
+    let chunkSectors: UInt32
+    let exceptionCount: UInt64
+    let header: String
+    let confidence: Double
+    let inOrderCount: UInt64
+    let firstArea: UInt64
+    let areaCount: UInt64
+    let damagedAreaCount: UInt64
+    let chainByteCount: UInt64
+    let staleExceptionCount: UInt64
+
+    init(_ store: CarvedStore) {
+      byteOffset = store.byteOffset
+      chunkSectors = store.chunkSize.sectorCount
+      exceptionCount = store.exceptionCount
+      header = store.header.rawValue
+      confidence = store.confidence
+      inOrderCount = store.inOrderCount
+      firstArea = store.firstArea.index
+      areaCount = store.areaCount
+      damagedAreaCount = store.damagedAreaCount
+      chainByteCount = store.chainByteCount
+      staleExceptionCount = store.staleExceptionCount
+    }
+  }
+
+  struct BeheadedEntry: Encodable {
+    let areaByteOffset: UInt64
+    let missingByteCount: UInt64
+    let chunkSectors: UInt32
+    let exceptionCount: UInt64
+
+    init(_ store: BeheadedStore) {
+      areaByteOffset = store.areaByteOffset
+      missingByteCount = store.missingByteCount
+      chunkSectors = store.chunkSize.sectorCount
+      exceptionCount = store.exceptionCount
+    }
+  }
+
+  /// The report of what an image of that name and length holds.
+  public init(_ carving: Carving, path: String, byteCount: UInt64) {
+    image = InspectReport.Place(path: path, byteCount: byteCount)
+    stores = carving.stores.map { Entry($0) }
+    beheaded = carving.beheaded.map { BeheadedEntry($0) }
+    unreadable = carving.unreadable.map { ByteRangeReport($0) }
+  }
+}

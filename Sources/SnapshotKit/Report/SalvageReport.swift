@@ -1,0 +1,101 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// `salvage --format json`: what the new store holds, and every decision that led to it.
+///
+///     {"schema": "dmsnap.salvage.v1", "complete": false, "exceptionCount": 302,
+///      "byteCount": 1253376, "chunkSectors": 8, "chunkSizeFrom": "header" | "areas" | "option",
+///      "chunkSizes": [{"chunkSectors", "areaCount", "exceptionCount"}], "generation": 0,
+///      "lost": [{"byteOffset", "byteCount", "reason"}], "lostExceptionCount": 0, "endLost": false,
+///      "decisions": [{"decision": "kept" | "dropped" | "lost" | "doubted", "reason", "count",
+///                     "ranges": [{"byteOffset", "byteCount"}]}],
+///      "orphans": [{"newChunk", "count", "oldChunk"}]}
+///
+/// `exceptionCount` and `byteCount` are the new store's. `lost` are ranges of the origin; the ranges
+/// of a decision are of the old store. `lostExceptionCount` is how many exceptions at most are gone
+/// without a trace of what they were for, `endLost` whether more may have followed. `reason` is
+/// "supported" or the code of a finding. `chunkSizes` has what each chunk size finds, where the
+/// header did not settle that; only those that find anything.
+public struct SalvageReport: Encodable, Sendable {
+  let schema = "dmsnap.salvage.v1"
+  let complete: Bool
+  let exceptionCount: UInt64
+  let byteCount: UInt64
+  let chunkSectors: UInt32
+  let chunkSizeFrom: String
+  let chunkSizes: [Score]
+  let generation: Int
+  let lost: [CopyReport.Lost]
+  let lostExceptionCount: UInt64
+  let endLost: Bool
+  let decisions: [Decision]
+  let orphans: [Orphan]
+
+  struct Score: Encodable {
+    let chunkSectors: UInt32
+    let areaCount: Int
+    let exceptionCount: Int
+  }
+
+  struct Decision: Encodable {
+    let decision: String
+    let reason: String
+    let count: UInt64
+    let ranges: [ByteRangeReport]
+  }
+
+  struct Orphan: Encodable {
+    let newChunk: UInt64
+    let count: UInt64
+    @Nullable var oldChunk: UInt64?
+  }
+
+  /// The report of a generation that was written to a store of that length.
+  ///
+  /// - Parameter lost: All that is known to be lost.
+  public init(
+    _ plan: SalvagePlan, _ generation: Generation, byteCount: UInt64, lost: [LostRange],
+    isComplete: Bool
+  ) {
+    complete = isComplete
+    exceptionCount = generation.exceptionCount
+    self.byteCount = byteCount
+    chunkSectors = plan.geometry.chunkSize.sectorCount
+    chunkSizeFrom = plan.inferred.basis.rawValue
+    chunkSizes = (plan.inferred.evidence?.scores ?? []).filter { $0.exceptionCount > 0 }.map {
+      Score(
+        chunkSectors: $0.chunkSize.sectorCount, areaCount: $0.areaCount,
+        exceptionCount: $0.exceptionCount)
+    }
+    self.generation = generation.index
+    self.lost = lost.map { CopyReport.Lost($0) }
+    lostExceptionCount = generation.lostExceptionCount
+    endLost = generation.isEndLost
+    let kept = Decision(
+      decision: "kept", reason: "supported", count: generation.exceptionCount, ranges: [])
+    decisions =
+      [kept]
+      + generation.findings.compactMap { finding in
+        finding.code.decision.map {
+          Decision(
+            decision: $0, reason: finding.code.rawValue, count: finding.count,
+            ranges: finding.ranges.map { ByteRangeReport($0) })
+        }
+      }
+    orphans = generation.orphans.map {
+      Orphan(newChunk: $0.new, count: $0.count, oldChunk: $0.old)
+    }
+  }
+}
+
+extension FindingCode {
+  /// What a salvage decides when it meets this; nil where it decides nothing.
+  fileprivate var decision: String? {
+    switch self {
+    case .unsupported, .oldDuplicate, .newDuplicate: "dropped"
+    case .newBeyondEnd, .areaLost, .areaDamaged, .generationOverwritten, .orphans: "lost"
+    case .generationAmbiguous: "doubted"
+    default: nil
+    }
+  }
+}

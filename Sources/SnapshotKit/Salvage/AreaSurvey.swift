@@ -1,0 +1,231 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// Reads every place where the geometry puts an area, whatever stands before it.
+///
+/// Where Linux stops, at the first exception with new chunk 0, at an area that cannot be read or
+/// that lies past the end, the survey goes on: what stands behind is either more of the table
+/// behind damage, or an older table whose space this one uses.
+struct AreaSurvey {
+  /// How far to look.
+  enum Reach {
+    /// At every area in the store.
+    case whole
+    /// Until so many areas in a row hold nothing.
+    case near(UInt64)
+  }
+
+  /// What an area holds that is in no segment and is not zero.
+  enum Content { case foreign, unreadable }
+
+  private static let bufferByteCount = 1 << 20
+
+  /// The segments, ascending by area.
+  private(set) var segments: [AreaSegment] = []
+  /// The areas that hold something, but nothing that can be used, ascending.
+  private(set) var lostAreas: [(areas: Range<UInt64>, content: Content)] = []
+  /// The bytes of areas that could not be read, ascending.
+  private(set) var unreadable: [Range<UInt64>] = []
+  /// How many areas lie in the store, the last perhaps in part.
+  let areaCount: UInt64
+
+  /// E.
+  var exceptionsPerArea: UInt64 { geometry.chunkSize.exceptionsPerArea }
+
+  private let source: any BlockSource
+  private let geometry: StoreGeometry
+  private let buffer: IOBuffer
+  private var judge: SlotJudge
+  private var olds = ChunkSet()
+
+  /// Surveys the areas of a store.
+  ///
+  /// - Parameter isExpected: Whether a table is known to begin in area 0.
+  init(
+    _ source: any BlockSource, _ geometry: StoreGeometry, isExpected: Bool, reach: Reach = .whole
+  ) throws(BlockIOError) {
+    self.source = source
+    self.geometry = geometry
+    let areaByteCount = geometry.chunkSize.byteCount
+    buffer = IOBuffer(byteCount: Int(min(areaByteCount, UInt64(Self.bufferByteCount))))
+    judge = SlotJudge(geometry)
+    areaCount =
+      geometry.chunkCount > StoreGeometry.headerChunkCount
+      ? (geometry.chunkCount - StoreGeometry.headerChunkCount - 1) / geometry.chunkSize.areaStride
+        + 1 : 0
+    var data: Range<UInt64>?
+    var area = AreaIndex(0)
+    var lastUsed: UInt64 = 0
+    while area.index < areaCount, let start = geometry.byteOffset(of: area) {
+      if case .near(let limit) = reach, area.index - lastUsed > limit { break }
+      // Holes are zero, and a store on a sparse file has many.
+      if data.map({ $0.upperBound <= start }) ?? true {
+        data = try source.nextData(from: start)
+        guard let data else { break }
+        if data.lowerBound >= start + areaByteCount {
+          area = Self.area(reaching: data.lowerBound, geometry)
+          continue
+        }
+      }
+      let before = segments.count
+      let used = segments.last?.areas.upperBound
+      try survey(area, start, isExpected: area.index == 0 && isExpected)
+      if segments.count != before || segments.last?.areas.upperBound != used {
+        lastUsed = area.index
+      }
+      area.index += 1
+    }
+  }
+
+  /// The first area that ends behind a byte.
+  private static func area(reaching byteOffset: UInt64, _ geometry: StoreGeometry) -> AreaIndex {
+    let chunk = geometry.chunk(containing: byteOffset).index - StoreGeometry.headerChunkCount
+    let stride = geometry.chunkSize.areaStride
+    return AreaIndex(chunk / stride + (chunk % stride == 0 ? 0 : 1))
+  }
+
+  /// Whether a chunk has anything in it, or may have.
+  func isUsed(_ chunk: Chunk) throws(BlockIOError) -> Bool {
+    guard let start = geometry.byteOffset(of: chunk) else { return false }
+    let end = start + geometry.presentByteCount(of: chunk)
+    var position = start
+    while position < end, let data = try source.nextData(from: position), data.lowerBound < end {
+      position = max(position, data.lowerBound)
+      let count = Int(min(end - position, UInt64(buffer.byteCount)))
+      let unreadable = try source.readAround(at: position, into: buffer, 0..<count)
+      if !unreadable.isEmpty || !buffer.isZero(0..<count) { return true }
+      position += UInt64(count)
+    }
+    return false
+  }
+
+  private mutating func survey(
+    _ area: AreaIndex, _ start: UInt64, isExpected: Bool
+  ) throws(BlockIOError) {
+    let isContinued = segments.last?.isContinued(in: area) ?? false
+    var reader = AreaPieces(area, geometry)
+    var context = SlotJudge.Context(
+      shift: isContinued ? segments.last?.lastShift : isExpected ? 0 : nil,
+      isExpected: isContinued || isExpected)
+    if isExpected { context.shift = nil }
+    let end = start + geometry.presentByteCount(of: geometry.chunk(of: area) ?? Chunk(0))
+    var position = start
+    while position < end {
+      let byteCount = Int(min(end - position, UInt64(buffer.byteCount)))
+      let lost = try source.readAround(at: position, into: buffer, 0..<byteCount)
+      for range in lost { unreadable.append(mergingInto: range) }
+      buffer.withRecords(of: DiskException.self, count: byteCount / DiskException.byteCount) {
+        reader.take(
+          $0, at: (position - start) / UInt64(DiskException.byteCount),
+          unreadable: lost.map { SlotJudge.slots(of: $0, from: position) }, &judge, &context)
+      }
+      position += UInt64(byteCount)
+    }
+    file(reader, isContinued: isContinued)
+  }
+
+  /// Puts what an area holds where it belongs.
+  private mutating func file(_ reader: AreaPieces, isContinued: Bool) {
+    let area = reader.area
+    let segment = reader.closed
+    if segment.exceptionCount == 0 {
+      if reader.isZero { return }
+      let content = reader.isUnreadable ? Content.unreadable : .foreign
+      if let last = lostAreas.last, last.areas.upperBound == area.index, last.content == content {
+        lostAreas[lostAreas.count - 1].areas = last.areas.lowerBound..<area.index + 1
+      } else {
+        lostAreas.append((area.index..<area.index + 1, content))
+      }
+      return
+    }
+    if isContinued, let last = segments.last, segment.isPlaced(behind: last), !isRepeated(segment) {
+      segments[segments.count - 1].append(segment)
+    } else {
+      olds = ChunkSet()
+      segments.append(segment)
+    }
+    for run in segment.runs {
+      for old in run.old...run.lastOld { _ = olds.insert(old) }
+    }
+  }
+
+  /// Whether an area is for chunks that the table before it has already: then it is an older one
+  /// that was not cleared in time, as Linux up to 2.6.28 could leave it.
+  private func isRepeated(_ segment: AreaSegment) -> Bool {
+    var count: UInt64 = 0
+    for run in segment.runs {
+      for old in run.old...run.lastOld where olds.contains(old) { count += 1 }
+    }
+    return count >= 4 && count * 8 >= segment.exceptionCount
+  }
+}
+
+/// Puts the pieces of one area together.
+private struct AreaPieces {
+  let area: AreaIndex
+  var segment: AreaSegment
+  private(set) var isZero = true
+  private(set) var isUnreadable = false
+  private let firstPosition: UInt64
+  private let slotCount: UInt64
+  /// How many slots were there to be read: fewer in an area that the store's end cuts.
+  private var presentCount: UInt64 = 0
+  /// One above the last slot that is kept, and above the last that is not zero.
+  private var keptEnd: UInt64 = 0
+  private var usedEnd: UInt64 = 0
+
+  init(_ area: AreaIndex, _ geometry: StoreGeometry) {
+    self.area = area
+    segment = AreaSegment(startingAt: area)
+    slotCount = geometry.chunkSize.exceptionsPerArea
+    firstPosition = area.index * slotCount
+  }
+
+  mutating func take(
+    _ exceptions: Span<DiskException>, at firstSlot: UInt64, unreadable: [Range<Int>],
+    _ judge: inout SlotJudge, _ context: inout SlotJudge.Context
+  ) {
+    judge.judge(
+      exceptions, at: firstPosition + firstSlot, unreadable: unreadable, after: context)
+    for slot in exceptions.indices {
+      let kind = judge.kinds[slot]
+      if kind == .zero { continue }
+      isZero = false
+      usedEnd = firstSlot + UInt64(slot) + 1
+      switch kind {
+      case .zero: break
+      case .unreadable: isUnreadable = true
+      case .kept:
+        keptEnd = usedEnd
+        segment.append(
+          exceptions[slot], at: firstPosition + keptEnd - 1, shift: judge.shift(at: slot))
+        context.shift = judge.shift(at: slot)
+      case .impossible, .unsupported:
+        segment.passOver(1)
+        let isBefore = slot == 0 || judge.kinds[slot - 1] == .kept
+        let isBehind =
+          slot + 1 == exceptions.count || judge.kinds[slot + 1] == .kept
+          || judge.kinds[slot + 1] == .zero
+        if isBefore, isBehind {
+          segment.drop(
+            AreaSegment.Dropped(
+              area: area, slot: Int(firstSlot) + slot, exception: exceptions[slot]))
+        }
+      }
+    }
+    presentCount = firstSlot + UInt64(exceptions.count)
+    context.isExpected = keptEnd == presentCount
+  }
+
+  /// The area by itself, as a segment.
+  var closed: AreaSegment {
+    var segment = segment
+    let tail: AreaSegment.Tail =
+      keptEnd == slotCount ? .full : usedEnd < presentCount ? .ended : .unknown
+    segment.close(
+      area, tail: tail, usedEnd: firstPosition + usedEnd,
+      lostSlotCount: usedEnd - segment.exceptionCount,
+      isUnreadable: isUnreadable)
+    return segment
+  }
+}

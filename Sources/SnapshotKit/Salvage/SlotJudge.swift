@@ -1,0 +1,248 @@
+internal import SnapshotFormat
+
+/// Tells the exceptions in a metadata area from whatever else damage has left there.
+///
+/// Linux hands data chunks out in order: the k-th exception of a table has the k-th data chunk. Where
+/// chunks leaked (a crash before 3.13, a copy that failed) all behind are *shifted*, by a number
+/// that never falls again. File data, random bytes and areas of other stores do not stand where
+/// this law wants them, so that it decides what is believed:
+///
+/// - four exceptions in a row with one shift are believed, unless more of them contradict;
+/// - fewer must fit between the shifts of those around them, or change places among each other;
+/// - where exceptions were committed in another order than their copies began (before 3.13), a
+///   piece of an area is believed if its new chunks, taken together, leave hardly any out.
+///
+/// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_prepare_exception`,
+///   `persistent_commit_exception`.
+struct SlotJudge {
+  /// What a slot of sixteen bytes is taken for.
+  enum Kind: UInt8 {
+    case zero
+    /// An exception that the law supports.
+    case kept
+    /// It could be an exception, but not one that Linux would have written there.
+    case unsupported
+    /// No exception of any store: a chunk number that cannot be.
+    case impossible
+    case unreadable
+  }
+
+  /// What is known when a piece of an area is judged.
+  struct Context {
+    /// The shift of the last exception before, if the piece goes on with its table.
+    var shift: Int64?
+    /// Whether a table is known to go on here: a full area lies before, or the header says so.
+    var isExpected: Bool
+  }
+
+  /// So many exceptions in a row with one shift speak for each other.
+  private static let strongCount = 4
+  /// How far from its place an exception may be: more than Linux has copies under way.
+  static let leakMax: Int64 = 4096
+  private static let none = Int64.min
+
+  private let geometry: StoreGeometry
+  /// The verdict on each slot of the last piece that was judged.
+  private(set) var kinds: [Kind] = []
+  private var shifts: [Int64] = []
+
+  init(_ geometry: StoreGeometry) { self.geometry = geometry }
+
+  /// The slots that a range of bytes touches, in a piece that begins at `byteOffset`.
+  static func slots(of range: Range<UInt64>, from byteOffset: UInt64) -> Range<Int> {
+    let size = DiskException.byteCount
+    let end = Int(range.upperBound - byteOffset)
+    return Int(range.lowerBound - byteOffset) / size..<(end + size - 1) / size
+  }
+
+  /// The shift of a slot that was kept.
+  func shift(at slot: Int) -> Int64 { shifts[slot] }
+
+  /// Judges a piece of an area whose first slot has that position in the table.
+  ///
+  /// - Parameter unreadable: The slots of which nothing, or only a part, could be read, ascending.
+  mutating func judge(
+    _ exceptions: Span<DiskException>, at position: UInt64, unreadable: [Range<Int>],
+    after context: Context
+  ) {
+    classify(exceptions, position, unreadable)
+    let strong = strongRuns(exceptions)
+    keep(strong)
+    keepWeak(exceptions.count, between: strong, context)
+    keepPermuted(between: strong, context)
+    if isUnordered(exceptions, position, context) {
+      for slot in kinds.indices where kinds[slot] == .unsupported { kinds[slot] = .kept }
+    }
+  }
+
+  /// Takes every possible exception for unsupported, to begin with.
+  private mutating func classify(
+    _ exceptions: Span<DiskException>, _ position: UInt64, _ unreadable: [Range<Int>]
+  ) {
+    kinds.removeAll(keepingCapacity: true)
+    shifts.removeAll(keepingCapacity: true)
+    let perArea = geometry.chunkSize.exceptionsPerArea
+    let segment = position / perArea * geometry.chunkSize.areaStride + StoreGeometry.firstDataChunk
+    let oldEnd: UInt64 = 1 << (54 - geometry.chunkSize.shift)  // 2^63 bytes
+    for slot in exceptions.indices {
+      let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
+      var (kind, shift) = (Kind.impossible, Self.none)
+      if old | new == 0 {
+        kind = .zero
+      } else if old < oldEnd, new < oldEnd,
+        let order = new &- segment < perArea
+          ? position / perArea * perArea + (new - segment) : geometry.position(ofData: Chunk(new))
+      {
+        shift = Int64(order) - Int64(position) - Int64(slot)
+        kind = .unsupported
+      }
+      kinds.append(kind)
+      shifts.append(shift)
+    }
+    for slots in unreadable {
+      for slot in slots { kinds[slot] = .unreadable }
+    }
+  }
+
+  /// The maximal ranges of ``strongCount`` slots and more with one shift, the contradicted left out.
+  private func strongRuns(_ exceptions: Span<DiskException>) -> [Range<Int>] {
+    var runs: [Range<Int>] = []
+    var start = 0
+    while start < kinds.count {
+      var end = start + 1
+      if kinds[start] == .unsupported, shifts[start] >= 0 {
+        while end < kinds.count, kinds[end] == .unsupported, shifts[end] == shifts[start],
+          exceptions[end].oldChunk != exceptions[end - 1].oldChunk
+        {
+          end += 1
+        }
+        if end - start >= Self.strongCount { runs.append(start..<end) }
+      }
+      start = end
+    }
+    return withoutContradictions(runs)
+  }
+
+  /// The longest part of the runs, in slots, whose shifts never fall.
+  private func withoutContradictions(_ runs: [Range<Int>]) -> [Range<Int>] {
+    let isRising = zip(runs, runs.dropFirst()).allSatisfy {
+      shifts[$0.lowerBound] <= shifts[$1.lowerBound]
+    }
+    if isRising { return runs }
+    var weights = runs.map(\.count)
+    var previous = [Int?](repeating: nil, count: runs.count)
+    // Quadratic, but only in runs that contradict each other; more than these are no table.
+    guard runs.count <= 1024 else { return [] }
+    for index in runs.indices {
+      let own = runs[index].count
+      for other in 0..<index
+      where shifts[runs[other].lowerBound] <= shifts[runs[index].lowerBound]
+        && weights[other] + own > weights[index]
+      {
+        weights[index] = weights[other] + own
+        previous[index] = other
+      }
+    }
+    var best = weights.indices.max { weights[$0] < weights[$1] }
+    var kept: [Range<Int>] = []
+    while let index = best {
+      kept.append(runs[index])
+      best = previous[index]
+    }
+    return kept.reversed()
+  }
+
+  private mutating func keep(_ runs: [Range<Int>]) {
+    for run in runs {
+      for slot in run { kinds[slot] = .kept }
+    }
+  }
+
+  /// Keeps the exceptions whose shifts fit between those of the strong runs around them.
+  private mutating func keepWeak(
+    _ count: Int, between strong: [Range<Int>], _ context: Context
+  ) {
+    var low = context.shift
+    if strong.isEmpty, isForeign(low ?? 0) { return }
+    let isClean = !kinds.contains(.impossible) && !kinds.contains(.unreadable)
+    var next = 0
+    for slot in 0..<count {
+      if next < strong.count, strong[next].contains(slot) {
+        low = shifts[slot]
+        if slot == strong[next].upperBound - 1 { next += 1 }
+        continue
+      }
+      guard kinds[slot] == .unsupported, shifts[slot] >= 0 else { continue }
+      let shift = shifts[slot]
+      let high = next < strong.count ? shifts[strong[next].lowerBound] : nil
+      let isSupported =
+        switch (low, high) {
+        case (let low?, let high?): low <= shift && shift <= high
+        // A rise that nothing behind bears out is more likely a flipped bit than a leak.
+        case (let low?, nil): shift == low
+        case (nil, let high?): shift <= high
+        case (nil, nil): shift == 0 && (isClean || context.isExpected)
+        }
+      if isSupported {
+        kinds[slot] = .kept
+        low = shift
+      }
+    }
+  }
+
+  /// Keeps exceptions that have just the chunks of the slots they stand in, in another order.
+  ///
+  /// Their copies ended so (before 3.13). No flipped bit does that.
+  private mutating func keepPermuted(between strong: [Range<Int>], _ context: Context) {
+    var start = 0
+    var shift = context.shift ?? 0
+    for index in 0...strong.count {
+      let end = index < strong.count ? strong[index].lowerBound : kinds.count
+      keepPermuted(start..<end, shift)
+      if index < strong.count {
+        start = strong[index].upperBound
+        shift = shifts[start - 1]
+      }
+    }
+  }
+
+  private mutating func keepPermuted(_ slots: Range<Int>, _ shift: Int64) {
+    let left = slots.filter { kinds[$0] == .unsupported }
+    let places = left.map { $0 + Int(truncatingIfNeeded: shifts[$0] &- shift) }
+    guard left.count >= 2, places.sorted() == left else { return }
+    for slot in left { kinds[slot] = .kept }
+  }
+
+  /// Whether most of what could be exceptions stands out of its place: numbers of another kind.
+  private func isForeign(_ shift: Int64) -> Bool {
+    let possible = kinds.count { $0 == .unsupported }
+    let placed = zip(kinds, shifts).count { $0 == .unsupported && $1 == shift }
+    return placed * 2 < possible
+  }
+
+  /// Whether what is left are exceptions in another order than that of their chunks.
+  private func isUnordered(
+    _ exceptions: Span<DiskException>, _ position: UInt64, _ context: Context
+  ) -> Bool {
+    let kept = kinds.count { $0 == .kept }
+    let left = kinds.count { $0 == .unsupported }
+    let all = kept + left
+    guard left * 4 > all, all >= 8,
+      kinds.count(where: { $0 == .impossible }) * 8 <= all
+    else { return false }
+    var (lowest, highest) = (Int64.max, Int64.min)
+    var (orders, olds) = (ChunkSet(), ChunkSet())
+    for slot in kinds.indices where kinds[slot] == .kept || kinds[slot] == .unsupported {
+      let order = shifts[slot] + Int64(slot)
+      (lowest, highest) = (min(lowest, order), max(highest, order))
+      _ = orders.insert(UInt64(bitPattern: order))
+      _ = olds.insert(exceptions[slot].oldChunk)
+    }
+    // A few may be named twice by damage, but of a handful none.
+    let isUnique = all - Int(min(orders.count, olds.count)) <= all / 16
+    let isDense = highest - lowest < Int64(all + all / 4 + 16)
+    let shift = context.shift ?? 0
+    return isUnique && isDense && lowest + Int64(position) >= 0 && lowest >= -Self.leakMax
+      && highest <= Int64(kinds.count) + shift + Self.leakMax
+  }
+}

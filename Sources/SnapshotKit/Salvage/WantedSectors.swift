@@ -1,0 +1,103 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// The sectors of a store that could not be read, and that a salvage would gain by.
+///
+/// Metadata is worth most: sixteen bytes of it name a chunk. Data is worth it where an exception
+/// names it. All other bad sectors are nobody's.
+public struct WantedSectors: Sendable {
+  /// Sectors of the header and of the table's areas, in bytes of the store, ascending.
+  public let metadata: [Range<UInt64>]
+  /// Sectors of data that exceptions name, in bytes of the store, ascending.
+  public let data: [Range<UInt64>]
+
+  /// What a generation of a plan wants.
+  ///
+  /// - Parameter lost: What of the snapshot could not be read by whoever tried.
+  public init(_ plan: SalvagePlan, _ generation: Generation, lost: [LostRange]) {
+    let (source, geometry) = (plan.store.source, plan.geometry)
+    var metadata = source.knownUnreadable(in: 0..<min(512, source.byteCount))
+    if plan.store.headerError != nil { metadata.append(0..<min(512, source.byteCount)) }
+    // Of the areas those that are the table's, or would be if they could be read: the next as well.
+    let firstArea = generation.index == 0 ? 0 : generation.areas.lowerBound
+    let first = geometry.byteOffset(of: AreaIndex(firstArea))
+    let end = geometry.byteOffset(of: AreaIndex(generation.areas.upperBound + 1))
+    metadata += plan.unreadable.compactMap { range in
+      let inside = range.clamped(to: (first ?? 0)..<(end ?? .max))
+      return inside.isEmpty ? nil : inside
+    }
+    let table = ExceptionTable(salvaged: generation.runs, geometry)
+    var data: [Range<UInt64>] = []
+    for run in table.runs {
+      guard let start = geometry.byteOffset(of: Chunk(run.new)) else { continue }
+      let end = min(start + run.count * geometry.chunkSize.byteCount, source.byteCount)
+      if start < end { data += source.knownUnreadable(in: start..<end) }
+    }
+    for range in lost where range.reason == .storeUnreadable {
+      data += Self.places(of: range.range, table)
+    }
+    self.metadata = Self.sectors(metadata)
+    self.data = Self.sectors(data)
+  }
+
+  /// How many bytes of metadata.
+  public var metadataByteCount: UInt64 { Self.byteCount(metadata) }
+  /// How many bytes of data.
+  public var dataByteCount: UInt64 { Self.byteCount(data) }
+
+  /// A mapfile for GNU ddrescue that reads just these sectors, metadata first.
+  ///
+  /// - Parameters:
+  ///   - start: Where the store begins in its file.
+  ///   - byteCount: How long the file is.
+  public func mapfile(at start: UInt64, in byteCount: UInt64) -> String {
+    func blocks(_ ranges: [Range<UInt64>], _ status: RescueBlock.Status) -> [RescueBlock] {
+      ranges.map { RescueBlock($0.lowerBound + start..<$0.upperBound + start, status) }
+    }
+    let all = (blocks(metadata, .nonTried) + blocks(data, .nonTrimmed)).sorted {
+      $0.range.lowerBound < $1.range.lowerBound
+    }
+    return BadSectorMap.mapfile(
+      of: all, byteCount: byteCount,
+      comment: """
+        Sectors of a COW store that are worth reading again, by dmsnap.
+        Use a copy of it as ddrescue's mapfile: it reads the metadata (?) first, then the data (*).
+        What is finished (+) here is not wanted, whether it was ever read or not.
+        """)
+  }
+
+  /// Where the store has the bytes of a range of the snapshot.
+  private static func places(of range: Range<UInt64>, _ table: ExceptionTable) -> [Range<UInt64>] {
+    let chunkByteCount = table.geometry.chunkSize.byteCount
+    var places: [Range<UInt64>] = []
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let chunk = table.geometry.chunk(containing: position)
+      let end = min(range.upperBound, (chunk.index + 1) * chunkByteCount)
+      if let new = table.newChunk(for: chunk), let offset = table.geometry.byteOffset(of: new) {
+        let within = position % chunkByteCount
+        places.append(offset + within..<offset + within + (end - position))
+      }
+      position = end
+    }
+    return places
+  }
+
+  /// The ranges in whole sectors, ascending, none touching another.
+  private static func sectors(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
+    ranges.map { $0.lowerBound / 512 * 512..<($0.upperBound + 511) / 512 * 512 }
+      .sorted { $0.lowerBound < $1.lowerBound }
+      .reduce(into: []) { joined, next in
+        if let last = joined.last, next.lowerBound <= last.upperBound {
+          joined[joined.count - 1] =
+            last.lowerBound..<max(last.upperBound, next.upperBound)
+        } else {
+          joined.append(next)
+        }
+      }
+  }
+
+  private static func byteCount(_ ranges: [Range<UInt64>]) -> UInt64 {
+    ranges.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) }
+  }
+}

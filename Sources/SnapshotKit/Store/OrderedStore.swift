@@ -1,0 +1,112 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// How a store of our own lies: its exceptions ascend by old chunk, and its data chunks are in the
+/// order in which Linux hands them out, so that nothing is between them but areas.
+///
+/// Undo stores and salvaged stores are made so. Whoever writes one takes the pieces from here.
+struct OrderedStore {
+  /// Where its chunks lie.
+  let geometry: StoreGeometry
+  /// How many exceptions it has.
+  let exceptionCount: UInt64
+  private let runs: [ExceptionRun]
+  /// Only old chunks below this one are in it.
+  private let oldEnd: UInt64
+
+  /// The store of the old chunks of ascending `runs`, as far as they lie below `oldEnd`.
+  init(of runs: [ExceptionRun], below oldEnd: UInt64 = .max, _ chunkSize: ChunkSize) {
+    self.runs = runs
+    self.oldEnd = oldEnd
+    var count: UInt64 = 0
+    for run in runs where run.old < oldEnd { count += min(run.count, oldEnd - run.old) }
+    exceptionCount = count
+    geometry = StoreGeometry(
+      chunkSize: chunkSize, byteCount: Self.byteCount(exceptionCount: count, chunkSize))
+  }
+
+  /// How long it is.
+  var byteCount: UInt64 { Self.byteCount(exceptionCount: exceptionCount, geometry.chunkSize) }
+
+  private static func byteCount(exceptionCount count: UInt64, _ size: ChunkSize) -> UInt64 {
+    // A full last area wants another one behind it, for Linux to find the end of the table in.
+    (StoreGeometry.headerChunkCount + count + count / size.exceptionsPerArea + 1) * size.byteCount
+  }
+
+  /// Calls `body` with each run as far as it is in the store.
+  func forEachRun<Failure: Error>(
+    _ body: (ExceptionRun) throws(Failure) -> Void
+  ) throws(Failure) {
+    for run in runs where run.old < oldEnd {
+      try body(
+        ExceptionRun(old: run.old, new: run.new, count: min(run.count, oldEnd - run.old)))
+    }
+  }
+
+  /// Calls `body` with the pieces between areas of bytes in the data, and where they lie.
+  func forEachDataPiece(
+    _ byteCount: Int, atData position: UInt64,
+    _ body: (UInt64, Range<Int>) throws(BlockIOError) -> Void
+  ) throws(BlockIOError) {
+    let chunkByteCount = geometry.chunkSize.byteCount
+    let spanByteCount = geometry.chunkSize.exceptionsPerArea * chunkByteCount
+    var (done, position) = (0, position)
+    while done < byteCount {
+      let areas = position / spanByteCount + 1
+      let count = Int(min(UInt64(byteCount - done), spanByteCount - position % spanByteCount))
+      let offset = (StoreGeometry.headerChunkCount + areas) * chunkByteCount + position
+      try body(offset, done..<done + count)
+      done += count
+      position += UInt64(count)
+    }
+  }
+
+  /// Calls `body` with every piece of every area as it has to be, and where it lies.
+  func forEachAreaPiece<Failure: Error>(
+    _ body: (UInt64, IOBuffer, Int) throws(Failure) -> Void
+  ) throws(Failure) {
+    let areaByteCount = geometry.chunkSize.byteCount
+    let buffer = IOBuffer(byteCount: Int(min(areaByteCount, 1 << 20)))
+    let pieceCount = UInt64(buffer.byteCount / DiskException.byteCount)
+    let areaCount = exceptionCount / geometry.chunkSize.exceptionsPerArea + 1
+    let slotCount = areaCount * geometry.chunkSize.exceptionsPerArea
+    var olds = OldChunks(runs: runs, end: oldEnd)
+    var position: UInt64 = 0
+    while position < slotCount {
+      buffer.withMutableRecords(of: DiskException.self, count: Int(pieceCount)) { records in
+        for slot in records.indices {
+          let new = geometry.dataChunk(inOrder: position + UInt64(slot))
+          let old = olds.next()
+          records[slot] = DiskException(
+            oldChunk: old ?? 0, newChunk: old == nil ? 0 : new?.index ?? 0)
+        }
+      }
+      let area = position / geometry.chunkSize.exceptionsPerArea
+      let slot = position % geometry.chunkSize.exceptionsPerArea
+      let offset = geometry.byteOffset(of: AreaIndex(area), slot: Int(slot)) ?? 0
+      try body(offset, buffer, buffer.byteCount)
+      position += pieceCount
+    }
+  }
+
+  /// The old chunks, one by one.
+  private struct OldChunks {
+    let runs: [ExceptionRun]
+    let end: UInt64
+    private var index = 0
+    private var within: UInt64 = 0
+
+    init(runs: [ExceptionRun], end: UInt64) {
+      self.runs = runs
+      self.end = end
+    }
+
+    mutating func next() -> UInt64? {
+      guard index < runs.count, runs[index].old + within < end else { return nil }
+      let old = runs[index].old + within
+      within += 1
+      if within == runs[index].count { (index, within) = (index + 1, 0) }
+      return old
+    }
+  }
+}

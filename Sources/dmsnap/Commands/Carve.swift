@@ -1,0 +1,90 @@
+import ArgumentParser
+import BlockIO
+import SnapshotFormat
+import SnapshotKit
+
+/// `dmsnap carve`: finds stores in an image.
+struct Carve: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Finds COW stores in the image of a disk or partition, also without their headers.",
+    discussion: """
+      Stores are found at any multiple of 512 bytes, by the header or by the order in which Linux \
+      hands out chunks. STORE,offset=BYTES names what was found for the other commands. The \
+      confidence is 1 - 1/(1 + n) for n facts that fit: each exception in order is one, an intact \
+      header counts 16, a damaged one 8. The status is 0 when a store was found, 3 when none was, \
+      and 2 when bytes of the image could not be read.
+      """)
+
+  @Argument(help: "A file, a block device, or a part: PATH,offset=BYTES,length=BYTES.")
+  var image: PathArgument
+
+  @Option(help: "text for people, json for programs.")
+  var format = OutputFormat.text
+
+  @OptionGroup var talk: TalkOptions
+
+  func run() throws {
+    let source = try image.open()
+    let line = ProgressLine("searched", talk)
+    let carving = try failing { () throws(BlockIOError) in
+      try Carver(source).carve { line.update($0, $1) }
+    }
+    line.end()
+    switch format {
+    case .json:
+      try Console.print(
+        json: CarveReport(carving, path: source.name, byteCount: source.byteCount))
+    case .text:
+      if !carving.stores.isEmpty { try Console.print(CarveScreen(carving, image).text) }
+    }
+    for store in carving.beheaded {
+      Console.say(
+        "dmsnap: \(source.name): byte \(store.areaByteOffset): an area of a store"
+          + " (\(counted(store.exceptionCount, "exception"))) that begins"
+          + " \(store.missingByteCount) bytes before the image; take the image from further ahead")
+    }
+    for range in carving.unreadable {
+      Console.say(
+        "dmsnap: \(source.name): \(range.upperBound - range.lowerBound) bytes at byte"
+          + " \(range.lowerBound) cannot be read, and were not searched")
+    }
+    if !carving.unreadable.isEmpty { throw Failure(.damage) }
+    if carving.stores.isEmpty { throw Failure(.noStore, "\(source.name): no COW store was found") }
+  }
+}
+
+/// The text of `dmsnap carve`.
+private struct CarveScreen {
+  private(set) var text = ""
+
+  init(_ carving: Carving, _ image: PathArgument) {
+    for store in carving.stores {
+      text += "store    \(image.part(from: store.byteOffset))\n"
+      add("header", "\(store.header.rawValue), chunks of \(byteSize(store.chunkSize.byteCount))")
+      add("table", table(store))
+      if store.staleExceptionCount > 0 {
+        let stale = counted(store.staleExceptionCount, "exception")
+        add("past", "\(stale) of an older table in areas behind the end of this one")
+      }
+      add("extent", "\(byteSize(store.chainByteCount)) (\(store.chainByteCount) bytes) or more")
+      add("sure", "\(store.confidence), from \(counted(store.factCount, "fact"))")
+    }
+    if let best = carving.stores.max(by: { $0.factCount < $1.factCount }) {
+      text += "next     dmsnap inspect \(image.part(from: best.byteOffset))"
+    }
+  }
+
+  private mutating func add(_ label: String, _ value: String) {
+    text += "  \(label.padding(to: 7))\(value)\n"
+  }
+
+  private func table(_ store: CarvedStore) -> String {
+    var words = counted(store.exceptionCount, "exception")
+    if store.areaCount > 0 { words += " in \(counted(store.areaCount, "area"))" }
+    if store.firstArea.index > 0 { words += ", from area \(store.firstArea.index) on" }
+    if store.damagedAreaCount > 0 {
+      words += ", \(counted(store.damagedAreaCount, "area")) damaged between them"
+    }
+    return words
+  }
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import BlockIO
+import SnapshotFormat
+import SnapshotKit
+import SystemPackage
+
+/// `dmsnap salvage`: a new, valid store from a broken one.
+struct Salvage: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Makes a new, valid store of what a broken one still holds.",
+    discussion: """
+      The new store is compact and has only those exceptions that evidence supports; Linux loads it \
+      over the same origin. Every decision is reported. The status is 2 where anything is lost. \
+      It has no room to spare: enlarge it (truncate --size) before a snapshot is activated with it \
+      for writing, or its origin written.
+      """)
+
+  @OptionGroup var input: StoreOptions
+  @OptionGroup var wanted: WantedOptions
+
+  @Option(
+    help: ArgumentHelp("The store to make. An existing file is refused.", valueName: "file"))
+  var to: String
+
+  @Option(help: "The origin, so that what is lost is given within its length.")
+  var origin: PathArgument?
+
+  @Option(help: "text for people, json for programs.")
+  var format = OutputFormat.text
+
+  @OptionGroup var talk: TalkOptions
+
+  func validate() throws {
+    if to.isEmpty { throw ValidationError("an output needs a name") }
+    if to == "-" { throw ValidationError("a store is no stream; name a new file") }
+    if input.reading != .salvage, input.readingAsked != nil {
+      throw ValidationError("salvage has its own reading")
+    }
+  }
+
+  func run() throws {
+    let plan = try input.plan()
+    let (generation, loaded) = try failingStore { () throws(StoreError) in
+      let index = input.generation ?? 0
+      return (try plan.generation(index), try LoadedTable(plan, generation: index))
+    }
+    let originByteCount = try origin?.open().byteCount ?? .max
+    let writer = StoreWriter(loaded)
+    let line = ProgressLine("written", talk)
+    let unreadable = try failing { () throws(BlockIOError) -> [LostRange] in
+      let output = try OutputFile(path: FilePath(to), byteCount: writer.byteCount)
+      let lost = try writer.write(to: output) { line.update($0, $1) }
+      try output.publish()
+      return lost
+    }
+    line.end()
+    try wanted.write(plan, generation, of: input.store, lost: unreadable)
+    let losses = Losses(loaded, unreadable, originByteCount: originByteCount)
+    switch format {
+    case .json:
+      try Console.print(
+        json: SalvageReport(
+          plan, generation, byteCount: writer.byteCount, lost: losses.ranges,
+          isComplete: losses.isEmpty))
+    case .text:
+      if !talk.quiet { try Console.print(text(plan, generation, writer)) }
+      losses.say()
+    }
+    try losses.finish()
+  }
+
+  private func text(
+    _ plan: SalvagePlan, _ generation: Generation, _ writer: StoreWriter
+  ) -> String {
+    let size = plan.geometry.chunkSize
+    var lines: [String] = []
+    if let evidence = plan.inferred.evidence { lines += evidence.lines }
+    if plan.generations.count > 1 {
+      lines.append("generation \(generation.index) of \(plan.generations.count)")
+    }
+    lines.append(
+      "kept     \(counted(generation.exceptionCount, "exception"))"
+        + " (\(byteSize(generation.exceptionCount * size.byteCount)))")
+    for finding in generation.findings where finding.severity != .note {
+      lines.append(finding.line)
+    }
+    lines.append(
+      "\(to): a valid store of \(byteSize(writer.byteCount)) with"
+        + " \(counted(generation.exceptionCount, "exception"))")
+    lines.append("next     dmsnap export \(to) --origin \(origin?.text ?? "ORIGIN") --to FILE")
+    return lines.joined(separator: "\n")
+  }
+}
+
+extension ChunkSizeEvidence {
+  /// The score table, for a person.
+  var lines: [String] {
+    let found = scores.filter { $0.exceptionCount > 0 }
+    if found.isEmpty { return ["chunk size: nothing stands where any chunk size would have areas"] }
+    return ["chunk size       areas   exceptions in their place"]
+      + found.map { score in
+        "\(score.chunkSize.sectorCount) sectors".padding(to: 16)
+          + " \(score.areaCount)".padding(to: 8) + " \(score.exceptionCount)"
+          + (score == best ? "   ← taken" : "")
+      }
+  }
+}

@@ -1,0 +1,201 @@
+import BlockIO
+import SnapshotFormat
+import SnapshotKit
+
+/// The text of `dmsnap inspect`: what this is, what happened to it, what can be saved, what to do.
+struct InspectScreen {
+  /// More findings than these would scroll what matters away.
+  private static let findingCountMax = 8
+
+  private(set) var text = ""
+  private let audit: Audit
+  private let diagnosis: Diagnosis?
+  private let input: StoreOptions
+  private let origin: PathArgument?
+
+  init(
+    _ audit: Audit, _ diagnosis: Diagnosis?, _ content: ContentIdentity?, _ input: StoreOptions,
+    _ origin: PathArgument?
+  ) {
+    self.audit = audit
+    self.diagnosis = diagnosis
+    self.input = input
+    self.origin = origin
+    addStore()
+    if let undo = UndoStore.description(of: audit.store.source) { add("is", undo) }
+    if let content {
+      add(
+        "holds",
+        content.type + (content.label.map { " \"\($0)\"" } ?? "")
+          + (content.uuid.map { ", UUID \($0)" } ?? ""))
+    }
+    addProspect()
+    add("verdict", verdict)
+    for finding in audit.findings.prefix(Self.findingCountMax) { add("", finding.line) }
+    if audit.findings.count > Self.findingCountMax {
+      add("", "and \(audit.findings.count - Self.findingCountMax) more kinds")
+    }
+    for (index, command) in next.enumerated() { add(index == 0 ? "next" : "", command) }
+    text.removeLast()
+  }
+
+  private mutating func add(_ label: String, _ value: String) {
+    text += label.padding(to: 9) + value + "\n"
+  }
+
+  private mutating func add(wrapping label: String, _ value: String) {
+    add(label, String(value.wrapped(indent: 9).dropFirst(9)))
+  }
+
+  // MARK: - What this is
+
+  private mutating func addStore() {
+    let source = audit.store.source
+    add("store", "\(source.name), \(byteSize(source.byteCount)) (\(source.byteCount) bytes)")
+    add("header", header)
+    if let map = input.map {
+      let unread = source.knownUnreadable(in: 0..<source.byteCount).reduce(UInt64(0)) {
+        $0 + ($1.upperBound - $1.lowerBound)
+      }
+      add("map", "\(map.text): \(byteSize(unread)) (\(unread) bytes) were not read")
+    }
+    if let evidence = audit.inferred.evidence, evidence.best != nil {
+      for (index, line) in evidence.lines.enumerated() { add(index == 0 ? "chunks" : "", line) }
+    }
+    if let extent = audit.extent, let geometry = audit.geometry {
+      add(
+        "table",
+        "\(counted(extent.exceptionCount, "exception")) in \(counted(extent.runCount, "run")),"
+          + " \(counted(extent.areaCount, "area")), chunks of"
+          + " \(byteSize(geometry.chunkSize.byteCount))")
+      if diagnosis == nil, extent.exceptionCount > 0 {
+        let lost = extent.exceptionCount - min(audit.usableCount, extent.exceptionCount)
+        add(
+          "usable",
+          "\(audit.usableCount) exceptions (\(size(audit.usableCount)))"
+            + (lost == 0 ? ", all of them" : ", \(lost) in doubt or lost"))
+      }
+    }
+    if audit.isStore { add("Linux", kernel) }
+  }
+
+  private var header: String {
+    guard let header = audit.store.header else { return "cannot be read" }
+    guard header.hasMagic else {
+      return header.magic == 0 ? "the magic is zero" : "no \"SnAp\" at byte 0"
+    }
+    let valid = header.valid == 0 ? "invalid" : "valid"
+    return "\(valid), version \(header.version), chunks of \(header.chunkSectors) sectors"
+  }
+
+  private var kernel: String {
+    let load = audit.load
+    return switch load.verdict {
+    case .loads: "loads it; dmsetup status: \(load.status ?? "")\(fill(load))"
+    case .invalid: "activates it, but fails every read: \(load.reason)"
+    case .refuses: "refuses it: \(load.reason)"
+    case .new: "WOULD FORMAT IT. Do not activate it: \(load.reason)"
+    }
+  }
+
+  /// How full the store is to Linux, which a wild new chunk can make any number at all.
+  private func fill(_ load: KernelLoad) -> String {
+    guard let parts = load.status?.split(whereSeparator: { $0 == "/" || $0 == " " }),
+      let allocated = UInt64(parts[0]), let total = UInt64(parts[1]), total >= allocated
+    else { return "" }
+    return " (\(Int(Double(allocated) / Double(total) * 100)) % full)"
+  }
+
+  // MARK: - What happened, and what can be saved
+
+  private mutating func addProspect() {
+    if let diagnosis {
+      add(wrapping: "happened", diagnosis.cause)
+      let prospect = diagnosis.prospect
+      add(
+        "usable", "\(counted(prospect.usableCount, "exception")) (\(size(prospect.usableCount)))")
+      if prospect.doubtfulCount > 0 {
+        add("in doubt", "\(prospect.doubtfulCount) of them (\(size(prospect.doubtfulCount)))")
+      }
+      add("lost", lost(prospect))
+      if let originState { add(wrapping: "origin", originState) }
+    }
+    if audit.generations.count > 1 || audit.generations.first?.isCurrent == false {
+      for (index, generation) in audit.generations.enumerated() {
+        add(
+          index == 0 ? "tables" : "",
+          "generation \(generation.index): \(counted(generation.exceptionCount, "exception")) in"
+            + " \(counted(generation.areaCount, "area"))"
+            + (generation.isCurrent ? ", the one in use" : ", older"))
+      }
+    }
+  }
+
+  /// Whether the origin is still what it was when an invalid snapshot stopped; nil for others.
+  private var originState: String? {
+    let codes = Set(audit.findings.map(\.code))
+    guard codes.contains(.headerInvalid) else { return nil }
+    if codes.contains(.originUnchanged) {
+      return "not written since: the usable exceptions and the origin are the snapshot exactly"
+    }
+    let risk = "chunks without an exception may be newer than the snapshot"
+    if codes.contains(.originWritten) { return "written after the snapshot was taken: \(risk)" }
+    return "if it was written after the snapshot became invalid, \(risk); "
+      + (origin == nil ? "--origin ORIGIN may tell" : "nothing in it tells")
+  }
+
+  private func lost(_ prospect: Diagnosis.Prospect) -> String {
+    if prospect.lostCount == 0 {
+      return prospect.isEndLost ? "nobody knows: the table went on behind what is left" : "nothing"
+    }
+    return "up to \(counted(prospect.lostCount, "exception")) (\(size(prospect.lostCount)))"
+      + (prospect.isEndLost ? ", and whatever came behind" : "")
+  }
+
+  private func size(_ exceptionCount: UInt64) -> String {
+    let (byteCount, overflow) = exceptionCount.multipliedReportingOverflow(
+      by: audit.geometry?.chunkSize.byteCount ?? 0)
+    return overflow ? "beyond all measure" : byteSize(byteCount)
+  }
+
+  private var verdict: String {
+    let counts = Severity.allCases.reversed().compactMap { severity -> String? in
+      let count = audit.count(of: severity)
+      return count == 0
+        ? nil
+        : severity == .damage
+          ? "damage of \(counted(UInt64(count), "kind"))"
+          : counted(UInt64(count), severity.rawValue)
+    }
+    return audit.verdict.rawValue + (counts.isEmpty ? "" : ": " + counts.joined(separator: ", "))
+  }
+
+  // MARK: - What to do
+
+  /// The commands to run, the first at once.
+  private var next: [String] {
+    let originPath = (origin?.text).map(quoted) ?? "ORIGIN"
+    if audit.verdict == .notAStore {
+      return ["dmsnap identify \(store)", "dmsnap carve \(store)   finds stores inside it"]
+    }
+    if audit.verdict == .healthy, UndoStore.description(of: audit.store.source) != nil {
+      return ["dmsnap merge \(store) --origin \(originPath) --dry-run"]
+    }
+    if diagnosis == nil { return ["dmsnap export \(store) --origin \(originPath) --to FILE"] }
+    let isFound = audit.usableCount > 0
+    guard isFound else { return ["dmsnap audit \(store)   says what is wrong, and where"] }
+    let careful = audit.load.verdict == .new ? "   (do NOT activate it)" : ""
+    return [
+      "dmsnap salvage \(store)\(options) --to NEW\(careful)",
+      "dmsnap export \(store) --reading salvage\(options) --origin \(originPath) --to FILE",
+    ]
+  }
+
+  private var store: String { quoted(input.store.text) }
+
+  /// What the user said already, to be said again.
+  private var options: String {
+    (input.map.map { " --map \(quoted($0.text))" } ?? "")
+      + (input.chunkSizeAsked.map { " --chunk-size \($0)" } ?? "")
+  }
+}

@@ -1,0 +1,33 @@
+import SnapshotKit
+
+/// What is missing in a result: what its reading of the table knows to be lost, and what could not
+/// be read.
+struct Losses {
+  /// The ranges of the origin that are known, ascending.
+  let ranges: [LostRange]
+  /// Whether the result has everything.
+  let isEmpty: Bool
+
+  init(_ loaded: LoadedTable, _ unreadable: [LostRange], originByteCount: UInt64) {
+    let inOrigin = unreadable.compactMap { lost -> LostRange? in
+      let range = lost.range.clamped(to: 0..<originByteCount)
+      return range.isEmpty ? nil : LostRange(range, lost.reason)
+    }
+    ranges = loaded.lostRanges(originByteCount: originByteCount).merged(with: inOrigin)
+    isEmpty = ranges.isEmpty && !loaded.hasUnknownLosses
+  }
+
+  /// Says what is lost to the person at the terminal.
+  func say() {
+    let shown = 20
+    for range in ranges.prefix(shown) { Console.say("dmsnap: \(range)") }
+    if ranges.count > shown {
+      Console.say("dmsnap: and \(ranges.count - shown) ranges more; --format json lists them all")
+    }
+  }
+
+  /// Ends the command with status 2 where anything is missing.
+  func finish() throws(Failure) {
+    if !isEmpty { throw Failure(.damage) }
+  }
+}

@@ -1,0 +1,20 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// The fuzzers, apart from the package that they test: nobody but `make fuzz` builds them.
+let package = Package(
+  name: "dmsnap-fuzz",
+  dependencies: [.package(name: "dmsnap", path: "../..")],
+  targets: [
+    .systemLibrary(name: "CFuzzer"),
+    .target(name: "Fuzzing", dependencies: ["CFuzzer"], swiftSettings: [.strictMemorySafety()]),
+  ]
+    + ["FuzzHeader", "FuzzStore", "FuzzMapfile"].map { name in
+      .executableTarget(
+        name: name,
+        dependencies: ["Fuzzing", .product(name: "SnapshotKit", package: "dmsnap")],
+        swiftSettings: [.strictMemorySafety()])
+    },
+  swiftLanguageModes: [.v6]
+)
