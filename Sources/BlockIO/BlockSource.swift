@@ -61,29 +61,44 @@ extension BlockSource {
   public func readAround(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) -> [Range<UInt64>] {
+    let error: BlockIOError
+    do throws(BlockIOError) {
+      try read(at: byteOffset, into: buffer, range)
+      return []
+    } catch let failure {
+      guard failure.isUnreadableMedium else { throw failure }
+      error = failure
+    }
     var unreadable: [Range<UInt64>] = []
-    try readAround(at: byteOffset, into: buffer, range, unreadable: &unreadable)
+    try readAround(
+      at: byteOffset, into: buffer, range, failure: error, unreadable: &unreadable)
     return unreadable
   }
 
+  /// Reads around what cannot be read in a range that something failed in, or near.
+  ///
+  /// - Parameter failure: How reading all of it failed, if that was tried.
   private func readAround(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>,
-    unreadable: inout [Range<UInt64>]
+    failure: BlockIOError? = nil, unreadable: inout [Range<UInt64>]
   ) throws(BlockIOError) {
-    let isLost: Bool
-    do throws(BlockIOError) {
-      // A page of the cache is the unit that a bad sector spoils; below it, go around the cache.
-      if range.count > 4096 {
-        try read(at: byteOffset, into: buffer, range)
-      } else {
-        try readUncached(at: byteOffset, into: buffer, range)
+    var failure = failure
+    // A page of the cache is the unit that a bad sector spoils; below it, go around the cache.
+    if failure == nil || range.count <= 4096 {
+      do throws(BlockIOError) {
+        if range.count > 4096 {
+          try read(at: byteOffset, into: buffer, range)
+        } else {
+          try readUncached(at: byteOffset, into: buffer, range)
+        }
+        return
+      } catch {
+        guard error.isUnreadableMedium else { throw error }
+        failure = error
       }
-      return
-    } catch {
-      guard error.isUnreadableMedium else { throw error }
-      // Of a terabyte that was never tried, not every sector has to be found bad by halving.
-      isLost = error.isMarkedThroughout(byteCount: range.count)
     }
+    // Of a terabyte that was never tried, not every sector has to be found bad by halving.
+    let isLost = failure?.isMarkedThroughout(byteCount: range.count) ?? false
     let end = byteOffset.addingReportingOverflow(UInt64(range.count))
     let firstSectorEnd = (byteOffset / 512 + 1).multipliedReportingOverflow(by: 512)
     if isLost || end.overflow || firstSectorEnd.overflow

@@ -9,11 +9,10 @@ internal import BlockIO
 ///      "verdict": "healthy" | "usable" | "damaged" | "unusable" | "not-a-store",
 ///      "findings": {"note", "warning", "damage"},
 ///      "generations": [{"index", "current", "exceptionCount", "areaCount"}],
-///      "snapshot": {"type", "label", "uuid"} | null,
-///      "salvage": {"cause", "usableCount", "doubtfulCount", "lostCount", "endLost"} | null}
+///      "snapshot": {"type", "label", "uuid"} | null}
 ///
 /// `kernel.status` is null where `dmsetup status` has nothing to print, or what it prints depends
-/// on more than the store. `salvage` is null where nothing happened to the store. `snapshot` is what libblkid finds in the snapshot, if there is an origin.
+/// on more than the store. `snapshot` is what libblkid finds in the snapshot, if there is an origin.
 public struct InspectReport: Encodable, Sendable {
   let schema = "dmsnap.inspect.v1"
   let store: Place
@@ -24,15 +23,6 @@ public struct InspectReport: Encodable, Sendable {
   let findings: Findings
   let generations: [Generation]
   @Nullable var snapshot: Content?
-  @Nullable var salvage: Salvage?
-
-  struct Salvage: Encodable {
-    let cause: String
-    let usableCount: UInt64
-    let doubtfulCount: UInt64
-    let lostCount: UInt64
-    let endLost: Bool
-  }
 
   struct Place: Encodable {
     let path: String
@@ -88,12 +78,6 @@ public struct InspectReport: Encodable, Sendable {
       Generation(
         index: $0.index, current: $0.isCurrent, exceptionCount: $0.exceptionCount,
         areaCount: $0.areaCount)
-    }
-    salvage = Diagnosis(audit).map {
-      Salvage(
-        cause: $0.cause, usableCount: $0.prospect.usableCount,
-        doubtfulCount: $0.prospect.doubtfulCount, lostCount: $0.prospect.lostCount,
-        endLost: $0.prospect.isEndLost)
     }
     snapshot = content.map { Content(type: $0.type, label: $0.label, uuid: $0.uuid) }
   }

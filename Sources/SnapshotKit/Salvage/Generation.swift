@@ -94,7 +94,7 @@ struct GenerationBuilder {
   mutating func build(
     index: Int, isCurrent: Bool, _ survey: AreaSurvey
   ) throws(BlockIOError) -> Generation {
-    for run in table.segment.runs { take(run) }
+    takeExceptions()
     for dropped in table.segment.dropped { take(dropped) }
     // The areas before its first are lost; an older table's to the newer ones.
     let leadingCount = table.segment.areas.lowerBound
@@ -121,16 +121,15 @@ struct GenerationBuilder {
         "evidence whether these are of the same table")
     }
     let (isEndLost, areaEnd) = findEnd(survey, &lostCount)
-    var ascending = runs
-    ascending.sortByOldChunk()
     var orphans = Orphans(
-      runs + beyondRuns, geometry, from: overwrittenEnd, isLost: lostCount > 0, ascending)
+      beyondRuns.isEmpty ? runs : runs + beyondRuns, geometry, from: overwrittenEnd,
+      isLost: lostCount > 0)
     let shift = UInt64(max(table.segment.lastShift, 0))
     try orphans.addTail(
       orphanedTail(isEndLost, areaEnd, survey, shift), usedEnd: table.segment.usedEnd + shift,
       survey)
     lost += orphans.lost
-    finish(ascending)
+    finish()
     // Where nothing is lost they have leaked, of which the audit speaks.
     if lostCount > 0 || isEndLost { noteOrphans(orphans.chunks) }
     return Generation(
@@ -143,32 +142,51 @@ struct GenerationBuilder {
 
   // MARK: - Exceptions
 
-  private mutating func take(_ run: ExceptionRun) {
-    let geometry = geometry
-    for within in 0..<run.count {
-      let (old, new) = (run.old + within, run.new + within)
-      if new < overwrittenEnd {
-        lose(old, .overwritten)
-        note(
-          .generationOverwritten, old, new, "its chunk \(new) is a newer table's", "its own data")
-      } else if olds.contains(old) {
-        note(.oldDuplicate, old, new, "old chunk \(old) a second time", "once; the first is kept")
-      } else if geometry.presentByteCount(of: Chunk(new)) == 0 {
-        lose(old, .beyondStore)
-        beyondRuns.append(ExceptionRun(old: old, new: new, count: 1))
-        note(
-          .newBeyondEnd, old, new, "new chunk \(new)",
-          "below \(geometry.chunkCount), the chunks of the store")
-      } else if !news.insert(new) {
-        lose(old, .exceptionDamaged)
-        note(.newDuplicate, old, new, "new chunk \(new) a second time", "once; the first is kept")
-      } else {
-        _ = olds.insert(old)
-        exceptionCount += 1
-        if !runs.isEmpty, runs[runs.count - 1].extend(old: old, new: new) { continue }
-        runs.append(ExceptionRun(old: old, new: new, count: 1))
+  /// Takes over what can be used of the table's exceptions; a sound table's storage as it is.
+  private mutating func takeExceptions() {
+    let all = table.segment.runs
+    var isWhole = true
+    for (index, run) in all.enumerated() {
+      for within in 0..<run.count {
+        let (old, new) = (run.old + within, run.new + within)
+        if isUsable(old, new) {
+          exceptionCount += 1
+          if isWhole || (runs.last != nil && runs[runs.count - 1].extend(old: old, new: new)) {
+            continue
+          }
+          runs.append(ExceptionRun(old: old, new: new, count: 1))
+        } else if isWhole {
+          isWhole = false
+          runs = Array(all[..<index])
+          if within > 0 { runs.append(ExceptionRun(old: run.old, new: run.new, count: within)) }
+        }
       }
     }
+    if isWhole { runs = all }
+  }
+
+  /// Whether an exception can be used; why not, is noted.
+  private mutating func isUsable(_ old: UInt64, _ new: UInt64) -> Bool {
+    let geometry = geometry
+    if new < overwrittenEnd {
+      lose(old, .overwritten)
+      note(.generationOverwritten, old, new, "its chunk \(new) is a newer table's", "its own data")
+    } else if olds.contains(old) {
+      note(.oldDuplicate, old, new, "old chunk \(old) a second time", "once; the first is kept")
+    } else if geometry.presentByteCount(of: Chunk(new)) == 0 {
+      lose(old, .beyondStore)
+      beyondRuns.append(ExceptionRun(old: old, new: new, count: 1))
+      note(
+        .newBeyondEnd, old, new, "new chunk \(new)",
+        "below \(geometry.chunkCount), the chunks of the store")
+    } else if !news.insert(new) {
+      lose(old, .exceptionDamaged)
+      note(.newDuplicate, old, new, "new chunk \(new) a second time", "once; the first is kept")
+    } else {
+      _ = olds.insert(old)
+      return true
+    }
+    return false
   }
 
   /// An exception that is not believed tells of a chunk that is lost, if its old chunk is like the
@@ -192,7 +210,10 @@ struct GenerationBuilder {
   }
 
   /// Sorts what is lost, and leaves out what another exception has after all.
-  private mutating func finish(_ ascending: [ExceptionRun]) {
+  private mutating func finish() {
+    if lost.isEmpty { return }
+    var ascending = runs
+    ascending.sortByOldChunk()
     lost.sort { ($0.old.lowerBound, $0.reason.rawValue) < ($1.old.lowerBound, $1.reason.rawValue) }
     var left: [LostChunks] = []
     var end: UInt64 = 0  // of what is dealt with
@@ -254,9 +275,12 @@ struct GenerationBuilder {
 
   private mutating func noteLostAreas(_ areas: Range<UInt64>) {
     let slotCount = geometry.chunkSize.exceptionsPerArea
-    for area in areas {
+    // Of a sparse file's areas not each is worth a range.
+    let singles = areas.prefix(Tally.rangeCountMax)
+    for area in singles {
       note(
-        .areaLost, AreaIndex(area), "no exception in area \(area)", "\(slotCount) exceptions")
+        .areaLost, AreaIndex(area), "no exception in area \(area)", "\(slotCount) exceptions",
+        count: area == singles.last ? UInt64(areas.count - singles.count + 1) : 1)
     }
   }
 
@@ -285,10 +309,10 @@ struct GenerationBuilder {
 
   private mutating func note(
     _ code: FindingCode, _ area: AreaIndex, _ found: @autoclosure () -> String,
-    _ required: @autoclosure () -> String
+    _ required: @autoclosure () -> String, count: UInt64 = 1
   ) {
     let bytes = geometry.byteOffset(of: area).map { $0..<$0 + geometry.chunkSize.byteCount }
-    add(code, Finding.Place(area: area.index, bytes: bytes), found(), required())
+    add(code, Finding.Place(area: area.index, bytes: bytes), found(), required(), count: count)
   }
 
   private mutating func add(

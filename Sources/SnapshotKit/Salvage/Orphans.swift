@@ -3,6 +3,9 @@ internal import SnapshotFormat
 
 /// The data chunks that Linux handed out and no surviving exception names.
 struct Orphans {
+  /// More ranges than these are of no use to anyone; a sparse file may have them without end.
+  private static let countMax = 1 << 20
+
   /// The chunks, ascending; none of the ranges has an area in it.
   private(set) var chunks: [OrphanedChunks] = []
   /// The chunks of the origin that they must belong to, where that is determined.
@@ -16,15 +19,14 @@ struct Orphans {
   ///   - firstChunk: Chunks below it are another generation's.
   ///   - isLost: Whether any exception was lost: otherwise chunks without a name have leaked, as
   ///     they did in a crash before 3.13, and no content of the snapshot is in them.
-  ///   - ascending: The runs by old chunk.
   init(
-    _ runs: [ExceptionRun], _ geometry: StoreGeometry, from firstChunk: UInt64, isLost: Bool,
-    _ ascending: [ExceptionRun]
+    _ runs: [ExceptionRun], _ geometry: StoreGeometry, from firstChunk: UInt64, isLost: Bool
   ) {
     self.geometry = geometry
     var ordered = runs
     let isAscending = zip(runs, runs.dropFirst()).allSatisfy { $0.new < $1.new }
     if !isAscending { ordered.sort { $0.new < $1.new } }
+    var ascending: [ExceptionRun] = []  // by old chunk, when first needed
     var before: ExceptionRun?
     var position =
       geometry.position(ofData: Chunk(firstChunk))  // or that of the chunk behind an area
@@ -32,7 +34,14 @@ struct Orphans {
     for run in ordered {
       guard let start = geometry.position(ofData: Chunk(run.new)) else { continue }
       if start > position {
-        let old = Self.oldChunks(between: before, run, count: start - position, ascending)
+        var old = Self.oldChunks(between: before, run, count: start - position)
+        if let range = old {
+          if ascending.isEmpty {
+            ascending = runs
+            ascending.sortByOldChunk()
+          }
+          if Self.isAny(of: range, in: ascending) { old = nil }
+        }
         add(position..<start, old)
         if isLost, let old { lost.append(LostChunks(old: old, reason: .exceptionLost)) }
       }
@@ -59,23 +68,29 @@ struct Orphans {
     }
   }
 
-  /// The chunks between the ends of one run, if so many are missing there and nobody has them.
+  /// The chunks between the ends of one run, if so many are missing there.
   private static func oldChunks(
-    between before: ExceptionRun?, _ next: ExceptionRun, count: UInt64, _ ascending: [ExceptionRun]
+    between before: ExceptionRun?, _ next: ExceptionRun, count: UInt64
   ) -> Range<UInt64>? {
     guard let before, next.old > before.lastOld, next.old - before.lastOld - 1 == count else {
       return nil
     }
-    let index = ascending.firstIndex(endingAtOrAfter: before.lastOld + 1)
-    let isFree = index == ascending.count || ascending[index].old >= next.old
-    return isFree ? before.lastOld + 1..<next.old : nil
+    return before.lastOld + 1..<next.old
+  }
+
+  /// Whether ascending runs have any of those chunks.
+  private static func isAny(of range: Range<UInt64>, in ascending: [ExceptionRun]) -> Bool {
+    let index = ascending.firstIndex(endingAtOrAfter: range.lowerBound)
+    return index < ascending.count && ascending[index].old < range.upperBound
   }
 
   /// Adds the data chunks of those positions, cut where areas lie between them.
   private mutating func add(_ positions: Range<UInt64>, _ old: Range<UInt64>?) {
     let perArea = geometry.chunkSize.exceptionsPerArea
     var position = positions.lowerBound
-    while position < positions.upperBound, let new = geometry.dataChunk(inOrder: position) {
+    while position < positions.upperBound, let new = geometry.dataChunk(inOrder: position),
+      chunks.count < Self.countMax
+    {
       let end = min(positions.upperBound, (position / perArea + 1) * perArea)
       if new.index >= geometry.chunkCount { return }
       chunks.append(
