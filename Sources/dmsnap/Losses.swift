@@ -14,7 +14,7 @@ struct Losses {
       return range.isEmpty ? nil : LostRange(range, lost.reason)
     }
     ranges = loaded.lostRanges(originByteCount: originByteCount).merged(with: inOrigin)
-    isEmpty = ranges.isEmpty && !loaded.hasUnknownLosses
+    isEmpty = ranges.isEmpty && loaded.isComplete
   }
 
   /// Says what is lost to the person at the terminal.

@@ -98,8 +98,9 @@ public struct Diagnosis: Sendable {
   }
 
   private static func tableCause(_ audit: Audit, _ codes: Set<FindingCode>) -> String? {
-    if codes.contains(.storeTooShort) || codes.contains(.storeNextAreaBeyondEnd)
-      || codes.contains(.newBeyondEnd)
+    // Garbage in an area names chunks beyond the end as well, and goes on beyond it.
+    if codes.contains(.storeTooShort) || codes.contains(.storeNextAreaBeyondEnd),
+      !codes.contains(.areaImplausible)
     {
       let limit: UInt64 = 4 << 30
       let isAtLimit = (limit - (1 << 20)...limit).contains(audit.store.source.byteCount)

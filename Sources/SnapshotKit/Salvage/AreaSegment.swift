@@ -50,6 +50,11 @@ struct AreaSegment {
 
   init(startingAt area: AreaIndex) { areas = area.index...area.index }
 
+  /// The last shift that more than a few exceptions in a row have.
+  private(set) var confirmedShift: Int64 = 0
+  /// How many exceptions at the end have one shift.
+  private var sameCount = 0
+
   /// Whether shifts never fall, as Linux since 3.13 has it.
   private(set) var isOrdered = true
 
@@ -68,6 +73,8 @@ struct AreaSegment {
   mutating func append(_ exception: DiskException, at position: UInt64, shift: Int64) {
     lastPosition = position
     let (old, new) = (exception.oldChunk, exception.newChunk)
+    sameCount = exceptionCount > 0 && shift == lastShift ? sameCount + 1 : 1
+    if exceptionCount == 0 || sameCount >= SlotJudge.strongCount { confirmedShift = shift }
     if exceptionCount == 0 {
       firstShift = shift
     } else if shift < lastShift {
@@ -87,6 +94,7 @@ struct AreaSegment {
     areas = areas.lowerBound...next.areas.upperBound
     isOrdered = isOrdered && next.isOrdered && next.firstShift >= lastShift
     lastShift = next.lastShift
+    (confirmedShift, sameCount) = (next.confirmedShift, next.sameCount)
     (lastPosition, usedEnd) = (next.lastPosition, next.usedEnd)
     exceptionCount += next.exceptionCount
     passedOverCount += next.passedOverCount

@@ -105,7 +105,7 @@ struct AreaSurvey {
     let isContinued = segments.last?.isContinued(in: area) ?? false
     var reader = AreaPieces(area, geometry)
     var context = SlotJudge.Context(
-      shift: isContinued ? segments.last?.lastShift : isExpected ? 0 : nil,
+      shift: isContinued ? segments.last?.confirmedShift : isExpected ? 0 : nil,
       isExpected: isContinued || isExpected)
     if isExpected { context.shift = nil }
     let end = start + geometry.presentByteCount(of: geometry.chunk(of: area) ?? Chunk(0))

@@ -36,7 +36,7 @@ struct SlotJudge {
   }
 
   /// So many exceptions in a row with one shift speak for each other.
-  private static let strongCount = 4
+  static let strongCount = 4
   /// How far from its place an exception may be: more than Linux has copies under way.
   static let leakMax: Int64 = 4096
   private static let none = Int64.min
@@ -68,8 +68,8 @@ struct SlotJudge {
     classify(exceptions, position, unreadable)
     let strong = strongRuns(exceptions)
     keep(strong)
+    keepPermuted(exceptions.count, between: strong)
     keepWeak(exceptions.count, between: strong, context)
-    keepPermuted(between: strong, context)
     if isUnordered(exceptions, position, context) {
       for slot in kinds.indices where kinds[slot] == .unsupported { kinds[slot] = .kept }
     }
@@ -158,12 +158,38 @@ struct SlotJudge {
     }
   }
 
+  /// Keeps the exceptions between strong runs whose copies did not end in the order they began.
+  ///
+  /// They have chunks between those of the runs, each once.
+  ///
+  /// Where there is a run on one side only, they must leave out no chunk.
+  private mutating func keepPermuted(_ count: Int, between strong: [Range<Int>]) {
+    if strong.isEmpty { return }
+    for index in 0...strong.count {
+      let before = index > 0 ? strong[index - 1] : nil
+      let behind = index < strong.count ? strong[index] : nil
+      let slots = (before?.upperBound ?? 0)..<(behind?.lowerBound ?? count)
+      let possible = slots.filter { kinds[$0] == .unsupported }
+      let orders = possible.map { shifts[$0] + Int64($0) }.sorted()
+      guard let lowest = orders.first, let highest = orders.last,
+        zip(orders, orders.dropFirst()).allSatisfy(<)
+      else { continue }
+      let start = before.map { shifts[$0.lowerBound] + Int64($0.upperBound) }
+      let end = behind.map { shifts[$0.lowerBound] + Int64($0.lowerBound) }
+      let size = Int64(orders.count)
+      if lowest >= start ?? (end ?? 0) - size, highest < end ?? (start ?? 0) + size {
+        for slot in possible { kinds[slot] = .kept }
+      }
+    }
+  }
+
   /// Keeps the exceptions whose shifts fit between those of the strong runs around them.
   private mutating func keepWeak(
     _ count: Int, between strong: [Range<Int>], _ context: Context
   ) {
     var low = context.shift
-    if strong.isEmpty, isForeign(low ?? 0) { return }
+    // The last exception before may be one that was committed late, and have a lower shift than all.
+    if strong.isEmpty, isForeign(max(low ?? 0, 0)) { return }
     let isClean = !kinds.contains(.impossible) && !kinds.contains(.unreadable)
     var next = 0
     for slot in 0..<count {
@@ -188,29 +214,6 @@ struct SlotJudge {
         low = shift
       }
     }
-  }
-
-  /// Keeps exceptions that have just the chunks of the slots they stand in, in another order.
-  ///
-  /// Their copies ended so (before 3.13). No flipped bit does that.
-  private mutating func keepPermuted(between strong: [Range<Int>], _ context: Context) {
-    var start = 0
-    var shift = context.shift ?? 0
-    for index in 0...strong.count {
-      let end = index < strong.count ? strong[index].lowerBound : kinds.count
-      keepPermuted(start..<end, shift)
-      if index < strong.count {
-        start = strong[index].upperBound
-        shift = shifts[start - 1]
-      }
-    }
-  }
-
-  private mutating func keepPermuted(_ slots: Range<Int>, _ shift: Int64) {
-    let left = slots.filter { kinds[$0] == .unsupported }
-    let places = left.map { $0 + Int(truncatingIfNeeded: shifts[$0] &- shift) }
-    guard left.count >= 2, places.sorted() == left else { return }
-    for slot in left { kinds[slot] = .kept }
   }
 
   /// Whether most of what could be exceptions stands out of its place: numbers of another kind.

@@ -46,6 +46,7 @@ public struct StoreWriter {
   ) throws(BlockIOError) -> [LostRange] {
     let chunkByteCount = layout.geometry.chunkSize.byteCount
     let byteCount = layout.exceptionCount * chunkByteCount
+    let sourceEnd = table.geometry.sectorCount * 512  // a torn sector is nobody's, as in a view
     let buffer = IOBuffer(byteCount: Self.windowByteCount)
     var lost: [LostRange] = []
     var position: UInt64 = 0  // in the data, as if there were no areas between it
@@ -67,7 +68,7 @@ public struct StoreWriter {
       while offset < end {
         let count = Int(min(end - offset, UInt64(buffer.byteCount - filled)))
         let present =
-          offset < source.byteCount ? Int(min(UInt64(count), source.byteCount - offset)) : 0
+          offset < sourceEnd ? Int(min(UInt64(count), sourceEnd - offset)) : 0
         for range in try source.readAround(at: offset, into: buffer, filled..<filled + present) {
           lost.append(
             merging: LostRange(

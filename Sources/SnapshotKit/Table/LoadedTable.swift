@@ -12,6 +12,8 @@ public struct LoadedTable: Sendable {
   public let lost: [LostChunks]
   /// What was decided in a salvage, and why; nothing is decided in a kernel's reading.
   public let findings: [Finding]
+  /// Whether the table has all that it ever had, as far as its reading knows.
+  public let isComplete: Bool
   /// Whether exceptions may be lost of which nobody knows what they were for.
   public let hasUnknownLosses: Bool
   /// How far Linux's own walk reaches; nil in the salvage reading.
@@ -31,7 +33,7 @@ public struct LoadedTable: Sendable {
     self.geometry = geometry
     self.extent = extent
     exceptionCount = extent.exceptionCount
-    (lost, findings, hasUnknownLosses) = ([], [], false)
+    (lost, findings, hasUnknownLosses, isComplete) = ([], [], false, true)
     do throws(TableError) {
       table = try ExceptionTable(store, geometry, extent, reading: reading)
     } catch {
@@ -48,7 +50,7 @@ public struct LoadedTable: Sendable {
     exceptionCount = generation.exceptionCount
     lost = generation.lost
     findings = generation.findings
-    hasUnknownLosses = generation.hasUnknownLosses
+    (hasUnknownLosses, isComplete) = (generation.hasUnknownLosses, generation.isComplete)
     extent = nil
   }
 
