@@ -15,8 +15,11 @@ public final class FileTarget: BlockTarget {
     let shape = try FileSource(path: path)
     try Self.checkUnused(shape.identity, name: path.string)
     let exclusive = shape.identity.isBlockDevice ? O_EXCL : 0
-    let number = unsafe path.withPlatformString {
-      unsafe Glibc.open($0, O_RDWR | O_CLOEXEC | O_NONBLOCK | exclusive)
+    // A target that is refused after a look at it has not been touched, its access time included.
+    let flags = O_RDWR | O_CLOEXEC | O_NONBLOCK | exclusive
+    var number = unsafe path.withPlatformString { unsafe Glibc.open($0, flags | dmsnap_o_noatime) }
+    if number < 0, Glibc.errno == EPERM {
+      number = unsafe path.withPlatformString { unsafe Glibc.open($0, flags) }
     }
     guard number >= 0 else {
       let errno = Errno(rawValue: Glibc.errno)

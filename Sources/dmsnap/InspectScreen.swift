@@ -146,6 +146,9 @@ struct InspectScreen {
 
   private func lost(_ prospect: Diagnosis.Prospect) -> String {
     if prospect.lostCount == 0 {
+      let codes = Set(audit.findings.map(\.code))
+      if codes.contains(.dataUnreadable) { return "sectors of data that were not read" }
+      if codes.contains(.storeTooShort) { return "parts of chunks at the store's end" }
       return prospect.isEndLost ? "nobody knows: the table went on behind what is left" : "nothing"
     }
     return "up to \(counted(prospect.lostCount, "exception")) (\(size(prospect.lostCount)))"
@@ -181,14 +184,21 @@ struct InspectScreen {
     if audit.verdict == .healthy, UndoStore.description(of: audit.store.source) != nil {
       return ["dmsnap merge \(store) --origin \(originPath) --dry-run"]
     }
-    if diagnosis == nil { return ["dmsnap export \(store) --origin \(originPath) --to FILE"] }
+    let older = audit.generations.dropFirst().map {
+      "dmsnap export \(store)\(options) --generation \($0.index) --origin \(originPath) --to FILE"
+    }
+    if diagnosis == nil {
+      return ["dmsnap export \(store)\(options) --origin \(originPath) --to FILE"] + older
+    }
     let isFound = audit.usableCount > 0
-    guard isFound else { return ["dmsnap audit \(store)   says what is wrong, and where"] }
+    guard isFound else {
+      return ["dmsnap audit \(store)\(options)   says what is wrong, and where"]
+    }
     let careful = audit.load.verdict == .new ? "   (do NOT activate it)" : ""
     return [
       "dmsnap salvage \(store)\(options) --to NEW\(careful)",
       "dmsnap export \(store) --reading salvage\(options) --origin \(originPath) --to FILE",
-    ]
+    ] + (input.generation == nil ? older : [])
   }
 
   private var store: String { quoted(input.store.text) }
@@ -197,5 +207,6 @@ struct InspectScreen {
   private var options: String {
     (input.map.map { " --map \(quoted($0.text))" } ?? "")
       + (input.chunkSizeAsked.map { " --chunk-size \($0)" } ?? "")
+      + (input.generation.map { " --generation \($0)" } ?? "")
   }
 }

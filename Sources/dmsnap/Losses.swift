@@ -5,6 +5,8 @@ import SnapshotKit
 struct Losses {
   /// The ranges of the origin that are known, ascending.
   let ranges: [LostRange]
+  /// Whether exceptions are lost, or may be, that no range tells of.
+  private let hasUnknown: Bool
   /// Whether the result has everything.
   let isEmpty: Bool
 
@@ -14,6 +16,7 @@ struct Losses {
       return range.isEmpty ? nil : LostRange(range, lost.reason)
     }
     ranges = loaded.lostRanges(originByteCount: originByteCount).merged(with: inOrigin)
+    hasUnknown = loaded.hasUnknownLosses
     isEmpty = ranges.isEmpty && loaded.isComplete
   }
 
@@ -23,6 +26,9 @@ struct Losses {
     for range in ranges.prefix(shown) { Console.say("dmsnap: \(range)") }
     if ranges.count > shown {
       Console.say("dmsnap: and \(ranges.count - shown) ranges more; --format json lists them all")
+    }
+    if hasUnknown {
+      Console.say("dmsnap: exceptions are lost, or may be, and nothing tells what they were for")
     }
   }
 

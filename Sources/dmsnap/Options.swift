@@ -74,18 +74,18 @@ struct StoreOptions: ParsableArguments {
   /// Opens the store.
   func open() throws(Failure) -> Store { Store(try store.open(map?.readMap())) }
 
-  /// Plans the salvage of the store.
-  func plan() throws(Failure) -> SalvagePlan {
+  /// Plans the salvage of the store, for an origin if that is known.
+  func plan(for origin: (any BlockSource)? = nil) throws(Failure) -> SalvagePlan {
     let store = try open()
     return try failingStore { () throws(StoreError) in
-      try SalvagePlan(store, chunkSize: chunkSize)
+      try SalvagePlan(store, chunkSize: chunkSize, originByteCount: origin?.byteCount)
     }
   }
 
   /// Opens the store and reads its table.
-  func loadTable() throws(Failure) -> LoadedTable {
+  func loadTable(for origin: any BlockSource) throws(Failure) -> LoadedTable {
     if reading == .salvage {
-      let plan = try plan()
+      let plan = try plan(for: origin)
       return try failingStore { () throws(StoreError) in
         try LoadedTable(plan, generation: generation ?? 0)
       }
@@ -103,6 +103,12 @@ struct WantedOptions: ParsableArguments {
       valueName: "mapfile"))
   var wanted: String?
 
+  /// Refuses a mapfile that exists, before anything is done.
+  func check() throws(Failure) {
+    guard let wanted else { return }
+    try failing { () throws(BlockIOError) in try OutputFile.checkAbsent(FilePath(wanted)) }
+  }
+
   /// Writes the mapfile, if it is asked for.
   ///
   /// - Parameter lost: What of the snapshot could not be read.
@@ -118,7 +124,8 @@ struct WantedOptions: ParsableArguments {
     }
     Console.say(
       "dmsnap: \(wanted): \(byteSize(sectors.metadataByteCount)) of metadata and"
-        + " \(byteSize(sectors.dataByteCount)) of data are worth reading again")
+        + " \(byteSize(sectors.dataByteCount)) of data are worth reading again"
+        + (sectors.metadata.isEmpty ? "" : "; metadata that is read then may name more data"))
   }
 }
 
@@ -155,12 +162,11 @@ extension LoadedTable {
     if talk.quiet { return }
     let name = store.source.name
     if table.reading == .salvage {
+      if !isCurrent {
+        Console.say("dmsnap: \(name): this is an older table, not the one in use")
+      }
       for finding in findings where finding.severity != .note {
         Console.say("dmsnap: \(name): \(finding.line)")
-      }
-      if hasUnknownLosses {
-        Console.say(
-          "dmsnap: \(name): exceptions are lost, or may be, and nothing tells what they were for")
       }
       return
     }

@@ -56,6 +56,7 @@ public struct Auditor {
     findings += census.findings()
     let plan = plan(inferred, geometry, load, findings)
     findings += planFindings(plan, load, besides: findings)
+    findings += unreadableDataFinding(plan)
     if let origin { findings += ContextCheck(store, origin, geometry, census).findings }
     findings += useFindings()
     // Of a table that Linux shows, what it can rightly show; a salvage may find more behind damage.
@@ -75,7 +76,7 @@ public struct Auditor {
   ) -> SalvagePlan? {
     let isSound = load.verdict == .loads && findings.allSatisfy { $0.severity != .damage }
     let isEmpty = load.extent?.exceptionCount == 0
-    if isSound, reading != .salvage, !isEmpty,
+    if isSound, reading != .salvage, !isEmpty, !hasKnownUnreadable,
       !findings.contains(where: { $0.code == .areaStale })
     {
       return nil
@@ -86,7 +87,25 @@ public struct Auditor {
       isSound && reading != .salvage ? AreaSurvey.Reach.near(Self.lookBehindCount) : .whole
     // It fails only where a device fails in another way than a medium does, which the walk over the
     // table has met and reported by now.
-    return try? SalvagePlan(store, inferred, geometry, reach: reach)
+    return try? SalvagePlan(
+      store, inferred, geometry, originByteCount: origin?.byteCount, reach: reach)
+  }
+
+  private var hasKnownUnreadable: Bool {
+    !store.source.knownUnreadable(in: 0..<store.source.byteCount).isEmpty
+  }
+
+  /// What a map of bad sectors says of the data.
+  private func unreadableDataFinding(_ plan: SalvagePlan?) -> [Finding] {
+    guard let plan, let generation = plan.generations.first, hasKnownUnreadable else { return [] }
+    let wanted = WantedSectors(plan, generation, lost: [])
+    guard let first = wanted.data.first else { return [] }
+    var tally = Tally(
+      Finding(
+        code: .dataUnreadable, place: Finding.Place(bytes: first),
+        found: "\(wanted.dataByteCount) bytes of data that were not read", required: "all of it"))
+    for range in wanted.data.dropFirst() { tally.add(range) }
+    return [tally.finding]
   }
 
   /// What a salvage finds of the areas that the walk by Linux's rules does not.
@@ -108,6 +127,16 @@ public struct Auditor {
   }
 
   private func finding(of inferred: InferredGeometry) -> [Finding] {
+    if inferred.basis == .option, store.isRecognised, let own = store.geometry,
+      let geometry = inferred.geometry, own != geometry
+    {
+      return [
+        Finding(
+          code: .headerChunkSizeContradicted, place: Finding.Place(bytes: 12..<16),
+          found: "\(own.chunkSize.sectorCount) sectors",
+          required: "\(geometry.chunkSize.sectorCount), which was asked for")
+      ]
+    }
     guard inferred.basis == .areas, let best = inferred.evidence?.best else { return [] }
     let size = best.chunkSize
     let place = Finding.Place(

@@ -109,10 +109,16 @@ public struct Diagnosis: Sendable {
           ? "it ends at 4 GiB, the most that a file on FAT can have"
           : "a partial copy, a volume made smaller, or a file system's limit")
     }
+    if codes.contains(.dataUnreadable), !codes.contains(.areaUnreadable) {
+      return "the medium fails: sectors of the snapshot's data were not read"
+    }
     if codes.contains(.areaUnreadable)
       || audit.plan?.unreadable.isEmpty == false
     {
       return "the medium fails in metadata areas"
+    }
+    if codes.contains(.originSmaller) {
+      return "the origin is shorter than the table reaches: another one, or an incomplete copy"
     }
     if codes.contains(.newInMetadata) || codes.contains(.areaImplausible) {
       return "other data stands in metadata areas: Linux before 3.12 wrote over them"

@@ -1,6 +1,15 @@
 extension FindingCatalogue {
   static func contextEntry(for code: FindingCode) -> FindingEntry {
     switch code {
+    case .dataUnreadable:
+      FindingEntry(
+        severity: .damage, title: "data that exceptions name was not read",
+        meaning: "A map of bad sectors says so of sectors that hold the snapshot's content.",
+        cause: "Bad sectors, or a copy of the medium that is not finished.",
+        consequence: "Those sectors of the snapshot are lost, and listed by whatever reads them.",
+        remedy:
+          "`--wanted FILE` writes a mapfile by which ddrescue tries them again. Until then use"
+          + " --map with every command: the image has zeroes there, or whatever was there before.")
     case .dataIdentical:
       FindingEntry(
         severity: .note, title: "exceptions hold what the origin holds",
@@ -13,7 +22,9 @@ extension FindingCatalogue {
       FindingEntry(
         severity: .note, title: "data stands behind the table",
         meaning: "The data chunks that Linux would hand out next are not empty.",
-        cause: "A store over space that was used before; a crash with copies under way; or a merge"
+        cause:
+          "A store over space that was used before; a crash with copies under way; the end of a"
+          + " table that was erased; or a merge"
           + " that was cut short: Linux merges from the last exception to the first and clears each"
           + " from its area when it is done, but leaves the data.",
         consequence:
@@ -97,15 +108,16 @@ extension FindingCatalogue {
     case .generationAmbiguous:
       FindingEntry(
         severity: .warning, title: "it is in doubt whether two parts are of one table",
-        meaning: "Between exceptions lies an area that holds none. Either it was lost, or a newer"
+        meaning: "Between exceptions lie slots that hold none. Either they were lost, or a newer"
           + " table ends there and an older one shows behind it. They share no old chunk, but might"
           + " do so by chance.",
         cause: "A lost area; or a store made over an older one, with just so many exceptions that"
           + " its last area is full.",
-        consequence:
-          "The salvage reading takes both parts for one table. If they are not, chunks of"
-          + " an older snapshot would be mixed in.",
-        remedy: "Compare with --reading kernel, which ends before that area.")
+        consequence: "The salvage reading takes what is likelier. Where `inspect` counts exceptions"
+          + " as in doubt, it took both parts for one table, and if they are not, chunks of an older"
+          + " snapshot are mixed in. Otherwise the other part is the next generation.",
+        remedy: "Compare with --reading kernel, which ends before that area, and with the next"
+          + " generation.")
     default: preconditionFailure("\(code) is another group's")
     }
   }

@@ -13,7 +13,8 @@ enum FindingCatalogue {
     case .newInHeader, .newInMetadata, .newBeyondEnd, .newDuplicate, .oldDuplicate,
       .oldBeyondOrigin, .topByte, .outOfOrder, .leakedChunks, .unsupported, .orphans:
       exceptionEntry(for: code)
-    case .dataIdentical, .mergeInterrupted, .mergeResidue, .originSmaller, .originLarger, .inUse,
+    case .dataUnreadable, .dataIdentical, .mergeInterrupted, .mergeResidue, .originSmaller,
+      .originLarger, .inUse,
       .sameUUID, .generationOverwritten, .generationAmbiguous, .originUnchanged, .originWritten:
       contextEntry(for: code)
     }

@@ -42,6 +42,7 @@ public enum FindingCode: String, CaseIterable, Sendable {
   case unsupported = "exception.unsupported"
   case orphans = "exception.orphans"
 
+  case dataUnreadable = "data.unreadable"
   case dataIdentical = "data.identical"
 
   case mergeInterrupted = "merge.interrupted"

@@ -28,7 +28,8 @@ public enum MergeError: Error, Sendable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .kernelWouldFail(let store, let obstacle): "\(store): \(obstacle)"
+    case .kernelWouldFail(let store, let obstacle):
+      "\(store): \(obstacle); `--reading salvage` leaves out what cannot be right"
     case .wrongUndo(let why), .notThisOrigin(let why): why
     case .sameFile(let name): "\(name): is the store itself; a store is never written"
     case .noSpace(let path, let needed, let available):

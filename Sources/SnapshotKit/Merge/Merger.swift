@@ -35,11 +35,11 @@ public struct Merger {
   ) throws(MergeError) -> Outcome {
     let byteCount = view.mappedByteCount
     if let undo, undo.state == .finished {
-      try self.verify(
+      let lost = try self.verify(
         orSay:
           "\(undo.name): belongs to a merge that was finished, and the origin is not as that merge"
           + " left it: it was undone, or written since; name a new undo file")
-      return Outcome(byteCount: byteCount, wasFinished: true, lost: [])
+      return Outcome(byteCount: byteCount - Self.byteCount(lost), wasFinished: true, lost: lost)
     }
     if let undo, undo.state == .saved { try undo.checkOriginIsBetween() }
     let total = byteCount * (undo?.state == .saving ? 2 : 1)
@@ -55,10 +55,13 @@ public struct Merger {
     } catch {
       throw .io(error)
     }
-    if verify { try self.verify(orSay: nil, except: lost) }
+    if verify { _ = try self.verify(orSay: nil) }
     try undo?.finish()
-    let lostCount = lost.reduce(UInt64(0)) { $0 + UInt64($1.range.count) }
-    return Outcome(byteCount: byteCount - lostCount, wasFinished: false, lost: lost)
+    return Outcome(byteCount: byteCount - Self.byteCount(lost), wasFinished: false, lost: lost)
+  }
+
+  private static func byteCount(_ lost: [LostRange]) -> UInt64 {
+    lost.reduce(0) { $0 + ($1.range.upperBound - $1.range.lowerBound) }
   }
 
   /// Copies every segment of the store that the view is made of.
@@ -96,7 +99,10 @@ public struct Merger {
     try view.forEachSegment(in: 0..<view.byteCount) { (segment) throws(BlockIOError) in
       if segment.place == .origin { return }
       guard case .store(var offset) = segment.place else {
-        if isSalvage { return lost.append(merging: LostRange(segment.range, .beyondStore)) }
+        if isSalvage {
+          try drain()  // what was lost before comes first
+          return lost.append(merging: LostRange(segment.range, .beyondStore))
+        }
         throw BlockIOError(
           store.name, .read, .beyondEnd(byteCount: store.byteCount), at: segment.range)
       }
@@ -123,9 +129,10 @@ public struct Merger {
   }
 
   /// Reads back what was written, from the medium and not from the cache, and compares.
-  private func verify(
-    orSay complaint: String?, except lost: [LostRange] = []
-  ) throws(MergeError) {
+  ///
+  /// - Returns: What the store cannot be read for, where the view's reading puts up with that: there
+  ///   nothing was written.
+  private func verify(orSay complaint: String?) throws(MergeError) -> [LostRange] {
     (target as? FileTarget)?.dropCache()
     let diff: SnapshotDiff
     do throws(BlockIOError) {
@@ -133,10 +140,12 @@ public struct Merger {
     } catch {
       throw .io(error)
     }
-    let failed = diff.lost.first { !lost.contains($0) && $0.reason != .beyondStore }
+    let isSalvage = view.table.reading == .salvage
+    let failed = diff.lost.first { !isSalvage || $0.reason == .originUnreadable }
     if let first = diff.changed.first?.lowerBound ?? failed?.range.lowerBound {
       if let complaint { throw .wrongUndo(complaint) }
       throw .verificationFailed(byteOffset: first)
     }
+    return diff.lost
   }
 }

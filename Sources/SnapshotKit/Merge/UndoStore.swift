@@ -206,7 +206,9 @@ public struct UndoStore {
           let count = Int(min(end - offset, UInt64(window)))
           let unreadable = try origin.readAround(at: offset, into: now, 0..<count)
           try read(count, atData: within, into: old)
-          try view.read(at: offset, into: new, 0..<count)
+          // What cannot be read of the store was not merged, and is as it was saved.
+          var lost: [LostRange] = []
+          try view.read(offset..<offset + UInt64(count), into: new, lost: &lost)
           foreign = stride(from: 0, to: count, by: 512).first { start in
             let sector = start..<start + 512
             return !now.equals(sector, in: old, at: start)

@@ -92,7 +92,7 @@ extension FindingCode {
   /// What a salvage decides when it meets this; nil where it decides nothing.
   fileprivate var decision: String? {
     switch self {
-    case .unsupported, .oldDuplicate, .newDuplicate: "dropped"
+    case .unsupported, .oldDuplicate, .newDuplicate, .oldBeyondOrigin: "dropped"
     case .newBeyondEnd, .areaLost, .areaDamaged, .generationOverwritten, .orphans: "lost"
     case .generationAmbiguous: "doubted"
     default: nil

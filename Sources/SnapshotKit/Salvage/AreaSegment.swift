@@ -50,8 +50,9 @@ struct AreaSegment {
 
   init(startingAt area: AreaIndex) { areas = area.index...area.index }
 
-  /// The last shift that more than a few exceptions in a row have.
+  /// The last shift that more than a few exceptions have, and how many behind have a higher one.
   private(set) var confirmedShift: Int64 = 0
+  private(set) var unconfirmedCount: UInt64 = 0
   /// How many exceptions at the end have one shift.
   private var sameCount = 0
 
@@ -74,7 +75,11 @@ struct AreaSegment {
     lastPosition = position
     let (old, new) = (exception.oldChunk, exception.newChunk)
     sameCount = exceptionCount > 0 && shift == lastShift ? sameCount + 1 : 1
-    if exceptionCount == 0 || sameCount >= SlotJudge.strongCount { confirmedShift = shift }
+    if exceptionCount == 0 || sameCount >= SlotJudge.strongCount || shift <= confirmedShift {
+      (confirmedShift, unconfirmedCount) = (shift, 0)
+    } else {
+      unconfirmedCount += 1
+    }
     if exceptionCount == 0 {
       firstShift = shift
     } else if shift < lastShift {
@@ -94,7 +99,8 @@ struct AreaSegment {
     areas = areas.lowerBound...next.areas.upperBound
     isOrdered = isOrdered && next.isOrdered && next.firstShift >= lastShift
     lastShift = next.lastShift
-    (confirmedShift, sameCount) = (next.confirmedShift, next.sameCount)
+    (confirmedShift, unconfirmedCount) = (next.confirmedShift, next.unconfirmedCount)
+    sameCount = next.sameCount
     (lastPosition, usedEnd) = (next.lastPosition, next.usedEnd)
     exceptionCount += next.exceptionCount
     passedOverCount += next.passedOverCount
@@ -114,6 +120,39 @@ struct AreaSegment {
         runs.append(run)
       }
     }
+  }
+
+  /// Whether an area stands where the table goes on if its last few exceptions are not believed.
+  func isContradicted(by next: AreaSegment) -> Bool {
+    unconfirmedCount > 0 && next.exceptionCount > unconfirmedCount
+      && next.firstShift >= confirmedShift && !next.isPlaced(behind: self)
+  }
+
+  /// Takes back the last few exceptions, whose shift the area behind contradicts.
+  mutating func dropUnconfirmed(_ slotCount: UInt64) {
+    for index in 0..<unconfirmedCount {
+      guard let run = runs.popLast() else { break }
+      let exception = DiskException(oldChunk: run.lastOld, newChunk: run.new + (run.count - 1))
+      if run.count > 1 {
+        runs.append(ExceptionRun(old: run.old, new: run.new, count: run.count - 1))
+      }
+      // They are the last of their area, or it would not be known that the table goes on.
+      dropped.append(
+        Dropped(
+          area: AreaIndex(areas.upperBound), slot: Int(slotCount - 1 - index),
+          exception: exception))
+    }
+    exceptionCount -= unconfirmedCount
+    passedOverCount += unconfirmedCount
+    let before = damages.last?.area.index == areas.upperBound ? damages.popLast() : nil
+    damages.append(
+      Damage(
+        area: AreaIndex(areas.upperBound),
+        lostSlotCount: (before?.lostSlotCount ?? 0) + unconfirmedCount,
+        isUnreadable: before?.isUnreadable ?? false))
+    nextFree = runs.reduce(StoreGeometry.firstDataChunk) { max($0, $1.new + $1.count) }
+    lastPosition -= unconfirmedCount
+    (lastShift, unconfirmedCount) = (confirmedShift, 0)
   }
 
   /// Notes an exception that is not believed although those around it are.

@@ -60,7 +60,7 @@ struct AreaSurvey {
       if case .near(let limit) = reach, area.index - lastUsed > limit { break }
       // Holes are zero, and a store on a sparse file has many.
       if data.map({ $0.upperBound <= start }) ?? true {
-        data = try source.nextData(from: start)
+        data = Self.nextData(of: source, from: start)
         guard let data else { break }
         if data.lowerBound >= start + areaByteCount {
           area = Self.area(reaching: data.lowerBound, geometry)
@@ -74,6 +74,17 @@ struct AreaSurvey {
         lastUsed = area.index
       }
       area.index += 1
+    }
+  }
+
+  /// The next bytes that are no hole; where nobody can tell, all that follow.
+  private static func nextData(
+    of source: any BlockSource, from byteOffset: UInt64
+  ) -> Range<UInt64>? {
+    do throws(BlockIOError) {
+      return try source.nextData(from: byteOffset)
+    } catch {
+      return byteOffset..<source.byteCount  // reading it will say what is wrong
     }
   }
 
@@ -137,6 +148,9 @@ struct AreaSurvey {
         lostAreas.append((area.index..<area.index + 1, content))
       }
       return
+    }
+    if isContinued, segments[segments.count - 1].isContradicted(by: segment) {
+      segments[segments.count - 1].dropUnconfirmed(exceptionsPerArea)
     }
     if isContinued, let last = segments.last, segment.isPlaced(behind: last), !isRepeated(segment) {
       segments[segments.count - 1].append(segment)

@@ -24,8 +24,10 @@ public struct ChunkSizeEvidence: Sendable {
     /// Whether this is more than chance.
     var isConvincing: Bool { isStrong || beginsTable }
 
-    /// Whether it is enough to overrule a header.
-    fileprivate var isStrong: Bool { exceptionCount >= 4 }
+    /// Whether it is enough to overrule a header whose own size finds nothing.
+    fileprivate var overrules: Bool { isStrong || (beginsTable && exceptionCount >= 2) }
+
+    private var isStrong: Bool { exceptionCount >= 4 }
 
     /// Whether another score says more.
     ///
@@ -148,7 +150,7 @@ public struct InferredGeometry: Sendable {
     if let own = store.isRecognised ? store.geometry : nil,
       evidence.best.map({ best in
         // A store that has no room for an area by its header's size says nothing for that size.
-        best.chunkSize == own.chunkSize || (!best.isStrong && own.chunkCount > 1)
+        best.chunkSize == own.chunkSize || (!best.overrules && own.chunkCount > 1)
       }) ?? true
     {
       (geometry, basis, self.evidence) = (own, .header, nil)

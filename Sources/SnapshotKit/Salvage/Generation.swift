@@ -74,6 +74,11 @@ struct GenerationBuilder {
   private let table: TableSplit.Table
   /// Data chunks below this number hold what a newer generation put there.
   private let overwrittenEnd: UInt64
+  private let originChunkCount: UInt64
+  /// How many exceptions are for chunks that the origin does not have.
+  private var beyondOriginCount: UInt64 = 0
+  /// How many exceptions are for chunks that others are for.
+  private var duplicateCount: UInt64 = 0
   private var olds = ChunkSet()
   private var news = ChunkSet()
   private var runs: [ExceptionRun] = []
@@ -83,8 +88,14 @@ struct GenerationBuilder {
   private var lost: [LostChunks] = []
   private var tallies: [FindingCode: Tally] = [:]
 
-  /// - Parameter overwrittenEnd: One above the highest chunk that newer generations used.
-  init(_ table: TableSplit.Table, _ geometry: StoreGeometry, overwrittenEnd: UInt64) {
+  /// - Parameters:
+  ///   - overwrittenEnd: One above the highest chunk that newer generations used.
+  ///   - originChunkCount: How many chunks the origin has, if that is known.
+  init(
+    _ table: TableSplit.Table, _ geometry: StoreGeometry, overwrittenEnd: UInt64,
+    originChunkCount: UInt64?
+  ) {
+    self.originChunkCount = originChunkCount ?? .max
     self.geometry = geometry
     self.table = table
     self.overwrittenEnd = overwrittenEnd
@@ -98,7 +109,8 @@ struct GenerationBuilder {
     for dropped in table.segment.dropped { take(dropped) }
     // The areas before its first are lost; an older table's to the newer ones.
     let leadingCount = table.segment.areas.lowerBound
-    var lostCount = leadingCount * survey.exceptionsPerArea
+    var lostCount =
+      leadingCount * survey.exceptionsPerArea + beyondOriginCount + duplicateCount
     if index == 0 { noteLostAreas(0..<leadingCount) }
     for areas in table.lostAreas {
       lostCount += UInt64(areas.count) * survey.exceptionsPerArea
@@ -167,11 +179,18 @@ struct GenerationBuilder {
 
   /// Whether an exception can be used; why not, is noted.
   private mutating func isUsable(_ old: UInt64, _ new: UInt64) -> Bool {
-    let geometry = geometry
+    let (geometry, originChunkCount) = (geometry, originChunkCount)
     if new < overwrittenEnd {
       lose(old, .overwritten)
       note(.generationOverwritten, old, new, "its chunk \(new) is a newer table's", "its own data")
+    } else if old >= originChunkCount {
+      beyondOriginCount += 1
+      note(
+        .oldBeyondOrigin, old, new, "old chunk \(old)",
+        "below \(originChunkCount), the chunks of the origin")
     } else if olds.contains(old) {
+      // Of the two one is damaged, and nobody knows which chunk that was for.
+      duplicateCount += 1
       note(.oldDuplicate, old, new, "old chunk \(old) a second time", "once; the first is kept")
     } else if geometry.presentByteCount(of: Chunk(new)) == 0 {
       lose(old, .beyondStore)

@@ -4,7 +4,7 @@ internal import SnapshotFormat
 /// The data chunks that Linux handed out and no surviving exception names.
 struct Orphans {
   /// More ranges than these are of no use to anyone; a sparse file may have them without end.
-  private static let countMax = 1 << 20
+  private static let countMax = 1 << 16
 
   /// The chunks, ascending; none of the ranges has an area in it.
   private(set) var chunks: [OrphanedChunks] = []

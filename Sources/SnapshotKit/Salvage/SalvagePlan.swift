@@ -18,12 +18,18 @@ public struct SalvagePlan: Sendable {
 
   /// Makes a plan.
   ///
-  /// - Parameter chunkSize: What the user says that the chunk size is.
+  /// - Parameters:
+  ///   - chunkSize: What the user says that the chunk size is.
+  ///   - originByteCount: How long the origin is, if that is known: exceptions for chunks behind it
+  ///     are impossible.
   /// - Throws: When there is nothing that could be a store, or the medium is gone altogether.
-  public init(_ store: Store, chunkSize: ChunkSize? = nil) throws(StoreError) {
+  public init(
+    _ store: Store, chunkSize: ChunkSize? = nil, originByteCount: UInt64? = nil
+  ) throws(StoreError) {
     let inferred = InferredGeometry(store, chunkSize: chunkSize)
     guard let geometry = inferred.geometry else { throw .notAStore(store.source.name) }
-    try self.init(store, inferred, geometry, reach: .whole)
+    try self.init(
+      store, inferred, geometry, originByteCount: originByteCount, reach: .whole)
     if generations.allSatisfy({ $0.exceptionCount == 0 }), !store.isRecognised {
       throw .notAStore(store.source.name)
     }
@@ -32,7 +38,7 @@ public struct SalvagePlan: Sendable {
   /// Makes a plan by a geometry that is known, and looks only so far.
   init(
     _ store: Store, _ inferred: InferredGeometry, _ geometry: StoreGeometry,
-    reach: AreaSurvey.Reach
+    originByteCount: UInt64?, reach: AreaSurvey.Reach
   ) throws(StoreError) {
     self.store = store
     self.inferred = inferred
@@ -42,14 +48,16 @@ public struct SalvagePlan: Sendable {
         store.source, geometry, isExpected: store.isRecognised && inferred.basis == .header,
         reach: reach)
       unreadable = survey.unreadable
-      generations = try Self.generations(of: survey, geometry)
+      generations = try Self.generations(
+        of: survey, geometry,
+        originChunkCount: originByteCount.map { geometry.chunkCount(ofOrigin: $0) })
     } catch {
       throw .io(error)
     }
   }
 
   private static func generations(
-    of survey: AreaSurvey, _ geometry: StoreGeometry
+    of survey: AreaSurvey, _ geometry: StoreGeometry, originChunkCount: UInt64?
   ) throws(BlockIOError) -> [Generation] {
     let isFirstLost =
       survey.areaCount == 0 || survey.lostAreas.contains { $0.areas.contains(0) }
@@ -57,9 +65,14 @@ public struct SalvagePlan: Sendable {
     var overwrittenEnd = StoreGeometry.firstDataChunk
     for (index, table) in TableSplit(survey).tables.enumerated() {
       let isCurrent = index == 0 && (table.segment.areas.lowerBound == 0 || isFirstLost)
-      var builder = GenerationBuilder(table, geometry, overwrittenEnd: overwrittenEnd)
+      var builder = GenerationBuilder(
+        table, geometry, overwrittenEnd: overwrittenEnd, originChunkCount: originChunkCount)
       generations.append(try builder.build(index: index, isCurrent: isCurrent, survey))
-      overwrittenEnd = max(overwrittenEnd, table.segment.nextFree)
+      // The newer table used the chunks of its damaged slots as well.
+      let segment = table.segment
+      let used = geometry.dataChunk(
+        inOrder: segment.usedEnd + UInt64(max(segment.lastShift, 0)))
+      overwrittenEnd = max(overwrittenEnd, segment.nextFree, used?.index ?? 0)
     }
     return generations.isEmpty && isFirstLost ? [.lost(geometry)] : generations
   }

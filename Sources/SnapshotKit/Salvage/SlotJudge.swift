@@ -39,6 +39,8 @@ struct SlotJudge {
   static let strongCount = 4
   /// How far from its place an exception may be: more than Linux has copies under way.
   static let leakMax: Int64 = 4096
+  /// How many chunks may have leaked since the last exception before.
+  private static let riseMax: Int64 = 255
   private static let none = Int64.min
 
   private let geometry: StoreGeometry
@@ -66,7 +68,7 @@ struct SlotJudge {
     after context: Context
   ) {
     classify(exceptions, position, unreadable)
-    let strong = strongRuns(exceptions)
+    let strong = strongRuns(exceptions, context)
     keep(strong)
     keepPermuted(exceptions.count, between: strong)
     keepWeak(exceptions.count, between: strong, context)
@@ -105,12 +107,16 @@ struct SlotJudge {
   }
 
   /// The maximal ranges of ``strongCount`` slots and more with one shift, the contradicted left out.
-  private func strongRuns(_ exceptions: Span<DiskException>) -> [Range<Int>] {
+  private func strongRuns(
+    _ exceptions: Span<DiskException>, _ context: Context
+  ) -> [Range<Int>] {
+    // An area of another store has its own order, far from this one's.
+    let shiftMax = context.shift.map { $0 + Self.riseMax } ?? Self.leakMax
     var runs: [Range<Int>] = []
     var start = 0
     while start < kinds.count {
       var end = start + 1
-      if kinds[start] == .unsupported, shifts[start] >= 0 {
+      if kinds[start] == .unsupported, (0...shiftMax).contains(shifts[start]) {
         while end < kinds.count, kinds[end] == .unsupported, shifts[end] == shifts[start],
           exceptions[end].oldChunk != exceptions[end - 1].oldChunk
         {
@@ -201,19 +207,36 @@ struct SlotJudge {
       guard kinds[slot] == .unsupported, shifts[slot] >= 0 else { continue }
       let shift = shifts[slot]
       let high = next < strong.count ? shifts[strong[next].lowerBound] : nil
+      let isAttached = slot == 0 ? context.isExpected : kinds[slot - 1] == .kept
       let isSupported =
         switch (low, high) {
         case (let low?, let high?): low <= shift && shift <= high
-        // A rise that nothing behind bears out is more likely a flipped bit than a leak.
-        case (let low?, nil): shift == low
+        // A rise is a leak unless what stands behind says that it is a flipped bit.
+        case (let low?, nil):
+          shift == low
+            || (isAttached && isClean && (low...low + Self.riseMax).contains(shift)
+              && !isContradicted(slot, above: low))
         case (nil, let high?): shift <= high
-        case (nil, nil): shift == 0 && (isClean || context.isExpected)
+        case (nil, nil):
+          shift == 0 && (isClean || context.isExpected)
+            || context.isExpected && isAttached && isClean && shift <= Self.riseMax
+              && !isContradicted(slot, above: 0)
         }
       if isSupported {
         kinds[slot] = .kept
         low = shift
       }
     }
+  }
+
+  /// Whether of the next slots more stand where none can, if this one does stand where it should.
+  private func isContradicted(_ slot: Int, above low: Int64) -> Bool {
+    var (below, above) = (0, 0)
+    for next in slot + 1..<min(slot + 1 + 2 * Self.strongCount, kinds.count)
+    where kinds[next] == .unsupported && shifts[next] >= low {
+      if shifts[next] < shifts[slot] { below += 1 } else { above += 1 }
+    }
+    return below > above
   }
 
   /// Whether most of what could be exceptions stands out of its place: numbers of another kind.
@@ -230,7 +253,7 @@ struct SlotJudge {
     let kept = kinds.count { $0 == .kept }
     let left = kinds.count { $0 == .unsupported }
     let all = kept + left
-    guard left * 4 > all, all >= 8,
+    guard left * 4 > all, all >= (context.isExpected ? 2 : 8),
       kinds.count(where: { $0 == .impossible }) * 8 <= all
     else { return false }
     var (lowest, highest) = (Int64.max, Int64.min)

@@ -31,7 +31,7 @@ public struct StoreWriter {
   ) throws(BlockIOError) -> [LostRange] {
     let lost = try writeData(to: output, progress)
     try layout.forEachAreaPiece { (offset, buffer, byteCount) throws(BlockIOError) in
-      try output.write(at: offset, from: buffer, 0..<byteCount)
+      if !buffer.isZero(0..<byteCount) { try output.write(at: offset, from: buffer, 0..<byteCount) }
     }
     let header = IOBuffer(byteCount: 512)
     header.withMutableBytes(0..<512) {

@@ -48,6 +48,7 @@ struct TableSplit {
   /// So many old chunks that should be shared by chance, and are not, settle it: e^-8.
   private static let improbableCount = 8.0
 
+  private static let slotsPerSector = UInt64(512 / DiskException.byteCount)
   /// So many, reckoned roughly, at least suggest it.
   private static let suggestiveCount = 3.0
 
@@ -56,36 +57,53 @@ struct TableSplit {
 
   init(_ survey: AreaSurvey) {
     for segment in survey.segments {
-      guard let last = tables.indices.last,
-        let isCertain = Self.isOne(tables[last], segment, survey)
-      else {
+      guard let last = tables.indices.last else {
         tables.append(Table(segment))
         continue
       }
-      tables[last].append(segment, isCertain: isCertain)
+      switch Self.relation(of: tables[last], to: segment, survey) {
+      case .one(let isCertain): tables[last].append(segment, isCertain: isCertain)
+      case .two(let isCertain):
+        if !isCertain { tables[last].doubtfulAreas.append(segment.areas.lowerBound - 1) }
+        tables[last].olds = ChunkSet()  // nobody asks for them any more
+        tables.append(Table(segment))
+      }
     }
   }
 
-  /// Whether a segment goes on with a table; nil where it does not, else whether that is certain.
-  private static func isOne(
-    _ table: Table, _ next: AreaSegment, _ survey: AreaSurvey
-  ) -> Bool? {
+  private enum Relation {
+    case one(isCertain: Bool)
+    case two(isCertain: Bool)
+  }
+
+  /// Whether a segment goes on with a table.
+  private static func relation(
+    of table: Table, to next: AreaSegment, _ survey: AreaSurvey
+  ) -> Relation {
     let before = table.segment
     let gap = before.areas.upperBound + 1..<next.areas.lowerBound
-    if before.tail == .ended || !next.isPlaced(behind: before) { return nil }
-    if gap.isEmpty, before.tail == .full { return nil }
-    let isZero = !survey.lostAreas.contains { $0.areas.overlaps(gap) } && before.tail == .full
+    if !next.isPlaced(behind: before) { return .two(isCertain: true) }
+    if gap.isEmpty, before.tail == .full { return .two(isCertain: true) }
     var shared: UInt64 = 0
     for run in next.runs {
       for old in run.old...run.lastOld where table.olds.contains(old) { shared += 1 }
     }
+    let isContinuous = continues(before, next, survey)
+    if before.tail == .ended {
+      // Linux ended the table here, or a sector of the area was zeroed.
+      let isSectorsEnd = before.usedEnd % slotsPerSector == 0
+      return .two(isCertain: !(isSectorsEnd && isContinuous && shared == 0))
+    }
+    let isZero = !survey.lostAreas.contains { $0.areas.overlaps(gap) } && before.tail == .full
     // One shared chunk may be a flipped bit where there is damage; zeroes alone are not damage.
-    if shared >= (isZero ? 1 : 2) { return nil }
+    if shared >= (isZero ? 1 : 2) { return .two(isCertain: true) }
     // A zero area between two ends of one run can still be an older table that was as long a run.
-    let isContinuous = continues(before, next, gap, survey)
-    if expectedShare(before, next) >= improbableCount || (isContinuous && !isZero) { return true }
+    if expectedShare(before, next) >= improbableCount || (isContinuous && !isZero) {
+      return .one(isCertain: true)
+    }
     // Linux itself would end the table at zeroes. Against that there must be something to be said.
-    return !isZero || isContinuous || roughShare(before, next) >= suggestiveCount ? false : nil
+    let isLikely = !isZero || isContinuous || roughShare(before, next) >= suggestiveCount
+    return isLikely ? .one(isCertain: false) : .two(isCertain: false)
   }
 
   /// How many old chunks two tables of their size would share by chance.
@@ -109,13 +127,12 @@ struct TableSplit {
 
   /// Whether both sides are ends of one run whose middle just fits the lost slots.
   private static func continues(
-    _ before: AreaSegment, _ next: AreaSegment, _ gap: Range<UInt64>, _ survey: AreaSurvey
+    _ before: AreaSegment, _ next: AreaSegment, _ survey: AreaSurvey
   ) -> Bool {
     guard let last = before.runs.last, let first = next.runs.first, first.old > last.lastOld else {
       return false
     }
-    return before.tail == .full
-      && first.old - last.lastOld - 1
-        == UInt64(gap.count) * survey.exceptionsPerArea
+    let lostCount = next.areas.lowerBound * survey.exceptionsPerArea - before.lastPosition - 1
+    return first.old - last.lastOld - 1 == lostCount
   }
 }

@@ -12,6 +12,8 @@ public struct LoadedTable: Sendable {
   public let lost: [LostChunks]
   /// What was decided in a salvage, and why; nothing is decided in a kernel's reading.
   public let findings: [Finding]
+  /// Whether this is the table in use, and not an older one, the one in use being empty or lost.
+  public let isCurrent: Bool
   /// Whether the table has all that it ever had, as far as its reading knows.
   public let isComplete: Bool
   /// Whether exceptions may be lost of which nobody knows what they were for.
@@ -33,7 +35,7 @@ public struct LoadedTable: Sendable {
     self.geometry = geometry
     self.extent = extent
     exceptionCount = extent.exceptionCount
-    (lost, findings, hasUnknownLosses, isComplete) = ([], [], false, true)
+    (lost, findings, hasUnknownLosses, isComplete, isCurrent) = ([], [], false, true, true)
     do throws(TableError) {
       table = try ExceptionTable(store, geometry, extent, reading: reading)
     } catch {
@@ -51,6 +53,7 @@ public struct LoadedTable: Sendable {
     lost = generation.lost
     findings = generation.findings
     (hasUnknownLosses, isComplete) = (generation.hasUnknownLosses, generation.isComplete)
+    isCurrent = generation.isCurrent
     extent = nil
   }
 

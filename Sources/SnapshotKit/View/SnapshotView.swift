@@ -35,6 +35,26 @@ public final class SnapshotView: BlockSource {
     return byteCount
   }
 
+  /// What the view cannot show, as far as that is known without reading.
+  public var knownLosses: [LostRange] {
+    var lost: [LostRange] = []
+    forEachSegment(in: 0..<byteCount) { segment in
+      switch segment.place {
+      case .origin: break
+      case .beyondStore: lost.append(merging: LostRange(segment.range, .beyondStore))
+      case .store(let offset):
+        let count = segment.range.upperBound - segment.range.lowerBound
+        let shift = segment.range.lowerBound &- offset
+        for range in store.knownUnreadable(in: offset..<offset + count) {
+          lost.append(
+            merging: LostRange(
+              range.lowerBound &+ shift..<range.upperBound &+ shift, .storeUnreadable))
+        }
+      }
+    }
+    return lost
+  }
+
   /// The first bytes at or after `byteOffset` that are the origin's own, `limit` at most.
   func firstOriginBytes(from byteOffset: UInt64, limit: UInt64) -> Range<UInt64>? {
     let geometry = table.geometry

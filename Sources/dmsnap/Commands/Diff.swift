@@ -21,8 +21,8 @@ struct Diff: ParsableCommand {
   @OptionGroup var talk: TalkOptions
 
   func run() throws {
-    let loaded = try input.loadTable()
     let origin = try originInput.origin.open()
+    let loaded = try input.loadTable(for: origin)
     loaded.warn(about: origin, talk)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
     let line = ProgressLine("compared", talk)

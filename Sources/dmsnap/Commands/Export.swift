@@ -34,8 +34,8 @@ struct Export: ParsableCommand {
   }
 
   func run() throws {
-    let loaded = try input.loadTable()
     let origin = try originInput.origin.open()
+    let loaded = try input.loadTable(for: origin)
     loaded.warn(about: origin, talk)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
     let image = ImageWriter(view, loaded, origin)

@@ -24,6 +24,7 @@ struct Inspect: ParsableCommand {
   @OptionGroup var talk: TalkOptions
 
   func run() throws {
+    try wanted.check()
     let store = try input.open()
     let originSource = try origin?.open()
     let auditor = Auditor(
@@ -38,6 +39,12 @@ struct Inspect: ParsableCommand {
         try plan.generation(input.generation ?? 0)
       }
       try wanted.write(plan, generation, of: input.store)
+    }
+    if let asked = input.generation, asked > 0, asked >= audit.generations.count {
+      throw Failure(
+        .noStore,
+        StoreError.noGeneration(store.source.name, asked, count: audit.generations.count)
+          .description)
     }
     switch format {
     case .json: try Console.print(json: InspectReport(audit, content: content))

@@ -54,7 +54,7 @@ struct Merge: ParsableCommand {
   }
 
   func run() throws {
-    let loaded = try input.loadTable()
+    let loaded = try input.loadTable(for: originInput.origin.open())
     if to == nil { try checkTarget() }
     // A target is locked first, so that all the checks are of what will be written.
     let target =
@@ -135,7 +135,7 @@ struct Merge: ParsableCommand {
   private func report(plan view: SnapshotView, _ loaded: LoadedTable) throws {
     let origin = originInput.origin.path
     let needed = UndoStore.byteCount(for: view)
-    let losses = Losses(loaded, [], originByteCount: view.byteCount)
+    let losses = Losses(loaded, view.knownLosses, originByteCount: view.byteCount)
     switch format {
     case .json:
       try Console.print(

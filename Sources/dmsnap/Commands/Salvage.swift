@@ -39,12 +39,14 @@ struct Salvage: ParsableCommand {
   }
 
   func run() throws {
-    let plan = try input.plan()
+    try wanted.check()
+    let originSource = try origin?.open()
+    let plan = try input.plan(for: originSource)
     let (generation, loaded) = try failingStore { () throws(StoreError) in
       let index = input.generation ?? 0
       return (try plan.generation(index), try LoadedTable(plan, generation: index))
     }
-    let originByteCount = try origin?.open().byteCount ?? .max
+    let originByteCount = originSource?.byteCount ?? .max
     let writer = StoreWriter(loaded)
     let line = ProgressLine("written", talk)
     let unreadable = try failing { () throws(BlockIOError) -> [LostRange] in
@@ -63,18 +65,23 @@ struct Salvage: ParsableCommand {
           plan, generation, byteCount: writer.byteCount, lost: losses.ranges,
           isComplete: losses.isEmpty))
     case .text:
-      if !talk.quiet { try Console.print(text(plan, generation, writer)) }
+      if !talk.quiet {
+        try Console.print(text(plan, generation, writer, hasZeroes: !unreadable.isEmpty))
+      }
       losses.say()
     }
     try losses.finish()
   }
 
   private func text(
-    _ plan: SalvagePlan, _ generation: Generation, _ writer: StoreWriter
+    _ plan: SalvagePlan, _ generation: Generation, _ writer: StoreWriter, hasZeroes: Bool
   ) -> String {
     let size = plan.geometry.chunkSize
     var lines: [String] = []
     if let evidence = plan.inferred.evidence { lines += evidence.lines }
+    if !generation.isCurrent {
+      lines.append("the table in use is empty or lost: this is an older one")
+    }
     if plan.generations.count > 1 {
       lines.append("generation \(generation.index) of \(plan.generations.count)")
     }
@@ -87,7 +94,13 @@ struct Salvage: ParsableCommand {
     lines.append(
       "\(to): a valid store of \(byteSize(writer.byteCount)) with"
         + " \(counted(generation.exceptionCount, "exception"))")
-    lines.append("next     dmsnap export \(to) --origin \(origin?.text ?? "ORIGIN") --to FILE")
+    if hasZeroes {
+      lines.append(
+        "         what could not be read is zero in it, and nothing in it says so: keep this list")
+    }
+    lines.append(
+      "next     dmsnap export \(quoted(to)) --origin \((origin?.text).map(quoted) ?? "ORIGIN") --to FILE"
+    )
     return lines.joined(separator: "\n")
   }
 }
@@ -101,7 +114,7 @@ extension ChunkSizeEvidence {
       + found.map { score in
         "\(score.chunkSize.sectorCount) sectors".padding(to: 16)
           + " \(score.areaCount)".padding(to: 8) + " \(score.exceptionCount)"
-          + (score == best ? "   ← taken" : "")
+          + (score == best ? "   ← taken" : score == rival ? "   ← the next best" : "")
       }
   }
 }

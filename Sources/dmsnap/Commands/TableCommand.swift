@@ -77,7 +77,8 @@ struct TableCommand: ParsableCommand {
         Console.say("dmsnap: \(plan.store.source.name): \(finding.line)")
       }
     }
-    if !generation.isComplete { throw Failure(.damage) }
+    if generation.isComplete { return }
+    throw Failure(.damage, "\(plan.store.source.name): exceptions are lost, or may be")
   }
 }
 
@@ -113,7 +114,8 @@ private struct TableWriter {
   mutating func write(_ run: ExceptionRun) throws(Failure) {
     switch format {
     case .text:
-      try put("\(run.old)".padding(to: 16) + "\(run.new)".padding(to: 16) + "\(run.count)\n")
+      // Numbers of any length stay apart.
+      try put("\(run.old)".padding(to: 15) + " \(run.new)".padding(to: 16) + " \(run.count)\n")
     case .csv: try put("\(run.old),\(run.new),\(run.count)\n")
     case .json, .jsonl:
       let separator = format == .jsonl || isFirst ? "" : ",\n"

@@ -62,7 +62,8 @@ extension FindingMaker {
     case .newInHeader, .newInMetadata, .newBeyondEnd, .newDuplicate, .oldDuplicate,
       .oldBeyondOrigin, .topByte, .outOfOrder, .leakedChunks:
       exceptionMaker(of: code)
-    case .dataIdentical, .mergeInterrupted, .mergeResidue, .originSmaller, .originLarger,
+    case .dataUnreadable, .dataIdentical, .mergeInterrupted, .mergeResidue, .originSmaller,
+      .originLarger,
       .sameUUID, .originUnchanged, .originWritten:
       contextMaker(of: code)
     case .inUse: try inUseMaker()
@@ -213,6 +214,12 @@ extension FindingMaker {
 
   private static func contextMaker(of code: FindingCode) -> FindingMaker? {
     switch code {
+    case .dataUnreadable:
+      var maker = FindingMaker(ten.image(), .damaged, .bytes(2 * 4096..<2 * 4096 + 512))
+      let text = Array("0 + 1\n0 8192 +\n8192 512 -\n8704 1000000 +\n".utf8)
+      guard let map = try? BadSectorMap(parsing: text.span) else { return nil }
+      maker.store = MappedSource(FaultySource(ten.image()), map)
+      return maker
     case .dataIdentical:
       let store = ten.image()
       var same = origin

@@ -239,3 +239,81 @@ import Testing
     }
   }
 }
+
+/// A merge of what was salvaged leaves alone what it cannot read, and says so.
+@Suite struct SalvageMergerTests {
+  private static let origin = Stamp.origin(byteCount: 63 * 512 + 100)
+  private static let bad: [Range<UInt64>] = [5 * 512..<5 * 512 + 1, 12 * 512..<14 * 512]
+
+  /// A store whose header is gone, one exception wrong, and some data unreadable.
+  private let store = FaultySource(
+    StoreBuilder(chunkSectors: 1, chunkCount: 80).copying(Array(3..<20) + Array(30..<41))
+      .image(.headerZeroed, .exception(slot: 20, old: 33, new: 70)), name: "store.img",
+    unreadable: bad)
+  private let target = VolatileTarget(origin, name: "origin.img")
+
+  private func view() throws -> (LoadedTable, SnapshotView) {
+    let loaded = try LoadedTable(Store(store), reading: .salvage)
+    return (loaded, SnapshotView(of: target, through: loaded.table, of: store))
+  }
+
+  /// Which sectors of the origin have something else now.
+  private var changed: [Int] {
+    let bytes = target.bytes
+    return (0..<63).filter {
+      bytes[$0 * 512..<($0 + 1) * 512] != Self.origin[$0 * 512..<($0 + 1) * 512]
+    }
+  }
+
+  @Test func `what cannot be read is left as it is, and listed`() throws {
+    let (loaded, view) = try view()
+    #expect(try loaded.mergeObstacle(originByteCount: target.byteCount) == nil)
+    let outcome = try Merger(view, of: store, into: target)
+      .merge(undo: nil, verify: true) { _, _ in }
+    // The store's sectors 5, 12 and 13 are for old chunks 6, 13 and 14.
+    #expect(
+      outcome.lost == [
+        LostRange(3072..<3584, .storeUnreadable),
+        LostRange(6656..<7680, .storeUnreadable),
+      ])
+    #expect(outcome.byteCount == (27 - 3) * 512)
+    let expected = [3, 4, 5] + Array(7..<13) + Array(15..<20) + [30, 31, 32] + Array(34..<41)
+    #expect(changed == expected)
+    #expect(target.isFlushed)
+  }
+
+  @Test func `an undo store gives all of it back`() throws {
+    let (_, view) = try view()
+    let file = VolatileTarget(
+      [UInt8](repeating: 0, count: Int(UndoStore.byteCount(for: view))), name: "undo.cow")
+    let undo = try UndoStore(of: view, over: target, in: file, isNew: true)
+    let outcome = try Merger(view, of: store, into: target)
+      .merge(undo: undo, verify: true) { _, _ in }
+    #expect(outcome.lost.ranges == [3072..<3584, 6656..<7680])
+    #expect(!changed.isEmpty)
+    let back = MergeRig(file.bytes, into: target.bytes, undo: nil)
+    try back.merge()
+    #expect(back.origin.bytes.firstDifference(from: Self.origin) == nil)
+  }
+
+  @Test func `a chunk that is there in part is merged as far as it goes`() throws {
+    let builder = StoreBuilder(chunkSectors: 8).copying(1..<5)
+    let cut = FaultySource(builder.image(.cut(byteCount: 4 * 4096 + 1024)))
+    let loaded = try LoadedTable(Store(cut), reading: .salvage)
+    let target = VolatileTarget(Stamp.origin(byteCount: 8 * 4096))
+    let view = SnapshotView(of: target, through: loaded.table, of: cut)
+    let outcome = try Merger(view, of: cut, into: target).merge(undo: nil, verify: true) { _, _ in }
+    #expect(outcome.lost == [LostRange(13_312..<16_384, .beyondStore)])
+    #expect(target.writes == [4096..<13_312])
+  }
+
+  @Test func `a kernel's reading does not put up with any of it`() throws {
+    let whole = FaultySource(
+      StoreBuilder(chunkSectors: 1, chunkCount: 80).copying(3..<20).image(), unreadable: Self.bad)
+    let loaded = try LoadedTable(Store(whole), reading: .kernel)
+    let view = SnapshotView(of: target, through: loaded.table, of: whole)
+    #expect(throws: MergeError.self) {
+      try Merger(view, of: whole, into: target).merge(undo: nil, verify: true) { _, _ in }
+    }
+  }
+}
