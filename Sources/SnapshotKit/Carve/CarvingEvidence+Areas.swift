@@ -31,7 +31,10 @@ extension CarvingEvidence {
 
   /// A sector that begins with exceptions whose new chunks rise, and is no known store's area.
   mutating func examineArea(at byteOffset: UInt64) throws(BlockIOError) {
+    // Where one list was counted to its end, each sector of it would be counted to that end again.
+    if byteOffset < countedEnd { return }
     let count = try reader.count(at: byteOffset)
+    countedEnd = byteOffset + count.count * UInt64(DiskException.byteCount)
     guard count.count >= Self.convincingCount, !count.hasDuplicates,
       try !isCounting(upTo: byteOffset, count.firstNewChunk)
     else { return }

@@ -11,6 +11,8 @@ struct CarvingEvidence {
   /// One sector, for headers and for what lies beside an area.
   let sector = IOBuffer(byteCount: 512)
   var carving = Carving()
+  /// Where the last list of rising numbers ends.
+  var countedEnd: UInt64 = 0
   /// Where stores are known, and their indexes in the result; nil for one that begins before the image.
   private var known: [StorePlace: Known] = [:]
 

@@ -19,6 +19,8 @@ struct AreaSurvey {
   enum Content { case foreign, unreadable }
 
   private static let bufferByteCount = 1 << 20
+  /// Of areas that were never read, so many are worth being listed one by one.
+  private static let listedCountMax: UInt64 = 4096
 
   /// The segments, ascending by area.
   private(set) var segments: [AreaSegment] = []
@@ -53,11 +55,21 @@ struct AreaSurvey {
       geometry.chunkCount > StoreGeometry.headerChunkCount
       ? (geometry.chunkCount - StoreGeometry.headerChunkCount - 1) / geometry.chunkSize.areaStride
         + 1 : 0
+    // What a map says was never read is not tried, area by area, for all of an unfinished copy.
+    let unread = source.knownUnreadable(in: 0..<source.byteCount)
+    var nextUnread = 0
     var data: Range<UInt64>?
     var area = AreaIndex(0)
     var lastUsed: UInt64 = 0
     while area.index < areaCount, let start = geometry.byteOffset(of: area) {
       if case .near(let limit) = reach, area.index - lastUsed > limit { break }
+      while nextUnread < unread.count, unread[nextUnread].upperBound <= start { nextUnread += 1 }
+      if nextUnread < unread.count, unread[nextUnread].lowerBound <= start,
+        unread[nextUnread].upperBound - start >= areaByteCount
+      {
+        area = passOver(area, upTo: unread[nextUnread].upperBound)
+        continue
+      }
       // Holes are zero, and a store on a sparse file has many.
       if data.map({ $0.upperBound <= start }) ?? true {
         data = Self.nextData(of: source, from: start)
@@ -75,6 +87,20 @@ struct AreaSurvey {
       }
       area.index += 1
     }
+  }
+
+  /// Notes the areas that end at or before a byte as unreadable, and returns the one behind them.
+  private mutating func passOver(_ first: AreaIndex, upTo end: UInt64) -> AreaIndex {
+    let strideByteCount = geometry.chunkSize.areaStride * geometry.chunkSize.byteCount
+    let areaByteCount = geometry.chunkSize.byteCount
+    let start = geometry.byteOffset(of: first) ?? end
+    let count = (end - areaByteCount - start) / strideByteCount + 1
+    for index in 0..<min(count, Self.listedCountMax) {
+      let offset = start + index * strideByteCount
+      unreadable.append(mergingInto: offset..<offset + areaByteCount)
+    }
+    lostAreas.append((first.index..<first.index + count, .unreadable))
+    return AreaIndex(first.index + count)
   }
 
   /// The next bytes that are no hole; where nobody can tell, all that follow.
