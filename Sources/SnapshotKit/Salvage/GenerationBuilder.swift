@@ -1,0 +1,282 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// Makes a generation of what a table's segments hold.
+struct GenerationBuilder {
+  private let geometry: StoreGeometry
+  private let table: TableSplit.Table
+  /// Data chunks below this number hold what a newer generation put there.
+  private let overwrittenEnd: UInt64
+  private let originChunkCount: UInt64
+  /// How many exceptions are for chunks that the origin does not have.
+  private var beyondOriginCount: UInt64 = 0
+  /// How many exceptions are for chunks that others are for.
+  private var duplicateCount: UInt64 = 0
+  private var olds = ChunkSet()
+  private var news = ChunkSet()
+  private var runs: [ExceptionRun] = []
+  private var exceptionCount: UInt64 = 0
+  /// Exceptions whose chunks lie beyond the store's end: they tell where others were.
+  private var beyondRuns: [ExceptionRun] = []
+  private var lost: [LostChunks] = []
+  private var tallies: [FindingCode: Tally] = [:]
+
+  /// - Parameters:
+  ///   - overwrittenEnd: One above the highest chunk that newer generations used.
+  ///   - originChunkCount: How many chunks the origin has, if that is known.
+  init(
+    _ table: TableSplit.Table, _ geometry: StoreGeometry, overwrittenEnd: UInt64,
+    originChunkCount: UInt64?
+  ) {
+    self.originChunkCount = originChunkCount ?? .max
+    self.geometry = geometry
+    self.table = table
+    self.overwrittenEnd = overwrittenEnd
+  }
+
+  /// The generation, with that number.
+  mutating func build(
+    index: Int, isCurrent: Bool, _ survey: AreaSurvey
+  ) throws(BlockIOError) -> Generation {
+    takeExceptions()
+    for dropped in table.segment.dropped { take(dropped) }
+    // The areas before its first are lost; an older table's to the newer ones.
+    let leadingCount = table.segment.areas.lowerBound
+    var lostCount =
+      leadingCount * survey.exceptionsPerArea + beyondOriginCount + duplicateCount
+    if index == 0 { noteLostAreas(0..<leadingCount) }
+    for areas in table.lostAreas {
+      lostCount += UInt64(areas.count) * survey.exceptionsPerArea
+      noteLostAreas(areas)
+    }
+    var droppedCounts: [UInt64: UInt64] = [:]
+    for dropped in table.segment.dropped { droppedCounts[dropped.area.index, default: 0] += 1 }
+    for damage in table.segment.damages {
+      lostCount += damage.lostSlotCount
+      // Single exceptions that are dropped are told of by themselves.
+      if damage.lostSlotCount == droppedCounts[damage.area.index], !damage.isUnreadable { continue }
+      note(
+        .areaDamaged, damage.area,
+        "\(damage.lostSlotCount) slots without an exception"
+          + (damage.isUnreadable ? ", sectors that cannot be read" : ""), "exceptions")
+    }
+    for area in table.doubtfulAreas {
+      note(
+        .generationAmbiguous, AreaIndex(area), "no exceptions, and exceptions behind it",
+        "evidence whether these are of the same table")
+    }
+    let (isEndLost, areaEnd) = findEnd(survey, &lostCount)
+    var orphans = Orphans(
+      beyondRuns.isEmpty ? runs : runs + beyondRuns, geometry, from: overwrittenEnd,
+      isLost: lostCount > 0)
+    let shift = UInt64(max(table.segment.lastShift, 0))
+    try orphans.addTail(
+      orphanedTail(isEndLost, areaEnd, survey, shift), usedEnd: table.segment.usedEnd + shift,
+      survey)
+    lost += orphans.lost
+    finish()
+    // Where nothing is lost they have leaked, of which the audit speaks.
+    if lostCount > 0 || isEndLost { noteOrphans(orphans.chunks) }
+    return Generation(
+      index: index, isCurrent: isCurrent, areas: table.segment.areas.lowerBound..<areaEnd,
+      runs: runs, exceptionCount: exceptionCount, doubtfulCount: table.doubtfulCount,
+      lostExceptionCount: lostCount,
+      isEndLost: isEndLost, lost: lost, orphans: orphans.chunks,
+      findings: FindingCode.allCases.compactMap { tallies[$0]?.finding })
+  }
+
+  // MARK: - Exceptions
+
+  /// Takes over what can be used of the table's exceptions; a sound table's storage as it is.
+  private mutating func takeExceptions() {
+    let all = table.segment.runs
+    var isWhole = true
+    for (index, run) in all.enumerated() {
+      for within in 0..<run.count {
+        let (old, new) = (run.old + within, run.new + within)
+        if isUsable(old, new) {
+          exceptionCount += 1
+          if isWhole || (runs.last != nil && runs[runs.count - 1].extend(old: old, new: new)) {
+            continue
+          }
+          runs.append(ExceptionRun(old: old, new: new, count: 1))
+        } else if isWhole {
+          isWhole = false
+          runs = Array(all[..<index])
+          if within > 0 { runs.append(ExceptionRun(old: run.old, new: run.new, count: within)) }
+        }
+      }
+    }
+    if isWhole { runs = all }
+  }
+
+  /// Whether an exception can be used; why not, is noted.
+  private mutating func isUsable(_ old: UInt64, _ new: UInt64) -> Bool {
+    let (geometry, originChunkCount) = (geometry, originChunkCount)
+    if new < overwrittenEnd {
+      lose(old, .overwritten)
+      note(.generationOverwritten, old, new, "its chunk \(new) is a newer table's", "its own data")
+    } else if old >= originChunkCount {
+      beyondOriginCount += 1
+      note(
+        .oldBeyondOrigin, old, new, "old chunk \(old)",
+        "below \(originChunkCount), the chunks of the origin")
+    } else if olds.contains(old) {
+      // Of the two one is damaged, and nobody knows which chunk that was for.
+      duplicateCount += 1
+      note(.oldDuplicate, old, new, "old chunk \(old) a second time", "once; the first is kept")
+    } else if geometry.presentByteCount(of: Chunk(new)) == 0 {
+      lose(old, .beyondStore)
+      beyondRuns.append(ExceptionRun(old: old, new: new, count: 1))
+      note(
+        .newBeyondEnd, old, new, "new chunk \(new)",
+        "below \(geometry.chunkCount), the chunks of the store")
+    } else if !news.insert(new) {
+      lose(old, .exceptionDamaged)
+      note(.newDuplicate, old, new, "new chunk \(new) a second time", "once; the first is kept")
+    } else {
+      _ = olds.insert(old)
+      return true
+    }
+    return false
+  }
+
+  /// An exception that is not believed tells of a chunk that is lost, if its old chunk is like the
+  /// others'.
+  private mutating func take(_ dropped: AreaSegment.Dropped) {
+    let (old, new) = (dropped.exception.oldChunk, dropped.exception.newChunk)
+    if let bounds = table.segment.oldBounds, bounds.contains(old) { lose(old, .exceptionDamaged) }
+    let start = geometry.byteOffset(of: dropped.area, slot: dropped.slot) ?? 0
+    let place = Finding.Place(
+      area: dropped.area.index, slot: dropped.slot,
+      bytes: start..<start + UInt64(DiskException.byteCount), oldChunk: old, newChunk: new)
+    add(.unsupported, place, "\(old) → \(new)", "the data chunk that Linux hands out there")
+  }
+
+  private mutating func lose(_ old: UInt64, _ reason: LostRange.Reason) {
+    if let last = lost.last, last.reason == reason, last.old.upperBound == old {
+      lost[lost.count - 1].old = last.old.lowerBound..<old + 1
+    } else {
+      lost.append(LostChunks(old: old..<old + 1, reason: reason))
+    }
+  }
+
+  /// Sorts what is lost, and leaves out what another exception has after all.
+  private mutating func finish() {
+    if lost.isEmpty { return }
+    var ascending = runs
+    ascending.sortByOldChunk()
+    lost.sort { ($0.old.lowerBound, $0.reason.rawValue) < ($1.old.lowerBound, $1.reason.rawValue) }
+    var left: [LostChunks] = []
+    var end: UInt64 = 0  // of what is dealt with
+    var index = 0
+    for chunks in lost {
+      var old = max(chunks.old.lowerBound, end)
+      while old < chunks.old.upperBound {
+        while index < ascending.count, ascending[index].lastOld < old { index += 1 }
+        let next = index < ascending.count ? ascending[index].old : .max
+        let gapEnd = min(next, chunks.old.upperBound)
+        if old < gapEnd {
+          if let last = left.last, last.reason == chunks.reason, last.old.upperBound == old {
+            left[left.count - 1].old = last.old.lowerBound..<gapEnd
+          } else {
+            left.append(LostChunks(old: old..<gapEnd, reason: chunks.reason))
+          }
+        }
+        old =
+          index < ascending.count
+          ? max(gapEnd, min(ascending[index].lastOld + 1, chunks.old.upperBound)) : gapEnd
+      }
+      end = max(end, chunks.old.upperBound)
+    }
+    lost = left
+  }
+
+  // MARK: - Areas
+
+  /// Whether the end of the table is lost, and one above its last area.
+  private mutating func findEnd(
+    _ survey: AreaSurvey, _ lostCount: inout UInt64
+  ) -> (isLost: Bool, areaEnd: UInt64) {
+    let next = table.segment.areas.upperBound + 1
+    switch table.segment.tail {
+    case .ended: return (false, next)
+    case .unknown: return (next >= survey.areaCount, next)
+    case .full:
+      if next >= survey.areaCount { return (true, next) }
+      guard survey.lostAreas.contains(where: { $0.areas.contains(next) }) else {
+        return (false, next + 1)  // the area that Linux cleared before it filled the last
+      }
+      lostCount += survey.exceptionsPerArea
+      noteLostAreas(next..<next + 1)
+      return (true, next + 1)
+    }
+  }
+
+  /// The data chunks, by their order, of slots behind the last exception that damage took.
+  private func orphanedTail(
+    _ isEndLost: Bool, _ areaEnd: UInt64, _ survey: AreaSurvey, _ shift: UInt64
+  ) -> Range<UInt64> {
+    let segment = table.segment
+    guard segment.isOrdered else { return 0..<0 }
+    let isAreaLost = isEndLost && areaEnd > segment.areas.upperBound + 1
+    let end = isAreaLost ? areaEnd * survey.exceptionsPerArea : segment.usedEnd
+    let first = segment.lastPosition + 1
+    return first < end ? first + shift..<end + shift : 0..<0
+  }
+
+  private mutating func noteLostAreas(_ areas: Range<UInt64>) {
+    let slotCount = geometry.chunkSize.exceptionsPerArea
+    // Of a sparse file's areas not each is worth a range.
+    let singles = areas.prefix(Tally.rangeCountMax)
+    for area in singles {
+      note(
+        .areaLost, AreaIndex(area), "no exception in area \(area)", "\(slotCount) exceptions",
+        count: area == singles.last ? UInt64(areas.count - singles.count + 1) : 1)
+    }
+  }
+
+  private mutating func noteOrphans(_ orphans: [OrphanedChunks]) {
+    for chunks in orphans {
+      let start = geometry.byteOffset(of: Chunk(chunks.new)) ?? 0
+      let bytes = start..<start + chunks.count * geometry.chunkSize.byteCount
+      add(
+        .orphans, Finding.Place(bytes: bytes, oldChunk: chunks.old, newChunk: chunks.new),
+        "\(chunks.count) chunks from \(chunks.new) on", "an exception for each",
+        count: chunks.count)
+    }
+  }
+
+  // MARK: - Findings
+
+  private mutating func note(
+    _ code: FindingCode, _ old: UInt64, _ new: UInt64, _ found: @autoclosure () -> String,
+    _ required: @autoclosure () -> String
+  ) {
+    let bytes = geometry.byteOffset(of: Chunk(new)).map {
+      $0..<$0 + geometry.chunkSize.byteCount
+    }
+    add(code, Finding.Place(bytes: bytes, oldChunk: old, newChunk: new), found(), required())
+  }
+
+  private mutating func note(
+    _ code: FindingCode, _ area: AreaIndex, _ found: @autoclosure () -> String,
+    _ required: @autoclosure () -> String, count: UInt64 = 1
+  ) {
+    let bytes = geometry.byteOffset(of: area).map { $0..<$0 + geometry.chunkSize.byteCount }
+    add(code, Finding.Place(area: area.index, bytes: bytes), found(), required(), count: count)
+  }
+
+  private mutating func add(
+    _ code: FindingCode, _ place: Finding.Place, _ found: @autoclosure () -> String,
+    _ required: @autoclosure () -> String, count: UInt64 = 1
+  ) {
+    if tallies[code] == nil {
+      var finding = Finding(code: code, place: place, found: found(), required: required())
+      finding.count = count
+      tallies[code] = Tally(finding)
+    } else if let bytes = place.bytes {
+      tallies[code]?.add(bytes, count: count)
+    }
+  }
+}
