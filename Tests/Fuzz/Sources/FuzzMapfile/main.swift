@@ -16,16 +16,13 @@ func check(_ map: BadSectorMap) {
   let all: Range<UInt64> = 0 ..< .max
   let unreadable = map.unreadableRanges(in: all)
   var end: UInt64 = 0
-  var byteCount: UInt64 = 0
   for range in unreadable {
     // Neighbours are one range, so that only the first begins where nothing is before it.
     precondition(!range.isEmpty && (range.lowerBound > end || range.lowerBound == 0))
-    precondition(map.unreadableByteCount(in: end..<range.lowerBound) == 0)
+    precondition(map.unreadableRanges(in: end..<range.lowerBound).isEmpty)
     precondition(map.firstUnreadableRange(in: range) == range)
     end = range.upperBound
-    byteCount += range.upperBound - range.lowerBound
   }
-  precondition(byteCount == map.unreadableByteCount(in: all))
 
   let blocks = unreadable.map { RescueBlock($0, .badSector) }
   let text = Array(BadSectorMap.mapfile(of: blocks, byteCount: .max, comment: "").utf8)
