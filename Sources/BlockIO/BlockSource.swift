@@ -119,6 +119,9 @@ extension BlockSource {
 }
 
 extension [Range<UInt64>] {
+  /// How many numbers the ranges have in all.
+  package var totalCount: UInt64 { reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
+
   /// Appends a range that begins at or after the end of the last, as one with it if they touch.
   package mutating func append(mergingInto range: Range<UInt64>) {
     if let last, last.upperBound == range.lowerBound {

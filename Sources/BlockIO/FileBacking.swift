@@ -41,10 +41,8 @@ package struct FileBacking: Sendable {
   package func withDescriptor<Result, Failure: Error>(
     _ body: (CInt) throws(Failure) -> Result
   ) throws(Failure) -> Result? {
-    let path = "/proc/self/fd/\(file.descriptor.rawValue)"
-    let readOnly = O_RDONLY | O_CLOEXEC | O_NONBLOCK
-    var number = unsafe Glibc.open(path, readOnly | dmsnap_o_noatime)
-    if number < 0, Glibc.errno == EPERM { number = unsafe Glibc.open(path, readOnly) }
+    let path = FilePath("/proc/self/fd/\(file.descriptor.rawValue)")
+    let number = openUntouched(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard number >= 0 else { return nil }
     defer { close(number) }
     return try body(number)

@@ -21,12 +21,7 @@ public final class FileSource: BlockSource {
   ///   that stay where they are.
   public convenience init(path: FilePath) throws(BlockIOError) {
     let readOnly = O_RDONLY | O_CLOEXEC | O_NONBLOCK
-    var number = unsafe path.withPlatformString {
-      unsafe Glibc.open($0, readOnly | dmsnap_o_noatime)
-    }
-    if number < 0, Glibc.errno == EPERM {
-      number = unsafe path.withPlatformString { unsafe Glibc.open($0, readOnly) }
-    }
+    let number = openUntouched(path, readOnly)
     guard number >= 0 else {
       throw BlockIOError(path.string, .open, .system(Errno(rawValue: Glibc.errno)))
     }
@@ -64,10 +59,8 @@ public final class FileSource: BlockSource {
   ) throws(BlockIOError) {
     let bytes = try checkBounds(at: byteOffset, count: range.count)
     let aligned = byteOffset % 512 == 0 && range.count % 512 == 0
-    let path = "/proc/self/fd/\(descriptor.rawValue)"
-    let flags = O_RDONLY | O_CLOEXEC | dmsnap_o_direct
-    var direct = aligned ? unsafe Glibc.open(path, flags | dmsnap_o_noatime) : -1
-    if aligned, direct < 0, Glibc.errno == EPERM { direct = unsafe Glibc.open(path, flags) }
+    let path = FilePath("/proc/self/fd/\(descriptor.rawValue)")
+    let direct = aligned ? openUntouched(path, O_RDONLY | O_CLOEXEC | dmsnap_o_direct) : -1
     guard direct >= 0 else {  // no O_DIRECT here: the cache's answer has to do
       return try descriptor.readFully(bytes, into: buffer, range, name: name)
     }
@@ -101,6 +94,16 @@ public final class FileSource: BlockSource {
     let range = UInt64(data)..<min(UInt64(hole), byteCount)
     return range.isEmpty ? nil : range
   }
+}
+
+/// Opens a file without changing its access time when it is read, where the system allows that: for
+/// those that we own.
+///
+/// - Returns: The descriptor's number, or -1 with the reason in `errno`.
+func openUntouched(_ path: FilePath, _ flags: Int32) -> Int32 {
+  let number = unsafe path.withPlatformString { unsafe Glibc.open($0, flags | dmsnap_o_noatime) }
+  if number >= 0 || Glibc.errno != EPERM { return number }
+  return unsafe path.withPlatformString { unsafe Glibc.open($0, flags) }
 }
 
 extension FileDescriptor {

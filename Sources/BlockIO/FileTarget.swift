@@ -16,11 +16,7 @@ public final class FileTarget: BlockTarget {
     try Self.checkUnused(shape.identity, name: path.string)
     let exclusive = shape.identity.isBlockDevice ? O_EXCL : 0
     // A target that is refused after a look at it has not been touched, its access time included.
-    let flags = O_RDWR | O_CLOEXEC | O_NONBLOCK | exclusive
-    var number = unsafe path.withPlatformString { unsafe Glibc.open($0, flags | dmsnap_o_noatime) }
-    if number < 0, Glibc.errno == EPERM {
-      number = unsafe path.withPlatformString { unsafe Glibc.open($0, flags) }
-    }
+    let number = openUntouched(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | exclusive)
     guard number >= 0 else {
       let errno = Errno(rawValue: Glibc.errno)
       let reason: BlockIOError.Reason =

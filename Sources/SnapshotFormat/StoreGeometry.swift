@@ -36,9 +36,14 @@ public struct StoreGeometry: Hashable, Sendable {
   }
 
   /// How many areas lie wholly in the store.
-  public var wholeAreaCount: UInt64 {
-    guard wholeChunkCount > Self.headerChunkCount else { return 0 }
-    return (wholeChunkCount - Self.headerChunkCount - 1) / chunkSize.areaStride + 1
+  public var wholeAreaCount: UInt64 { areaCount(below: wholeChunkCount) }
+
+  /// How many areas begin in the store; the last of them may be cut short by its end.
+  public var areaCount: UInt64 { areaCount(below: chunkCount) }
+
+  private func areaCount(below chunkCount: UInt64) -> UInt64 {
+    guard chunkCount > Self.headerChunkCount else { return 0 }
+    return (chunkCount - Self.headerChunkCount - 1) / chunkSize.areaStride + 1
   }
 
   /// The chunk that an area occupies, or nil past 2^64.

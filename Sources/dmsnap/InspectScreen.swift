@@ -54,9 +54,7 @@ struct InspectScreen {
     add("store", "\(source.name), \(byteSize(source.byteCount)) (\(source.byteCount) bytes)")
     add("header", header)
     if let map = input.map {
-      let unread = source.knownUnreadable(in: 0..<source.byteCount).reduce(UInt64(0)) {
-        $0 + ($1.upperBound - $1.lowerBound)
-      }
+      let unread = source.knownUnreadable(in: 0..<source.byteCount).totalCount
       add("map", "\(map.text): \(byteSize(unread)) (\(unread) bytes) were not read")
     }
     if let evidence = audit.inferred.evidence, evidence.best != nil {

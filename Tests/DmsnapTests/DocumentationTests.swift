@@ -17,7 +17,7 @@ import Testing
 
   @Test func `unsafe code is in the listed files only`() throws {
     let listed: Set = [
-      "BlockIO/DeviceUse.swift", "BlockIO/FileBacking.swift", "BlockIO/FileShape.swift",
+      "BlockIO/DeviceUse.swift", "BlockIO/FileShape.swift",
       "BlockIO/FileSource.swift",
       "BlockIO/FileTarget.swift", "BlockIO/IOBuffer.swift", "BlockIO/MemoryFile.swift",
       "BlockIO/OutputFile.swift", "BlockIO/OutputStream.swift", "Blkid/LibraryProbe.swift",

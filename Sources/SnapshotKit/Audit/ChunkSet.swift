@@ -33,6 +33,22 @@ struct ChunkSet {
       ? words[Int(number >> 6)] >> (number & 63) & 1 != 0 : others.contains(number)
   }
 
+  /// Puts in the old chunks of runs.
+  mutating func insert(oldChunksOf runs: [ExceptionRun]) {
+    for run in runs {
+      for old in run.old...run.lastOld { _ = insert(old) }
+    }
+  }
+
+  /// How many of the old chunks of runs are in the set.
+  func count(ofOldChunksOf runs: [ExceptionRun]) -> UInt64 {
+    var count: UInt64 = 0
+    for run in runs {
+      for old in run.old...run.lastOld where contains(old) { count += 1 }
+    }
+    return count
+  }
+
   /// The ranges of numbers in `range` that are not in the set, ascending, `limit` at most.
   func gaps(in range: Range<UInt64>, limit: Int) -> [Range<UInt64>] {
     var gaps: [Range<UInt64>] = []

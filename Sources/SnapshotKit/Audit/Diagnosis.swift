@@ -27,10 +27,7 @@ public struct Diagnosis: Sendable {
     guard let cause = Self.cause(of: audit) else { return nil }
     self.cause = cause
     let generation = audit.plan?.generations.first
-    let byPlace = generation?.lost.reduce(UInt64(0)) { count, chunks in
-      [.beyondStore, .overwritten].contains(chunks.reason)
-        ? count + (chunks.old.upperBound - chunks.old.lowerBound) : count
-    }
+    let byPlace = generation?.lostChunkCount(for: [.beyondStore, .overwritten])
     prospect = Prospect(
       usableCount: generation?.exceptionCount ?? audit.usableCount,
       doubtfulCount: generation?.doubtfulCount ?? 0,

@@ -64,14 +64,19 @@ extension CarvingEvidence {
     var best: (place: StorePlace, chain: AreaChain)?
     for chunkSize in ChunkSize.all {
       let place = StorePlace(start: start, chunkSize: chunkSize)
-      guard let byteOffset = place.byteOffset(of: AreaIndex(0)), byteOffset < source.byteCount,
-        chunkSize.byteCount <= source.byteCount - byteOffset,
-        try reader.look(at: byteOffset, AreaIndex(0), shift: 0, chunkSize, isStrict: true).isLawful
-      else { continue }
-      let chain = try reader.chain(of: place, from: AreaIndex(0), hasSoundHeader: false)
+      guard let chain = try chain(ofLawfulStoreAt: place) else { continue }
       if chain.inOrderCount > best?.chain.inOrderCount ?? 0 { best = (place, chain) }
     }
     return best
+  }
+
+  /// The areas of the store at a place, if its area 0 is there, whole and lawful.
+  private func chain(ofLawfulStoreAt place: StorePlace) throws(BlockIOError) -> AreaChain? {
+    guard let area = place.byteOffset(of: AreaIndex(0)), area < source.byteCount,
+      place.chunkSize.byteCount <= source.byteCount - area,
+      try reader.look(at: area, AreaIndex(0), shift: 0, place.chunkSize, isStrict: true).isLawful
+    else { return nil }
+    return try reader.chain(of: place, from: AreaIndex(0), hasSoundHeader: false)
   }
 
   /// A sector that is a header but for the magic: a store if exceptions stand behind it.
@@ -80,11 +85,7 @@ extension CarvingEvidence {
       let chunkSize = chunkSize(of: header), let start = Int64(exactly: byteOffset)
     else { return }
     let place = StorePlace(start: start, chunkSize: chunkSize)
-    guard let area = place.byteOffset(of: AreaIndex(0)), area < source.byteCount,
-      chunkSize.byteCount <= source.byteCount - area,
-      try reader.look(at: area, AreaIndex(0), shift: 0, chunkSize, isStrict: true).isLawful
-    else { return }
-    let chain = try reader.chain(of: place, from: AreaIndex(0), hasSoundHeader: false)
+    guard let chain = try chain(ofLawfulStoreAt: place) else { return }
     // So few bytes may look like this by chance, and zeroes behind them say little in small chunks.
     let isSmall = chunkSize.byteCount < 4096
     guard chain.inOrderCount >= (isSmall ? Self.convincingCount : 1) else { return }

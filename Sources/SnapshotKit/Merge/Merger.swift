@@ -39,7 +39,8 @@ public struct Merger {
         orSay:
           "\(undo.name): belongs to a merge that was finished, and the origin is not as that merge"
           + " left it: it was undone, or written since; name a new undo file")
-      return Outcome(byteCount: byteCount - Self.byteCount(lost), wasFinished: true, lost: lost)
+      return Outcome(
+        byteCount: byteCount - lost.map(\.range).totalCount, wasFinished: true, lost: lost)
     }
     if let undo, undo.state == .saved { try undo.checkOriginIsBetween() }
     let total = byteCount * (undo?.state == .saving ? 2 : 1)
@@ -57,11 +58,8 @@ public struct Merger {
     }
     if verify { _ = try self.verify(orSay: nil) }
     try undo?.finish()
-    return Outcome(byteCount: byteCount - Self.byteCount(lost), wasFinished: false, lost: lost)
-  }
-
-  private static func byteCount(_ lost: [LostRange]) -> UInt64 {
-    lost.reduce(0) { $0 + ($1.range.upperBound - $1.range.lowerBound) }
+    return Outcome(
+      byteCount: byteCount - lost.map(\.range).totalCount, wasFinished: false, lost: lost)
   }
 
   /// Copies every segment of the store that the view is made of.

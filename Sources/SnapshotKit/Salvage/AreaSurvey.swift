@@ -51,10 +51,7 @@ struct AreaSurvey {
     let areaByteCount = geometry.chunkSize.byteCount
     buffer = IOBuffer(byteCount: Int(min(areaByteCount, UInt64(Self.bufferByteCount))))
     judge = SlotJudge(geometry)
-    areaCount =
-      geometry.chunkCount > StoreGeometry.headerChunkCount
-      ? (geometry.chunkCount - StoreGeometry.headerChunkCount - 1) / geometry.chunkSize.areaStride
-        + 1 : 0
+    areaCount = geometry.areaCount
     // What a map says was never read is not tried, area by area, for all of an unfinished copy.
     let unread = source.knownUnreadable(in: 0..<source.byteCount)
     var nextUnread = 0
@@ -142,9 +139,8 @@ struct AreaSurvey {
     let isContinued = segments.last?.isContinued(in: area) ?? false
     var reader = AreaPieces(area, geometry)
     var context = SlotJudge.Context(
-      shift: isContinued ? segments.last?.confirmedShift : isExpected ? 0 : nil,
+      shift: isContinued ? segments.last?.confirmedShift : nil,
       isExpected: isContinued || isExpected)
-    if isExpected { context.shift = nil }
     let end = start + geometry.presentByteCount(of: geometry.chunk(of: area) ?? Chunk(0))
     var position = start
     while position < end {
@@ -184,18 +180,13 @@ struct AreaSurvey {
       olds = ChunkSet()
       segments.append(segment)
     }
-    for run in segment.runs {
-      for old in run.old...run.lastOld { _ = olds.insert(old) }
-    }
+    olds.insert(oldChunksOf: segment.runs)
   }
 
   /// Whether an area is for chunks that the table before it has already: then it is an older one
   /// that was not cleared in time, as Linux up to 2.6.28 could leave it.
   private func isRepeated(_ segment: AreaSegment) -> Bool {
-    var count: UInt64 = 0
-    for run in segment.runs {
-      for old in run.old...run.lastOld where olds.contains(old) { count += 1 }
-    }
+    let count = olds.count(ofOldChunksOf: segment.runs)
     return count >= 4 && count * 8 >= segment.exceptionCount
   }
 }

@@ -28,11 +28,12 @@ public struct Generation: Sendable {
 
   /// Whether exceptions are lost, or may be, of which nothing tells what they were for.
   var hasUnknownLosses: Bool {
-    let known = lost.reduce(UInt64(0)) { count, chunks in
-      [.exceptionLost, .exceptionDamaged].contains(chunks.reason)
-        ? count + (chunks.old.upperBound - chunks.old.lowerBound) : count
-    }
-    return isEndLost || lostExceptionCount > known
+    isEndLost || lostExceptionCount > lostChunkCount(for: [.exceptionLost, .exceptionDamaged])
+  }
+
+  /// How many chunks of the origin are lost for one of those reasons.
+  func lostChunkCount(for reasons: [LostRange.Reason]) -> UInt64 {
+    lost.filter { reasons.contains($0.reason) }.map(\.old).totalCount
   }
 
   /// Whether everything that the table ever had is here.

@@ -70,8 +70,8 @@ struct SlotJudge {
     classify(exceptions, position, unreadable)
     let strong = strongRuns(exceptions, context)
     keep(strong)
-    keepPermuted(exceptions.count, between: strong)
-    keepWeak(exceptions.count, between: strong, context)
+    keepPermuted(between: strong)
+    keepWeak(between: strong, context)
     if isUnordered(exceptions, position, context) {
       for slot in kinds.indices where kinds[slot] == .unsupported { kinds[slot] = .kept }
     }
@@ -169,12 +169,12 @@ struct SlotJudge {
   /// They have chunks between those of the runs, each once.
   ///
   /// Where there is a run on one side only, they must leave out no chunk.
-  private mutating func keepPermuted(_ count: Int, between strong: [Range<Int>]) {
+  private mutating func keepPermuted(between strong: [Range<Int>]) {
     if strong.isEmpty { return }
     for index in 0...strong.count {
       let before = index > 0 ? strong[index - 1] : nil
       let behind = index < strong.count ? strong[index] : nil
-      let slots = (before?.upperBound ?? 0)..<(behind?.lowerBound ?? count)
+      let slots = (before?.upperBound ?? 0)..<(behind?.lowerBound ?? kinds.count)
       let possible = slots.filter { kinds[$0] == .unsupported }
       let orders = possible.map { shifts[$0] + Int64($0) }.sorted()
       guard let lowest = orders.first, let highest = orders.last,
@@ -190,15 +190,13 @@ struct SlotJudge {
   }
 
   /// Keeps the exceptions whose shifts fit between those of the strong runs around them.
-  private mutating func keepWeak(
-    _ count: Int, between strong: [Range<Int>], _ context: Context
-  ) {
+  private mutating func keepWeak(between strong: [Range<Int>], _ context: Context) {
     var low = context.shift
     // The last exception before may be one that was committed late, and have a lower shift than all.
     if strong.isEmpty, isForeign(max(low ?? 0, 0)) { return }
     let isClean = !kinds.contains(.impossible) && !kinds.contains(.unreadable)
     var next = 0
-    for slot in 0..<count {
+    for slot in kinds.indices {
       if next < strong.count, strong[next].contains(slot) {
         low = shifts[slot]
         if slot == strong[next].upperBound - 1 { next += 1 }

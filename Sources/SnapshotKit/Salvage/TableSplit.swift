@@ -26,13 +26,7 @@ struct TableSplit {
 
     fileprivate init(_ segment: AreaSegment) {
       self.segment = segment
-      insert(segment)
-    }
-
-    private mutating func insert(_ segment: AreaSegment) {
-      for run in segment.runs {
-        for old in run.old...run.lastOld { _ = olds.insert(old) }
-      }
+      olds.insert(oldChunksOf: segment.runs)
     }
 
     fileprivate mutating func append(_ next: AreaSegment, isCertain: Bool) {
@@ -41,7 +35,7 @@ struct TableSplit {
       if !doubtfulAreas.isEmpty { doubtfulCount += next.exceptionCount }
       if !gap.isEmpty { lostAreas.append(gap) }
       segment.append(next)
-      insert(next)
+      olds.insert(oldChunksOf: next.runs)
     }
   }
 
@@ -84,10 +78,7 @@ struct TableSplit {
     let gap = before.areas.upperBound + 1..<next.areas.lowerBound
     if !next.isPlaced(behind: before) { return .two(isCertain: true) }
     if gap.isEmpty, before.tail == .full { return .two(isCertain: true) }
-    var shared: UInt64 = 0
-    for run in next.runs {
-      for old in run.old...run.lastOld where table.olds.contains(old) { shared += 1 }
-    }
+    let shared = table.olds.count(ofOldChunksOf: next.runs)
     let isContinuous = continues(before, next, survey)
     if before.tail == .ended {
       // Linux ended the table here, or a sector of the area was zeroed.

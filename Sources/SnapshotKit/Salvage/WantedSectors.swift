@@ -26,24 +26,25 @@ public struct WantedSectors: Sendable {
       let inside = range.clamped(to: (first ?? 0)..<(end ?? .max))
       return inside.isEmpty ? nil : inside
     }
-    let table = ExceptionTable(salvaged: generation.runs, geometry)
     var data: [Range<UInt64>] = []
-    for run in table.runs {
+    for run in generation.runs {
       guard let start = geometry.byteOffset(of: Chunk(run.new)) else { continue }
       let end = min(start + run.count * geometry.chunkSize.byteCount, source.byteCount)
       if start < end { data += source.knownUnreadable(in: start..<end) }
     }
-    for range in lost where range.reason == .storeUnreadable {
-      data += Self.places(of: range.range, table)
+    let unread = lost.filter { $0.reason == .storeUnreadable }
+    if !unread.isEmpty {
+      let table = ExceptionTable(salvaged: generation.runs, geometry)
+      for range in unread { data += Self.places(of: range.range, table) }
     }
     self.metadata = Self.sectors(metadata)
     self.data = Self.sectors(data)
   }
 
   /// How many bytes of metadata.
-  public var metadataByteCount: UInt64 { Self.byteCount(metadata) }
+  public var metadataByteCount: UInt64 { metadata.totalCount }
   /// How many bytes of data.
-  public var dataByteCount: UInt64 { Self.byteCount(data) }
+  public var dataByteCount: UInt64 { data.totalCount }
 
   /// A mapfile for GNU ddrescue that reads just these sectors, metadata first.
   ///
@@ -95,9 +96,5 @@ public struct WantedSectors: Sendable {
           joined.append(next)
         }
       }
-  }
-
-  private static func byteCount(_ ranges: [Range<UInt64>]) -> UInt64 {
-    ranges.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) }
   }
 }
