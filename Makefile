@@ -5,11 +5,14 @@ DESTDIR ?=
 
 RELEASE := .build/release/dmsnap
 STATIC := .build-static
+CRASH := .build-crash-points
 MANUAL := $(STATIC)/plugins/GenerateManual/outputs/dmsnap
 
-# Options for Tests/Benchmarks/bench, Tests/Fuzz/fuzz and what is in Tests/KernelTest:
-# make bench BENCH='--rounds 3'
+# Options for Tests/Benchmarks/bench, Tests/CrashTest/crash-test, Tests/Fuzz/fuzz and what is in
+# Tests/KernelTest: make bench BENCH='--rounds 3'
 BENCH ?=
+CRASH_POINTS ?= 100000
+CRASH_TEST ?=
 FUZZ ?=
 KERNEL_TEST ?=
 SALVAGE_TEST ?=
@@ -49,6 +52,15 @@ salvage-test: release lab  ## damage the corpus in every way; Linux loads what i
 storm: release  ## salvage 10,000 stores that are damaged at random: make storm STORM='--seed 2'
 	Tests/KernelTest/storm --dmsnap $(RELEASE) $(STORM)
 
+crash-test: release  ## kill, starve and cut the power of merges; make crash-test CRASH_TEST='--seed 2'
+	corpus/lab --install nbdkit libnbd-bin fuse3 xfsprogs
+	Tests/CrashTest/crash-test --dmsnap $(RELEASE) $(CRASH_TEST)
+
+# Of its own, for -enable-testing would have a release built anew.
+crash-points: setup  ## interrupt merges wherever they can be: make crash-points CRASH_POINTS=1000000
+	DMSNAP_CRASH_POINTS=$(CRASH_POINTS) swift test -c release -Xswiftc -enable-testing \
+	  --disable-xctest --filter CrashPoint --scratch-path $(CRASH)
+
 fuzz: setup  ## fuzz what reads stores and mapfiles, a minute each: make fuzz FUZZ='--seconds 600'
 	Tests/Fuzz/fuzz $(FUZZ)
 
@@ -64,7 +76,7 @@ install: static  ## install the program, its manual pages and completions below 
 	install -D -m 644 $(STATIC)/dmsnap.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/dmsnap.fish
 
 clean:  ## remove all that was built
-	rm -rf .build .build-fuzz $(STATIC)
+	rm -rf .build .build-fuzz $(CRASH) $(STATIC)
 
 # What the targets above need.
 
@@ -89,4 +101,4 @@ static: setup
 	for shell in bash zsh fish; do \
 	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell; done
 
-.PHONY: help demo test lint bench corpus kernel-test salvage-test storm fuzz docs install clean setup lab release static
+.PHONY: help demo test lint bench corpus kernel-test salvage-test storm crash-test crash-points fuzz docs install clean setup lab release static

@@ -26,6 +26,9 @@ public protocol BlockSource: AnyObject, Sendable {
 
   /// The bytes of `range` that are known to be unreadable without trying, ascending.
   func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>]
+
+  /// Says that `range` will be read soon, so that the medium can be asked for it already.
+  func willRead(_ range: Range<UInt64>)
 }
 
 extension BlockSource {
@@ -40,6 +43,8 @@ extension BlockSource {
   }
 
   public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] { [] }
+
+  public func willRead(_ range: Range<UInt64>) {}
 
   /// Throws unless `byteOffset ..< byteOffset + count` lies within the source.
   public func checkBounds(

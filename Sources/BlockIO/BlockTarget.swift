@@ -7,6 +7,13 @@ public protocol BlockTarget: BlockSource {
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError)
 
+  /// Says that `range` will not be written again, so that it can go to the medium already.
+  func startWriting(_ range: Range<UInt64>)
+
   /// Returns when everything that was written is on the medium.
   func flush() throws(BlockIOError)
+}
+
+extension BlockTarget {
+  public func startWriting(_ range: Range<UInt64>) {}
 }

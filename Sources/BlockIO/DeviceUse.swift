@@ -1,104 +1,114 @@
-internal import CLinux
-internal import Glibc
-internal import SystemPackage
-
 /// Who uses a file or block device: what must not be written, and what may change while it is read.
 public enum DeviceUse {
   /// The users of a file or device, each as words for a person; empty when there are none.
   ///
+  /// Who uses a partition uses the bytes of its disk, and the other way round; so it is with loop
+  /// devices and their files.
+  ///
   /// - Source: Linux `/proc/self/mountinfo`, `/proc/swaps`, `/sys/dev/block/*/holders`,
-  ///   `/sys/block/loop*/loop/backing_file`.
+  ///   and what ``DeviceExtent`` reads.
   public static func holders(of identity: FileIdentity) -> [String] {
-    identity.isBlockDevice
-      ? mounts(of: identity) + devicesAbove(identity) + swaps(of: identity)
-      : loopDevices(over: identity) + swaps(of: identity)
-  }
-
-  private static func mounts(of identity: FileIdentity) -> [String] {
-    lines(of: "/proc/self/mountinfo").compactMap { line in
-      let fields = line.split(separator: " ")
-      return fields.count > 4 && fields[2] == identity.deviceNumber
-        ? "mounted at \(unescaped(fields[4]))" : nil
-    }
-  }
-
-  /// A path as it is: mountinfo writes a space, tab, newline or backslash as `\040`, in octal.
-  private static func unescaped(_ field: Substring) -> String {
-    var bytes: [UInt8] = []
-    var rest = Substring(field)
-    while let character = rest.first {
-      if character == "\\", let byte = UInt8(rest.dropFirst().prefix(3), radix: 8) {
-        bytes.append(byte)
-        rest = rest.dropFirst(4)
-      } else {
-        bytes += character.utf8
-        rest = rest.dropFirst()
+    let extent = DeviceExtent(of: identity)
+    return uses(of: identity)
+      + devices(over: extent).flatMap { device in
+        attachments(of: device, over: extent)
+          + uses(of: device.identity).map { "\($0) (\(device.words))" }
       }
+  }
+
+  /// Whether two files or devices share bytes: the same one twice, a partition and its disk, a loop
+  /// device or a partition of it and its file.
+  public static func overlap(_ one: FileIdentity, _ other: FileIdentity) -> Bool {
+    DeviceExtent(of: one).overlaps(DeviceExtent(of: other))
+  }
+
+  /// The block devices that share bytes with a file or device, without itself, as identities.
+  static func devices(sharing identity: FileIdentity) -> [FileIdentity] {
+    devices(over: DeviceExtent(of: identity)).map(\.identity)
+  }
+
+  // MARK: - Other names of the same bytes
+
+  /// A block device as /sys/class/block has it.
+  private struct Device {
+    let name: String
+    let extent: DeviceExtent
+    var identity: FileIdentity { extent.layers[0] }
+
+    private func has(_ file: String) -> Bool {
+      !KernelText.lines(of: "/sys/class/block/\(name)/\(file)").isEmpty
     }
-    return String(decoding: bytes, as: UTF8.self)
+
+    var isLoop: Bool { has("loop/backing_file") }
+    var words: String {
+      "\(has("partition") ? "partition" : isLoop ? "loop device" : "disk") \(name)"
+    }
+  }
+
+  private static func devices(over extent: DeviceExtent) -> [Device] {
+    KernelText.names(in: "/sys/class/block").compactMap { name in
+      guard let number = KernelText.lines(of: "/sys/class/block/\(name)/dev").first,
+        let identity = FileIdentity(deviceNumber: number), identity != extent.layers[0]
+      else { return nil }
+      let device = Device(name: name, extent: DeviceExtent(of: identity))
+      return device.extent.overlaps(extent) ? device : nil
+    }
+  }
+
+  /// That a loop device is over the bytes, which keeps them in a cache of its own; one below them
+  /// is how they are reached.
+  private static func attachments(of device: Device, over extent: DeviceExtent) -> [String] {
+    guard device.isLoop, !extent.layers.contains(device.identity) else { return [] }
+    return [
+      device.extent.layers.contains(extent.layers[0])
+        ? "attached to /dev/\(device.name)" : "sharing its bytes with /dev/\(device.name)"
+    ]
+  }
+
+  // MARK: - Who uses just this one
+
+  private static func uses(of identity: FileIdentity) -> [String] {
+    mounts(of: identity, in: "/proc/self/mountinfo") + devicesAbove(identity)
+      + swaps(of: identity)
+  }
+
+  /// The places where a device is mounted, in the words of a process's mountinfo.
+  static func mounts(of identity: FileIdentity, in mountinfo: String) -> [String] {
+    guard identity.isBlockDevice else { return [] }
+    return KernelText.lines(of: mountinfo).compactMap { line in
+      let fields = line.split(separator: " ")
+      guard fields.count > 4 else { return nil }
+      return fields[2] == identity.deviceNumber || source(ofMount: fields) == identity
+        ? "mounted at \(KernelText.unescaped(fields[4]))" : nil
+    }
+  }
+
+  /// What a file system is on that has a number of its own, as btrfs has; the source follows the
+  /// type, which follows a hyphen.
+  private static func source(ofMount fields: [Substring]) -> FileIdentity? {
+    guard fields[2].hasPrefix("0:"), let hyphen = fields.lastIndex(of: "-"),
+      hyphen + 2 < fields.count, fields[hyphen + 2].hasPrefix("/")
+    else { return nil }
+    return FileIdentity(at: KernelText.unescaped(fields[hyphen + 2]))
   }
 
   private static func devicesAbove(_ identity: FileIdentity) -> [String] {
-    names(in: "/sys/dev/block/\(identity.deviceNumber)/holders").map { holder in
-      let name = lines(of: "/sys/class/block/\(holder)/dm/name").first
-      return "held by \(holder)" + (name.map { " (\($0))" } ?? "")
+    KernelText.names(in: "/sys/dev/block/\(identity.deviceNumber)/holders").map { holder in
+      let name = KernelText.lines(of: "/sys/class/block/\(holder)/dm/name").first.map(String.init)
+      return "held by \(holder)" + ((name ?? nameOfArray(holder)).map { " (\($0))" } ?? "")
     }
+  }
+
+  /// The name of an array of md, which only its link in /dev tells.
+  private static func nameOfArray(_ holder: String) -> String? {
+    guard holder.hasPrefix("md"), let array = FileIdentity(at: "/dev/\(holder)") else { return nil }
+    return KernelText.names(in: "/dev/md").first { FileIdentity(at: "/dev/md/\($0)") == array }
   }
 
   private static func swaps(of identity: FileIdentity) -> [String] {
-    lines(of: "/proc/swaps").dropFirst().compactMap { line in
+    KernelText.lines(of: "/proc/swaps").dropFirst().compactMap { line in
       let path = line.prefix { $0 != " " && $0 != "\t" }
-      return Self.identity(of: String(path)) == identity ? "used as swap space" : nil
+      return FileIdentity(at: KernelText.unescaped(path)) == identity ? "used as swap space" : nil
     }
-  }
-
-  private static func loopDevices(over identity: FileIdentity) -> [String] {
-    names(in: "/sys/block").filter { $0.hasPrefix("loop") }.compactMap { loop in
-      guard let path = lines(of: "/sys/block/\(loop)/loop/backing_file").first,
-        Self.identity(of: String(path)) == identity
-      else { return nil }
-      return "attached to /dev/\(loop)"
-    }
-  }
-
-  private static func identity(of path: String) -> FileIdentity? {
-    guard let status = try? FilePath(path).stat() else { return nil }  // gone: not the one
-    return status.type == .blockSpecial
-      ? FileIdentity(device: UInt64(status.specialDeviceID.rawValue), inode: 0)
-      : FileIdentity(
-        device: UInt64(status.deviceID.rawValue), inode: UInt64(status.inode.rawValue))
-  }
-
-  /// The lines of a file that the kernel makes up; none where it does not exist.
-  private static func lines(of path: String) -> [Substring] {
-    guard let descriptor = try? unsafe FileDescriptor.open(path, .readOnly, options: .closeOnExec)
-    else {
-      return []
-    }
-    defer { try? descriptor.close() }
-    var text: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 65536)
-    while true {
-      let count = unsafe piece.withUnsafeMutableBytes { bytes in
-        unsafe Glibc.read(descriptor.rawValue, bytes.baseAddress, bytes.count)
-      }
-      guard count > 0 else { break }
-      text += piece[..<count]
-    }
-    return String(decoding: text, as: UTF8.self).split(separator: "\n")
-  }
-
-  /// The names in a directory, sorted; none where it does not exist.
-  private static func names(in directory: String) -> [String] {
-    guard let stream = unsafe opendir(directory) else { return [] }
-    defer { unsafe closedir(stream) }
-    var names: [String] = []
-    while let entry = unsafe readdir(stream) {
-      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if !name.hasPrefix(".") { names.append(name) }
-    }
-    return names.sorted()
   }
 }

@@ -19,6 +19,12 @@ package struct FileBacking: Sendable {
     case let memory as MemoryFile:
       file = memory.source
       range = 0..<memory.byteCount
+    case let target as FileTarget:
+      file = target.source
+      range = 0..<file.byteCount
+    case let output as OutputFile:
+      file = output.source
+      range = 0..<file.byteCount
     case let slice as SliceSource:
       guard let base = FileBacking(of: slice.base) else { return nil }
       file = base.file
@@ -28,6 +34,10 @@ package struct FileBacking: Sendable {
     }
   }
 
+  /// Which file or device it is.
+  var identity: FileIdentity { file.identity }
+  /// It is open for writing where a target is backed.
+  var descriptor: FileDescriptor { file.descriptor }
   /// Whether it is a block device that backs the source.
   package var isBlockDevice: Bool { file.identity.isBlockDevice }
   /// What a block device reads and writes at the least, in bytes; 512 for a file.

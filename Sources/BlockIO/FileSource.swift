@@ -94,6 +94,12 @@ public final class FileSource: BlockSource {
     let range = UInt64(data)..<min(UInt64(hole), byteCount)
     return range.isEmpty ? nil : range
   }
+
+  public func willRead(_ range: Range<UInt64>) {
+    posix_fadvise(
+      descriptor.rawValue, off_t(clamping: range.lowerBound), off_t(clamping: range.count),
+      POSIX_FADV_WILLNEED)
+  }
 }
 
 /// Opens a file without changing its access time when it is read, where the system allows that: for

@@ -6,9 +6,9 @@ public import SystemPackage
 ///
 /// Opening is where carelessness is stopped: the target must not be mounted, held by a device
 /// above it, set read-only, or locked by another process, and nobody else may take it meanwhile
-/// (O_EXCL for a device, a lock for a file).
+/// (O_EXCL for a device, locks for both).
 public final class FileTarget: BlockTarget {
-  private let source: FileSource
+  let source: FileSource
 
   /// Opens what lies at `path` for writing, or says who is in the way.
   public init(path: FilePath) throws(BlockIOError) {
@@ -21,7 +21,7 @@ public final class FileTarget: BlockTarget {
       let errno = Errno(rawValue: Glibc.errno)
       let reason: BlockIOError.Reason =
         switch errno {
-        case .resourceBusy: .refused("is in use: the system does not let anyone else have it")
+        case .resourceBusy: .refused("is in use: \(Self.words(forBusy: shape.identity))")
         case .readOnlyFileSystem, .permissionDenied, .notPermitted:
           .refused("cannot be written: \(errno)")
         default: .system(errno)
@@ -37,9 +37,15 @@ public final class FileTarget: BlockTarget {
       throw BlockIOError(
         path.string, .open, .refused("is set read-only (blockdev --setrw undoes it)"))
     }
-    if flock(number, LOCK_EX | LOCK_NB) != 0, Glibc.errno == EWOULDBLOCK {
-      throw BlockIOError(path.string, .open, .refused("is locked by another process"))
-    }
+    try TargetLock.take(number, of: source.identity, name: path.string)
+  }
+
+  /// Who may keep us from a device that nobody is known to use; all that can be found out.
+  private static func words(forBusy identity: FileIdentity) -> String {
+    let openers = ProcessUse.openers(of: identity).map { "open in \($0)" }
+    let users = ProcessUse.foreignMounts(of: identity) + openers
+    return users.isEmpty
+      ? "the system does not let anyone else have it" : users.joined(separator: ", ")
   }
 
   /// Throws, with who it is, when anyone uses a file or device that is to be written.
@@ -55,7 +61,7 @@ public final class FileTarget: BlockTarget {
   /// Makes a new file of `byteCount` bytes at `path`, which is a hole all over, and takes care
   /// that its name survives a power cut.
   ///
-  /// - Throws: When something is at `path`, and when there is no room for all of it.
+  /// - Throws: When something is at `path`.
   public init(creating path: FilePath, byteCount: UInt64) throws(BlockIOError) {
     let number = unsafe path.withPlatformString {
       unsafe Glibc.open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -64,24 +70,38 @@ public final class FileTarget: BlockTarget {
       throw BlockIOError(path.string, .create, .system(Errno(rawValue: Glibc.errno)))
     }
     let descriptor = FileDescriptor(rawValue: number)
-    let length = off_t(exactly: byteCount) ?? .max
-    // Room is taken now, so that none is missing later; some file systems cannot.
-    let reserved = posix_fallocate(number, 0, length)
-    if reserved != 0, reserved != EOPNOTSUPP, reserved != EINVAL {
-      close(number)
-      _ = unsafe path.withPlatformString { unsafe unlink($0) }
-      throw BlockIOError(path.string, .create, .system(Errno(rawValue: reserved)))
+    do throws(BlockIOError) {
+      let identity = try FileShape(of: descriptor, name: path.string).identity
+      try TargetLock.take(number, of: identity, name: path.string)
+    } catch {
+      close(number)  // whoever came between keeps the file, which has nothing of ours yet
+      throw error
     }
-    guard reserved == 0 || ftruncate(number, length) == 0 else {
+    guard ftruncate(number, off_t(exactly: byteCount) ?? .max) == 0 else {
       let errno = Errno(rawValue: Glibc.errno)
       close(number)
-      _ = unsafe path.withPlatformString { unsafe unlink($0) }
+      Self.remove(path)
       throw BlockIOError(path.string, .create, .system(errno))
     }
-    flock(number, LOCK_EX | LOCK_NB)  // nobody else knows the file yet
     source = try FileSource(name: path.string, owning: descriptor)
     try OutputFile.flushDirectory(of: path)
   }
+
+  /// Takes room for all of the file now, so that none is missing later; some file systems cannot.
+  public func reserve() throws(BlockIOError) {
+    let reserved = posix_fallocate(
+      source.descriptor.rawValue, 0, off_t(exactly: byteCount) ?? .max)
+    if reserved != 0, reserved != EOPNOTSUPP, reserved != EINVAL {
+      throw BlockIOError(name, .create, .system(Errno(rawValue: reserved)))
+    }
+  }
+
+  private static func remove(_ path: FilePath) {
+    _ = unsafe path.withPlatformString { unsafe unlink($0) }
+  }
+
+  /// Takes away a file that was made, and that nothing is to be kept in.
+  public func discard() { Self.remove(FilePath(name)) }
 
   /// Whether anything is at `path`.
   public static func exists(_ path: FilePath) -> Bool {
@@ -122,9 +142,8 @@ public final class FileTarget: BlockTarget {
     try source.descriptor.flush(name: name)
   }
 
-  /// Tells the cache to forget what it holds of the target, so that the next read asks the medium.
-  public func dropCache() {
-    posix_fadvise(source.descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
+  public func startWriting(_ range: Range<UInt64>) {
+    source.descriptor.startWriting(range)
   }
 }
 
@@ -147,6 +166,11 @@ extension FileDescriptor {
       throw BlockIOError(
         name, .write, .system(errno), at: byteOffset..<byteOffset + UInt64(range.count))
     }
+  }
+
+  /// Has the system begin to write what it holds of `range`; whether it does is its own affair.
+  func startWriting(_ range: Range<UInt64>) {
+    _ = dmsnap_start_writing(rawValue, range.lowerBound, UInt64(range.count))
   }
 
   /// Flushes data, and the metadata needed to read it again, to the medium.

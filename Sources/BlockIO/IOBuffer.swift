@@ -3,11 +3,15 @@ internal import Glibc
 /// A page-aligned piece of memory that is read into, and written from, again and again.
 ///
 /// One of the few places with `unsafe` code: it lends its bytes as spans, whose bounds are checked,
-/// and its address to the system calls of this module only.
+/// and its address to the system calls of this module only. Threads hand it to each other, and never
+/// use it at once (``Conveyor``).
 @safe
-public final class IOBuffer {
+public final class IOBuffer: @unchecked Sendable {
   /// Page size; what O_DIRECT wants of an address.
   static let alignment = 4096
+
+  /// From this size on the system gives pages as they are touched, zero already.
+  private static let mappedByteCountMin = 1 << 17
 
   /// How many bytes it holds.
   public let byteCount: Int
@@ -16,11 +20,26 @@ public final class IOBuffer {
   /// Memory of `byteCount` bytes, at least one, all zero.
   public init(byteCount: Int) {
     self.byteCount = byteCount
-    unsafe base = .allocate(byteCount: max(byteCount, 1), alignment: Self.alignment)
-    unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    guard byteCount >= Self.mappedByteCountMin else {
+      unsafe base = .allocate(byteCount: max(byteCount, 1), alignment: Self.alignment)
+      unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+      return
+    }
+    let pages = unsafe mmap(
+      nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let pages = unsafe pages, unsafe pages != MAP_FAILED else {
+      fatalError("no memory for a buffer of \(byteCount) bytes")
+    }
+    unsafe base = pages
   }
 
-  deinit { unsafe base.deallocate() }
+  deinit {
+    if byteCount >= Self.mappedByteCountMin {
+      unsafe munmap(base, byteCount)
+    } else {
+      unsafe base.deallocate()
+    }
+  }
 
   /// The memory at `range`, for a system call.
   func memory(_ range: Range<Int>) -> UnsafeMutableRawBufferPointer {
@@ -72,9 +91,32 @@ public final class IOBuffer {
   /// Whether all bytes of `range` are zero.
   public func isZero(_ range: Range<Int>) -> Bool {
     let bytes = unsafe memory(range)
-    guard let first = unsafe bytes.first, let start = bytes.baseAddress else { return true }
-    // A range is zero if its first byte is, and each byte equals the one after it.
-    return unsafe first == 0 && memcmp(start, start + 1, bytes.count - 1) == 0
+    return unsafe bytes.first ?? 0 == 0 && isUniform(range)
+  }
+
+  /// Whether all bytes of `range` are the same.
+  public func isUniform(_ range: Range<Int>) -> Bool {
+    let bytes = unsafe memory(range)
+    guard let start = bytes.baseAddress, bytes.count > 1 else { return true }
+    return unsafe memcmp(start, start + 1, bytes.count - 1) == 0
+  }
+
+  /// Calls `body` with the pieces of `range` that are left when blocks of zeroes are taken out.
+  ///
+  /// - Parameter holeByteCount: The size of a block, counted from the beginning of `range`.
+  public func forEachNonZeroPiece<Failure: Error>(
+    of range: Range<Int>, holeByteCount: Int, _ body: (Range<Int>) throws(Failure) -> Void
+  ) throws(Failure) {
+    var (start, position) = (range.lowerBound, range.lowerBound)
+    while position < range.upperBound {
+      let end = min(position + holeByteCount, range.upperBound)
+      if isZero(position..<end) {
+        if start < position { try body(start..<position) }
+        start = end
+      }
+      position = end
+    }
+    if start < range.upperBound { try body(start..<range.upperBound) }
   }
 
   /// The range from the first byte that is not zero to the last in `range`, or nil if all are zero.
@@ -97,6 +139,9 @@ public final class IOBuffer {
     }
     return unsafe memcmp(left, right, range.count) == 0
   }
+
+  /// A copy of the bytes of `range`, for what takes arrays only.
+  public func bytes(_ range: Range<Int>) -> [UInt8] { unsafe Array(memory(range)) }
 
   /// Copies bytes of another buffer into this one.
   public func copy(from other: IOBuffer, _ range: Range<Int>, to byteOffset: Int) {

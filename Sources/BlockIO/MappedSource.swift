@@ -52,4 +52,11 @@ public final class MappedSource: BlockSource {
   public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] {
     map.unreadableRanges(in: range.clamped(to: 0..<byteCount))
   }
+
+  /// Nothing is asked of what the map says to be bad.
+  public func willRead(_ range: Range<UInt64>) {
+    if map.firstUnreadableRange(in: range.clamped(to: 0..<byteCount)) == nil {
+      base.willRead(range)
+    }
+  }
 }

@@ -14,7 +14,7 @@ public final class OutputFile: BlockTarget, @unchecked Sendable {
   private let path: FilePath
   /// Its name until it is published, if it has one.
   private let temporaryPath: FilePath?
-  private let source: FileSource
+  let source: FileSource
   private var isPublished = false
 
   /// Begins a file of `byteCount` bytes, all of it a hole, that will be at `path`.
@@ -66,23 +66,17 @@ public final class OutputFile: BlockTarget, @unchecked Sendable {
     return directory.isEmpty ? FilePath(".") : directory
   }
 
+  /// A name in TMPDIR, or in /tmp, for a file that is never published.
+  static func temporaryPath() -> FilePath {
+    let directory = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+    return FilePath("\(directory)/dmsnap-\(getpid()).tmp")
+  }
+
   /// Throws when something is at `path`: outputs are new files.
   public static func checkAbsent(_ path: FilePath) throws(BlockIOError) {
     if FileTarget.exists(path) {
       throw BlockIOError(path.string, .create, .refused("exists, and is not overwritten"))
     }
-  }
-
-  /// Makes a new file of a text.
-  public static func write(_ text: String, to path: FilePath) throws(BlockIOError) {
-    let bytes = text.utf8
-    let buffer = IOBuffer(byteCount: bytes.count)
-    buffer.withMutableBytes(0..<bytes.count) { target in
-      for (index, byte) in bytes.enumerated() { target[index] = byte }
-    }
-    let file = try OutputFile(path: path, byteCount: UInt64(bytes.count))
-    try file.write(at: 0, from: buffer, 0..<bytes.count)
-    try file.publish()
   }
 
   /// How many bytes can still be written to the file system where `path` would be.
@@ -104,7 +98,12 @@ public final class OutputFile: BlockTarget, @unchecked Sendable {
   public func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
+    _ = try checkBounds(at: byteOffset, count: range.count, to: .write)
     try source.descriptor.writeFully(at: byteOffset, from: buffer, range, name: name)
+  }
+
+  public func startWriting(_ range: Range<UInt64>) {
+    source.descriptor.startWriting(range)
   }
 
   public func flush() throws(BlockIOError) {
@@ -119,21 +118,18 @@ public final class OutputFile: BlockTarget, @unchecked Sendable {
       && dmsnap_clone(source.descriptor.rawValue, origin.descriptor.rawValue) == 0
   }
 
-  /// Makes a range share the extents of `other`; see FICLONERANGE for what must be aligned.
-  ///
-  /// - Returns: false where they cannot be shared; then nothing has changed.
-  public func clone(from other: FileSource, at otherOffset: UInt64, to range: Range<UInt64>) -> Bool
-  {
-    dmsnap_clone_range(
-      source.descriptor.rawValue, range.lowerBound, other.descriptor.rawValue, otherOffset,
-      UInt64(range.count)) == 0
-  }
-
-  /// Makes a hole of a range, which reads as zeroes then.
-  ///
-  /// - Returns: false where the file system has no holes.
-  public func punchHole(_ range: Range<UInt64>) -> Bool {
-    dmsnap_punch_hole(source.descriptor.rawValue, range.lowerBound, UInt64(range.count)) == 0
+  /// Makes zeroes of a range: a hole, where the file system has holes.
+  public func zero(_ range: Range<UInt64>) throws(BlockIOError) {
+    _ = try checkBounds(at: range.lowerBound, count: range.count, to: .write)
+    let number = source.descriptor.rawValue
+    if dmsnap_punch_hole(number, range.lowerBound, UInt64(range.count)) == 0 { return }
+    let zeroes = IOBuffer(byteCount: min(range.count, 1 << 20))
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let count = Int(min(range.upperBound - position, UInt64(zeroes.byteCount)))
+      try write(at: position, from: zeroes, 0..<count)
+      position += UInt64(count)
+    }
   }
 
   /// Flushes the file and gives it its name.

@@ -47,4 +47,9 @@ public final class SliceSource: BlockSource {
       $0.lowerBound - start..<$0.upperBound - start
     }
   }
+
+  public func willRead(_ bytes: Range<UInt64>) {
+    let inside = bytes.clamped(to: 0..<byteCount)
+    base.willRead(inside.lowerBound + range.lowerBound..<inside.upperBound + range.lowerBound)
+  }
 }

@@ -1,16 +1,19 @@
-// What Swift cannot call by itself: ioctl() is variadic, its request numbers are macros, and
-// memfd_create() and renameat2() hide behind _GNU_SOURCE. Each function returns what the system
+// What Swift cannot call by itself: ioctl() and fcntl() are variadic, request numbers are
+// macros, and memfd_create(), renameat2() and statx() hide behind _GNU_SOURCE. Each function returns what the system
 // call returns; errno is set by it.
 #pragma once
 
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/stat.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 // The size of a block device, in bytes.
@@ -50,9 +53,40 @@ static inline int dmsnap_rename_exclusively(const char *from, const char *to) {
   return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1u /* RENAME_NOREPLACE */);
 }
 
+// Takes a write lock of the whole file that belongs to the open file and not to the process
+// (F_OFD_SETLK, which hides behind _GNU_SOURCE); EAGAIN or EACCES if someone has a lock there.
+static inline int dmsnap_lock_all(int fd) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};  // length 0: without end
+  return fcntl(fd, 37, &lock);
+}
+
+// Whether a file is on a server of SMB, by the numbers of linux/magic.h.
+static inline int dmsnap_is_on_smb(int fd) {
+  struct statfs status;
+  return fstatfs(fd, &status) == 0 &&
+         ((uint32_t)status.f_type == 0xfe534d42u || (uint32_t)status.f_type == 0xff534d42u);
+}
+
+// The device and inode of a file, or the number of a block device and 0, as far as the system
+// knows them without asking a server.
+static inline int dmsnap_identity_at_hand(const char *path, uint64_t *device, uint64_t *inode) {
+  struct statx status;
+  int result = (int)syscall(SYS_statx, AT_FDCWD, path, 0x4000 /* AT_STATX_DONT_SYNC */,
+                            STATX_TYPE | STATX_INO, &status);
+  if (result != 0) return result;
+  int is_block_device = S_ISBLK(status.stx_mode);
+  *device = is_block_device ? makedev(status.stx_rdev_major, status.stx_rdev_minor)
+                            : makedev(status.stx_dev_major, status.stx_dev_minor);
+  *inode = is_block_device ? 0 : status.stx_ino;
+  return 0;
+}
+
 // Device numbers, as /proc and /sys write them.
 static inline unsigned dmsnap_major(uint64_t device) { return major(device); }
 static inline unsigned dmsnap_minor(uint64_t device) { return minor(device); }
+static inline uint64_t dmsnap_device(unsigned major, unsigned minor) {
+  return makedev(major, minor);
+}
 
 // More that hides behind _GNU_SOURCE: opening past the page cache, opening without touching the
 // access time, and looking for data and holes.
@@ -66,4 +100,10 @@ static const int dmsnap_seek_hole = 4;
 static inline int dmsnap_punch_hole(int fd, uint64_t byte_offset, uint64_t byte_count) {
   return (int)syscall(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                       (off_t)byte_offset, (off_t)byte_count);
+}
+
+// Begins to write dirty pages of a range to the medium, and does not wait for it.
+static inline int dmsnap_start_writing(int fd, uint64_t byte_offset, uint64_t byte_count) {
+  return (int)syscall(SYS_sync_file_range, fd, (off_t)byte_offset, (off_t)byte_count,
+                      2u /* SYNC_FILE_RANGE_WRITE */);
 }

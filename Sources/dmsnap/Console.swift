@@ -24,14 +24,29 @@ enum Console {
   }
 
   /// Writes one JSON object to standard output, all of it or nothing.
-  static func print(json value: some Encodable) throws(Failure) {
+  static func print(json value: some Encodable) throws(Failure) { try print(encoded(value)) }
+
+  /// Writes one JSON object, to which a list is added whose members are text already.
+  static func print(
+    json value: some Encodable, listing key: String, _ members: OutputText
+  ) throws(Failure) {
+    try failing { () throws(BlockIOError) in
+      let output = OutputStream.standardOutput
+      try output.write(encoded(value).dropLast(2) + ",\n  \"\(key)\" : [\n")
+      try members.copy(to: output)
+      try output.write("\n  ]\n}\n")
+    }
+  }
+
+  /// JSON for people to read as well; it ends with a line of its own for the last brace.
+  private static func encoded(_ value: some Encodable) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let data: Data
     do { data = try encoder.encode(value) } catch {
       preconditionFailure("a report cannot be encoded: \(error)")
     }
-    try print(String(decoding: data, as: UTF8.self))
+    return String(decoding: data, as: UTF8.self)
   }
 
   /// Says something to the person at the terminal.

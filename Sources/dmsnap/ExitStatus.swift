@@ -34,10 +34,10 @@ struct Failure: Error {
   }
 
   init(_ error: MergeError) {
-    if case .io(let cause) = error {
-      self.init(cause)
-    } else {
-      self.init(error.isRefusal ? .refused : .damage, error.description)
+    switch error {
+    case .io(let cause): self.init(cause)
+    case .cut(let cut): self.init(.couldNotFinish, "\(cut); \(cut.advice)")
+    default: self.init(error.isRefusal ? .refused : .damage, error.description)
     }
   }
 
@@ -96,4 +96,17 @@ func failingProbe<Result>(_ body: () throws(BlkidError) -> Result) throws(Failur
 /// The same for looks at what a snapshot holds.
 func failingContent<Result>(_ body: () throws(ContentError) -> Result) throws(Failure) -> Result {
   do throws(ContentError) { return try body() } catch { throw Failure(error) }
+}
+
+extension MergeCut {
+  /// How to go on.
+  fileprivate var advice: String {
+    switch stage {
+    case .saving: "the same command goes on"
+    case .merging(let undo?):
+      "the same command goes on; to undo: dmsnap merge \(quoted(undo)) --origin \(quoted(origin))"
+        + " --no-undo"
+    case .merging(nil): "the same command does it again, and ends as if it had not been cut"
+    }
+  }
 }

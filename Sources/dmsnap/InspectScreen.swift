@@ -53,7 +53,7 @@ struct InspectScreen {
     let source = audit.store.source
     add("store", "\(source.name), \(byteSize(source.byteCount)) (\(source.byteCount) bytes)")
     add("header", header)
-    if let map = input.map {
+    if let map = input.table.map {
       let unread = source.knownUnreadable(in: 0..<source.byteCount).totalCount
       add("map", "\(map.text): \(byteSize(unread)) (\(unread) bytes) were not read")
     }
@@ -196,15 +196,15 @@ struct InspectScreen {
     return [
       "dmsnap salvage \(store)\(options) --to NEW\(careful)",
       "dmsnap export \(store) --reading salvage\(options) --origin \(originPath) --to FILE",
-    ] + (input.generation == nil ? older : [])
+    ] + (input.table.generation == nil ? older : [])
   }
 
   private var store: String { quoted(input.store.text) }
 
   /// What the user said already, to be said again.
   private var options: String {
-    (input.map.map { " --map \(quoted($0.text))" } ?? "")
-      + (input.chunkSizeAsked.map { " --chunk-size \($0)" } ?? "")
-      + (input.generation.map { " --generation \($0)" } ?? "")
+    (input.table.map.map { " --map \(quoted($0.text))" } ?? "")
+      + (input.table.chunkSizeAsked.map { " --chunk-size \($0)" } ?? "")
+      + (input.table.generation.map { " --generation \($0)" } ?? "")
   }
 }

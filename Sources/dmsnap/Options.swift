@@ -20,11 +20,8 @@ struct TalkOptions: ParsableArguments {
   var progress = ProgressMode.auto
 }
 
-/// The store, and how its table is read.
-struct StoreOptions: ParsableArguments {
-  @Argument(help: "The COW store: a file, a block device, or PATH,offset=BYTES,length=BYTES.")
-  var store: PathArgument
-
+/// How a store's table is read.
+struct TableOptions: ParsableArguments {
   @Option(
     name: .customLong("reading"),
     help: ArgumentHelp(
@@ -51,6 +48,11 @@ struct StoreOptions: ParsableArguments {
       valueName: "mapfile"))
   var map: PathArgument?
 
+  /// Whether anything is said of how it is read.
+  var isGiven: Bool {
+    readingAsked != nil || chunkSizeAsked != nil || generation != nil || map != nil
+  }
+
   /// By which rules the table is read.
   var reading: Reading {
     readingAsked ?? (chunkSizeAsked == nil && generation == nil ? .kernel : .salvage)
@@ -70,28 +72,46 @@ struct StoreOptions: ParsableArguments {
       }
     }
   }
+}
+
+/// The store, and how its table is read.
+struct StoreOptions: ParsableArguments {
+  @Argument(help: "The COW store: a file, a block device, or PATH,offset=BYTES,length=BYTES.")
+  var store: PathArgument
+
+  @OptionGroup var table: TableOptions
+
+  init() {}
+
+  /// The store at that path, its table read so.
+  init(_ store: PathArgument, _ table: TableOptions) {
+    self.store = store
+    self.table = table
+  }
 
   /// Opens the store.
-  func open() throws(Failure) -> Store { Store(try store.open(map?.readMap())) }
+  func open() throws(Failure) -> Store { Store(try store.open(table.map?.readMap())) }
 
   /// Plans the salvage of the store, for an origin if that is known.
   func plan(for origin: (any BlockSource)? = nil) throws(Failure) -> SalvagePlan {
     let store = try open()
     return try failingStore { () throws(StoreError) in
-      try SalvagePlan(store, chunkSize: chunkSize, originByteCount: origin?.byteCount)
+      try SalvagePlan(store, chunkSize: table.chunkSize, originByteCount: origin?.byteCount)
     }
   }
 
   /// Opens the store and reads its table.
   func loadTable(for origin: any BlockSource) throws(Failure) -> LoadedTable {
-    if reading == .salvage {
+    if table.reading == .salvage {
       let plan = try plan(for: origin)
       return try failingStore { () throws(StoreError) in
-        try LoadedTable(plan, generation: generation ?? 0)
+        try LoadedTable(plan, generation: table.generation ?? 0)
       }
     }
     let store = try open()
-    return try failingStore { () throws(StoreError) in try LoadedTable(store, reading: reading) }
+    return try failingStore { () throws(StoreError) in
+      try LoadedTable(store, reading: table.reading)
+    }
   }
 }
 
@@ -120,7 +140,9 @@ struct WantedOptions: ParsableArguments {
     try failing { () throws(BlockIOError) in
       let text = sectors.mapfile(
         at: store.start, in: try FileSource(path: FilePath(store.path)).byteCount)
-      try OutputFile.write(text, to: FilePath(wanted))
+      let output = try OutputText(path: FilePath(wanted))
+      try output.write(text)
+      try output.publish()
     }
     Console.say(
       "dmsnap: \(wanted): \(byteSize(sectors.metadataByteCount)) of metadata and"

@@ -1,5 +1,6 @@
 import ArgumentParser
 import BlockIO
+import FoundationEssentials
 import SystemPackage
 
 /// A path of a file or block device, or a part of one: `PATH,offset=BYTES,length=BYTES`.
@@ -36,6 +37,9 @@ struct PathArgument: ExpressibleByArgument {
     return "\(path),offset=\(start + byteOffset)\(end)"
   }
 
+  /// The same, with a path that holds in any directory.
+  var absolute: String { absolutePath(path) + text.dropFirst(path.count) }
+
   /// Where the part begins in the file.
   var start: UInt64 { offset ?? 0 }
 
@@ -54,4 +58,10 @@ struct PathArgument: ExpressibleByArgument {
       return try SliceSource(file, start..<end)
     }
   }
+}
+
+/// A path from the root, for one that begins here.
+func absolutePath(_ path: String) -> String {
+  let here = FilePath(FileManager.default.currentDirectoryPath)
+  return here.pushing(FilePath(path)).lexicallyNormalized().string
 }

@@ -61,23 +61,12 @@ import Testing
       try errorOfTargeting("/dev/null").reason == .notAFileOrBlockDevice("a character device"))
   }
 
-  @Test func `a file that another process has locked is refused`() throws {
-    let path = try directory.write(pattern(512), to: "origin")
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    try #require(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
-    #expect(
-      try errorOfTargeting(path)
-        == BlockIOError(path, .open, .refused("is locked by another process")))
-    // Closing is not enough: a child that another test is about to start may have it open still.
-    try #require(flock(descriptor, LOCK_UN) == 0)
-    close(descriptor)
-    #expect(throws: Never.self) { _ = try FileTarget(path: FilePath(path)) }
-  }
-
   @Test func `a target is nobody else's target meanwhile`() throws {
     let path = try directory.write(pattern(512), to: "origin")
     let target = try FileTarget(path: FilePath(path))
-    #expect(try errorOfTargeting(path).reason == .refused("is locked by another process"))
+    // A child that another test is about to start may have it open as well, and be named too.
+    let error = try errorOfTargeting(path).description
+    #expect(error.contains("is locked by ") && error.contains(ProcessWords.of(getpid())))
     withExtendedLifetime(target) {}
   }
 
@@ -86,6 +75,7 @@ import Testing
   @Test func `a new target has all its room from the beginning`() throws {
     let path = directory.path("undo")
     let target = try FileTarget(creating: FilePath(path), byteCount: 1 << 20)
+    try target.reserve()
     #expect(target.byteCount == 1 << 20)
     var status = stat()
     try #require(unsafe stat(path, &status) == 0)
@@ -106,7 +96,9 @@ import Testing
   func `a new target without room is an error, and nothing is left`() throws {
     let mount = try Mount(["-t", "tmpfs", "-o", "size=64k", "none"], at: directory.path)
     let error = try #require(throws: BlockIOError.self) {
-      _ = try FileTarget(creating: FilePath(directory.path("undo")), byteCount: 1 << 20)
+      let target = try FileTarget(creating: FilePath(directory.path("undo")), byteCount: 1 << 20)
+      defer { target.discard() }
+      try target.reserve()
     }
     #expect(error.reason == .system(.noSpace))
     #expect(try directory.names().isEmpty)
@@ -138,7 +130,6 @@ struct FileTargetDeviceTests {
     #expect(target.byteCount == 1 << 20)
     try target.write(pattern(1000), at: 512)
     try target.flush()
-    target.dropCache()
     #expect(try target.bytes(at: 512, count: 1000) == pattern(1000))
     #expect(Array(try Files.bytes(path)[512..<1512]) == pattern(1000))
   }
@@ -163,9 +154,8 @@ struct FileTargetDeviceTests {
     let loop = try LoopDevice(over: path)
     let holder = unsafe open(loop.path, O_RDONLY | O_EXCL | O_CLOEXEC)
     try #require(holder >= 0)
-    #expect(
-      try errorOfTargeting(loop.path).description
-        == "\(loop.path): is in use: the system does not let anyone else have it")
+    // A child that another test is about to start may have it open as well, and be named.
+    #expect(try errorOfTargeting(loop.path).description.hasPrefix("\(loop.path): is in use: "))
     close(holder)
     #expect(throws: Never.self) { _ = try FileTarget(path: FilePath(loop.path)) }
   }
@@ -184,34 +174,6 @@ struct FileTargetDeviceTests {
       try errorOfTargeting(loop.path).description
         == "\(loop.path): is in use: mounted at \(mount.path)")
     #expect(try Files.sha256(path) == before)
-    withExtendedLifetime((loop, mount)) {}
-  }
-
-  @Test(.enabled(if: Mount.isAvailable, Comment(rawValue: Mount.unavailable)))
-  func `a disk is refused while one of its partitions is mounted`() throws {
-    let path = try directory.write(sparse: 16 << 20, [], to: "disk")
-    let part = try directory.write(sparse: 8 << 20, [], to: "partition")
-    try #require(ToolRunner(named: "mkfs.ext4")).succeed(["-q", part])
-    try #require(ToolRunner(named: "sh")).succeed([
-      "-c", "printf 'start=2048,size=16384\\n' | sfdisk -q '\(path)'",
-    ])
-    try Files.overwrite(path, at: 1 << 20, try Files.bytes(part))
-    let loop = try LoopDevice(over: path, ["--partscan"])
-    try FileManager.default.createDirectory(
-      atPath: directory.path("mnt"), withIntermediateDirectories: false)
-    let name = try #require(loop.path.split(separator: "/").last)
-    guard let number = try? Files.bytes("/sys/class/block/\(name)p1/dev") else {
-      try Test.cancel("the kernel does not look for partitions on loop devices")
-    }
-    // Nobody may be there to make the device's node.
-    let node = directory.path("node")
-    let numbers = String(decoding: number, as: UTF8.self).split { $0 == ":" || $0 == "\n" }
-    try #require(ToolRunner(named: "mknod")).succeed([node, "b"] + numbers.map(String.init))
-    let mount = try Mount(["-o", "ro,noload", node], at: directory.path("mnt"))
-    guard case .refused = try errorOfTargeting(loop.path).reason else {
-      Issue.record("a disk with a mounted partition was opened for writing")
-      return
-    }
     withExtendedLifetime((loop, mount)) {}
   }
 }

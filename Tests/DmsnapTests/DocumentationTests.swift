@@ -17,10 +17,10 @@ import Testing
 
   @Test func `unsafe code is in the listed files only`() throws {
     let listed: Set = [
-      "BlockIO/DeviceUse.swift", "BlockIO/FileShape.swift",
-      "BlockIO/FileSource.swift",
-      "BlockIO/FileTarget.swift", "BlockIO/IOBuffer.swift", "BlockIO/MemoryFile.swift",
-      "BlockIO/OutputFile.swift", "BlockIO/OutputStream.swift", "Blkid/LibraryProbe.swift",
+      "BlockIO/ExtentCloner.swift", "BlockIO/FileShape.swift", "BlockIO/FileSource.swift",
+      "BlockIO/FileTarget.swift", "BlockIO/IOBuffer.swift", "BlockIO/KernelText.swift",
+      "BlockIO/MemoryFile.swift", "BlockIO/OutputFile.swift", "BlockIO/OutputStream.swift",
+      "BlockIO/ProcessUse.swift", "BlockIO/UncachedSource.swift", "Blkid/LibraryProbe.swift",
     ]
     let found = try sources().filter { _, text in
       text.split(separator: "\n").contains { line in

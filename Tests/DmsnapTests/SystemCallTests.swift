@@ -150,7 +150,7 @@ struct SystemCallTests {
     let pair = try Pair("written", in: directory)
     let (outcome, _) = try trace(
       "pwrite64", ["export", pair.store, "--origin", pair.origin, "--to", directory.path("image")],
-      inject: "pwrite64:signal=SIGINT:when=2")
+      inject: "pwrite64:signal=SIGINT:when=1")
     #expect(outcome.status != 0)
     let names = try directory.names()
     #expect(names.count == 2, "\(names)")
@@ -160,7 +160,9 @@ struct SystemCallTests {
   func `a write that fails is told, is status 5, and can be taken back`(error: String) throws {
     let pair = try Pair("written", in: directory)
     let undo = directory.path("undo")
-    let arguments = ["merge", pair.store, "--origin", pair.origin, "--undo", undo]
+    let arguments = [
+      "merge", pair.store, "--origin", pair.origin, "--undo", undo, "--accept", "unrelated-origin",
+    ]
     // Header, data, table and header of the undo file, then the origin's second write.
     let (outcome, _) = try trace("pwrite64", arguments, inject: "pwrite64:error=\(error):when=6")
     #expect(outcome.status == 5 && outcome.output.isEmpty, "\(outcome)")
@@ -176,7 +178,9 @@ struct SystemCallTests {
   @Test func `a merge killed at any write or flush is finished by the same command`() throws {
     let pair = try Pair("written", in: directory)
     let undo = directory.path("undo")
-    let arguments = ["merge", pair.store, "--origin", pair.origin, "--undo", undo]
+    let arguments = [
+      "merge", pair.store, "--origin", pair.origin, "--undo", undo, "--accept", "unrelated-origin",
+    ]
     for call in 1... {
       let what = "killed at call \(call)"
       let (outcome, _) = try trace(

@@ -6,7 +6,7 @@ import struct
 from recipe.stamps import SECTOR_BYTES, stamped
 
 MAGIC = b"SnAp"
-STAMPED_SECTORS_MAX = 8192  # beyond, a store is zeros: a large one shall cost little
+STAMPED_SECTORS_MAX = 8192  # beyond, a store is zeros unless told otherwise: a large one shall cost little
 CHUNK_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -37,6 +37,7 @@ class Store:
         self.patches = {}  # (area, slot): (old, new), after everything else
         self.cut_sectors = None
         self.table_chunk_sectors = chunk_sectors
+        self.stamped_sectors_max = STAMPED_SECTORS_MAX
 
     @property
     def per_area(self):
@@ -69,7 +70,7 @@ class Store:
 
     def crafted(self, name, **details):
         sectors = self.chunks * self.chunk_sectors + self.extra_sectors
-        data = bytearray(stamped(0, min(sectors, STAMPED_SECTORS_MAX), "store"))
+        data = bytearray(stamped(0, min(sectors, self.stamped_sectors_max), "store"))
         data += bytes(sectors * SECTOR_BYTES - len(data))
         chunk_bytes = self.chunk_sectors * SECTOR_BYTES
 

@@ -42,16 +42,16 @@ extension IOBuffer {
   /// A buffer that holds those bytes.
   public convenience init(_ bytes: [UInt8]) {
     self.init(byteCount: bytes.count)
-    withMutableBytes(0..<bytes.count) { span in
+    put(bytes[...], at: 0)
+  }
+
+  /// Replaces bytes.
+  public func put(_ bytes: ArraySlice<UInt8>, at byteOffset: Int) {
+    withMutableBytes(byteOffset..<byteOffset + bytes.count) { span in
       unsafe span.withUnsafeMutableBufferPointer { target in
         _ = unsafe target.update(fromContentsOf: bytes)
       }
     }
-  }
-
-  /// What it holds.
-  public func bytes(_ range: Range<Int>) -> [UInt8] {
-    withBytes(range) { span in unsafe span.withUnsafeBufferPointer { unsafe Array($0) } }
   }
 }
 

@@ -38,6 +38,43 @@ public final class LoopDevice: Sendable {
   }
 }
 
+/// A loop device with two partitions of 4 MiB, the first at 1 MiB, as long as it lives.
+public final class PartitionedDisk: Sendable {
+  /// Whether the kernel knows partitions on loop devices.
+  public static let isAvailable: Bool = {
+    guard LoopDevice.isAvailable, let directory = try? TemporaryDirectory() else { return false }
+    return withExtendedLifetime(directory) {
+      (try? directory.write(sparse: 16 << 20, [], to: "probe"))
+        .flatMap { try? PartitionedDisk(on: $0) } != nil
+    }
+  }()
+  /// Why a test that needs one does not run.
+  public static let unavailable =
+    "loop devices with partitions are needed, which take root, sfdisk and partx"
+
+  /// The whole.
+  public let disk: LoopDevice
+  /// `/dev/loop7p1`, for example, and the second.
+  public let partitions: [String]
+
+  /// Writes a table to a file, the first 512 bytes of it, and attaches the file.
+  public init(on file: String) throws {
+    guard let sh = ToolRunner(named: "sh"), let partx = ToolRunner(named: "partx") else {
+      throw POSIXError(.ENOENT)
+    }
+    try sh.succeed([
+      "-c", #"printf 'start=2048,size=8192\nstart=10240,size=8192\n' | sfdisk -q -W never "$0""#,
+      file,
+    ])
+    let disk = try LoopDevice(over: file, ["--partscan"])
+    self.disk = disk
+    partitions = [1, 2].map { "\(disk.path)p\($0)" }
+    // Some kernels know no partition tables, but take what they are told.
+    if !Files.exist(partitions[0]) { try partx.succeed(["--add", disk.path]) }
+    guard partitions.allSatisfy(Files.exist) else { throw POSIXError(.ENODEV) }
+  }
+}
+
 /// Something that is mounted, as long as this lives.
 public final class Mount: Sendable {
   /// Whether file systems can be mounted here.

@@ -210,8 +210,9 @@ public struct ToolOutcome: Sendable, CustomStringConvertible {
 
 /// A program that was started.
 public final class RunningTool: @unchecked Sendable {
+  /// The number of its process.
+  public let process: Int32
   private let command: String
-  private let process: pid_t
   private let output: Int32?
   private let errors: Int32?
   private var ending: ToolOutcome.Ending?

@@ -1,110 +1,150 @@
 public import BlockIO
+internal import Synchronization
 internal import SystemPackage
 
-/// The power of a machine, which goes out before a certain write or flush of any of its disks.
-public final class PowerSupply: @unchecked Sendable {
-  /// How many writes and flushes were begun.
-  public private(set) var operationCount = 0
-  private let operationCountMax: Int
-
-  /// Power that lasts for so many writes and flushes.
-  public init(operationCountMax: Int = .max) { self.operationCountMax = operationCountMax }
-
-  /// Whether it has gone out.
-  public var isOut: Bool { operationCount > operationCountMax }
-
-  /// Begins a write or a flush; false when that is as far as it gets.
-  fileprivate func begin() -> Bool {
-    if !isOut { operationCount += 1 }
-    return !isOut
+/// A disk in memory behind a volatile cache: what was written since the last flush is not safe.
+///
+/// The cache is the disk's and the kernel's in one. Only a power cut empties it: a process that
+/// comes after one that was killed, or that failed, reads what that one wrote, flushed or not.
+public final class VolatileTarget: BlockTarget {
+  private struct State {
+    var cache: VolatileCache
+    var writes: [Range<UInt64>] = []
   }
-}
 
-/// A disk in memory with a volatile cache: what was written since the last flush is not safe.
-public final class VolatileTarget: BlockTarget, @unchecked Sendable {
   public let name: String
   public let byteCount: UInt64
   private let power: PowerSupply
-  private let content: IOBuffer
-  private var durable: [UInt8]
-  private var unflushed: [(byteOffset: Int, bytes: [UInt8])] = []
-
-  /// Every write, in that order.
-  public private(set) var writes: [Range<UInt64>] = []
-  /// Writes to any of these fail.
-  public var unwritable: [Range<UInt64>] = []
+  private let state: Mutex<State>
 
   public init(_ bytes: [UInt8], name: String = "target.img", power: PowerSupply = PowerSupply()) {
     self.name = name
     self.power = power
     byteCount = UInt64(bytes.count)
-    content = IOBuffer(bytes)
-    durable = bytes
+    state = Mutex(State(cache: VolatileCache(bytes)))
   }
 
-  /// What happens at a power cut to the writes that were not flushed, the one under way included.
-  public enum Fate: CaseIterable, Sendable {
-    /// All reach the medium.
-    case kept
-    /// None does.
-    case lost
-    /// All do but the last, of which the first half does.
-    case torn
-    /// Only the last does.
-    case reordered
+  /// A copy of a disk, cache and all, as another process finds it.
+  public init(_ other: VolatileTarget, power: PowerSupply) {
+    name = other.name
+    self.power = power
+    byteCount = other.byteCount
+    state = Mutex(State(cache: other.cache))
   }
 
-  /// What is on the medium after a power cut.
-  public func contentAfterPowerCut(_ fate: Fate) -> [UInt8] {
-    var bytes = durable
-    switch fate {
-    case .kept: for write in unflushed { bytes.put(write.bytes, at: write.byteOffset) }
-    case .lost: break
-    case .torn:
-      for write in unflushed.dropLast() { bytes.put(write.bytes, at: write.byteOffset) }
-      if let last = unflushed.last {
-        let half = (last.bytes.count / 2) / 512 * 512
-        bytes.put(Array(last.bytes.prefix(half)), at: last.byteOffset)
-      }
-    case .reordered:
-      if let last = unflushed.last { bytes.put(last.bytes, at: last.byteOffset) }
-    }
-    return bytes
-  }
+  private var cache: VolatileCache { state.withLock { $0.cache } }
 
   /// What a reader sees.
-  public var bytes: [UInt8] { content.bytes(0..<content.byteCount) }
+  public var bytes: [UInt8] { cache.content }
 
   /// Whether all that was written is flushed.
-  public var isFlushed: Bool { unflushed.isEmpty }
+  public var isFlushed: Bool { cache.unflushed.isEmpty }
+
+  /// Every write, in that order.
+  public var writes: [Range<UInt64>] { state.withLock { $0.writes } }
 
   public func read(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
     let bytes = try checkBounds(at: byteOffset, count: range.count)
-    if power.isOut { throw BlockIOError(name, .read, .system(.ioError), at: bytes) }
-    buffer.copy(
-      from: content, Int(byteOffset)..<Int(bytes.upperBound), to: range.lowerBound)
+    if let reason = power.beginRead() { throw BlockIOError(name, .read, reason, at: bytes) }
+    let content = self.bytes
+    buffer.put(content[Int(bytes.lowerBound)..<Int(bytes.upperBound)], at: range.lowerBound)
   }
 
   public func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
-    let bytes = try checkBounds(at: byteOffset, count: range.count)
-    let wasOut = power.isOut
-    let goesOn = power.begin()
-    if wasOut || unwritable.contains(where: { $0.overlaps(bytes) }) {
-      throw BlockIOError(name, .write, .system(.ioError), at: bytes)
+    let bytes = try checkBounds(at: byteOffset, count: range.count, to: .write)
+    let written = buffer.bytes(range)
+    let place = Int(bytes.lowerBound)..<Int(bytes.upperBound)
+    var reason = BlockIOError.Reason.system(.ioError)
+    switch power.beginOperation() {
+    case .never: break
+    case .done:
+      return state.withLock {
+        $0.cache.write(written, to: place)
+        $0.writes.append(bytes)
+      }
+    case .cut: state.withLock { $0.cache.write(written, to: place) }
+    case .failed(let why):
+      reason = why
+      fallthrough
+    case .killed:
+      var chance = power.chance
+      let sectorCount = (written.count + 511) / 512
+      let count = min(chance.below(sectorCount + 1) * 512, written.count)
+      let done = place.lowerBound..<place.lowerBound + count
+      state.withLock { $0.cache.write(Array(written.prefix(count)), to: done) }
     }
-    unflushed.append((Int(byteOffset), buffer.bytes(range)))
-    guard goesOn else { throw BlockIOError(name, .write, .system(.ioError), at: bytes) }
-    writes.append(bytes)
-    content.copy(from: buffer, range, to: Int(byteOffset))
+    throw BlockIOError(name, .write, reason, at: bytes)
   }
 
   public func flush() throws(BlockIOError) {
-    guard power.begin() else { throw BlockIOError(name, .flush, .system(.ioError)) }
-    for write in unflushed { durable.put(write.bytes, at: write.byteOffset) }
-    unflushed = []
+    var reason = BlockIOError.Reason.system(.ioError)
+    switch power.beginOperation() {
+    case .done:
+      if power.ignoringFlushes { return }
+      return state.withLock { $0.cache.flush() }
+    case .failed(let why):
+      reason = why
+      state.withLock { $0.cache.failFlush(power.chance) }
+    case .cut, .killed, .never: break
+    }
+    throw BlockIOError(name, .flush, reason)
+  }
+}
+
+// MARK: - Power cuts
+
+extension VolatileTarget {
+  /// What happens at a power cut to the writes that were not flushed, the one under way included.
+  ///
+  /// A sector of 512 bytes is written whole or not at all. That writes change places needs no word:
+  /// a sector is then as the write left it that came last, as if those that should have
+  /// followed were lost.
+  public enum Fate: Hashable, Sendable {
+    /// All reach the medium.
+    case kept
+    /// None does.
+    case lost
+    /// Those do whose bits are set; bit 0 is the first that was not flushed.
+    case writes(UInt64)
+    /// So many sectors do, in the order in which they were written.
+    case torn(sectorCount: Int)
+    /// Each sector is as one of its writes left it, or as it was: of all the combinations, this one.
+    case sectors(Int)
+    /// Each write reaches the medium, or does not, or some of its sectors do, by lot.
+    case random(seed: UInt64)
+  }
+
+  private static let fateCountMax = 64
+
+  /// Every fate there is, where that is not too many; otherwise all or none of each write for few
+  /// writes, all but one and one alone for more, then some that are torn, and some by lot.
+  public func fates(using random: inout SplitMix64) -> [Fate] {
+    let unflushed = cache.unflushed
+    var combinationCount = 1
+    for (_, versions) in unflushed.versions {
+      combinationCount *= versions.count + 1
+      if combinationCount > Self.fateCountMax { break }
+    }
+    if combinationCount <= Self.fateCountMax { return (0..<combinationCount).map { .sectors($0) } }
+    var fates: [Fate] = [.lost, .kept]
+    let count = unflushed.count
+    if 2...6 ~= count {
+      fates += (1..<(UInt64(1) << UInt64(count)) - 1).map { .writes($0) }
+    } else if 7...64 ~= count {
+      fates += (0..<UInt64(count)).flatMap { [.writes(1 << $0), .writes(~(1 << $0))] }
+    }
+    let sectorCount = unflushed.reduce(0) { $0 + $1.sectors.count }
+    fates += (1..<sectorCount).shuffled(using: &random).prefix(Self.fateCountMax / 2).sorted()
+      .map { .torn(sectorCount: $0) }
+    return fates + (0..<Self.fateCountMax / 2).map { _ in .random(seed: random.next()) }
+  }
+
+  /// What is on the medium after a power cut.
+  public func contentAfterPowerCut(_ fate: Fate) -> [UInt8] {
+    cache.contentAfterPowerCut(fate)
   }
 }

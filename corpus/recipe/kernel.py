@@ -35,10 +35,10 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def run_lab(script, *, kernel, disk=None, share=None, kill_on=None, timeout=300, memory=512):
-    """Runs a shell script in the guest and returns what it printed, as lines."""
+def run_lab(script, *, kernel, disks=(), share=None, kill_on=None, timeout=300, memory=512):
+    """Runs a shell script in the guest, with the disks as /dev/vda and so on, and returns what it printed, as lines."""
     command = [str(LAB), "--kernel", kernel, "--timeout", str(timeout), "--memory", str(memory)]
-    command += ["--disk", str(disk)] if disk else []
+    command += [word for disk in disks for word in ("--disk", str(disk))]
     command += ["--share", str(share)] if share else []
     command += ["--kill-on", kill_on] if kill_on else []
     ran = subprocess.run([*command, "-"], input=script, capture_output=True, text=True)
@@ -156,7 +156,7 @@ def ask_in_one_boot(questions, *, kernel, share, timeout):
         plan_file = share / f"plan-{kernel}"
         plan_file.write_text("\n".join(plan) + "\n")
         try:
-            lines = run_lab(f"/lab/guest ask /dev/vda < /lab/{plan_file.name}", kernel=kernel, disk=pack.path,
+            lines = run_lab(f"/lab/guest ask /dev/vda < /lab/{plan_file.name}", kernel=kernel, disks=[pack.path],
                             share=share, timeout=timeout)
         except MachineEnded as ended:
             lines = ended.lines

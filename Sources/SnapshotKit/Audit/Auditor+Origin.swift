@@ -46,7 +46,7 @@ extension Auditor {
     guard let origin, let view = try view(audit) else { return }
     let diff: SnapshotDiff
     do throws(BlockIOError) {
-      diff = try SnapshotDiff(view, origin, progress: progress)
+      diff = try SnapshotDiff(view, origin, progress: progress) { _ in }
     } catch {
       throw .io(error)
     }

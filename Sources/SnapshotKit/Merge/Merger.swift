@@ -2,15 +2,15 @@ public import BlockIO
 
 /// Copies what a table maps into the origin: afterwards the origin is what the snapshot showed.
 ///
-/// The store is only read. Exceptions are applied in the order of the origin, neighbours as one
-/// write, the origin's partial last chunk clipped, and the whole flushed at the end. Doing it twice
-/// is the same as doing it once.
-public struct Merger {
-  private static let windowByteCount = 1 << 20
-
+/// The store is only read. It is read in its own order, in windows that are written in the order of
+/// the origin, neighbours as one write, the origin's partial last chunk clipped, and the whole
+/// flushed at the end. Doing it twice is the same as doing it once.
+public struct Merger: Sendable {
   private let view: SnapshotView
   private let store: any BlockSource
   private let target: any BlockTarget
+  /// How much is read before it is written; tests make it small.
+  var windowByteCount = ExtentCopier.usualWindowByteCount
 
   /// A merge of `view`, whose chunks lie in `store`, into `target`.
   public init(_ view: SnapshotView, of store: any BlockSource, into target: any BlockTarget) {
@@ -30,8 +30,14 @@ public struct Merger {
   }
 
   /// Merges, after saving what is overwritten to `undo` if there is one.
+  ///
+  /// - Parameters:
+  ///   - verify: Whether to read back what was written, from the medium, and compare.
+  ///   - shouldStop: Is asked now and then. When it says so, what was written is flushed, and
+  ///     ``MergeError/cut(_:)`` is thrown.
   public func merge(
-    undo: consuming UndoStore?, verify: Bool, progress: ProgressHandler
+    undo: consuming UndoStore?, verify: Bool, progress: ProgressHandler,
+    shouldStop: () -> Bool = { false }
   ) throws(MergeError) -> Outcome {
     let byteCount = view.mappedByteCount
     if let undo, undo.state == .finished {
@@ -42,108 +48,101 @@ public struct Merger {
       return Outcome(
         byteCount: byteCount - lost.map(\.range).totalCount, wasFinished: true, lost: lost)
     }
-    if let undo, undo.state == .saved { try undo.checkOriginIsBetween() }
-    let total = byteCount * (undo?.state == .saving ? 2 : 1)
-    var base: UInt64 = 0
+    if undo?.state == .saved {
+      try undo?.checkOriginIsBetween()
+      try cutting(at: .merging(undo: undo?.name)) { () throws(BlockIOError) in try undo?.confirm() }
+    }
+    let saving = undo?.state == .saving ? byteCount : 0
+    let total = saving + byteCount
     if undo?.state == .saving {
-      try undo?.save { done, _ in progress(done, total) }
-      base = byteCount
+      let wasStopped = try cutting(at: .saving) { () throws(BlockIOError) in
+        try undo?.save {
+          progress($0, total)
+          return !shouldStop()
+        }
+      }
+      if wasStopped == true { throw cut(at: .saving) }
     }
-    var lost: [LostRange] = []
-    do throws(BlockIOError) {
-      try copy(&lost) { progress(base + $0, total) }
+    let stage = MergeCut.Stage.merging(undo: undo?.name)
+    let (lost, wasStopped) = try cutting(at: stage) { () throws(BlockIOError) in
+      let outcome = try copy {
+        progress(saving + $0, total)
+        return !shouldStop()
+      }
       try target.flush()
-    } catch {
-      throw .io(error)
+      return outcome
     }
+    if wasStopped { throw cut(at: stage) }
     if verify { _ = try self.verify(orSay: nil) }
-    try undo?.finish()
+    try cutting(at: stage) { () throws(BlockIOError) in try undo?.finish() }
     return Outcome(
       byteCount: byteCount - lost.map(\.range).totalCount, wasFinished: false, lost: lost)
   }
 
-  /// Copies every segment of the store that the view is made of.
-  ///
-  /// - Parameter lost: Takes what cannot be read, where the view's reading puts up with that.
-  private func copy(
-    _ lost: inout [LostRange], _ progress: (UInt64) -> Void
-  ) throws(BlockIOError) {
-    let isSalvage = view.table.reading == .salvage
-    let buffer = IOBuffer(byteCount: Self.windowByteCount)
-    var filled = 0
-    var holes: [Range<Int>] = []  // what of the buffer could not be read: there nothing is written
-    var start: UInt64 = 0
-    var done: UInt64 = 0
-    func drain() throws(BlockIOError) {
-      if filled == 0 { return }
-      var written = 0
-      for hole in holes {
-        try write(written..<hole.lowerBound)
-        lost.append(
-          merging: LostRange(
-            start + UInt64(hole.lowerBound)..<start + UInt64(hole.upperBound), .storeUnreadable))
-        written = hole.upperBound
-      }
-      try write(written..<filled)
-      done += UInt64(filled)
-      filled = 0
-      holes.removeAll()
-      progress(done)
-    }
-    func write(_ range: Range<Int>) throws(BlockIOError) {
-      if range.isEmpty { return }
-      try target.write(at: start + UInt64(range.lowerBound), from: buffer, range)
-    }
-    try view.forEachSegment(in: 0..<view.byteCount) { (segment) throws(BlockIOError) in
-      if segment.place == .origin { return }
-      guard case .store(var offset) = segment.place else {
-        if isSalvage {
-          try drain()  // what was lost before comes first
-          return lost.append(merging: LostRange(segment.range, .beyondStore))
-        }
-        throw BlockIOError(
-          store.name, .read, .beyondEnd(byteCount: store.byteCount), at: segment.range)
-      }
-      var position = segment.range.lowerBound
-      while position < segment.range.upperBound {
-        if filled == buffer.byteCount || position != start + UInt64(filled) { try drain() }
-        if filled == 0 { start = position }
-        let count = min(buffer.byteCount - filled, Int(segment.range.upperBound - position))
-        if isSalvage {
-          let unreadable = try store.readAround(at: offset, into: buffer, filled..<filled + count)
-          for range in unreadable {
-            let place = filled + Int(range.lowerBound - offset)
-            holes.append(place..<place + range.count)
-          }
-        } else {
-          try store.read(at: offset, into: buffer, filled..<filled + count)
-        }
-        filled += count
-        position += UInt64(count)
-        offset += UInt64(count)
-      }
-    }
-    try drain()
+  private func cut(at stage: MergeCut.Stage, by cause: BlockIOError? = nil) -> MergeError {
+    .cut(MergeCut(cause: cause, stage: stage, origin: target.name))
   }
 
-  /// Reads back what was written, from the medium and not from the cache, and compares.
+  private func cutting<Result>(
+    at stage: MergeCut.Stage, _ body: () throws(BlockIOError) -> Result
+  ) throws(MergeError) -> Result {
+    do throws(BlockIOError) { return try body() } catch { throw cut(at: stage, by: error) }
+  }
+
+  /// Copies every segment of the store that the view is made of.
+  ///
+  /// - Returns: What cannot be read, where the view's reading puts up with that, ascending; and
+  ///   whether it was stopped.
+  private func copy(
+    progress: (UInt64) -> Bool
+  ) throws(BlockIOError) -> (lost: [LostRange], wasStopped: Bool) {
+    let isSalvage = view.table.reading == .salvage
+    let order = MergeOrder(view)
+    let copier = ExtentCopier(
+      from: store, to: target, readsAround: isSalvage, windowByteCount: windowByteCount)
+    let outcome = try copier.copy(
+      { (copy) throws(BlockIOError) in
+        try order.forEachSegment { (segment) throws(BlockIOError) in
+          if let extent = segment.extent { return try copy(extent) }
+          if isSalvage { return }
+          throw BlockIOError(
+            store.name, .read, .beyondEnd(byteCount: store.byteCount), at: segment.range)
+        }
+      }, progress: progress)
+    var lost = outcome.unreadable.map { LostRange($0, .storeUnreadable) }
+    if isSalvage { lost = lost.merged(with: view.rangesBeyondStore) }
+    return (lost, outcome.isStopped)
+  }
+
+  /// Reads back what was written, from the medium where that can be, and compares.
   ///
   /// - Returns: What the store cannot be read for, where the view's reading puts up with that: there
   ///   nothing was written.
   private func verify(orSay complaint: String?) throws(MergeError) -> [LostRange] {
-    (target as? FileTarget)?.dropCache()
+    let written: any BlockSource = UncachedSource(target) ?? target
+    var first: UInt64?
     let diff: SnapshotDiff
     do throws(BlockIOError) {
-      diff = try SnapshotDiff(view, target)
+      diff = try SnapshotDiff(view, written) { range in first = first ?? range.lowerBound }
     } catch {
       throw .io(error)
     }
     let isSalvage = view.table.reading == .salvage
     let failed = diff.lost.first { !isSalvage || $0.reason == .originUnreadable }
-    if let first = diff.changed.first?.lowerBound ?? failed?.range.lowerBound {
+    if let first = first ?? failed?.range.lowerBound {
       if let complaint { throw .wrongUndo(complaint) }
       throw .verificationFailed(byteOffset: first)
     }
     return diff.lost
+  }
+}
+
+extension SnapshotView.Segment {
+  /// The copy that puts it in its place, where it is the store's.
+  var extent: CopyExtent? {
+    guard case .store(let offset) = place else { return nil }
+    return CopyExtent(
+      sourceOffset: offset, targetOffset: range.lowerBound,
+      byteCount: range.upperBound - range.lowerBound)
   }
 }

@@ -7,12 +7,14 @@ public enum UndoFile {
   ///
   /// What is there and is no undo store is not even opened for writing.
   ///
+  /// - Parameter unsharedByteCount: How many bytes must be copied to a file that can share data
+  ///   with the origin; nil for one that cannot, in which room is taken for all.
   /// - Returns: The file, and whether it was made now.
-  /// - Throws: ``MergeError/noSpace(path:needed:available:)`` before anything is written.
+  /// - Throws: ``MergeError/noSpace(path:needed:available:)`` with nothing left behind.
   public static func open(
-    _ path: FilePath, byteCount: UInt64
+    _ path: FilePath, byteCount: UInt64,
+    unsharedByteCount: (FileTarget) -> UInt64? = { _ in nil }
   ) throws(MergeError) -> (file: FileTarget, isNew: Bool) {
-    let available: UInt64
     do throws(BlockIOError) {
       if FileTarget.exists(path) {
         let existing = try FileSource(path: path)
@@ -23,18 +25,38 @@ public enum UndoFile {
         }
         return (try FileTarget(path: path), true)
       }
-      available = try OutputFile.availableByteCount(at: path)
     } catch {
       throw .io(error)
     }
-    guard byteCount <= available else {
+    return (try make(path, byteCount: byteCount, unsharedByteCount), true)
+  }
+
+  private static func make(
+    _ path: FilePath, byteCount: UInt64, _ unsharedByteCount: (FileTarget) -> UInt64?
+  ) throws(MergeError) -> FileTarget {
+    let available: UInt64
+    do throws(BlockIOError) { available = try OutputFile.availableByteCount(at: path) } catch {
+      throw .io(error)
+    }
+    let file: FileTarget
+    do throws(BlockIOError) {
+      file = try FileTarget(creating: path, byteCount: byteCount)
+    } catch {
+      guard error.reason == .system(.fileTooLarge) else { throw .io(error) }
       throw .noSpace(path: path.string, needed: byteCount, available: available)
     }
+    let unshared = unsharedByteCount(file)
+    guard unshared ?? byteCount <= available else {
+      file.discard()
+      throw .noSpace(path: path.string, needed: unshared ?? byteCount, available: available)
+    }
     do throws(BlockIOError) {
-      return (try FileTarget(creating: path, byteCount: byteCount), true)
+      if unshared == nil { try file.reserve() }
     } catch {
+      file.discard()
       throw .io(error)
     }
+    return file
   }
 
   /// Whether a file is all zero: as it is made, and as a crash leaves it that comes before the header.

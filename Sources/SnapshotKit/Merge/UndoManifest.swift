@@ -16,9 +16,9 @@ internal import SnapshotFormat
 ///         48    32  table digest      SHA-256 of the table that is merged
 ///         80    32  fingerprint       SHA-256 of samples of the origin that the merge leaves alone
 ///        112    32  checksum          SHA-256 of bytes 16 ..< 112
-struct UndoManifest: Equatable {
+struct UndoManifest: Equatable, Sendable {
   /// How far a merge is.
-  enum State: UInt32 {
+  enum State: UInt32, Sendable {
     /// Old data is being copied to the undo store; the origin is as it was.
     case saving = 1
     /// The undo store is whole; the origin may be in any state between before and after.
@@ -35,6 +35,15 @@ struct UndoManifest: Equatable {
   var exceptionCount: UInt64
   var tableDigest: [UInt8]
   var fingerprint: [UInt8]
+
+  /// The fingerprint of an origin of which samples cannot be read.
+  static let noFingerprint = [UInt8](repeating: 0, count: 32)
+
+  /// Whether two fingerprints may be of one origin; of one that could not be read whole that is not
+  /// known, and bad sectors must not bar the way.
+  static func agree(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+    left == right || [left, right].contains(noFingerprint)
+  }
 
   init(
     state: State, originByteCount: UInt64, exceptionCount: UInt64, tableDigest: [UInt8],

@@ -13,17 +13,38 @@ internal import SnapshotFormat
 /// - saved: the origin may be half merged; the old data is all here, and the merge is done again
 ///   from its first byte, which ends the same.
 /// - finished: there is nothing to do.
-public struct UndoStore {
-  private static let windowByteCount = 4 << 20
-
+public struct UndoStore: Sendable {
   private let view: SnapshotView
   private let origin: any BlockSource
   private let layout: OrderedStore
   private let file: any BlockTarget
   private var manifest: UndoManifest
+  /// How much is read before it is written; tests make it small.
+  var windowByteCount = ExtentCopier.usualWindowByteCount
 
   /// How many bytes an undo store for merging `view` has.
   public static func byteCount(for view: SnapshotView) -> UInt64 { layout(for: view).byteCount }
+
+  /// How many bytes must be written for merging `view` with an undo store in `file`, beside those
+  /// that are shared with the origin; nil where nothing can be shared.
+  public static func unsharedByteCount(
+    for view: SnapshotView, over origin: any BlockTarget, in file: any BlockTarget
+  ) -> UInt64? {
+    guard let saving = ExtentCloner(from: origin, to: file) else { return nil }
+    let merging = ExtentCloner(from: view.store, to: origin)
+    let layout = layout(for: view)
+    let areaCount = layout.byteCount / layout.geometry.chunkSize.byteCount - layout.exceptionCount
+    var byteCount = areaCount * layout.geometry.chunkSize.byteCount
+    layout.forEachDataExtent(from: \.old, before: origin.byteCount / 512 * 512) { extent, _ in
+      byteCount += extent.byteCount - (saving.shareablePart(of: extent)?.byteCount ?? 0)
+    }
+    // What the origin shares with the undo store wants room of its own when it is written.
+    view.forEachSegment(in: 0..<view.byteCount) { segment in
+      guard let extent = segment.extent else { return }
+      byteCount += extent.byteCount - (merging?.shareablePart(of: extent)?.byteCount ?? 0)
+    }
+    return byteCount
+  }
 
   /// An undo store has the chunks of the origin that the merge of `view` overwrites.
   private static func layout(for view: SnapshotView) -> OrderedStore {
@@ -44,7 +65,7 @@ public struct UndoStore {
     layout = Self.layout(for: view)
     let expected = UndoManifest(
       state: .saving, originByteCount: origin.byteCount, exceptionCount: layout.exceptionCount,
-      tableDigest: Self.digest(of: view.table),
+      tableDigest: view.table.digest,
       fingerprint: try Self.fingerprint(of: origin, outside: view))
     guard !isNew else {
       manifest = expected
@@ -55,6 +76,9 @@ public struct UndoStore {
     }
     manifest = existing
     existing.state = .saving
+    if UndoManifest.agree(existing.fingerprint, expected.fingerprint) {
+      existing.fingerprint = expected.fingerprint
+    }
     guard existing == expected, file.byteCount == layout.byteCount else {
       throw .wrongUndo("\(file.name): is the undo store of another merge")
     }
@@ -78,41 +102,48 @@ public struct UndoStore {
   var state: UndoManifest.State { manifest.state }
 
   /// Saves what the merge will overwrite, so that it is on the medium when this returns.
-  mutating func save(progress: ProgressHandler) throws(MergeError) {
-    do throws(BlockIOError) {
-      try writeHeader()
-      try file.flush()  // from here on a crash leaves a file that says what it is
-      try saveData(progress)
-      try file.flush()
-      try layout.forEachAreaPiece { (offset, buffer, byteCount) throws(BlockIOError) in
-        try file.write(at: offset, from: buffer, 0..<byteCount)
-      }
-      try file.flush()
-      manifest.state = .saved
-      try writeHeader()
-      try file.flush()
-    } catch {
-      throw .io(error)
+  ///
+  /// - Parameter progress: Is told how many bytes are saved, and says whether to go on.
+  /// - Returns: Whether it was stopped.
+  mutating func save(progress: (UInt64) -> Bool) throws(BlockIOError) -> Bool {
+    try writeHeader()
+    try file.flush()  // from here on a crash leaves a file that says what it is
+    if try saveData(progress) { return true }
+    try file.flush()
+    try layout.forEachAreaPiece { (offset, buffer, byteCount) throws(BlockIOError) in
+      try file.write(at: offset, from: buffer, 0..<byteCount)
     }
+    try file.flush()
+    manifest.state = .saved
+    try writeHeader()
+    try file.flush()
+    return false
   }
 
   /// Notes that the merge is done.
-  mutating func finish() throws(MergeError) {
+  mutating func finish() throws(BlockIOError) {
     manifest.state = .finished
-    do throws(BlockIOError) {
-      try writeHeader()
-      try file.flush()
-    } catch {
-      throw .io(error)
-    }
+    try confirm()
+  }
+
+  /// Puts the state on the medium.
+  ///
+  /// What another process left may be in the cache only: it was killed before its flush was done, or
+  /// its flush failed. On the medium is then the state before, in which the origin must not change.
+  func confirm() throws(BlockIOError) {
+    try writeHeader()
+    try file.flush()
   }
 
   /// Refuses a store that is an undo store of another origin, or of a merge that never began.
+  ///
+  /// - Returns: Whether it is an undo store.
+  @discardableResult
   public static func check(
     _ store: Store, belongsTo origin: any BlockSource, through view: SnapshotView
-  ) throws(MergeError) {
+  ) throws(MergeError) -> Bool {
     guard let manifest = UndoManifest(store.source) else {
-      guard UndoManifest.hasMagic(store.source) else { return }
+      guard UndoManifest.hasMagic(store.source) else { return false }
       throw .notThisOrigin(
         "\(store.source.name): is an undo store with a damaged manifest: whether it belongs to"
           + " \(origin.name) cannot be told")
@@ -127,85 +158,49 @@ public struct UndoStore {
         "\(store.source.name): undoes a merge into an origin of \(manifest.originByteCount) bytes,"
           + " \(origin.name) has \(origin.byteCount)")
     }
-    guard try manifest.fingerprint == fingerprint(of: origin, outside: view) else {
+    guard UndoManifest.agree(manifest.fingerprint, try fingerprint(of: origin, outside: view))
+    else {
       throw .notThisOrigin(
         "\(store.source.name): undoes a merge into another origin than \(origin.name), or it was"
           + " written since, where the merge did not reach")
     }
+    return true
   }
 
   // MARK: - Data
 
-  private func saveData(_ progress: ProgressHandler) throws(BlockIOError) {
-    let chunkByteCount = layout.geometry.chunkSize.byteCount
-    let buffer = IOBuffer(byteCount: Self.windowByteCount)
-    let byteCount = manifest.exceptionCount * chunkByteCount
-    let originEnd = origin.byteCount / 512 * 512
-    var position: UInt64 = 0  // in the data, as if there were no areas between it
-    var filled = 0
-    func drain() throws(BlockIOError) {
-      try write(buffer, filled, atData: position)
-      position += UInt64(filled)
-      filled = 0
-      progress(position, byteCount)
-    }
-    try layout.forEachRun { (run) throws(BlockIOError) in
-      var offset = run.old * chunkByteCount
-      let end = (run.old + run.count) * chunkByteCount
-      while offset < end {
-        let count = Int(min(end - offset, UInt64(buffer.byteCount - filled)))
-        // The last chunk may go on behind the origin's end, with zeroes.
-        let present = offset < originEnd ? Int(min(UInt64(count), originEnd - offset)) : 0
-        try origin.read(at: offset, into: buffer, filled..<filled + present)
-        buffer.zero(filled + present..<filled + count)
-        filled += count
-        offset += UInt64(count)
-        if filled == buffer.byteCount { try drain() }
-      }
-    }
-    try drain()
-  }
+  /// What lies behind it in a last chunk that is not whole is zero in an undo store.
+  private var originEnd: UInt64 { origin.byteCount / 512 * 512 }
 
-  /// Writes the beginning of `buffer` at a position in the data, around the areas between it.
-  private func write(
-    _ buffer: IOBuffer, _ byteCount: Int, atData position: UInt64
-  ) throws(BlockIOError) {
-    try layout.forEachDataPiece(byteCount, atData: position) {
-      (offset, piece) throws(BlockIOError) in
-      try file.write(at: offset, from: buffer, piece)
-    }
-  }
-
-  /// Reads what ``write(_:_:atData:)`` wrote.
-  private func read(
-    _ byteCount: Int, atData position: UInt64, into buffer: IOBuffer
-  ) throws(BlockIOError) {
-    try layout.forEachDataPiece(byteCount, atData: position) {
-      (offset, piece) throws(BlockIOError) in
-      try file.read(at: offset, into: buffer, piece)
-    }
+  /// - Returns: Whether it was stopped.
+  private func saveData(_ progress: (UInt64) -> Bool) throws(BlockIOError) -> Bool {
+    try ExtentCopier(from: origin, to: file, windowByteCount: windowByteCount).copy(
+      { (copy) throws(BlockIOError) in
+        try layout.forEachDataExtent(from: \.old, before: originEnd) {
+          (extent, _) throws(BlockIOError) in try copy(extent)
+        }
+      }, progress: progress
+    ).isStopped
   }
 
   /// Refuses to go on when any sector of the origin is neither as it was saved nor as the merge
   /// leaves it: it was written since the merge was cut off, and going on would destroy that.
   func checkOriginIsBetween() throws(MergeError) {
-    let window = 1 << 20
+    let window: UInt64 = 1 << 20
     let (now, old, new) = (
-      IOBuffer(byteCount: window), IOBuffer(byteCount: window), IOBuffer(byteCount: window)
+      IOBuffer(byteCount: Int(window)), IOBuffer(byteCount: Int(window)),
+      IOBuffer(byteCount: Int(window))
     )
-    let chunkByteCount = layout.geometry.chunkSize.byteCount
-    let originEnd = origin.byteCount / 512 * 512
-    var position: UInt64 = 0
     var foreign: UInt64?
     do throws(BlockIOError) {
-      try layout.forEachRun { (run) throws(BlockIOError) in
-        var offset = run.old * chunkByteCount
-        let end = min((run.old + run.count) * chunkByteCount, originEnd)
-        var within = position
-        while offset < end, foreign == nil {
-          let count = Int(min(end - offset, UInt64(window)))
+      try layout.forEachDataExtent(from: \.old, before: originEnd) {
+        (extent, _) throws(BlockIOError) in
+        var done: UInt64 = 0
+        while done < extent.byteCount, foreign == nil {
+          let count = Int(min(extent.byteCount - done, window))
+          let offset = extent.sourceOffset + done
           let unreadable = try origin.readAround(at: offset, into: now, 0..<count)
-          try read(count, atData: within, into: old)
+          try file.read(at: extent.targetOffset + done, into: old, 0..<count)
           // What cannot be read of the store was not merged, and is as it was saved.
           var lost: [LostRange] = []
           try view.read(offset..<offset + UInt64(count), into: new, lost: &lost)
@@ -215,10 +210,8 @@ public struct UndoStore {
               && !now.equals(sector, in: new, at: start)
               && !unreadable.contains { $0.contains(offset + UInt64(start)) }
           }.map { offset + UInt64($0) }
-          offset += UInt64(count)
-          within += UInt64(count)
+          done += UInt64(count)
         }
-        position += run.count * chunkByteCount
       }
     } catch {
       throw .io(error)
@@ -258,21 +251,9 @@ public struct UndoStore {
 
   // MARK: - Digests
 
-  private static func digest(of table: ExceptionTable) -> [UInt8] {
-    var hash = SHA256()
-    var words = [UInt64(table.geometry.chunkSize.sectorCount)]
-    for run in table.runs {
-      words += [run.old, run.new, run.count]
-      if words.count > 8192 {
-        hash.update(words)
-        words = []
-      }
-    }
-    hash.update(words)
-    return Array(hash.finalize())
-  }
-
   /// A digest of the origin that a merge does not change: of samples that lie outside the table.
+  ///
+  /// - Returns: ``UndoManifest/noFingerprint`` where one of them cannot be read.
   private static func fingerprint(
     of origin: any BlockSource, outside view: SnapshotView
   ) throws(MergeError) -> [UInt8] {
@@ -287,31 +268,13 @@ public struct UndoStore {
     do throws(BlockIOError) {
       for byteOffset in wanted {
         guard let bytes = view.firstOriginBytes(from: byteOffset, limit: 4096) else { continue }
-        _ = try origin.readAround(at: bytes.lowerBound, into: buffer, 0..<bytes.count)
-        buffer.withBytes(0..<bytes.count) { span in
-          hash.update(span)
-        }
+        let unreadable = try origin.readAround(at: bytes.lowerBound, into: buffer, 0..<bytes.count)
+        guard unreadable.isEmpty else { return UndoManifest.noFingerprint }
+        hash.update(data: buffer.bytes(0..<bytes.count))
       }
     } catch {
       throw .io(error)
     }
     return Array(hash.finalize())
-  }
-}
-
-extension SHA256 {
-  fileprivate mutating func update(_ words: [UInt64]) {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(words.count * 8)
-    for word in words {
-      for shift in stride(from: UInt64(0), to: 64, by: 8) {
-        bytes.append(UInt8(truncatingIfNeeded: word >> shift))
-      }
-    }
-    update(data: bytes)
-  }
-
-  fileprivate mutating func update(_ bytes: Span<UInt8>) {
-    update(data: bytes.indices.map { bytes[$0] })
   }
 }

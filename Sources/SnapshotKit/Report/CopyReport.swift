@@ -43,14 +43,19 @@ public struct CopyReport: Encodable, Sendable {
 
 /// `diff --format json`: the byte ranges in which snapshot and origin differ.
 ///
-///     {"schema": "dmsnap.diff.v1", "chunkSectors": 8,
-///      "changed": [{"byteOffset", "byteCount"}], "changedByteCount": 4096,
+///     {"schema": "dmsnap.diff.v1", "chunkSectors": 8, "changedByteCount": 4096,
 ///      "sameByteCount": 0, "identicalChunkCount": 0,
-///      "lost": [{"byteOffset", "byteCount", "reason"}]}
+///      "lost": [{"byteOffset", "byteCount", "reason"}],
+///      "changed": [{"byteOffset", "byteCount"}]}
+///
+/// The changed ranges, of which there may be millions, are not held by it: they are written as they
+/// are found, as ``changedKey``, behind all else.
 public struct DiffReport: Encodable, Sendable {
+  /// The key of the changed ranges.
+  public static let changedKey = "changed"
+
   let schema = "dmsnap.diff.v1"
   let chunkSectors: UInt32
-  let changed: [ByteRangeReport]
   let changedByteCount: UInt64
   let sameByteCount: UInt64
   let identicalChunkCount: UInt64
@@ -59,7 +64,6 @@ public struct DiffReport: Encodable, Sendable {
   /// The report of a comparison, in a store with chunks of that many sectors.
   public init(_ diff: SnapshotDiff, lost: [LostRange], chunkSectors: UInt32) {
     self.chunkSectors = chunkSectors
-    changed = diff.changed.map { ByteRangeReport($0) }
     changedByteCount = diff.changedByteCount
     sameByteCount = diff.sameByteCount
     identicalChunkCount = diff.identicalChunkCount

@@ -5,9 +5,7 @@ internal import SnapshotFormat
 ///
 /// It is valid for Linux and compact: its exceptions ascend by old chunk, each data chunk is used,
 /// and the last area ends the table. Sectors that cannot be read are zeroes in it, and listed.
-public struct StoreWriter {
-  private static let windowByteCount = 4 << 20
-
+public struct StoreWriter: Sendable {
   private let source: any BlockSource
   private let table: ExceptionTable
   private let layout: OrderedStore
@@ -44,48 +42,53 @@ public struct StoreWriter {
   private func writeData(
     to output: OutputFile, _ progress: ProgressHandler
   ) throws(BlockIOError) -> [LostRange] {
-    let chunkByteCount = layout.geometry.chunkSize.byteCount
+    let chunkByteCount = table.geometry.chunkSize.byteCount
     let byteCount = layout.exceptionCount * chunkByteCount
     let sourceEnd = table.geometry.sectorCount * 512  // a torn sector is nobody's, as in a view
-    let buffer = IOBuffer(byteCount: Self.windowByteCount)
+    let copier = ExtentCopier(from: source, to: output, readsAround: true, leavesZeroes: true)
+    let outcome = try copier.copy(
+      { (copy) throws(BlockIOError) in
+        try layout.forEachDataExtent(from: \.new, before: sourceEnd) {
+          (extent, _) throws(BlockIOError) in try copy(extent)
+        }
+      },
+      progress: {
+        progress($0, byteCount)
+        return true
+      })
+    return lost(outcome.unreadable, sourceEnd)
+  }
+
+  /// What is lost of the origin where the new store has no data.
+  ///
+  /// - Parameter unreadable: Ranges of the new store, ascending, that could not be filled.
+  private func lost(_ unreadable: [Range<UInt64>], _ sourceEnd: UInt64) -> [LostRange] {
+    let chunkByteCount = table.geometry.chunkSize.byteCount
     var lost: [LostRange] = []
-    var position: UInt64 = 0  // in the data, as if there were no areas between it
-    var filled = 0
-    func drain() throws(BlockIOError) {
-      try layout.forEachDataPiece(filled, atData: position) {
-        (offset, piece) throws(BlockIOError) in
-        // Zeroes are left as the hole that the file is made of.
-        if !buffer.isZero(piece) { try output.write(at: offset, from: buffer, piece) }
-      }
-      position += UInt64(filled)
-      filled = 0
-      progress(position, byteCount)
-    }
-    try layout.forEachRun { (run) throws(BlockIOError) in
-      let shift = (run.old &- run.new) &* chunkByteCount  // from the store's bytes to the origin's
-      var offset = run.new * chunkByteCount
-      let end = offset + run.count * chunkByteCount
-      while offset < end {
-        let count = Int(min(end - offset, UInt64(buffer.byteCount - filled)))
-        let present =
-          offset < sourceEnd ? Int(min(UInt64(count), sourceEnd - offset)) : 0
-        for range in try source.readAround(at: offset, into: buffer, filled..<filled + present) {
-          lost.append(
-            merging: LostRange(
-              range.lowerBound &+ shift..<range.upperBound &+ shift, .storeUnreadable))
-        }
-        if present < count {
-          buffer.zero(filled + present..<filled + count)
-          let start = offset + UInt64(present)
-          lost.append(
-            merging: LostRange(start &+ shift..<offset + UInt64(count) &+ shift, .beyondStore))
-        }
-        filled += count
-        offset += UInt64(count)
-        if filled == buffer.byteCount { try drain() }
+    for run in table.runs {
+      let (start, end) = (run.new * chunkByteCount, (run.new + run.count) * chunkByteCount)
+      let present = min(max(start, sourceEnd), end)
+      let shift = (run.old &- run.new) &* chunkByteCount
+      if present < end {
+        lost.append(LostRange(present &+ shift..<end &+ shift, .beyondStore))
       }
     }
-    try drain()
-    return lost
+    if unreadable.isEmpty { return lost }
+    var rest = unreadable[...]
+    layout.forEachDataExtent(from: \.new, before: sourceEnd) { extent, run in
+      while let range = rest.first, range.lowerBound < extent.targetRange.upperBound {
+        let part = range.clamped(to: extent.targetRange)
+        let shift =
+          extent.sourceOffset &- extent.targetOffset
+          &+ (run.old &- run.new) &* chunkByteCount
+        if !part.isEmpty {
+          lost.append(
+            LostRange(part.lowerBound &+ shift..<part.upperBound &+ shift, .storeUnreadable))
+        }
+        if range.upperBound > extent.targetRange.upperBound { break }
+        rest.removeFirst()
+      }
+    }
+    return [].merged(with: lost)
   }
 }

@@ -5,7 +5,7 @@ internal import SnapshotFormat
 /// order in which Linux hands them out, so that nothing is between them but areas.
 ///
 /// Undo stores and salvaged stores are made so. Whoever writes one takes the pieces from here.
-struct OrderedStore {
+struct OrderedStore: Sendable {
   /// Where its chunks lie.
   let geometry: StoreGeometry
   /// How many exceptions it has.
@@ -33,31 +33,34 @@ struct OrderedStore {
     (StoreGeometry.headerChunkCount + count + count / size.exceptionsPerArea + 1) * size.byteCount
   }
 
-  /// Calls `body` with each run as far as it is in the store.
-  func forEachRun<Failure: Error>(
-    _ body: (ExceptionRun) throws(Failure) -> Void
+  /// Calls `body` with the copies that fill the store's data, ascending, and the runs they are of.
+  ///
+  /// - Parameters:
+  ///   - chunk: Which chunk of the source a run begins at.
+  ///   - sourceEnd: The end of the source, in bytes: what lies behind it is left out.
+  func forEachDataExtent<Failure: Error>(
+    from chunk: (ExceptionRun) -> UInt64, before sourceEnd: UInt64,
+    _ body: (CopyExtent, ExceptionRun) throws(Failure) -> Void
   ) throws(Failure) {
-    for run in runs where run.old < oldEnd {
-      try body(
-        ExceptionRun(old: run.old, new: run.new, count: min(run.count, oldEnd - run.old)))
-    }
-  }
-
-  /// Calls `body` with the pieces between areas of bytes in the data, and where they lie.
-  func forEachDataPiece(
-    _ byteCount: Int, atData position: UInt64,
-    _ body: (UInt64, Range<Int>) throws(BlockIOError) -> Void
-  ) throws(BlockIOError) {
     let chunkByteCount = geometry.chunkSize.byteCount
+    // As much data as lies between two areas.
     let spanByteCount = geometry.chunkSize.exceptionsPerArea * chunkByteCount
-    var (done, position) = (0, position)
-    while done < byteCount {
-      let areas = position / spanByteCount + 1
-      let count = Int(min(UInt64(byteCount - done), spanByteCount - position % spanByteCount))
-      let offset = (StoreGeometry.headerChunkCount + areas) * chunkByteCount + position
-      try body(offset, done..<done + count)
-      done += count
-      position += UInt64(count)
+    var position: UInt64 = 0  // in the data, as if there were no areas between it
+    for run in runs where run.old < oldEnd {
+      let byteCount = min(run.count, oldEnd - run.old) * chunkByteCount
+      let source = chunk(run) * chunkByteCount
+      let presentCount = min(byteCount, sourceEnd - min(source, sourceEnd))
+      var done: UInt64 = 0
+      while done < presentCount {
+        let within = position + done
+        let count = min(presentCount - done, spanByteCount - within % spanByteCount)
+        let areaCount = within / spanByteCount + 1
+        let target = (StoreGeometry.headerChunkCount + areaCount) * chunkByteCount + within
+        try body(
+          CopyExtent(sourceOffset: source + done, targetOffset: target, byteCount: count), run)
+        done += count
+      }
+      position += byteCount
     }
   }
 

@@ -19,6 +19,10 @@ public struct ExceptionRun: Hashable, Sendable, BitwiseCopyable {
   /// The last chunk of the origin.
   public var lastOld: UInt64 { old + (count - 1) }
 
+  /// One above the last chunk of the origin; of a run that ends with the last number there is, that
+  /// number.
+  var oldEnd: UInt64 { lastOld == .max ? .max : lastOld + 1 }
+
   /// Takes in an exception if it continues the run.
   public mutating func extend(old next: UInt64, new nextNew: UInt64) -> Bool {
     guard next != 0, next == old &+ count, nextNew == new &+ count else { return false }

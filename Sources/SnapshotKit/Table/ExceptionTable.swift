@@ -24,6 +24,14 @@ public struct ExceptionTable: Sendable {
     contestedBuckets = []
   }
 
+  /// A table that has only `runs`, ascending, of another one.
+  init(_ table: ExceptionTable, runs: [ExceptionRun]) {
+    self.runs = runs
+    geometry = table.geometry
+    reading = table.reading
+    contestedBuckets = table.contestedBuckets
+  }
+
   /// Reads the table that a walk found to reach as far as `extent` says.
   ///
   /// - Throws: When the table is so damaged that Linux would crash on it.

@@ -62,6 +62,10 @@ public struct LoadedTable: Sendable {
     lost.compactMap { $0.range(geometry, originByteCount: originByteCount) }
   }
 
+  /// How many exceptions lie behind the end of the origin that a salvage was planned for; nil if
+  /// none does.
+  public var beyondOriginCount: UInt64? { findings.first { $0.code == .oldBeyondOrigin }?.count }
+
   /// The first reason for which Linux's own merge into an origin of that size would not end with
   /// what the snapshot shows, or nil.
   public func mergeObstacle(

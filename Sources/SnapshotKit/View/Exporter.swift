@@ -12,9 +12,11 @@ public protocol ExportSink: AnyObject {
 }
 
 /// Writes a snapshot as a raw image.
-public struct Exporter {
+///
+/// One thread reads ahead, the caller's writes.
+public struct Exporter: Sendable {
   /// What is read and written at once: large, and a multiple of every file system's block.
-  private static let windowByteCount: UInt64 = 1 << 20
+  private static let windowByteCount: UInt64 = 4 << 20
   /// Zeroes of this many bytes become a hole.
   private static let holeByteCount = 4096
 
@@ -23,6 +25,12 @@ public struct Exporter {
   /// An exporter of `view`.
   public init(_ view: SnapshotView) { self.view = view }
 
+  /// What a buffer holds of the view.
+  private struct Window: Sendable {
+    let range: Range<UInt64>
+    var lost: [LostRange] = []
+  }
+
   /// Writes the view into `sink` from its first byte to its last.
   ///
   /// - Returns: What could not be read; the image holds zeroes there.
@@ -30,41 +38,46 @@ public struct Exporter {
     to sink: any ExportSink, progress: ProgressHandler
   ) throws(BlockIOError) -> [LostRange] {
     var lost: [LostRange] = []
-    let buffer = IOBuffer(byteCount: Int(min(Self.windowByteCount, max(view.byteCount, 1))))
     var position: UInt64 = 0
-    while let data = try view.nextData(from: position) {
-      try sink.appendZeroes(byteCount: data.lowerBound - position)
-      position = data.lowerBound
-      while position < data.upperBound {
-        // Windows end at multiples of their size, to keep later requests aligned.
-        let end = min(
-          data.upperBound, (position / Self.windowByteCount + 1) * Self.windowByteCount)
-        try view.read(position..<end, into: buffer, lost: &lost)
-        try append(buffer, byteCount: Int(end - position), to: sink)
-        position = end
-        progress(position, view.byteCount)
+    let windowByteCount = Int(min(Self.windowByteCount, max(view.byteCount, 1)))
+    try Conveyor<Window>.run(bufferByteCount: windowByteCount) {
+      (conveyor) throws(BlockIOError) in
+      try load(conveyor)
+    } unload: { (buffer, window) throws(BlockIOError) in
+      for range in window.lost { lost.append(merging: range) }
+      try sink.appendZeroes(byteCount: window.range.lowerBound - position)
+      var written = 0
+      try buffer.forEachNonZeroPiece(
+        of: 0..<window.range.count, holeByteCount: Self.holeByteCount
+      ) { (piece) throws(BlockIOError) in
+        try sink.appendZeroes(byteCount: UInt64(piece.lowerBound - written))
+        try sink.append(buffer, piece)
+        written = piece.upperBound
       }
+      try sink.appendZeroes(byteCount: UInt64(window.range.count - written))
+      position = window.range.upperBound
+      progress(position, view.byteCount)
     }
     try sink.appendZeroes(byteCount: view.byteCount - position)
     progress(view.byteCount, view.byteCount)
     return lost
   }
 
-  /// Appends the beginning of the buffer, whole blocks of zeroes as such.
-  private func append(
-    _ buffer: IOBuffer, byteCount: Int, to sink: any ExportSink
-  ) throws(BlockIOError) {
-    var (start, position) = (0, 0)
-    while position < byteCount {
-      let end = min(position + Self.holeByteCount, byteCount)
-      if buffer.isZero(position..<end) {
-        if start < position { try sink.append(buffer, start..<position) }
-        try sink.appendZeroes(byteCount: UInt64(end - position))
-        start = end
+  private func load(_ conveyor: Conveyor<Window>) throws(BlockIOError) {
+    var position: UInt64 = 0
+    while let data = try view.nextData(from: position) {
+      position = data.lowerBound
+      while position < data.upperBound {
+        // Windows end at multiples of their size, to keep later requests aligned.
+        let end = min(
+          data.upperBound, (position / Self.windowByteCount + 1) * Self.windowByteCount)
+        guard let buffer = conveyor.nextBuffer() else { return }
+        var window = Window(range: position..<end)
+        try view.read(window.range, into: buffer, lost: &window.lost)
+        conveyor.send(buffer, window)
+        position = end
       }
-      position = end
     }
-    if start < byteCount { try sink.append(buffer, start..<byteCount) }
   }
 
   /// Writes the view into `output`, sharing what can be shared with the origin's and the store's
@@ -78,29 +91,21 @@ public struct Exporter {
     guard let origin = origin as? FileSource, output.clone(from: origin) else {
       return try export(to: FileSink(output), progress: progress)
     }
-    var lost: [LostRange] = []
-    let buffer = IOBuffer(byteCount: Int(Self.windowByteCount))
-    try view.forEachSegment(in: 0..<view.byteCount) { (segment) throws(BlockIOError) in
-      if segment.place == .origin { return }
-      if case .store(let offset) = segment.place, let file = store as? FileSource,
-        output.clone(from: file, at: offset, to: segment.range)
-      {
-        progress(segment.range.upperBound, view.byteCount)
-        return
-      }
-      var position = segment.range.lowerBound
-      while position < segment.range.upperBound {
-        let end = min(segment.range.upperBound, position + Self.windowByteCount)
-        try view.read(position..<end, into: buffer, lost: &lost)
-        let count = Int(end - position)
-        if !buffer.isZero(0..<count) || !output.punchHole(position..<end) {
-          try output.write(at: position, from: buffer, 0..<count)
+    let order = MergeOrder(view)
+    let byteCount = view.mappedByteCount
+    let outcome = try ExtentCopier(from: store, to: output, readsAround: true).copy(
+      { (copy) throws(BlockIOError) in
+        try order.forEachSegment { (segment) throws(BlockIOError) in
+          if let extent = segment.extent { try copy(extent) }
         }
-        position = end
-        progress(position, view.byteCount)
-      }
-    }
-    progress(view.byteCount, view.byteCount)
+      },
+      progress: {
+        progress($0, byteCount)
+        return true
+      })
+    let lost = outcome.unreadable.map { LostRange($0, .storeUnreadable) }
+      .merged(with: view.rangesBeyondStore)
+    for lost in lost { try output.zero(lost.range) }
     return lost
   }
 }

@@ -6,12 +6,10 @@ internal import SnapshotFormat
 /// Linux copies whole chunks, so that an exception may hold much, or only, what the origin holds
 /// too. Only chunks in the table are read and compared; elsewhere the two are the same bytes.
 public struct SnapshotDiff: Sendable {
-  private static let windowByteCount: UInt64 = 1 << 20
-
-  /// The byte ranges that differ, ascending, in whole sectors.
-  public private(set) var changed: [Range<UInt64>] = []
   /// How many bytes differ.
   public private(set) var changedByteCount: UInt64 = 0
+  /// In how many ranges they lie.
+  public private(set) var changedRangeCount: UInt64 = 0
   /// How many bytes the table holds that the origin holds just so.
   public private(set) var sameByteCount: UInt64 = 0
   /// How many whole chunks the table holds that the origin holds just so.
@@ -19,50 +17,51 @@ public struct SnapshotDiff: Sendable {
   /// What could not be compared.
   public private(set) var lost: [LostRange] = []
 
+  private let chunkByteCount: UInt64
+  private var equalInChunk: UInt64 = 0
+  /// The last range that differs, which may go on.
+  private var open: Range<UInt64>?
+
   /// Compares `view` with the origin that it is made of.
+  ///
+  /// One thread reads the store ahead, the caller's reads the origin and compares.
+  ///
+  /// - Parameter visit: Is called with each range that differs, ascending, in whole sectors.
   public init(
-    _ view: SnapshotView, _ origin: any BlockSource, progress: ProgressHandler = { _, _ in }
+    _ view: SnapshotView, _ origin: any BlockSource, progress: ProgressHandler = { _, _ in },
+    visit: (Range<UInt64>) throws(BlockIOError) -> Void
   ) throws(BlockIOError) {
-    let ours = IOBuffer(byteCount: Int(Self.windowByteCount))
-    let origins = IOBuffer(byteCount: Int(Self.windowByteCount))
-    let chunkByteCount = view.table.geometry.chunkSize.byteCount
+    chunkByteCount = view.table.geometry.chunkSize.byteCount
     let byteCount = view.mappedByteCount
+    let origins = IOBuffer(byteCount: MappedWindow.byteCountMax)
     var done: UInt64 = 0
-    var equalInChunk: UInt64 = 0
-    try view.forEachSegment(in: 0..<view.byteCount) { (segment) throws(BlockIOError) in
-      if segment.place == .origin { return }
-      var position = segment.range.lowerBound
-      while position < segment.range.upperBound {
-        // Windows end at chunk boundaries, or within a chunk that is larger than they are.
-        let step = max(chunkByteCount, Self.windowByteCount)
-        let end = min(
-          segment.range.upperBound, position + Self.windowByteCount, (position / step + 1) * step)
-        let window = position..<end
-        var lostHere: [LostRange] = []
-        try view.read(window, into: ours, lost: &lostHere)
-        for range in try origin.readAround(at: position, into: origins, 0..<window.count) {
-          lostHere.append(LostRange(range, .originUnreadable))
-        }
-        compare(ours, origins, window, excluding: lostHere, chunkByteCount, &equalInChunk)
-        for range in lostHere { lost.append(merging: range) }
-        done += UInt64(window.count)
-        progress(done, byteCount)
-        position = end
+    try view.forEachMappedWindow { (ours, window) throws(BlockIOError) in
+      let lostHere = window.lost + (try window.read(origin, into: origins))
+      for span in window.spans {
+        try compare(ours, origins, span, excluding: lostHere, visit)
+        done += UInt64(span.place.count)
       }
+      for range in lostHere { lost.append(merging: range) }
+      progress(done, byteCount)
     }
+    if let open { try visit(open) }
   }
 
   private mutating func compare(
-    _ ours: IOBuffer, _ origins: IOBuffer, _ window: Range<UInt64>,
-    excluding lost: [LostRange], _ chunkByteCount: UInt64, _ equalInChunk: inout UInt64
-  ) {
-    var position = window.lowerBound
-    while position < window.upperBound {
+    _ ours: IOBuffer, _ origins: IOBuffer, _ span: MappedWindow.Span, excluding lost: [LostRange],
+    _ visit: (Range<UInt64>) throws(BlockIOError) -> Void
+  ) throws(BlockIOError) {
+    func isEqual(_ bytes: Range<UInt64>) -> Bool {
+      let start = span.place.lowerBound + Int(bytes.lowerBound - span.range.lowerBound)
+      return ours.equals(start..<start + bytes.count, in: origins, at: start)
+    }
+    var position = span.range.lowerBound
+    while position < span.range.upperBound {
       // A whole chunk at once where it is equal, else its sectors one by one.
-      let chunkEnd = min((position / chunkByteCount + 1) * chunkByteCount, window.upperBound)
+      let chunkEnd = min((position / chunkByteCount + 1) * chunkByteCount, span.range.upperBound)
       if position % chunkByteCount == 0 { equalInChunk = 0 }
       let isLost = lost.contains { $0.range.overlaps(position..<chunkEnd) }
-      if !isLost, isEqual(ours, origins, position..<chunkEnd, in: window) {
+      if !isLost, isEqual(position..<chunkEnd) {
         sameByteCount += chunkEnd - position
         equalInChunk += chunkEnd - position
       } else {
@@ -70,11 +69,10 @@ public struct SnapshotDiff: Sendable {
         while sector < chunkEnd {
           let end = min((sector / 512 + 1) * 512, chunkEnd)
           let isSectorLost = isLost && lost.contains { $0.range.overlaps(sector..<end) }
-          if !isSectorLost, isEqual(ours, origins, sector..<end, in: window) {
+          if !isSectorLost, isEqual(sector..<end) {
             sameByteCount += end - sector
           } else if !isSectorLost {
-            changed.append(mergingInto: sector..<end)
-            changedByteCount += end - sector
+            try note(sector..<end, visit)
           }
           sector = end
         }
@@ -84,10 +82,17 @@ public struct SnapshotDiff: Sendable {
     }
   }
 
-  private func isEqual(
-    _ ours: IOBuffer, _ origins: IOBuffer, _ bytes: Range<UInt64>, in window: Range<UInt64>
-  ) -> Bool {
-    let start = Int(bytes.lowerBound - window.lowerBound)
-    return ours.equals(start..<start + bytes.count, in: origins, at: start)
+  /// Counts bytes that differ, and visits the range before them if they do not continue it.
+  private mutating func note(
+    _ range: Range<UInt64>, _ visit: (Range<UInt64>) throws(BlockIOError) -> Void
+  ) throws(BlockIOError) {
+    changedByteCount += UInt64(range.count)
+    if let open, open.upperBound == range.lowerBound {
+      self.open = open.lowerBound..<range.upperBound
+      return
+    }
+    if let open { try visit(open) }
+    changedRangeCount += 1
+    open = range
   }
 }

@@ -12,8 +12,8 @@ public final class SnapshotView: BlockSource {
   public let name: String
   /// The table that the view is made of.
   public let table: ExceptionTable
-  private let store: any BlockSource
-  private let origin: any BlockSource
+  let store: any BlockSource
+  let origin: any BlockSource
 
   /// The view of `origin` through a store's `table`.
   public init(of origin: any BlockSource, through table: ExceptionTable, of store: any BlockSource)
@@ -33,6 +33,17 @@ public final class SnapshotView: BlockSource {
       if segment.place != .origin { byteCount += UInt64(segment.range.count) }
     }
     return byteCount
+  }
+
+  /// What of the view lies past the end of the store, ascending.
+  var rangesBeyondStore: [LostRange] {
+    var lost: [LostRange] = []
+    forEachSegment(in: 0..<byteCount) { segment in
+      if segment.place == .beyondStore {
+        lost.append(merging: LostRange(segment.range, .beyondStore))
+      }
+    }
+    return lost
   }
 
   /// What the view cannot show, as far as that is known without reading.
@@ -84,6 +95,17 @@ public final class SnapshotView: BlockSource {
     /// The bytes of the view.
     public var range: Range<UInt64>
     public var place: Place
+  }
+
+  /// The bytes of the view that a run of the table is for, or nil where it lies behind its end.
+  func bytes(of run: ExceptionRun) -> Range<UInt64>? {
+    let mappedEnd = byteCount / 512 * 512
+    guard let start = table.geometry.byteOffset(of: Chunk(run.old)), start < mappedEnd else {
+      return nil
+    }
+    let (size, overflow) = run.count.multipliedReportingOverflow(
+      by: table.geometry.chunkSize.byteCount)
+    return start..<(overflow || size > mappedEnd - start ? mappedEnd : start + size)
   }
 
   /// Calls `body` with the segments that make up `range`, ascending.
@@ -158,12 +180,14 @@ public final class SnapshotView: BlockSource {
 
   /// Reads like `read`, but goes around what cannot be read, which becomes zeroes.
   ///
-  /// - Parameter lost: Takes the ranges of the view that could not be read.
+  /// - Parameters:
+  ///   - place: Where in the buffer they go.
+  ///   - lost: Takes the ranges of the view that could not be read.
   public func read(
-    _ bytes: Range<UInt64>, into buffer: IOBuffer, lost: inout [LostRange]
+    _ bytes: Range<UInt64>, into buffer: IOBuffer, at place: Int = 0, lost: inout [LostRange]
   ) throws(BlockIOError) {
     try forEachSegment(in: bytes) { (segment) throws(BlockIOError) in
-      let start = Int(segment.range.lowerBound - bytes.lowerBound)
+      let start = place + Int(segment.range.lowerBound - bytes.lowerBound)
       let target = start..<start + segment.range.count
       switch segment.place {
       case .origin:
@@ -180,6 +204,21 @@ public final class SnapshotView: BlockSource {
       case .beyondStore:
         buffer.zero(target)
         lost.append(merging: LostRange(segment.range, .beyondStore))
+      }
+    }
+  }
+
+  /// Says that these ranges will be read soon, where that is of use: where they are in many pieces.
+  func willRead(_ ranges: [Range<UInt64>]) {
+    if ranges.count > 1 { ranges.forEach(willRead) }
+  }
+
+  public func willRead(_ range: Range<UInt64>) {
+    forEachSegment(in: range) { segment in
+      if let extent = segment.extent {
+        store.willRead(extent.sourceRange)
+      } else if segment.place == .origin {
+        origin.willRead(segment.range)
       }
     }
   }

@@ -27,7 +27,7 @@ struct AuditCommand: ParsableCommand {
     let originSource = try origin?.open()
     let line = ProgressLine("comparing", talk)
     let auditor = Auditor(
-      store, origin: originSource, reading: input.reading, chunkSize: input.chunkSize)
+      store, origin: originSource, reading: input.table.reading, chunkSize: input.table.chunkSize)
     var audit = auditor.audit()
     try failingContent { () throws(ContentError) in
       _ = try auditor.identifyContent(addingTo: &audit)

@@ -26,25 +26,54 @@ struct Diff: ParsableCommand {
     loaded.warn(about: origin, talk)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
     let line = ProgressLine("compared", talk)
+    let ranges = try failing { () throws(BlockIOError) in try RangeList(format) }
     let diff = try failing { () throws(BlockIOError) in
-      try SnapshotDiff(view, origin) { line.update($0, $1) }
+      try SnapshotDiff(view, origin) {
+        line.update($0, $1)
+      } visit: { (range) throws(BlockIOError) in
+        try ranges.add(range)
+      }
     }
     line.end()
     let losses = Losses(loaded, diff.lost, originByteCount: origin.byteCount)
     switch format {
     case .json:
-      try Console.print(
-        json: DiffReport(
-          diff, lost: losses.ranges, chunkSectors: loaded.geometry.chunkSize.sectorCount))
+      let report = DiffReport(
+        diff, lost: losses.ranges, chunkSectors: loaded.geometry.chunkSize.sectorCount)
+      try Console.print(json: report, listing: DiffReport.changedKey, ranges.text)
     case .text:
-      var lines = diff.changed.map { "\($0.lowerBound)".padding(to: 16) + "\($0.count)" }
-      if !lines.isEmpty { lines.insert("byte offset     bytes", at: 0) }
-      lines.append(
-        "\(byteSize(diff.changedByteCount)) differ in \(counted(UInt64(diff.changed.count), "range"))"
+      try failing { () throws(BlockIOError) in try ranges.text.copy(to: .standardOutput) }
+      try Console.print(
+        "\(byteSize(diff.changedByteCount)) differ in \(counted(diff.changedRangeCount, "range"))"
           + "; the table holds \(byteSize(diff.sameByteCount)) that the origin holds too")
-      try Console.print(lines.joined(separator: "\n"))
       losses.say()
     }
     try losses.finish()
+  }
+}
+
+/// The ranges that differ, as they will be printed: kept in a file without a name until it is known
+/// that all went well, as there may be more of them than memory.
+private final class RangeList {
+  let text: OutputText
+  private let format: OutputFormat
+  private var isFirst = true
+
+  init(_ format: OutputFormat) throws(BlockIOError) {
+    self.format = format
+    text = try OutputText.temporary()
+  }
+
+  func add(_ range: Range<UInt64>) throws(BlockIOError) {
+    switch format {
+    case .json:
+      try text.write(
+        (isFirst ? "" : ",\n")
+          + "    {\"byteOffset\" : \(range.lowerBound), \"byteCount\" : \(range.count)}")
+    case .text:
+      if isFirst { try text.write("byte offset     bytes\n") }
+      try text.write("\(range.lowerBound)".padding(to: 15) + " \(range.count)\n")
+    }
+    isFirst = false
   }
 }

@@ -69,7 +69,7 @@ struct ImageWriter {
   /// Writes the image and says what is in it.
   func write(
     to path: String, command: String, _ format: OutputFormat, _ talk: TalkOptions
-  ) throws {
+  ) throws(Failure) {
     let line = ProgressLine("written", talk)
     let unreadable = try failing { () throws(BlockIOError) -> [LostRange] in
       let output = try OutputFile(path: FilePath(path), byteCount: view.byteCount)

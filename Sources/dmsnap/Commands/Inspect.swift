@@ -28,7 +28,7 @@ struct Inspect: ParsableCommand {
     let store = try input.open()
     let originSource = try origin?.open()
     let auditor = Auditor(
-      store, origin: originSource, reading: input.reading, chunkSize: input.chunkSize)
+      store, origin: originSource, reading: input.table.reading, chunkSize: input.table.chunkSize)
     var audit = auditor.audit()
     let content = try failingContent { () throws(ContentError) in
       try auditor.identifyContent(addingTo: &audit)
@@ -36,11 +36,11 @@ struct Inspect: ParsableCommand {
     if wanted.wanted != nil {
       let plan = try input.plan()
       let generation = try failingStore { () throws(StoreError) in
-        try plan.generation(input.generation ?? 0)
+        try plan.generation(input.table.generation ?? 0)
       }
       try wanted.write(plan, generation, of: input.store)
     }
-    if let asked = input.generation, asked > 0, asked >= audit.generations.count {
+    if let asked = input.table.generation, asked > 0, asked >= audit.generations.count {
       throw Failure(
         .noStore,
         StoreError.noGeneration(store.source.name, asked, count: audit.generations.count)

@@ -33,7 +33,7 @@ struct Salvage: ParsableCommand {
   func validate() throws {
     if to.isEmpty { throw ValidationError("an output needs a name") }
     if to == "-" { throw ValidationError("a store is no stream; name a new file") }
-    if input.reading != .salvage, input.readingAsked != nil {
+    if input.table.reading != .salvage, input.table.readingAsked != nil {
       throw ValidationError("salvage has its own reading")
     }
   }
@@ -43,7 +43,7 @@ struct Salvage: ParsableCommand {
     let originSource = try origin?.open()
     let plan = try input.plan(for: originSource)
     let (generation, loaded) = try failingStore { () throws(StoreError) in
-      let index = input.generation ?? 0
+      let index = input.table.generation ?? 0
       return (try plan.generation(index), try LoadedTable(plan, generation: index))
     }
     let originByteCount = originSource?.byteCount ?? .max

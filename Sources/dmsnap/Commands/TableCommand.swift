@@ -29,12 +29,12 @@ struct TableCommand: ParsableCommand {
   @OptionGroup var talk: TalkOptions
 
   func run() throws {
-    if input.reading == .salvage { return try printSalvaged() }
+    if input.table.reading == .salvage { return try printSalvaged() }
     let store = try input.open()
     let (geometry, extent) = try failingStore { () throws(StoreError) in
-      try store.requireLoadable(input.reading)
+      try store.requireLoadable(input.table.reading)
     }
-    var writer = TableWriter(format, geometry, input.reading)
+    var writer = TableWriter(format, geometry, input.table.reading)
     try writer.begin()
     var run: ExceptionRun?
     let walked = try StoreScanner(store.source, geometry).scan {
@@ -58,7 +58,7 @@ struct TableCommand: ParsableCommand {
   private func printSalvaged() throws {
     let plan = try input.plan()
     let generation = try failingStore { () throws(StoreError) in
-      try plan.generation(input.generation ?? 0)
+      try plan.generation(input.table.generation ?? 0)
     }
     var writer = TableWriter(format, plan.geometry, .salvage)
     try writer.begin()

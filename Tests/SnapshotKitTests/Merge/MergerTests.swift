@@ -56,7 +56,8 @@ import Testing
   }
 
   @Test func `neighbours are one write, and nothing else is written`() throws {
-    let rig = MergeRig(Self.store, into: Self.origin, undo: nil)
+    var rig = MergeRig(Self.store, into: Self.origin, undo: nil)
+    rig.windowByteCount = 1 << 20
     try rig.merge()
     let expected: [Range<UInt64>] = [
       0..<512, 3 * 512..<20 * 512, 25 * 512..<26 * 512, 30 * 512..<41 * 512, 50 * 512..<51 * 512,
@@ -155,88 +156,6 @@ import Testing
     #expect(byteOffset == 0)
     #expect(error?.isRefusal == false)
     _ = try merger.merge(undo: nil, verify: false) { _, _ in }
-  }
-
-  // MARK: - Power cuts
-
-  @Test(arguments: VolatileTarget.Fate.allCases)
-  func `a merge cut anywhere ends the same when it is done again`(
-    fate: VolatileTarget.Fate
-  ) throws {
-    let whole = ReferenceDecoder(Self.store).view(of: Self.origin).bytes
-    let uncut = MergeRig(Self.store, into: Self.origin, undo: nil)
-    try uncut.merge()
-    for count in 0..<uncut.power.operationCount {
-      let rig = MergeRig(Self.store, into: Self.origin, undo: nil, operationCountMax: count)
-      #expect(throws: MergeError.self) { try rig.merge() }
-      let again = MergeRig(Self.store, into: rig.origin.contentAfterPowerCut(fate), undo: nil)
-      try again.merge()
-      #expect(again.origin.bytes.firstDifference(from: whole) == nil, "cut after \(count)")
-    }
-  }
-
-  /// A small merge with undo, so that it can be cut at every write and flush of both disks.
-  @Test(arguments: VolatileTarget.Fate.allCases)
-  func `a merge with undo cut anywhere can go on, and can be undone`(
-    fate: VolatileTarget.Fate
-  ) throws {
-    let whole = ReferenceDecoder(Self.store).view(of: Self.origin).bytes
-    let empty = try MergeRig.emptyUndo(of: Self.store, into: Self.origin)
-    let uncut = MergeRig(Self.store, into: Self.origin, undo: empty)
-    try uncut.merge()
-    let final = try #require(uncut.undo).bytes
-    var states: Set<UndoManifest.State> = []
-    for count in 0..<uncut.power.operationCount {
-      let rig = MergeRig(Self.store, into: Self.origin, undo: empty, operationCountMax: count)
-      #expect(throws: MergeError.self) { try rig.merge() }
-      let origin = rig.origin.contentAfterPowerCut(fate)
-      let undo = try #require(rig.undo).contentAfterPowerCut(fate)
-      let state = MergeRig.state(of: undo)
-      if let state { states.insert(state) }
-      try expectUndone(origin, undo, state, cutAfter: count)
-      // Before its header is there, nothing is, and the file is as good as new.
-      if state == nil { #expect(undo == empty, "cut after \(count)") }
-      let again = MergeRig(Self.store, into: origin, undo: undo)
-      try again.merge(isNew: state == nil)
-      #expect(again.origin.bytes.firstDifference(from: whole) == nil, "cut after \(count)")
-      #expect(again.undo?.bytes.firstDifference(from: final) == nil, "cut after \(count)")
-    }
-    #expect(states.contains(.saving) && states.contains(.saved))
-  }
-
-  /// From a half merged origin an undo store gives back what was; until it is whole, all still is.
-  private func expectUndone(
-    _ origin: [UInt8], _ undo: [UInt8], _ state: UndoManifest.State?, cutAfter count: Int
-  ) throws {
-    guard state == .saved || state == .finished else {
-      #expect(origin.firstDifference(from: Self.origin) == nil, "cut after \(count)")
-      // Whatever Linux would find in the table already has its data.
-      for (old, new) in ReferenceDecoder(undo).exceptions {
-        let saved = Array(undo[Int(new) * 512..<Int(new + 1) * 512])
-        let original = Array(Self.origin[Int(old) * 512..<Int(old + 1) * 512])
-        #expect(saved == original, "old chunk \(old), cut after \(count)")
-      }
-      return
-    }
-    let byLinux = ReferenceDecoder(undo).merge(into: origin)
-    #expect(byLinux?.firstDifference(from: Self.origin) == nil, "cut after \(count)")
-    let back = MergeRig(undo, into: origin, undo: nil)
-    try back.merge()
-    #expect(back.origin.bytes.firstDifference(from: Self.origin) == nil, "cut after \(count)")
-  }
-
-  @Test func `an undo that was cut is cut and done again like any merge`() throws {
-    let empty = try MergeRig.emptyUndo(of: Self.store, into: Self.origin)
-    let merged = MergeRig(Self.store, into: Self.origin, undo: empty)
-    try merged.merge()
-    let undo = try #require(merged.undo).bytes
-    for count in 0..<20 {
-      let rig = MergeRig(undo, into: merged.origin.bytes, undo: nil, operationCountMax: count)
-      guard (try? rig.merge()) == nil else { break }
-      let again = MergeRig(undo, into: rig.origin.contentAfterPowerCut(.torn), undo: nil)
-      try again.merge()
-      #expect(again.origin.bytes.firstDifference(from: Self.origin) == nil)
-    }
   }
 }
 

@@ -96,6 +96,28 @@ import Testing
     Issue.record("the origin was never written")
   }
 
+  /// A process that was killed, or whose flush failed, leaves a state to the next one that it reads
+  /// from the cache, and that a power cut takes away.
+  @Test func `a state that is in the cache only is flushed before the origin is touched`() throws {
+    let empty = try MergeRig.emptyUndo(of: Self.store, into: Self.origin)
+    let uncut = MergeRig(Self.store, into: Self.origin, undo: empty)
+    try uncut.merge()
+    for count in 0..<uncut.power.operationCount {
+      let killed = MergeRig(
+        VolatileTarget(Self.store), into: VolatileTarget(Self.origin), undo: VolatileTarget(empty),
+        PowerSupply(.kill(afterOperations: count)))
+      #expect(throws: MergeError.self) { try killed.merge(verify: false) }
+      let cut = MergeRig(
+        killed.store, into: killed.origin, undo: killed.undo,
+        PowerSupply(.powerCut(afterOperations: 1)))
+      _ = try? cut.merge(verify: false)
+      let state = MergeRig.state(of: try #require(cut.undo).contentAfterPowerCut(.lost))
+      if state == .saved || state == .finished { continue }
+      let origin = cut.origin.contentAfterPowerCut(.kept)
+      #expect(origin.firstDifference(from: Self.origin) == nil, "killed after \(count)")
+    }
+  }
+
   // MARK: - Refusals
 
   private func expectWrongUndo(

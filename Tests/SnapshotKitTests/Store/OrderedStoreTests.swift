@@ -53,7 +53,9 @@ import Testing
     let layout = try layout(below: end)
     #expect(layout.exceptionCount == count)
     var olds: [UInt64] = []
-    layout.forEachRun { olds += $0.old..<$0.old + $0.count }
+    layout.forEachDataExtent(from: \.old, before: .max) { extent, _ in
+      olds += extent.sourceOffset / 512..<(extent.sourceOffset + extent.byteCount) / 512
+    }
     #expect(UInt64(olds.count) == count && olds.allSatisfy { $0 < end })
     #expect(ReferenceDecoder(image(layout)).exceptions.map(\.old) == olds)
   }
@@ -61,23 +63,38 @@ import Testing
   @Test(arguments: UInt64(1)...40)
   func `data fills what is between the areas, in order`(seed: UInt64) throws {
     var random = SplitMix64(seed: seed)
-    let layout = try layout([ExceptionRun(old: 0, new: 2, count: 100)])
-    var places: [UInt64] = []
-    var position: UInt64 = 0
-    while position < 100 * 512 {
-      let count = min(1 + random.below(40_000), Int(100 * 512 - position))
-      var end = 0
-      try layout.forEachDataPiece(count, atData: position) { (offset, piece) in
-        #expect(piece.lowerBound == end)
-        end = piece.upperBound
-        places += offset..<offset + UInt64(piece.count)
+    var runs: [ExceptionRun] = []
+    while runs.count < 12 {
+      let old = (runs.last?.oldEnd ?? 0) + UInt64(random.below(5))
+      runs.append(
+        ExceptionRun(
+          old: old, new: UInt64(random.below(900)), count: UInt64(1 + random.below(70))))
+    }
+    // Behind the end of the source there is nothing to copy.
+    let end = UInt64(random.below(900)) * 512 + 100
+    let layout = try layout(runs)
+    let builder = StoreBuilder(chunkSectors: 1)
+    var expected: [UInt64: UInt64] = [:]  // the byte of the source for each of the store
+    var position = 0
+    for run in runs {
+      for new in run.new..<run.new + run.count {
+        for byte in new * 512..<(new + 1) * 512 where byte < end {
+          expected[builder.bytes(ofChunk: builder.dataChunk(position)).lowerBound + byte % 512] =
+            byte
+        }
+        position += 1
       }
-      #expect(end == count)
-      position += UInt64(count)
     }
-    let expected = (0..<100).flatMap {
-      StoreBuilder(chunkSectors: 1).bytes(ofChunk: $0 + 2 + $0 / 32)
+    var found: [UInt64: UInt64] = [:]
+    var last: UInt64 = 0
+    layout.forEachDataExtent(from: \.new, before: end) { extent, run in
+      #expect(extent.targetOffset >= last)
+      #expect(extent.sourceOffset >= run.new * 512)
+      last = extent.targetRange.upperBound
+      for byte in 0..<extent.byteCount {
+        found[extent.targetOffset + byte] = extent.sourceOffset + byte
+      }
     }
-    #expect(places == expected)
+    #expect(found == expected)
   }
 }

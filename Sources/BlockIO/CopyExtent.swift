@@ -1,0 +1,26 @@
+/// Bytes of a source that go to a place of a target.
+public struct CopyExtent: Equatable, Sendable {
+  /// Where they are, in bytes.
+  public var sourceOffset: UInt64
+  /// Where they go.
+  public var targetOffset: UInt64
+  public var byteCount: UInt64
+
+  public init(sourceOffset: UInt64, targetOffset: UInt64, byteCount: UInt64) {
+    self.sourceOffset = sourceOffset
+    self.targetOffset = targetOffset
+    self.byteCount = byteCount
+  }
+
+  /// The bytes of the source.
+  public var sourceRange: Range<UInt64> { sourceOffset..<sourceOffset + byteCount }
+  /// The bytes of the target.
+  public var targetRange: Range<UInt64> { targetOffset..<targetOffset + byteCount }
+
+  /// A part of it, in bytes from its beginning.
+  func part(_ range: Range<UInt64>) -> CopyExtent {
+    CopyExtent(
+      sourceOffset: sourceOffset + range.lowerBound, targetOffset: targetOffset + range.lowerBound,
+      byteCount: range.upperBound - range.lowerBound)
+  }
+}

@@ -1,0 +1,196 @@
+/// Copies extents of one source to places of one target: one thread reads ahead, the caller's
+/// writes.
+///
+/// The source is read in the order in which the extents are given, a window of some megabytes at
+/// once; within a window, the target is written in ascending pieces. So neither a spinning source nor a
+/// spinning target has to seek for every extent. Where both are files that can share data, it is
+/// shared.
+public struct ExtentCopier: Sendable {
+  /// How many bytes are read before the first of them is written, unless it is said.
+  public static let usualWindowByteCount = 8 << 20
+  /// So many clones are a window as well.
+  private static let cloneCountMax = 1024
+  /// Zeroes of this many bytes are left out where that is wanted.
+  private static let holeByteCount = 4096
+
+  private let source: any BlockSource
+  private let target: any BlockTarget
+  private let readsAround: Bool
+  private let leavesZeroes: Bool
+  private let windowByteCount: Int
+  private let cloner: ExtentCloner?
+
+  /// A copier from `source` to `target`.
+  ///
+  /// - Parameters:
+  ///   - readsAround: Whether unreadable sectors are left out and listed, and not an error.
+  ///   - leavesZeroes: Whether zeroes need not be written, the target being all zero.
+  ///   - windowByteCount: How many bytes are read before the first of them is written.
+  public init(
+    from source: any BlockSource, to target: any BlockTarget, readsAround: Bool = false,
+    leavesZeroes: Bool = false, windowByteCount: Int = usualWindowByteCount
+  ) {
+    self.source = source
+    self.target = target
+    self.readsAround = readsAround
+    self.leavesZeroes = leavesZeroes
+    self.windowByteCount = windowByteCount
+    cloner = ExtentCloner(from: source, to: target)
+  }
+
+  /// What came of a copy.
+  public struct Outcome: Sendable {
+    /// What could not be read, in bytes of the target, ascending; nothing was written there.
+    public internal(set) var unreadable: [Range<UInt64>] = []
+    /// Whether it was stopped before its end.
+    public internal(set) var isStopped = false
+  }
+
+  private enum Failure: Error {
+    case io(BlockIOError)
+    case stopped
+  }
+
+  /// Copies the extents that `forEachExtent` calls its argument with, on a thread of its own.
+  ///
+  /// - Parameters:
+  ///   - progress: Is told how many bytes are done, and says whether to go on.
+  public func copy(
+    _ forEachExtent:
+      @escaping @Sendable ((CopyExtent) throws(BlockIOError) -> Void)
+      throws(BlockIOError) -> Void,
+    progress: (UInt64) -> Bool
+  ) throws(BlockIOError) -> Outcome {
+    var outcome = Outcome()
+    var done: UInt64 = 0
+    do throws(Failure) {
+      try Conveyor<CopyWindow>.run(bufferByteCount: windowByteCount) {
+        (conveyor) throws(Failure) in
+        do throws(BlockIOError) { try load(forEachExtent, conveyor) } catch { throw .io(error) }
+      } unload: { (buffer, window) throws(Failure) in
+        do throws(BlockIOError) {
+          for extent in window.clones where cloner?.clone(extent) != true {
+            try copyUnshared(extent, &outcome)
+          }
+          try write(window, from: buffer, &outcome)
+        } catch {
+          throw .io(error)
+        }
+        done += window.clones.reduce(UInt64(window.byteCount)) { $0 + $1.byteCount }
+        guard progress(done) else { throw .stopped }
+      }
+    } catch {
+      guard case .io(let error) = error else {
+        outcome.isStopped = true
+        return outcome
+      }
+      throw error
+    }
+    outcome.unreadable = outcome.unreadable.joined()
+    return outcome
+  }
+
+  // MARK: - Reading
+
+  private func load(
+    _ forEachExtent: ((CopyExtent) throws(BlockIOError) -> Void) throws(BlockIOError) -> Void,
+    _ conveyor: Conveyor<CopyWindow>
+  ) throws(BlockIOError) {
+    var window = CopyWindow()
+    var isWanted = true
+    func send() throws(BlockIOError) {
+      guard isWanted, !window.isEmpty else { return }
+      guard let buffer = conveyor.nextBuffer() else {
+        isWanted = false
+        return
+      }
+      window.arrange()
+      try read(&window, into: buffer)
+      conveyor.send(buffer, window)
+      window = CopyWindow()
+    }
+    func add(_ extent: CopyExtent) throws(BlockIOError) {
+      var rest = extent
+      while rest.byteCount > 0, isWanted {
+        let count = min(rest.byteCount, UInt64(windowByteCount - window.byteCount))
+        window.add(rest.part(0..<count))
+        rest = rest.part(count..<rest.byteCount)
+        if window.byteCount == windowByteCount { try send() }
+      }
+    }
+    try forEachExtent { (extent) throws(BlockIOError) in
+      guard isWanted else { return }
+      guard let shared = cloner?.shareablePart(of: extent) else { return try add(extent) }
+      let head = shared.sourceOffset - extent.sourceOffset
+      try add(extent.part(0..<head))
+      window.clones.append(shared)
+      try add(extent.part(head + shared.byteCount..<extent.byteCount))
+      if window.clones.count == Self.cloneCountMax { try send() }
+    }
+    try send()
+  }
+
+  private func read(
+    _ window: inout CopyWindow, into buffer: IOBuffer
+  ) throws(BlockIOError) {
+    for piece in window.pieces {
+      if readsAround {
+        let unreadable = try source.readAround(
+          at: piece.extent.sourceOffset, into: buffer, piece.place)
+        if !unreadable.isEmpty { window.leaveOut(unreadable, of: piece) }
+      } else {
+        try source.read(at: piece.extent.sourceOffset, into: buffer, piece.place)
+      }
+    }
+  }
+
+  // MARK: - Writing
+
+  private func write(
+    _ window: CopyWindow, from buffer: IOBuffer, _ outcome: inout Outcome
+  ) throws(BlockIOError) {
+    outcome.unreadable += window.unreadable
+    for write in window.writes {
+      if !leavesZeroes {
+        try target.write(at: write.targetOffset, from: buffer, write.place)
+        continue
+      }
+      try buffer.forEachNonZeroPiece(of: write.place, holeByteCount: Self.holeByteCount) {
+        (piece) throws(BlockIOError) in
+        let offset = write.targetOffset + UInt64(piece.lowerBound - write.place.lowerBound)
+        try target.write(at: offset, from: buffer, piece)
+      }
+    }
+    if let first = window.writes.first, let last = window.writes.last {
+      // What lies together may go to the medium now; what is scattered is better sorted first.
+      let span = first.targetOffset..<last.targetOffset + UInt64(last.place.count)
+      if span.upperBound - span.lowerBound <= UInt64(window.byteCount) * 2 {
+        target.startWriting(span)
+      }
+    }
+  }
+
+  /// Copies what could not be shared, after all.
+  private func copyUnshared(
+    _ extent: CopyExtent, _ outcome: inout Outcome
+  ) throws(BlockIOError) {
+    let buffer = IOBuffer(byteCount: 1 << 20)
+    var rest = extent
+    while rest.byteCount > 0 {
+      let count = min(rest.byteCount, UInt64(buffer.byteCount))
+      var window = CopyWindow()
+      window.add(rest.part(0..<count))
+      window.arrange()
+      try read(&window, into: buffer)
+      try write(window, from: buffer, &outcome)
+      rest = rest.part(count..<rest.byteCount)
+    }
+  }
+}
+
+extension [Range<UInt64>] {
+  /// The ranges in ascending order, those that touch as one.
+  fileprivate func joined() -> [Range<UInt64>] {
+    sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { $0.append(mergingInto: $1) }
+  }
+}

@@ -1,0 +1,81 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// What the kernel tells in `/proc` and `/sys`.
+///
+/// What is not there, or must not be seen, is empty: not to know who uses a device is no error.
+enum KernelText {
+  /// The lines of a file that the kernel makes up; none where it does not exist.
+  static func lines(of path: String) -> [Substring] {
+    guard let descriptor = try? unsafe FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+    else {
+      return []
+    }
+    defer { try? descriptor.close() }
+    var text: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 65536)
+    while true {
+      let count = unsafe piece.withUnsafeMutableBytes { bytes in
+        unsafe Glibc.read(descriptor.rawValue, bytes.baseAddress, bytes.count)
+      }
+      guard count > 0 else { break }
+      text += piece[..<count]
+    }
+    return String(decoding: text, as: UTF8.self).split(separator: "\n")
+  }
+
+  /// The number that is all there is in a file.
+  static func number(in path: String) -> UInt64? {
+    lines(of: path).first.flatMap { UInt64($0) }
+  }
+
+  /// The names in a directory, sorted; none where it does not exist.
+  static func names(in directory: String) -> [String] {
+    guard let stream = unsafe opendir(directory) else { return [] }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  /// A path as it is: mountinfo and swaps write a space, tab, newline or backslash as `\040`, in
+  /// octal.
+  static func unescaped(_ field: Substring) -> String {
+    var bytes: [UInt8] = []
+    var rest = field
+    while let character = rest.first {
+      if character == "\\", let byte = UInt8(rest.dropFirst().prefix(3), radix: 8) {
+        bytes.append(byte)
+        rest = rest.dropFirst(4)
+      } else {
+        bytes += character.utf8
+        rest = rest.dropFirst()
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+extension FileIdentity {
+  /// What is at `path`, which may be a link; nil if it is gone, or not to be seen.
+  ///
+  /// No server is asked: a network's file system that hangs must not make us hang.
+  init?(at path: String) {
+    var (device, inode): (UInt64, UInt64) = (0, 0)
+    guard unsafe dmsnap_identity_at_hand(path, &device, &inode) == 0 else { return nil }
+    self.init(device: device, inode: inode)
+  }
+
+  /// The block device of a number as the kernel writes it: "8:1".
+  init?(deviceNumber: Substring) {
+    let parts = deviceNumber.split(separator: ":").compactMap { UInt32($0) }
+    guard parts.count == 2 else { return nil }
+    self.init(device: dmsnap_device(parts[0], parts[1]), inode: 0)
+  }
+}

@@ -1,0 +1,37 @@
+/// The lines of a text, one after another, however long the text is.
+public struct LineReader {
+  private let source: any BlockSource
+  private let buffer = IOBuffer(byteCount: 1 << 16)
+  private var position: UInt64 = 0
+  private var unread = 0..<0
+
+  /// A reader of the text that `source` holds.
+  public init(_ source: any BlockSource) { self.source = source }
+
+  /// The next line, without its end; nil behind the last.
+  ///
+  /// - Parameter byteCountMax: A longer line is cut there, and what follows is the next.
+  public mutating func next(byteCountMax: Int = 1 << 20) throws(BlockIOError) -> String? {
+    var line: [UInt8] = []
+    var hasEnded = false
+    while !hasEnded, line.count < byteCountMax {
+      if unread.isEmpty {
+        let count = min(source.byteCount - position, UInt64(buffer.byteCount))
+        if count == 0 { return line.isEmpty ? nil : String(decoding: line, as: UTF8.self) }
+        unread = 0..<Int(count)
+        try source.read(at: position, into: buffer, unread)
+        position += count
+      }
+      buffer.withBytes(unread) { bytes in
+        var index = 0
+        while index < bytes.count, bytes[index] != UInt8(ascii: "\n") {
+          line.append(bytes[index])
+          index += 1
+        }
+        hasEnded = index < bytes.count
+        unread = unread.lowerBound + min(index + 1, bytes.count)..<unread.upperBound
+      }
+    }
+    return String(decoding: line, as: UTF8.self)
+  }
+}

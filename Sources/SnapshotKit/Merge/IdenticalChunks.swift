@@ -1,0 +1,100 @@
+public import BlockIO
+internal import SnapshotFormat
+
+// A merge that writes only what differs: fewer writes, and a smaller undo store.
+
+extension SnapshotView {
+  /// The view without those chunks of its table that the origin holds already.
+  ///
+  /// What cannot be compared stays in it. Compared is what the medium of a target holds: in the
+  /// cache there may be what a merge wrote whose flush failed, and that nobody will write again.
+  public func skippingIdentical(
+    progress: ProgressHandler = { _, _ in }
+  ) throws(BlockIOError) -> SnapshotView {
+    var chunks: [Range<UInt64>] = []
+    let medium = (origin as? any BlockTarget).flatMap(UncachedSource.init) ?? origin
+    let diff = try SnapshotDiff(self, medium, progress: progress) { range in
+      chunks.append(chunksOf: range, table.geometry)
+    }
+    for lost in diff.lost { chunks.append(chunksOf: lost.range, table.geometry) }
+    if !diff.lost.isEmpty { chunks.sort { $0.lowerBound < $1.lowerBound } }
+    return restricted(to: chunks)
+  }
+
+  /// The view with those chunks of its table only that an undo store has saved: what a merge that
+  /// skipped identical chunks, and was cut off, had set out to write.
+  ///
+  /// - Returns: nil when `file` is no undo store that was saved.
+  public func restricted(toUndo file: any BlockSource) throws(StoreError) -> SnapshotView? {
+    guard UndoManifest(file).map({ $0.state != .saving }) == true else { return nil }
+    let saved = try LoadedTable(Store(file), reading: .kernel).table
+    return restricted(to: saved.runs.map { $0.old..<$0.oldEnd })
+  }
+
+  /// The origin as it was before a merge that saved it in an undo store.
+  ///
+  /// - Returns: nil when `file` is no undo store that was saved.
+  public convenience init?(
+    undoing file: any BlockSource, over origin: any BlockSource
+  ) throws(StoreError) {
+    guard UndoManifest(file).map({ $0.state != .saving }) == true else { return nil }
+    let saved = try LoadedTable(Store(file), reading: .kernel).table
+    self.init(of: origin, through: saved, of: file)
+  }
+
+  /// The view with those chunks of its table only that lie in ascending ranges.
+  private func restricted(to chunks: [Range<UInt64>]) -> SnapshotView {
+    SnapshotView(of: origin, through: table.restricted(to: chunks), of: store)
+  }
+}
+
+extension [Range<UInt64>] {
+  /// Appends the chunks that bytes of the origin lie in, as one with the last where they touch.
+  fileprivate mutating func append(chunksOf bytes: Range<UInt64>, _ geometry: StoreGeometry) {
+    let size = geometry.chunkSize.byteCount
+    let chunks = bytes.lowerBound / size..<(bytes.upperBound - 1) / size + 1
+    if let last, chunks.lowerBound <= last.upperBound, chunks.lowerBound >= last.lowerBound {
+      self[count - 1] = last.lowerBound..<Swift.max(last.upperBound, chunks.upperBound)
+    } else {
+      append(chunks)
+    }
+  }
+}
+
+extension [ExceptionRun] {
+  /// Appends a run, as one with the last if it continues that: by whatever ranges a table is
+  /// restricted, its digest is that of its chunks.
+  fileprivate mutating func append(joining run: ExceptionRun) {
+    if let last, last.oldEnd == run.old, last.new &+ last.count == run.new {
+      self[count - 1].count += run.count
+    } else {
+      append(run)
+    }
+  }
+}
+
+extension ExceptionTable {
+  /// The table with those of its chunks only that lie in ranges, which ascend and may overlap.
+  func restricted(to chunks: [Range<UInt64>]) -> ExceptionTable {
+    var kept: [ExceptionRun] = []
+    var index = 0
+    var position: UInt64 = 0  // what lies below it is decided
+    for range in chunks {
+      position = max(position, range.lowerBound)
+      while index < runs.count, position < range.upperBound {
+        let run = runs[index]
+        let part = max(position, run.old)..<max(position, min(range.upperBound, run.oldEnd))
+        if part.lowerBound < part.upperBound {
+          kept.append(
+            joining: ExceptionRun(
+              old: part.lowerBound, new: run.new &+ (part.lowerBound - run.old),
+              count: part.upperBound - part.lowerBound))
+        }
+        if run.oldEnd > range.upperBound { break }
+        index += 1
+      }
+      position = max(position, range.upperBound)
+    }
+    return ExceptionTable(self, runs: kept)
+  }
+}

@@ -1,0 +1,41 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// In which order a merge goes through a table: as the store lies.
+///
+/// Linux handed out the store's chunks in order, so that it is read from its beginning to its end;
+/// the windows in which it is read are then written in the order of the origin.
+struct MergeOrder: Sendable {
+  private let view: SnapshotView
+  /// The numbers of the table's runs in the order of their new chunks, four bytes each; nil where
+  /// the table's order is theirs.
+  private let order: [UInt32]?
+
+  init(_ view: SnapshotView) {
+    self.view = view
+    let runs = view.table.runs
+    var isAscending = true
+    for index in runs.indices.dropFirst() where runs[index].new < runs[index - 1].new {
+      isAscending = false
+      break
+    }
+    // More runs than 2^32 would be a hundred gigabytes; their order has to do then.
+    guard !isAscending, let count = UInt32(exactly: runs.count) else {
+      order = nil
+      return
+    }
+    order = (0..<count).sorted { runs[Int($0)].new < runs[Int($1)].new }
+  }
+
+  /// Calls `body` with every segment of the view that is the store's.
+  func forEachSegment<Failure: Error>(
+    _ body: (SnapshotView.Segment) throws(Failure) -> Void
+  ) throws(Failure) {
+    let runs = view.table.runs
+    for position in runs.indices {
+      let run = runs[order.map { Int($0[position]) } ?? position]
+      guard let bytes = view.bytes(of: run) else { continue }
+      try view.forEachSegment(in: bytes, body)
+    }
+  }
+}

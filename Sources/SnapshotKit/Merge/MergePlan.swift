@@ -1,0 +1,212 @@
+public import BlockIO
+internal import Crypto
+internal import FoundationEssentials
+internal import SnapshotFormat
+
+/// What a merge would do, as a file that people can look at, and that a merge can be held to.
+///
+/// Lines of JSON: first what is merged into what, then each piece of the origin that is written,
+/// with the SHA-256 of its content before and after, last how many they are.
+///
+///     {"schema":"dmsnap.plan.v1","store":"/images/cow.img", …}
+///     {"byteOffset":4096,"byteCount":8192,"before":"9f86d0…","after":"60303a…"}
+///     {"rangeCount":1,"byteCount":8192}
+public struct MergePlan: Codable, Equatable, Sendable {
+  /// `dmsnap.plan.v1`.
+  public var schema = Self.schema
+  /// Where the store was when it was planned, as a path from the root.
+  public var store: String
+  /// Where the origin was.
+  public var origin: String
+  public var originByteCount: UInt64
+  /// By which rules the table is read.
+  public var reading: String
+  /// The chunk size that was asked for, in sectors.
+  public var chunkSizeAsked: UInt32?
+  /// The generation that was asked for.
+  public var generation: Int?
+  /// The mapfile that was named.
+  public var map: String?
+  /// Whether chunks that are identical already are left out.
+  public var skipIdentical: Bool
+  /// The undo file that was named, if one was.
+  public var undo: String?
+  /// Whether it was to be merged without a way back.
+  public var noUndo: Bool
+  /// The SHA-256 of the table that is merged: see ``ExceptionTable/digest``.
+  public var tableSHA256: String
+
+  public static let schema = "dmsnap.plan.v1"
+
+  public init(
+    store: String, origin: String, reading: Reading, chunkSizeAsked: UInt32?, generation: Int?,
+    map: String?, skipIdentical: Bool, undo: String?, noUndo: Bool, of view: SnapshotView
+  ) {
+    self.store = store
+    self.origin = origin
+    originByteCount = view.byteCount
+    self.reading = reading.rawValue
+    self.chunkSizeAsked = chunkSizeAsked
+    self.generation = generation
+    self.map = map
+    self.skipIdentical = skipIdentical
+    self.undo = undo
+    self.noUndo = noUndo
+    tableSHA256 = view.table.digest.hexadecimal
+  }
+
+  /// Reads the first line of a plan.
+  public init(_ file: any BlockSource) throws(MergeError) {
+    var lines = LineReader(file)
+    let line: String?
+    do throws(BlockIOError) { line = try lines.next() } catch { throw .io(error) }
+    guard let plan = try? JSONDecoder().decode(MergePlan.self, from: Data((line ?? "").utf8)),
+      plan.schema == Self.schema
+    else { throw .wrongPlan("\(file.name): is not a plan of a merge") }
+    self = plan
+  }
+
+  /// Writes the plan of merging `view`.
+  public func write(
+    _ view: SnapshotView, to file: OutputText, progress: ProgressHandler
+  ) throws(MergeError) {
+    do throws(BlockIOError) {
+      try file.write(firstLine + "\n")
+      var total = Total()
+      try forEachPiece(of: view, over: view.origin, progress) { (piece) throws(BlockIOError) in
+        try file.write(piece.line + "\n")
+        total.add(piece)
+      }
+      try file.write(total.line + "\n")
+      try file.publish()
+    } catch {
+      throw .io(error)
+    }
+  }
+
+  /// Refuses a merge of `view` that is not, byte for byte, what the plan in `file` says.
+  ///
+  /// - Parameters:
+  ///   - origin: The origin as it was before a merge that may be under way.
+  ///   - mayBeMerged: Whether a piece may be as it is after the merge, a merge without undo having
+  ///     been cut off.
+  public func check(
+    _ view: SnapshotView, over origin: any BlockSource, against file: any BlockSource,
+    mayBeMerged: Bool, progress: ProgressHandler
+  ) throws(MergeError) {
+    guard originByteCount == view.byteCount else {
+      throw .wrongPlan(
+        "\(file.name): is for an origin of \(originByteCount) bytes, \(view.origin.name) has"
+          + " \(view.byteCount)")
+    }
+    guard tableSHA256 == view.table.digest.hexadecimal else {
+      throw .wrongPlan("\(file.name): is for another table than that of \(view.store.name)")
+    }
+    var lines = LineReader(file)
+    var total = Total()
+    var complaint: String?
+    do throws(BlockIOError) {
+      _ = try lines.next()
+      try forEachPiece(of: view, over: origin, progress) { (piece) throws(BlockIOError) in
+        guard complaint == nil else { return }
+        let line = try lines.next()
+        total.add(piece)
+        if line != piece.line, !(mayBeMerged && piece.isAfter(line)) {
+          complaint = piece.complaint(line, origin: view.origin.name, plan: file.name)
+        }
+      }
+      if complaint == nil, try lines.next() != total.line {
+        complaint = "\(file.name): does not end as it should: it was cut, or edited"
+      }
+    } catch {
+      throw .io(error)
+    }
+    if let complaint { throw .wrongPlan(complaint) }
+  }
+
+  private var firstLine: String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let data = try? encoder.encode(self) else { preconditionFailure("a plan is no JSON") }
+    return String(decoding: data, as: UTF8.self)
+  }
+
+  // MARK: - Pieces
+
+  /// A piece of the origin that is written.
+  private struct Piece {
+    let range: Range<UInt64>
+    let before: String
+    let after: String
+
+    private var head: String {
+      "{\"byteOffset\":\(range.lowerBound),\"byteCount\":\(range.count),\"before\":\""
+    }
+    private var tail: String { "\",\"after\":\"\(after)\"}" }
+
+    var line: String { head + before + tail }
+
+    /// Whether the origin holds already what a line says to come, so that nothing tells what was.
+    func isAfter(_ line: String?) -> Bool {
+      guard let line, before == after else { return false }
+      return line.hasPrefix(head) && line.hasSuffix(tail)
+    }
+
+    func complaint(_ line: String?, origin: String, plan: String) -> String {
+      guard let line, line.hasPrefix(head) else {
+        return "\(plan): does not have the \(range.count) bytes at byte \(range.lowerBound), which"
+          + " would be written: it was cut, or edited"
+      }
+      return line.hasSuffix(tail)
+        ? "\(origin): the \(range.count) bytes at byte \(range.lowerBound) are not as they were when"
+          + " \(plan) was made"
+        : "\(plan): plans other content for the \(range.count) bytes at byte \(range.lowerBound) than"
+          + " the store has"
+    }
+  }
+
+  /// The last line.
+  private struct Total {
+    var rangeCount = 0
+    var byteCount: UInt64 = 0
+
+    mutating func add(_ piece: Piece) {
+      rangeCount += 1
+      byteCount += UInt64(piece.range.count)
+    }
+
+    var line: String { "{\"rangeCount\":\(rangeCount),\"byteCount\":\(byteCount)}" }
+  }
+
+  private func forEachPiece(
+    of view: SnapshotView, over origin: any BlockSource, _ progress: ProgressHandler,
+    _ body: (Piece) throws(BlockIOError) -> Void
+  ) throws(BlockIOError) {
+    let before = IOBuffer(byteCount: MappedWindow.byteCountMax)
+    let byteCount = view.mappedByteCount
+    var done: UInt64 = 0
+    try view.forEachMappedWindow { (after, window) throws(BlockIOError) in
+      _ = try window.read(origin, into: before)
+      for span in window.spans {
+        // What cannot be read of the store is left as it is.
+        for lost in window.lost where lost.range.overlaps(span.range) {
+          let part = lost.range.clamped(to: span.range)
+          let start = span.place.lowerBound + Int(part.lowerBound - span.range.lowerBound)
+          after.copy(from: before, start..<start + part.count, to: start)
+        }
+        try body(
+          Piece(
+            range: span.range, before: before.digest(span.place), after: after.digest(span.place)))
+        done += UInt64(span.place.count)
+      }
+      progress(done, byteCount)
+    }
+  }
+}
+
+extension IOBuffer {
+  /// The SHA-256 of a range, in hexadecimal.
+  fileprivate func digest(_ range: Range<Int>) -> String {
+    Array(SHA256.hash(data: bytes(range))).hexadecimal
+  }
+}

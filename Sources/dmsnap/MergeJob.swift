@@ -1,0 +1,255 @@
+import BlockIO
+import SnapshotFormat
+import SnapshotKit
+import SystemPackage
+
+/// What `dmsnap merge` was asked to do, a plan that it was given included.
+struct MergeJob {
+  private let input: StoreOptions
+  private let origin: PathArgument
+  private let undo: String?
+  private let noUndo: Bool
+  private let skipIdentical: Bool
+  private let plan: MergePlan?
+  private let command: Merge
+
+  init(_ command: Merge) throws(Failure) {
+    self.command = command
+    guard let file = command.apply else {
+      guard let store = command.store, let origin = command.origin else {
+        preconditionFailure("arguments were not validated")
+      }
+      input = StoreOptions(store, command.table)
+      self.origin = origin
+      (undo, noUndo, skipIdentical) = (command.undo, command.noUndo, command.skipIdentical)
+      plan = nil
+      return
+    }
+    let source = try file.open()
+    let plan = try failingMerge { () throws(MergeError) in try MergePlan(source) }
+    guard let store = command.store ?? PathArgument(argument: plan.store),
+      let origin = command.origin ?? PathArgument(argument: plan.origin),
+      let table = TableOptions(plan)
+    else {
+      throw Failure(.refused, "\(file.text): is not a plan that this program could have made")
+    }
+    input = StoreOptions(store, table)
+    self.origin = origin
+    let hasWay = command.undo != nil || command.noUndo
+    undo = hasWay ? command.undo : plan.undo
+    noUndo = hasWay ? command.noUndo : plan.noUndo
+    skipIdentical = plan.skipIdentical
+    self.plan = plan
+    if undo == nil, !noUndo, !command.dryRun {
+      throw Failure(.refused, "\(file.text): names no undo file: say --undo FILE or --no-undo")
+    }
+  }
+
+  /// Whether the origin itself is to be merged into.
+  private var isInPlace: Bool { command.to == nil }
+  private var writes: Bool { !command.dryRun && command.plan == nil }
+
+  func run() throws(Failure) {
+    let loaded = try input.loadTable(for: origin.open())
+    if isInPlace { try checkTarget() }
+    if let plan = command.plan {
+      try failing { () throws(BlockIOError) in try OutputFile.checkAbsent(FilePath(plan)) }
+    }
+    // A target is locked first, so that all the checks are of what will be written.
+    var target: FileTarget?
+    if isInPlace, writes {
+      target = try failing { () throws(BlockIOError) in
+        try FileTarget(path: FilePath(origin.path))
+      }
+    }
+    let source: any BlockSource = if let target { target } else { try origin.open() }
+    let whole = SnapshotView(of: source, through: loaded.table, of: loaded.store.source)
+    try check(loaded, whole, source)
+    loaded.warn(about: source, command.talk)
+    if !isInPlace, writes, let to = command.to {
+      return try ImageWriter(whole, loaded, source)
+        .write(to: to, command: "merge", command.format, command.talk)
+    }
+    let view = try skippingIdentical(whole)
+    let report = MergeReporter(
+      command, loaded, view, origin: origin.path, store: input.store.text, undo: undo,
+      skippedByteCount: whole.mappedByteCount - view.mappedByteCount)
+    if let file = command.plan { try write(view, to: file) }
+    try checkPlan(view, source)
+    guard let target else { return try report.sayPlan() }
+    let outcome = try merge(loaded, view, target)
+    try report.say(outcome)
+  }
+
+  // MARK: - Whether it is right
+
+  /// Refuses a target before anything is opened for writing; a dry run is refused alike.
+  private func checkTarget() throws(Failure) {
+    guard origin.isWhole else {
+      throw Failure(
+        .refused,
+        "\(origin.text): a merge in place cannot write to a part of a file;"
+          + " attach it to a loop device (losetup --offset), or use --to")
+    }
+    let originIdentity = try identity(of: origin.path)
+    let store = try identity(of: input.store.path)
+    if originIdentity == store { throw Failure(MergeError.sameFile(origin.path)) }
+    if DeviceUse.overlap(originIdentity, store) {
+      throw Failure(
+        .refused,
+        "\(origin.path): shares bytes with the store (as a disk and its partition do, or a loop"
+          + " device and its file); a store is never written")
+    }
+    // An undo file is opened for writing to look into it, which must not happen to an input.
+    if let undo, FileTarget.exists(FilePath(undo)) {
+      let file = try identity(of: undo)
+      if [store, originIdentity].contains(where: { DeviceUse.overlap($0, file) }) {
+        throw Failure(
+          .refused,
+          "\(undo): is the store or the origin itself, or shares bytes with it; not an undo file")
+      }
+    }
+    try failing { () throws(BlockIOError) in
+      try FileTarget.checkUnused(originIdentity, name: origin.path)
+      // It would change as we read it.
+      try FileTarget.checkUnused(store, name: input.store.text)
+    }
+  }
+
+  private func identity(of path: String) throws(Failure) -> FileIdentity {
+    try failing { () throws(BlockIOError) in try FileSource(path: FilePath(path)).identity }
+  }
+
+  /// Refuses a table that does not fit the origin.
+  private func check(
+    _ loaded: LoadedTable, _ view: SnapshotView, _ source: any BlockSource
+  ) throws(Failure) {
+    let obstacle = try failingStore { () throws(StoreError) in
+      try loaded.mergeObstacle(originByteCount: source.byteCount)
+    }
+    let isUndo = try failingMerge { () throws(MergeError) in
+      if let obstacle { throw .kernelWouldFail(store: input.store.text, obstacle) }
+      return try UndoStore.check(loaded.store, belongsTo: source, through: view)
+    }
+    guard isInPlace else { return }
+    if !command.accept.contains(.smallOrigin), let count = loaded.beyondOriginCount {
+      throw Failure(
+        .refused,
+        "\(origin.text): is smaller than the table needs: \(counted(count, "exception")) would be"
+          + " dropped; `--accept small-origin` merges the others")
+    }
+    // An undo store knows its origin.
+    if isUndo || command.accept.contains(.unrelatedOrigin) { return }
+    let contradiction = try failingContent { () throws(ContentError) in
+      try OriginContradiction(view, origin: source)
+    }
+    if let contradiction {
+      throw Failure(MergeError.contradiction(contradiction, origin: origin.text))
+    }
+  }
+
+  /// Leaves out what the origin holds already, where that is asked for.
+  private func skippingIdentical(_ view: SnapshotView) throws(Failure) -> SnapshotView {
+    guard skipIdentical else { return view }
+    if let saved = try existingUndo() {
+      let restricted = try failingStore { () throws(StoreError) in
+        try view.restricted(toUndo: saved)
+      }
+      if let restricted { return restricted }
+    }
+    let line = ProgressLine("compared", command.talk)
+    let restricted = try failing { () throws(BlockIOError) in
+      try view.skippingIdentical { line.update($0, $1) }
+    }
+    line.end()
+    return restricted
+  }
+
+  /// The undo file, where there is one already.
+  private func existingUndo() throws(Failure) -> FileSource? {
+    guard let undo, FileTarget.exists(FilePath(undo)) else { return nil }
+    return try failing { () throws(BlockIOError) in try FileSource(path: FilePath(undo)) }
+  }
+
+  // MARK: - Plans
+
+  private func write(_ view: SnapshotView, to path: String) throws(Failure) {
+    let table = input.table
+    let plan = MergePlan(
+      store: input.store.absolute, origin: origin.absolute, reading: table.reading,
+      chunkSizeAsked: table.chunkSizeAsked, generation: table.generation,
+      map: table.map?.absolute, skipIdentical: skipIdentical,
+      undo: undo.map(absolutePath), noUndo: noUndo, of: view)
+    let line = ProgressLine("planned", command.talk)
+    try failingMerge { () throws(MergeError) in
+      let file: OutputText
+      do throws(BlockIOError) { file = try OutputText(path: FilePath(path)) } catch {
+        throw .io(error)
+      }
+      try plan.write(view, to: file) { line.update($0, $1) }
+    }
+    line.end()
+  }
+
+  /// Refuses where a plan that is to be applied does not fit.
+  private func checkPlan(_ view: SnapshotView, _ source: any BlockSource) throws(Failure) {
+    guard let plan, let file = try command.apply?.open() else { return }
+    let line = ProgressLine("compared with the plan", command.talk)
+    var before = source
+    if let saved = try existingUndo() {
+      let undone = try failingStore { () throws(StoreError) in
+        try SnapshotView(undoing: saved, over: source)
+      }
+      before = undone ?? source
+    }
+    try failingMerge { () throws(MergeError) in
+      try plan.check(view, over: before, against: file, mayBeMerged: noUndo) {
+        line.update($0, $1)
+      }
+    }
+    line.end()
+  }
+
+  // MARK: - The merge itself
+
+  private func merge(
+    _ loaded: LoadedTable, _ view: SnapshotView, _ target: FileTarget
+  ) throws(Failure) -> Merger.Outcome {
+    var undoStore: UndoStore?
+    if let undo { undoStore = try prepareUndo(undo, view, target) }
+    StopRequest.listen()
+    let line = ProgressLine("merged", command.talk)
+    let outcome = try failingMerge { () throws(MergeError) in
+      try Merger(view, of: loaded.store.source, into: target).merge(
+        undo: undoStore, verify: command.verify, progress: { line.update($0, $1) },
+        shouldStop: { StopRequest.isMade })
+    }
+    line.end()
+    return outcome
+  }
+
+  private func prepareUndo(
+    _ path: String, _ view: SnapshotView, _ target: FileTarget
+  ) throws(Failure) -> UndoStore {
+    try failingMerge { () throws(MergeError) in
+      let (file, isNew) = try UndoFile.open(
+        FilePath(path), byteCount: UndoStore.byteCount(for: view)
+      ) {
+        UndoStore.unsharedByteCount(for: view, over: target, in: $0)
+      }
+      return try UndoStore(of: view, over: target, in: file, isNew: isNew)
+    }
+  }
+}
+
+extension TableOptions {
+  /// How a plan says that the table is read.
+  fileprivate init?(_ plan: MergePlan) {
+    self.init()
+    guard let reading = Reading(rawValue: plan.reading) else { return nil }
+    readingAsked = reading
+    chunkSizeAsked = plan.chunkSizeAsked
+    generation = plan.generation
+    map = plan.map.flatMap { PathArgument(argument: $0) }
+  }
+}

@@ -1,0 +1,96 @@
+import BlockIO
+import SnapshotKit
+
+/// What `dmsnap merge` says of what it did, or would do.
+struct MergeReporter {
+  private let command: Merge
+  private let loaded: LoadedTable
+  private let view: SnapshotView
+  private let origin: String
+  private let store: String
+  private let undo: String?
+  private let skippedByteCount: UInt64
+
+  init(
+    _ command: Merge, _ loaded: LoadedTable, _ view: SnapshotView, origin: String, store: String,
+    undo: String?, skippedByteCount: UInt64
+  ) {
+    self.command = command
+    self.loaded = loaded
+    self.view = view
+    self.origin = origin
+    self.store = store
+    self.undo = undo
+    self.skippedByteCount = skippedByteCount
+  }
+
+  /// Says what would be done: of a dry run, and of a plan.
+  func sayPlan() throws(Failure) {
+    let needed = UndoStore.byteCount(for: view)
+    let losses = Losses(loaded, view.knownLosses, originByteCount: view.byteCount)
+    switch command.format {
+    case .json:
+      try Console.print(
+        json: CopyReport(
+          command: "merge", exceptionCount: loaded.exceptionCount,
+          byteCount: view.mappedByteCount, lost: losses.ranges, isComplete: losses.isEmpty,
+          dryRun: true))
+    case .text:
+      try Console.print(
+        """
+        This would make the origin equal to the snapshot: \(store) → \(origin).
+        Of an LVM snapshot, that rolls the origin back to the moment of the snapshot. Of an
+        overlay (a live system, a RAID recovery), it commits what was written.
+        It would write \(byteSize(view.mappedByteCount)) \
+        (\(counted(loaded.exceptionCount, "exception")), \
+        \(counted(UInt64(view.table.runs.count), "piece"))\(skipped)) to \(origin).
+        Nothing in a store names its origin: make sure that \(origin) is the right one.
+        An undo file needs \(byteSize(needed)) (\(needed) bytes).
+        Nothing was written\(command.plan == nil ? "" : " but the plan").
+        """)
+      if let plan = command.plan {
+        try Console.print(
+          "to do just this, after a look at the plan: dmsnap merge --apply \(quoted(plan))"
+            + (undo == nil && !command.noUndo ? " --undo FILE" : ""))
+      }
+      losses.say()
+    }
+    try losses.finish()
+  }
+
+  /// Says what was done.
+  func say(_ outcome: Merger.Outcome) throws(Failure) {
+    let losses = Losses(loaded, outcome.lost, originByteCount: view.byteCount)
+    switch command.format {
+    case .json:
+      try Console.print(
+        json: CopyReport(
+          command: "merge", exceptionCount: loaded.exceptionCount,
+          byteCount: outcome.byteCount, lost: losses.ranges, isComplete: losses.isEmpty))
+    case .text where !command.talk.quiet: try sayDone(outcome)
+    case .text: break
+    }
+    if command.format == .text { losses.say() }
+    try losses.finish()
+  }
+
+  private func sayDone(_ outcome: Merger.Outcome) throws(Failure) {
+    if outcome.wasFinished {
+      return try Console.print(
+        "\(origin): was merged already, as \(undo ?? "the undo file") says: finished")
+    }
+    try Console.print(
+      "\(origin): \(byteSize(outcome.byteCount)) merged"
+        + " (\(counted(loaded.exceptionCount, "exception"))\(skipped))"
+        + (command.verify ? ", read back and compared" : ""))
+    try Console.print(
+      undo.map {
+        "to undo, before anything else writes to it: dmsnap merge \(quoted($0)) --origin"
+          + " \(quoted(origin)) --no-undo"
+      } ?? "there is no way back; the same command again would end the same")
+  }
+
+  private var skipped: String {
+    skippedByteCount == 0 ? "" : "; \(byteSize(skippedByteCount)) are there already"
+  }
+}
