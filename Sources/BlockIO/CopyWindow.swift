@@ -26,6 +26,8 @@ struct CopyWindow: Sendable {
   var clones: [CopyExtent] = []
   /// What of the source turned out to be unreadable, in bytes of the target.
   private(set) var unreadable: [Range<UInt64>] = []
+  /// The checksum of what was read, at its places in the source, where that is asked for.
+  var checksum = SectorChecksum()
   /// How many bytes of the buffer are used.
   private(set) var byteCount = 0
 

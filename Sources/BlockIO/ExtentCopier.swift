@@ -17,6 +17,7 @@ public struct ExtentCopier: Sendable {
   private let target: any BlockTarget
   private let readsAround: Bool
   private let leavesZeroes: Bool
+  private let sums: Bool
   private let windowByteCount: Int
   private let cloner: ExtentCloner?
 
@@ -25,15 +26,18 @@ public struct ExtentCopier: Sendable {
   /// - Parameters:
   ///   - readsAround: Whether unreadable sectors are left out and listed, and not an error.
   ///   - leavesZeroes: Whether zeroes need not be written, the target being all zero.
+  ///   - sums: Whether to make a checksum of what is copied, which must be whole sectors.
   ///   - windowByteCount: How many bytes are read before the first of them is written.
   public init(
     from source: any BlockSource, to target: any BlockTarget, readsAround: Bool = false,
-    leavesZeroes: Bool = false, windowByteCount: Int = usualWindowByteCount
+    leavesZeroes: Bool = false, sums: Bool = false,
+    windowByteCount: Int = usualWindowByteCount
   ) {
     self.source = source
     self.target = target
     self.readsAround = readsAround
     self.leavesZeroes = leavesZeroes
+    self.sums = sums
     self.windowByteCount = windowByteCount
     cloner = ExtentCloner(from: source, to: target)
   }
@@ -44,6 +48,9 @@ public struct ExtentCopier: Sendable {
     public internal(set) var unreadable: [Range<UInt64>] = []
     /// Whether it was stopped before its end.
     public internal(set) var isStopped = false
+    /// The checksum of all that was copied, at its places in the source; nil where it was not asked
+    /// for, or something was shared, and so not read.
+    public internal(set) var checksum: SectorChecksum?
   }
 
   private enum Failure: Error {
@@ -62,6 +69,7 @@ public struct ExtentCopier: Sendable {
     progress: (UInt64) -> Bool
   ) throws(BlockIOError) -> Outcome {
     var outcome = Outcome()
+    outcome.checksum = sums ? SectorChecksum() : nil
     var done: UInt64 = 0
     do throws(Failure) {
       try Conveyor<CopyWindow>.run(bufferByteCount: windowByteCount) {
@@ -69,8 +77,9 @@ public struct ExtentCopier: Sendable {
         do throws(BlockIOError) { try load(forEachExtent, conveyor) } catch { throw .io(error) }
       } unload: { (buffer, window) throws(Failure) in
         do throws(BlockIOError) {
-          for extent in window.clones where cloner?.clone(extent) != true {
-            try copyUnshared(extent, &outcome)
+          for extent in window.clones {
+            outcome.checksum = nil
+            if cloner?.clone(extent) != true { try copyUnshared(extent, &outcome) }
           }
           try write(window, from: buffer, &outcome)
         } catch {
@@ -141,6 +150,7 @@ public struct ExtentCopier: Sendable {
       } else {
         try source.read(at: piece.extent.sourceOffset, into: buffer, piece.place)
       }
+      if sums { window.checksum.add(buffer, piece.place, at: piece.extent.sourceOffset) }
     }
   }
 
@@ -150,6 +160,7 @@ public struct ExtentCopier: Sendable {
     _ window: CopyWindow, from buffer: IOBuffer, _ outcome: inout Outcome
   ) throws(BlockIOError) {
     outcome.unreadable += window.unreadable
+    outcome.checksum?.add(window.checksum)
     for write in window.writes {
       if !leavesZeroes {
         try target.write(at: write.targetOffset, from: buffer, write.place)

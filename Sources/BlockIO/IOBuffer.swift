@@ -69,7 +69,15 @@ public final class IOBuffer: @unchecked Sendable {
   public func withRecords<Record: BitwiseCopyable, Result, Failure: Error>(
     of type: Record.Type, count: Int, _ body: (Span<Record>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    let bytes = unsafe UnsafeRawBufferPointer(memory(0..<count * MemoryLayout<Record>.stride))
+    try withRecords(of: type, in: 0..<count * MemoryLayout<Record>.stride, body)
+  }
+
+  /// Lends the bytes of `range`, which begins where such a record may, as records.
+  public func withRecords<Record: BitwiseCopyable, Result, Failure: Error>(
+    of type: Record.Type, in range: Range<Int>, _ body: (Span<Record>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    precondition(range.lowerBound % MemoryLayout<Record>.alignment == 0, "records begin elsewhere")
+    let bytes = unsafe UnsafeRawBufferPointer(memory(range))
     return try body(unsafe bytes.bindMemory(to: Record.self).span)
   }
 

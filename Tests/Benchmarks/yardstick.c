@@ -2,7 +2,7 @@
 // it, plainly, without threads, and without dmsnap's answers to damaged input. It also makes the
 // stores that both are measured on.
 //
-//   yardstick generate-scattered STORE ORIGIN COUNT CHUNKSECTORS
+//   yardstick generate-scattered STORE ORIGIN COUNT CHUNKSECTORS [RUN]
 //   yardstick generate-runs STORE ORIGIN BYTES
 //   yardstick scan STORE            count exceptions and runs, find the next free chunk
 //   yardstick audit STORE [ORIGIN]  check every exception against all others
@@ -414,21 +414,27 @@ static void write_table(struct store *store, uint64_t count,
 
 struct plan {
   const struct store *store;
-  const uint32_t *old;
+  const uint32_t *old;  // one for each run of `run` exceptions, in units of runs
+  uint32_t run;
 };
 
 static struct exception planned(uint64_t number, const void *context) {
   const struct plan *plan = context;
-  return (struct exception){plan->old[number], data_chunk(plan->store, number)};
+  uint64_t old = (uint64_t)plan->old[number / plan->run] * plan->run + number % plan->run;
+  return (struct exception){old, data_chunk(plan->store, number)};
 }
 
-// A store without data in which hardly any exception continues the one before it: the most that a
-// table of that many exceptions can ask for. Every chunk of the origin has one.
+// A store without data of runs of `run` exceptions, scattered over the origin. With runs of 1 hardly
+// any exception continues the one before it: the most that a table of that many can ask for. Every
+// chunk of the origin has one.
 static void generate_scattered(const char *path, const char *origin_path, uint32_t count,
-                               uint32_t chunk_sectors) {
+                               uint32_t chunk_sectors, uint32_t run) {
   struct store store = store_of(create(path), (uint64_t)chunk_sectors * SECTOR_BYTES);
-  write_table(&store, count, planned, &(struct plan){&store, random_permutation(count)});
-  if (ftruncate(create(origin_path), count * store.chunk_bytes)) die(origin_path);
+  uint32_t run_count = count / run;  // no part of a run
+  uint64_t whole = (uint64_t)run_count * run;
+  write_table(&store, whole, planned,
+              &(struct plan){&store, random_permutation(run_count), run});
+  if (ftruncate(create(origin_path), whole * store.chunk_bytes)) die(origin_path);
 }
 
 // A store with data for `bytes` of the origin in runs of 1 to 64 chunks of 4 KiB; new chunks are
@@ -449,7 +455,7 @@ static void generate_runs(const char *path, const char *origin_path, uint64_t by
                      random_number() % (RUN_CHUNKS_MAX - lengths[run] + 1);
     for (uint32_t i = 0; i < lengths[run]; i++) old[number++] = first + i;
   }
-  write_table(&store, chunk_count, planned, &(struct plan){&store, old});
+  write_table(&store, chunk_count, planned, &(struct plan){&store, old, 1});
   for (uint64_t first = 0; first < chunk_count; first += store.per_area) {
     uint64_t count = chunk_count - first < store.per_area ? chunk_count - first : store.per_area;
     fill_with_noise(store.fd, data_chunk(&store, first) * store.chunk_bytes,
@@ -473,9 +479,12 @@ int main(int count, char **words) {
     carve_command(words[2]);
   else if (!strcmp(command, "generate-noise") && arguments == 2)
     fill_with_noise(create(words[2]), 0, strtoull(words[3], NULL, 10));
-  else if (!strcmp(command, "generate-scattered") && arguments == 4)
-    generate_scattered(words[2], words[3], strtoul(words[4], NULL, 10), strtoul(words[5], NULL, 10));
-  else if (!strcmp(command, "generate-runs") && arguments == 3)
+  else if (!strcmp(command, "generate-scattered") && (arguments == 4 || arguments == 5)) {
+    uint32_t run = arguments == 5 ? strtoul(words[6], NULL, 10) : 1;
+    if (!run) die("a run of nothing");
+    generate_scattered(words[2], words[3], strtoul(words[4], NULL, 10), strtoul(words[5], NULL, 10),
+                       run);
+  } else if (!strcmp(command, "generate-runs") && arguments == 3)
     generate_runs(words[2], words[3], strtoull(words[4], NULL, 10));
   else {
     fputs("usage: see the head of yardstick.c\n", stderr);

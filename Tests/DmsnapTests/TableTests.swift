@@ -89,4 +89,32 @@ import Testing
       try dmsnap.run(["table", path, "--format", "csv"]).outputLines
         == ["old,new,count", "5,2,1", "5,3,1", "7,\(4 | UInt64(1) << 56),1"])
   }
+
+  @Test func `numbers of every length stand as they should in every format`() throws {
+    var powers: [UInt64] = [1]
+    while let last = powers.last, last < .max / 10 { powers.append(last * 10) }
+    // Without the last: of a longer run there is one line.
+    let numbers = (powers + powers.map { $0 - 1 } + [.max, .max - 1]).sorted().filter { $0 > 0 }
+    var builder = StoreBuilder(chunkSectors: 8, chunkCount: 300)
+    builder.exceptions = numbers.reversed().map { StoreBuilder.Exception($0, $0 & (1 << 56 - 1)) }
+    builder.exceptions += [StoreBuilder.Exception(0, 7)]
+    let path = try directory.write(builder.image(), to: "store")
+    let pairs = builder.exceptions.map { ($0.old, $0.new) }
+    func padded(_ number: UInt64) -> String {
+      "\(number)" + String(repeating: " ", count: max(0, 15 - "\(number)".count))
+    }
+    func lines(_ format: String) throws -> [String] {
+      try dmsnap.run(["table", path, "--expand", "--format", format]).outputLines
+    }
+    #expect(try lines("csv").dropFirst() == pairs.map { "\($0),\($1),1" }[...])
+    #expect(
+      try lines("text") == ["old chunk       new chunk       count"]
+        + pairs.map { "\(padded($0)) \(padded($1)) 1" })
+    let objects = pairs.map { "{\"old\": \($0), \"new\": \($1), \"count\": 1}" }
+    #expect(try lines("jsonl") == objects)
+    #expect(
+      try lines("json").joined(separator: "\n")
+        == "{\"schema\": \"dmsnap.table.v1\", \"chunkSectors\": 8, \"reading\": \"kernel\", \"runs\": ["
+        + objects.joined(separator: ",\n") + "]}")
+  }
 }

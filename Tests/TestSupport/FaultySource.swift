@@ -14,6 +14,9 @@ public final class FaultySource: BlockSource, @unchecked Sendable {
   /// Every range that was asked for, in that order, failed reads as well.
   public private(set) var reads: [Range<UInt64>] = []
 
+  /// Every range that it was told will be read, in that order.
+  public private(set) var announced: [Range<UInt64>] = []
+
   /// A source of those bytes.
   public init(_ bytes: [UInt8], name: String = "faulty.img", unreadable: [Range<UInt64>] = []) {
     self.name = name
@@ -58,6 +61,8 @@ public final class FaultySource: BlockSource, @unchecked Sendable {
       .first { $0.upperBound > byteOffset && !$0.isEmpty }
       .map { max($0.lowerBound, byteOffset)..<$0.upperBound }
   }
+
+  public func willRead(_ range: Range<UInt64>) { announced.append(range) }
 
   /// Forgets what was read until now.
   public func forgetReads() { reads = [] }

@@ -1,3 +1,5 @@
+internal import SnapshotFormat
+
 /// A set of chunk numbers, whatever they are, in memory bounded by how many were put in.
 ///
 /// Chunk numbers of sound stores are dense, so that a bit for each is least; but a damaged one may
@@ -25,6 +27,66 @@ struct ChunkSet {
       return isNew
     }
     return insertBeyondWords(number)
+  }
+
+  /// Puts in the old chunks of the exceptions of `slots`, 64 at the most, in order.
+  ///
+  /// - Returns: Which of them were new, a bit each, the lowest for the first.
+  mutating func insert(oldChunksOf exceptions: Span<DiskException>, _ slots: Range<Int>) -> UInt64 {
+    var news: UInt64 = 0
+    var slot = slots.lowerBound
+    while true {
+      slot = insertWithinWords(exceptions, from: slot, of: slots, news: &news)
+      if slot == slots.upperBound { return news }
+      if insertBeyondWords(exceptions[slot].oldChunk) { news |= 1 << (slot - slots.lowerBound) }
+      slot += 1
+    }
+  }
+
+  /// Puts old chunks in up to the first that has no bit, and returns its slot.
+  ///
+  /// A random bit is a miss of every cache: the less there is to do between two of them, the more
+  /// of them the processor waits for at once.
+  @inline(__always)
+  private mutating func insertWithinWords(
+    _ exceptions: Span<DiskException>, from start: Int, of slots: Range<Int>, news: inout UInt64
+  ) -> Int {
+    var found: UInt64 = 0
+    var slot = start
+    var words = words.mutableSpan
+    while slot < slots.upperBound {
+      let number = exceptions[slot].oldChunk
+      guard number >> 6 < UInt64(words.count) else { break }
+      let index = Int(truncatingIfNeeded: number >> 6)
+      let word = words[index]
+      words[index] = word | 1 &<< number
+      found |= (~word &>> number & 1) &<< UInt64(slot - slots.lowerBound)
+      slot += 1
+    }
+    news |= found
+    count += UInt64(found.nonzeroBitCount)
+    return slot
+  }
+
+  /// Puts in `numberCount` consecutive numbers, 64 at the most, from `first` on.
+  ///
+  /// - Returns: Which of them were new, a bit each, the lowest for the first.
+  mutating func insert(_ numberCount: Int, from first: UInt64) -> UInt64 {
+    let all = UInt64.max >> UInt64(64 - numberCount)
+    let index = Int(truncatingIfNeeded: first >> 6)
+    let shift = first & 63
+    guard first >> 6 < UInt64(words.count), index + 1 < words.count else {
+      var news: UInt64 = 0
+      for offset in 0..<UInt64(numberCount) where insert(first + offset) { news |= 1 << offset }
+      return news
+    }
+    // Shifts by 64 and more leave nothing.
+    let members = words[index] >> shift | words[index + 1] << (64 - shift)
+    words[index] |= all << shift
+    words[index + 1] |= all >> (64 - shift)
+    let news = all & ~members
+    count += UInt64(news.nonzeroBitCount)
+    return news
   }
 
   /// Whether a number is in the set.

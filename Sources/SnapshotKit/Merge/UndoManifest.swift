@@ -9,13 +9,15 @@ internal import SnapshotFormat
 ///
 ///     offset  size  field
 ///         16     8  magic             "dmsnapun"
-///         24     4  manifest version  1
+///         24     4  manifest version  2
 ///         28     4  state             1 saving, 2 saved, 3 finished
 ///         32     8  origin            its length in bytes
 ///         40     8  exceptions        how many the undo store has when it is saved
 ///         48    32  table digest      SHA-256 of the table that is merged
 ///         80    32  fingerprint       SHA-256 of samples of the origin that the merge leaves alone
-///        112    32  checksum          SHA-256 of bytes 16 ..< 112
+///        112     8  data checksum     of the old data and its places: ``SectorChecksum``
+///        120     8  has a checksum    1, or 0 where data is shared with the origin and was not read
+///        128    32  checksum          SHA-256 of bytes 16 ..< 128
 struct UndoManifest: Equatable, Sendable {
   /// How far a merge is.
   enum State: UInt32, Sendable {
@@ -35,6 +37,8 @@ struct UndoManifest: Equatable, Sendable {
   var exceptionCount: UInt64
   var tableDigest: [UInt8]
   var fingerprint: [UInt8]
+  /// Of the old data; nil while it is being saved, and where it is shared and was never read.
+  var dataChecksum: SectorChecksum?
 
   /// The fingerprint of an origin of which samples cannot be read.
   static let noFingerprint = [UInt8](repeating: 0, count: 32)
@@ -47,13 +51,14 @@ struct UndoManifest: Equatable, Sendable {
 
   init(
     state: State, originByteCount: UInt64, exceptionCount: UInt64, tableDigest: [UInt8],
-    fingerprint: [UInt8]
+    fingerprint: [UInt8], dataChecksum: SectorChecksum? = nil
   ) {
     self.state = state
     self.originByteCount = originByteCount
     self.exceptionCount = exceptionCount
     self.tableDigest = tableDigest
     self.fingerprint = fingerprint
+    self.dataChecksum = dataChecksum
   }
 
   /// Reads the manifest of the undo store that `source` may be; nil when it is none, or damaged.
@@ -85,7 +90,7 @@ struct UndoManifest: Equatable, Sendable {
 
   private static func decode(_ bytes: Span<UInt8>) -> UndoManifest? {
     guard bytes.littleEndian(at: Field.magic, as: UInt64.self) == magic,
-      bytes.littleEndian(at: Field.version, as: UInt32.self) == 1,
+      bytes.littleEndian(at: Field.version, as: UInt32.self) == 2,
       let state = State(rawValue: bytes.littleEndian(at: Field.state)),
       checksum(of: bytes) == Self.bytes(bytes, at: Field.checksum)
     else { return nil }
@@ -94,14 +99,16 @@ struct UndoManifest: Equatable, Sendable {
       originByteCount: bytes.littleEndian(at: Field.originByteCount),
       exceptionCount: bytes.littleEndian(at: Field.exceptionCount),
       tableDigest: Self.bytes(bytes, at: Field.tableDigest),
-      fingerprint: Self.bytes(bytes, at: Field.fingerprint))
+      fingerprint: Self.bytes(bytes, at: Field.fingerprint),
+      dataChecksum: bytes.littleEndian(at: Field.hasDataChecksum, as: UInt64.self) == 0
+        ? nil : SectorChecksum(sum: bytes.littleEndian(at: Field.dataChecksum)))
   }
 
   /// Writes header and manifest into the first 512 bytes of `bytes`.
   func encode(after header: SnapshotHeader, into bytes: inout MutableSpan<UInt8>) {
     header.encode(into: &bytes)
     bytes.store(littleEndian: Self.magic, at: Field.magic)
-    bytes.store(littleEndian: UInt32(1), at: Field.version)
+    bytes.store(littleEndian: UInt32(2), at: Field.version)
     bytes.store(littleEndian: state.rawValue, at: Field.state)
     bytes.store(littleEndian: originByteCount, at: Field.originByteCount)
     bytes.store(littleEndian: exceptionCount, at: Field.exceptionCount)
@@ -109,6 +116,8 @@ struct UndoManifest: Equatable, Sendable {
       bytes[Field.tableDigest + index] = tableDigest[index]
       bytes[Field.fingerprint + index] = fingerprint[index]
     }
+    bytes.store(littleEndian: dataChecksum?.sum ?? 0, at: Field.dataChecksum)
+    bytes.store(littleEndian: UInt64(dataChecksum == nil ? 0 : 1), at: Field.hasDataChecksum)
     let checksum = Self.checksum(of: bytes.span)
     for index in 0..<32 { bytes[Field.checksum + index] = checksum[index] }
   }
@@ -129,6 +138,8 @@ struct UndoManifest: Equatable, Sendable {
     static let exceptionCount = 40
     static let tableDigest = 48
     static let fingerprint = 80
-    static let checksum = 112
+    static let dataChecksum = 112
+    static let hasDataChecksum = 120
+    static let checksum = 128
   }
 }

@@ -76,6 +76,7 @@ public struct UndoStore: Sendable {
     }
     manifest = existing
     existing.state = .saving
+    existing.dataChecksum = nil
     if UndoManifest.agree(existing.fingerprint, expected.fingerprint) {
       existing.fingerprint = expected.fingerprint
     }
@@ -108,13 +109,15 @@ public struct UndoStore: Sendable {
   mutating func save(progress: (UInt64) -> Bool) throws(BlockIOError) -> Bool {
     try writeHeader()
     try file.flush()  // from here on a crash leaves a file that says what it is
-    if try saveData(progress) { return true }
+    let outcome = try saveData(progress)
+    if outcome.isStopped { return true }
     try file.flush()
     try layout.forEachAreaPiece { (offset, buffer, byteCount) throws(BlockIOError) in
       try file.write(at: offset, from: buffer, 0..<byteCount)
     }
     try file.flush()
     manifest.state = .saved
+    manifest.dataChecksum = outcome.checksum
     try writeHeader()
     try file.flush()
     return false
@@ -164,7 +167,31 @@ public struct UndoStore: Sendable {
         "\(store.source.name): undoes a merge into another origin than \(origin.name), or it was"
           + " written since, where the merge did not reach")
     }
+    if let saved = manifest.dataChecksum, view.table.reading != .salvage {
+      guard try checksum(of: view).map({ $0 == saved }) != false else {
+        throw .notThisOrigin(
+          "\(store.source.name): is a damaged undo store: its data, or its table, is not what was"
+            + " saved; `--reading salvage` restores what there is")
+      }
+    }
     return true
+  }
+
+  /// The checksum of all that a view has from its store; nil where not all can be read, which a merge
+  /// will say better.
+  private static func checksum(of view: SnapshotView) throws(MergeError) -> SectorChecksum? {
+    var checksum: SectorChecksum? = SectorChecksum()
+    do throws(BlockIOError) {
+      try view.forEachMappedWindow { (buffer, window) throws(BlockIOError) in
+        if !window.lost.isEmpty { checksum = nil }
+        for span in window.spans {
+          checksum?.add(buffer, span.place, at: span.range.lowerBound)
+        }
+      }
+    } catch {
+      throw .io(error)
+    }
+    return checksum
   }
 
   // MARK: - Data
@@ -172,15 +199,17 @@ public struct UndoStore: Sendable {
   /// What lies behind it in a last chunk that is not whole is zero in an undo store.
   private var originEnd: UInt64 { origin.byteCount / 512 * 512 }
 
-  /// - Returns: Whether it was stopped.
-  private func saveData(_ progress: (UInt64) -> Bool) throws(BlockIOError) -> Bool {
-    try ExtentCopier(from: origin, to: file, windowByteCount: windowByteCount).copy(
+  private func saveData(
+    _ progress: (UInt64) -> Bool
+  ) throws(BlockIOError) -> ExtentCopier.Outcome {
+    let copier = ExtentCopier(
+      from: origin, to: file, sums: true, windowByteCount: windowByteCount)
+    return try copier.copy(
       { (copy) throws(BlockIOError) in
         try layout.forEachDataExtent(from: \.old, before: originEnd) {
           (extent, _) throws(BlockIOError) in try copy(extent)
         }
-      }, progress: progress
-    ).isStopped
+      }, progress: progress)
   }
 
   /// Refuses to go on when any sector of the origin is neither as it was saved nor as the merge
@@ -192,29 +221,36 @@ public struct UndoStore: Sendable {
       IOBuffer(byteCount: Int(window))
     )
     var foreign: UInt64?
+    var checksum = SectorChecksum()
     do throws(BlockIOError) {
       try layout.forEachDataExtent(from: \.old, before: originEnd) {
         (extent, _) throws(BlockIOError) in
         var done: UInt64 = 0
-        while done < extent.byteCount, foreign == nil {
+        while done < extent.byteCount {
           let count = Int(min(extent.byteCount - done, window))
           let offset = extent.sourceOffset + done
           let unreadable = try origin.readAround(at: offset, into: now, 0..<count)
           try file.read(at: extent.targetOffset + done, into: old, 0..<count)
+          checksum.add(old, 0..<count, at: offset)
           // What cannot be read of the store was not merged, and is as it was saved.
           var lost: [LostRange] = []
           try view.read(offset..<offset + UInt64(count), into: new, lost: &lost)
-          foreign = stride(from: 0, to: count, by: 512).first { start in
-            let sector = start..<start + 512
-            return !now.equals(sector, in: old, at: start)
-              && !now.equals(sector, in: new, at: start)
-              && !unreadable.contains { $0.contains(offset + UInt64(start)) }
-          }.map { offset + UInt64($0) }
+          foreign =
+            foreign
+            ?? stride(from: 0, to: count, by: 512).first { start in
+              let sector = start..<start + 512
+              return !now.equals(sector, in: old, at: start)
+                && !now.equals(sector, in: new, at: start)
+                && !unreadable.contains { $0.contains(offset + UInt64(start)) }
+            }.map { offset + UInt64($0) }
           done += UInt64(count)
         }
       }
     } catch {
       throw .io(error)
+    }
+    if let saved = manifest.dataChecksum, saved != checksum {
+      throw .wrongUndo("\(name): its data is damaged; nothing is written")
     }
     if let foreign {
       throw .wrongUndo(

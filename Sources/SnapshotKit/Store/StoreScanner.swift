@@ -3,14 +3,13 @@ public import SnapshotFormat
 
 /// Walks the metadata areas of a store in the order in which Linux reads them.
 ///
-/// One buffer serves the whole walk; an area larger than it comes in pieces. The walk reads each
+/// A few buffers serve the whole walk; an area larger than them comes in pieces. The walk reads each
 /// area once, stops with the first one that has an exception with new chunk 0, and loops over
-/// nothing but areas that lie in the store, so that it ends on any input.
+/// nothing but areas that lie in the store, so that it ends on any input. A large table is read by
+/// another thread while the visitor is busy with what was read; the visitor does not see that.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `read_exceptions`, `insert_exceptions`.
 public struct StoreScanner {
-  private static let bufferByteCount = 1 << 20
-
   private let source: any BlockSource
   private let geometry: StoreGeometry
 
@@ -36,36 +35,30 @@ public struct StoreScanner {
   public func scan<Failure: Error>(
     _ visit: (Piece, Span<DiskException>) throws(Failure) -> Void
   ) throws(Failure) -> TableExtent {
-    let areaByteCount = geometry.chunkSize.byteCount
-    let buffer = IOBuffer(byteCount: Int(min(areaByteCount, UInt64(Self.bufferByteCount))))
-    var extent = TableExtent()
-    while true {
-      let area = AreaIndex(extent.areaCount)
-      guard area.index < geometry.wholeAreaCount,
-        let areaOffset = geometry.byteOffset(of: area)
-      else {
-        extent.end = .beyondEnd(area)
-        return extent
-      }
-      var byteOffset: UInt64 = 0
-      while byteOffset < areaByteCount {
-        do throws(BlockIOError) {
-          try source.read(at: areaOffset + byteOffset, into: buffer, 0..<buffer.byteCount)
-        } catch {
-          extent.end = .unreadable(area, error)
-          return extent
-        }
-        let slot = Int(byteOffset) / DiskException.byteCount
-        try buffer.withRecords(
-          of: DiskException.self, count: buffer.byteCount / DiskException.byteCount
-        ) { (exceptions) throws(Failure) in
-          let live = extent.isTerminated ? 0 : extent.count(exceptions, in: area, from: slot)
-          try visit(Piece(area: area, firstSlot: slot, liveCount: live), exceptions)
-        }
-        byteOffset += UInt64(buffer.byteCount)
-      }
-      extent.areaCount += 1
-      if extent.isTerminated { return extent }
+    var reader = TableReader(source, geometry)
+    let buffer = IOBuffer(byteCount: reader.pieceByteCount)
+    while !reader.isAtEnd, reader.extent.areaCount < UInt64(reader.batchPieceCount) {
+      try reader.next(into: buffer).forEachPiece(in: buffer, visit)
     }
+    return reader.isAtEnd ? reader.extent : try scanOn(from: reader, visit)
+  }
+
+  /// Goes on with a large table.
+  private func scanOn<Failure: Error>(
+    from reader: TableReader, _ visit: (Piece, Span<DiskException>) throws(Failure) -> Void
+  ) throws(Failure) -> TableExtent {
+    var extent = reader.extent
+    try Conveyor<TableReader.Batch>.run(
+      bufferByteCount: reader.pieceByteCount * reader.batchPieceCount
+    ) { (conveyor) throws(Failure) in
+      var reader = reader
+      while !reader.isAtEnd, let buffer = conveyor.nextBuffer() {
+        conveyor.send(buffer, reader.next(into: buffer))
+      }
+    } unload: { (buffer, batch) throws(Failure) in
+      try batch.forEachPiece(in: buffer, visit)
+      extent = batch.extent
+    }
+    return extent
   }
 }

@@ -37,6 +37,7 @@ struct TableCommand: ParsableCommand {
     var writer = TableWriter(format, geometry, input.table.reading)
     try writer.begin()
     var run: ExceptionRun?
+    let expand = expand  // asked for once: the option itself costs more than a line
     let walked = try StoreScanner(store.source, geometry).scan {
       (piece, exceptions) throws(Failure) in
       for slot in 0..<piece.liveCount {
@@ -79,77 +80,5 @@ struct TableCommand: ParsableCommand {
     }
     if generation.isComplete { return }
     throw Failure(.damage, "\(plan.store.source.name): exceptions are lost, or may be")
-  }
-}
-
-/// Streams runs to standard output, a large piece at a time.
-private struct TableWriter {
-  private static let pieceByteCount = 1 << 16
-
-  private let format: TableCommand.Format
-  private let geometry: StoreGeometry
-  private let reading: Reading
-  private let buffer = IOBuffer(byteCount: pieceByteCount)
-  private var used = 0
-  private var isFirst = true
-
-  init(_ format: TableCommand.Format, _ geometry: StoreGeometry, _ reading: Reading) {
-    self.format = format
-    self.geometry = geometry
-    self.reading = reading
-  }
-
-  mutating func begin() throws(Failure) {
-    switch format {
-    case .text: try put("old chunk       new chunk       count\n")
-    case .csv: try put("old,new,count\n")
-    case .jsonl: break
-    case .json:
-      try put(
-        "{\"schema\": \"dmsnap.table.v1\", \"chunkSectors\": \(geometry.chunkSize.sectorCount), "
-          + "\"reading\": \"\(reading.rawValue)\", \"runs\": [")
-    }
-  }
-
-  mutating func write(_ run: ExceptionRun) throws(Failure) {
-    switch format {
-    case .text:
-      // Numbers of any length stay apart.
-      try put("\(run.old)".padding(to: 15) + " \(run.new)".padding(to: 16) + " \(run.count)\n")
-    case .csv: try put("\(run.old),\(run.new),\(run.count)\n")
-    case .json, .jsonl:
-      let separator = format == .jsonl || isFirst ? "" : ",\n"
-      let end = format == .jsonl ? "}\n" : "}"
-      try put(
-        "\(separator){\"old\": \(run.old), \"new\": \(run.new), \"count\": \(run.count)\(end)")
-    }
-    isFirst = false
-  }
-
-  mutating func end() throws(Failure) {
-    if format == .json { try put("]}\n") }
-    try flush()
-  }
-
-  private mutating func put(_ text: String) throws(Failure) {
-    let bytes = text.utf8
-    if used + bytes.count > buffer.byteCount { try flush() }
-    let start = used
-    used += bytes.count
-    buffer.withMutableBytes(start..<used) { target in
-      var index = 0
-      for byte in bytes {
-        target[index] = byte
-        index += 1
-      }
-    }
-  }
-
-  private mutating func flush() throws(Failure) {
-    let count = used
-    used = 0
-    try failing { () throws(BlockIOError) in
-      try OutputStream.standardOutput.write(buffer, 0..<count)
-    }
   }
 }

@@ -1,3 +1,5 @@
+import BlockIO
+import SnapshotFormat
 @testable import SnapshotKit
 import TestSupport
 import Testing
@@ -69,5 +71,61 @@ import Testing
     #expect(gaps.flatMap { $0 } == range.filter { !expected.contains($0) })
     for (gap, next) in zip(gaps, gaps.dropFirst()) { #expect(gap.upperBound < next.lowerBound) }
     #expect(set.gaps(in: range, limit: 2) == Array(gaps.prefix(2)))
+  }
+
+  @Test(arguments: UInt64(1)...30)
+  func `many at once are the same as one by one`(seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    var (set, single) = (ChunkSet(), ChunkSet())
+    let width = [6, 12, 20, 21, 24, 64].randomElement(using: &random) ?? 6
+    for _ in 0..<300 {
+      let count = 1 + random.below(64)
+      let start = random.below(5)
+      let exceptions = IOBuffer(byteCount: (start + count) * DiskException.byteCount)
+      let base = random.next() >> UInt64(64 - width)
+      exceptions.withMutableRecords(of: DiskException.self, count: start + count) { records in
+        for slot in records.indices {
+          // Consecutive, the same again, anywhere near or far: whatever a table may hold.
+          let old =
+            switch random.below(8) {
+            case 0: base
+            case 1: random.next()
+            case 2, 3: random.next() >> UInt64(64 - width)
+            default: base &+ UInt64(slot)
+            }
+          records[slot] = DiskException(oldChunk: old, newChunk: 9)
+        }
+      }
+      let (news, expected) = exceptions.withRecords(
+        of: DiskException.self, count: start + count
+      ) { records in
+        var expected: UInt64 = 0
+        for slot in start..<start + count where single.insert(records[slot].oldChunk) {
+          expected |= 1 << (slot - start)
+        }
+        return (set.insert(oldChunksOf: records, start..<start + count), expected)
+      }
+      #expect(news == expected)
+      #expect(set.count == single.count)
+    }
+  }
+
+  @Test(arguments: UInt64(1)...30)
+  func `consecutive numbers are the same as one by one`(seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    var (set, single) = (ChunkSet(), ChunkSet())
+    // Around the limit of an empty set, and around the ends of words.
+    let base = random.oneIn(2) ? 0 : UInt64(1 << 20) - 200
+    if random.oneIn(2) { #expect(set.insert(0) == single.insert(0)) }
+    for _ in 0..<60 {
+      let (count, first) = (1 + random.below(64), base + UInt64(random.below(600)))
+      var expected: UInt64 = 0
+      for offset in 0..<UInt64(count) where single.insert(first + offset) {
+        expected |= 1 << offset
+      }
+      #expect(set.insert(count, from: first) == expected)
+      #expect(set.count == single.count)
+    }
+    for number in base..<base + 700 { #expect(set.contains(number) == single.contains(number)) }
   }
 }

@@ -117,4 +117,74 @@ import Testing
     _ = StoreScanner(store.source, try #require(store.geometry)).scan { census.visit($0, $1) }
     #expect(counts(census)[.areaHole] == (count == 0 ? nil : count))
   }
+
+  /// What a census has to find, exception by exception.
+  private struct Expected {
+    var counts: [FindingCode: UInt64] = [:]
+    var usableCount: UInt64 = 0
+    var lastOld: UInt64 = 0
+
+    init(_ builder: StoreBuilder, originChunkCount: UInt64) {
+      let (wholeCount, stride) = (
+        UInt64(builder.wholeChunkCount), UInt64(builder.exceptionsPerArea + 1)
+      )
+      var (olds, news, before) = (Set<UInt64>(), Set<UInt64>(), UInt64(0))
+      for exception in builder.exceptions {
+        let (old, new) = (exception.old, exception.new)
+        let number = new & (1 << 56 - 1)
+        let isPlaced = new > 1 && new < wholeCount && new % stride != 1
+        let isNewOld = olds.insert(old).inserted
+        let isNewNew = isPlaced && news.insert(new).inserted
+        if isNewOld, isNewNew, old < originChunkCount {
+          usableCount += 1
+          lastOld = max(lastOld, old)
+        }
+        var codes: [FindingCode] = []
+        if new != number { codes.append(.topByte) }
+        if number == 0 {
+          codes.append(.newInHeader)
+        } else if number >= wholeCount {
+          codes.append(.newBeyondEnd)
+        } else if number % stride == 1 {
+          codes.append(.newInMetadata)
+        } else if isPlaced, !isNewNew {
+          codes.append(.newDuplicate)
+        }
+        if old >= originChunkCount { codes.append(.oldBeyondOrigin) }
+        if !isNewOld { codes.append(.oldDuplicate) }
+        if new < before, isPlaced { codes.append(.outOfOrder) }
+        before = new
+        for code in codes { counts[code, default: 0] += 1 }
+      }
+    }
+  }
+
+  @Test(arguments: UInt64(1)...80)
+  func `what is wrong is found wherever it stands among sound exceptions`(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let chunkSectors = [1, 2, 8].randomElement(using: &random) ?? 8
+    let count = random.below(900)
+    let olds = (0..<count).shuffled(using: &random)
+    var builder = StoreBuilder(chunkSectors: chunkSectors).copying(olds)
+    for _ in 0..<random.below(seed % 2 == 0 ? 4 : 200) where count > 0 {
+      let (slot, other) = (random.below(count), random.below(count))
+      switch random.below(8) {
+      case 0: builder.exceptions[slot].old = builder.exceptions[other].old
+      case 1: builder.exceptions[slot].new = builder.exceptions[other].new
+      case 2: builder.exceptions.swapAt(slot, other)
+      case 3: builder.exceptions[slot].new = UInt64(builder.chunk(ofArea: random.below(4)))
+      case 4: builder.exceptions[slot].new |= UInt64(1 + random.below(255)) << 56
+      case 5: builder.exceptions[slot].old = random.next() >> UInt64(random.below(64))
+      case 6: builder.exceptions[slot].new = max(1, random.next() >> UInt64(random.below(64)))
+      default: builder.exceptions[slot].new += 1
+      }
+    }
+    let originChunkCount = UInt64(max(1, count - random.below(3)))
+    let (census, _) = try census(builder, originChunkCount: originChunkCount)
+    let expected = Expected(builder, originChunkCount: originChunkCount)
+    let found = counts(census).filter { $0.key != .areaHeaderImage }
+    #expect(found == expected.counts)
+    #expect(census.usableCount == expected.usableCount)
+    #expect(census.lastOld == expected.lastOld)
+  }
 }

@@ -8,7 +8,8 @@ import Testing
 @Suite struct UndoManifestTests {
   private static let manifest = UndoManifest(
     state: .saved, originByteCount: 0x0102_0304_0506, exceptionCount: 77,
-    tableDigest: Array(repeating: 0xaa, count: 32), fingerprint: Array(repeating: 0xbb, count: 32))
+    tableDigest: Array(repeating: 0xaa, count: 32), fingerprint: Array(repeating: 0xbb, count: 32),
+    dataChecksum: SectorChecksum(sum: 0x0807_0605_0403_0201))
 
   private func encoded(_ manifest: UndoManifest) throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: 512)
@@ -21,13 +22,14 @@ import Testing
     let bytes = try encoded(Self.manifest)
     #expect(Array(bytes[0..<16]) == [0x53, 0x6e, 0x41, 0x70, 1, 0, 0, 0, 1, 0, 0, 0, 32, 0, 0, 0])
     #expect(String(decoding: bytes[16..<24], as: UTF8.self) == "dmsnapun")
-    #expect(Array(bytes[24..<32]) == [1, 0, 0, 0, 2, 0, 0, 0])
+    #expect(Array(bytes[24..<32]) == [2, 0, 0, 0, 2, 0, 0, 0])
     #expect(Array(bytes[32..<48]) == [6, 5, 4, 3, 2, 1, 0, 0, 77, 0, 0, 0, 0, 0, 0, 0])
     #expect(bytes[48..<80].allSatisfy { $0 == 0xaa } && bytes[80..<112].allSatisfy { $0 == 0xbb })
-    let digest = Array(bytes[16..<112]).sha256
+    #expect(Array(bytes[112..<128]) == [1, 2, 3, 4, 5, 6, 7, 8, 1, 0, 0, 0, 0, 0, 0, 0])
+    let digest = Array(bytes[16..<128]).sha256
     #expect(
-      bytes[112..<144].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() == digest)
-    #expect(bytes[144...].allSatisfy { $0 == 0 })
+      bytes[128..<160].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() == digest)
+    #expect(bytes[160...].allSatisfy { $0 == 0 })
   }
 
   @Test(arguments: [UndoManifest.State.saving, .saved, .finished])
@@ -38,14 +40,14 @@ import Testing
   }
 
   @Test func `an unknown state or version is no manifest, whatever its checksum`() throws {
-    for (byteOffset, value) in [(28, 0), (28, 4), (24, 2), (16, 0)] as [(Int, UInt8)] {
+    for (byteOffset, value) in [(28, 0), (28, 4), (24, 1), (16, 0)] as [(Int, UInt8)] {
       var bytes = try encoded(Self.manifest)
       bytes[byteOffset] = value
-      let digest = Array(bytes[16..<112]).sha256
+      let digest = Array(bytes[16..<128]).sha256
       let octets = stride(from: 0, to: 64, by: 2).compactMap { index in
         UInt8(digest.dropFirst(index).prefix(2), radix: 16)
       }
-      bytes.put(octets, at: 112)
+      bytes.put(octets, at: 128)
       #expect(UndoManifest(FaultySource(bytes)) == nil)
     }
   }

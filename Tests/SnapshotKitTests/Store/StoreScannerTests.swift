@@ -153,4 +153,132 @@ import Testing
     #expect(extent.nextFree == Chunk(2))
     #expect(source.hasReadEachByteAtMostOnce)
   }
+
+  // MARK: - Tables that are large enough to be read ahead
+
+  /// A store of 512-byte chunks, 32 exceptions an area: so many full areas, and one with so many.
+  private struct Large {
+    var areaCount: Int
+    var lastLive = 0
+    /// How many areas, full of exceptions, stand behind the table.
+    var behindCount = 0
+
+    static func range(ofArea area: Int) -> Range<UInt64> {
+      let start = UInt64(1 + area * 33) * 512
+      return start..<start + 512
+    }
+
+    func source(cutBehindArea last: Int? = nil) -> FaultySource {
+      let end = Self.range(ofArea: last ?? areaCount + behindCount).upperBound
+      var pieces: [(byteOffset: UInt64, bytes: [UInt8])] = []
+      for area in 0...areaCount + behindCount {
+        var bytes: [UInt8] = []
+        for slot in 0..<(area == areaCount ? lastLive : 32) {
+          bytes += UInt64(area * 32 + slot).littleEndianBytes
+          bytes += UInt64(2 + area * 33 + slot).littleEndianBytes
+        }
+        pieces.append((Self.range(ofArea: area).lowerBound, bytes))
+      }
+      return FaultySource(byteCount: end, pieces: pieces)
+    }
+  }
+
+  /// Before, at and behind each place where reading ahead begins, or a batch ends.
+  private static let places = [1, 2, 3, 62, 63, 64, 65, 66, 127, 128, 129, 191, 192, 193, 256, 300]
+
+  private let sector = ChunkSize.all[0]
+
+  @Test(arguments: places, [0, 1, 31])
+  func `a large table is read up to the terminator's area and no further`(
+    areaCount: Int, lastLive: Int
+  ) {
+    let source = Large(areaCount: areaCount, lastLive: lastLive, behindCount: 200).source()
+    // What lies behind the table, and cannot be read, is no matter of the table's.
+    source.unreadable = [Large.range(ofArea: areaCount + 1), Large.range(ofArea: areaCount + 2)]
+    let (extent, visits) = scan(source, sector)
+    #expect(visits.map(\.area) == (0...UInt64(areaCount)).map { $0 })
+    #expect(visits.map(\.liveCount) == Array(repeating: 32, count: areaCount) + [lastLive])
+    #expect(visits.allSatisfy { $0.firstSlot == 0 && $0.count == 32 })
+    #expect(extent.end == .terminator(AreaIndex(UInt64(areaCount)), slot: lastLive))
+    #expect(extent.areaCount == UInt64(areaCount) + 1)
+    #expect(extent.exceptionCount == UInt64(areaCount * 32 + lastLive))
+    #expect(source.reads == (0...areaCount).map(Large.range(ofArea:)))
+  }
+
+  @Test(arguments: places)
+  func `an area of a large table that cannot be read ends it there`(bad: Int) {
+    let source = Large(areaCount: 300).source()
+    let byte = Large.range(ofArea: bad).lowerBound + 511
+    source.unreadable = [byte..<byte + 1]
+    let (extent, visits) = scan(source, sector)
+    guard case .unreadable(let area, let error) = extent.end else {
+      Issue.record("ended with \(extent.end)")
+      return
+    }
+    #expect(area == AreaIndex(UInt64(bad)))
+    #expect(error.byteRange == Large.range(ofArea: bad))
+    #expect(visits.map(\.area) == (0..<UInt64(bad)).map { $0 })
+    #expect(visits.allSatisfy { $0.liveCount == 32 })
+    #expect(extent.areaCount == UInt64(bad) && extent.exceptionCount == UInt64(bad * 32))
+    #expect(source.reads == (0...bad).map(Large.range(ofArea:)))
+  }
+
+  @Test(arguments: places)
+  func `a large table goes on beyond the end of a store that was cut`(areaCount: Int) {
+    let source = Large(areaCount: 400).source(cutBehindArea: areaCount - 1)
+    let (extent, visits) = scan(source, sector)
+    #expect(extent.end == .beyondEnd(AreaIndex(UInt64(areaCount))))
+    #expect(visits.count == areaCount && extent.areaCount == UInt64(areaCount))
+    #expect(source.hasReadEachByteAtMostOnce)
+    #expect(source.announced.allSatisfy { $0.upperBound <= source.byteCount })
+  }
+
+  @Test(arguments: places)
+  func `a visitor's error ends the walk over a large table soon`(stop: Int) {
+    let source = Large(areaCount: 2000).source()
+    let geometry = StoreGeometry(chunkSize: sector, byteCount: source.byteCount)
+    var visitCount = 0
+    #expect(throws: Stop.self) {
+      _ = try StoreScanner(source, geometry).scan { (piece, _) throws(Stop) in
+        if piece.area.index == UInt64(stop) { throw Stop() }
+        visitCount += 1
+      }
+    }
+    #expect(visitCount == stop)
+    #expect(source.reads.count <= stop + 5 * 64)
+  }
+
+  @Test(arguments: [0] + places)
+  func `the medium is told of areas once, in order, not far ahead of what was read`(
+    areaCount: Int
+  ) {
+    let source = Large(areaCount: areaCount, behindCount: 1000).source()
+    _ = scan(source, sector)
+    let firstAnnounced = 2
+    #expect(
+      source.announced
+        == source.announced.indices.map { Large.range(ofArea: firstAnnounced + $0) })
+    let lastAnnounced = firstAnnounced + source.announced.count - 1
+    #expect(lastAnnounced <= min(2 * source.reads.count, source.reads.count + 2 * 64))
+    if areaCount > 130 { #expect(source.announced.count >= areaCount) }
+  }
+
+  @Test func `only the beginning of a very large area is announced`() throws {
+    let size = try ChunkSize(sectorCount: 4096)
+    var full: [UInt8] = []
+    for slot in UInt64(0)..<131072 {
+      full += slot.littleEndianBytes
+      full += (slot + 2).littleEndianBytes
+    }
+    let stride = size.areaStride * size.byteCount
+    let source = FaultySource(
+      byteCount: stride * 3, pieces: [(size.byteCount, full), (size.byteCount + stride, full)])
+    let (extent, visits) = scan(source, size)
+    #expect(extent.end == .terminator(AreaIndex(2), slot: 0))
+    #expect(visits.map(\.liveCount) == [65536, 65536, 65536, 65536, 0, 0])
+    #expect(visits.map(\.firstSlot) == [0, 65536, 0, 65536, 0, 65536])
+    let third = size.byteCount + 2 * stride
+    #expect(source.announced == [third..<third + 1 << 20])
+    #expect(source.hasReadEachByteAtMostOnce)
+  }
 }

@@ -1,0 +1,134 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// Reads the areas of a table one after the other, each byte once, until the table ends.
+///
+/// It looks for the end itself, so that nothing behind the terminator's area is read. A few of the
+/// areas that will follow are announced to the medium: they lie far apart, and one that is asked
+/// for many at once serves them many times faster. No more are announced than were read, so that a
+/// small table stays cheap; one that fails is none of the table's errors unless the table gets there.
+struct TableReader: Sendable {
+  /// A larger area comes in pieces of this size.
+  private static let pieceByteCountMax: UInt64 = 1 << 20
+  private static let batchAreaCountMax = 64
+
+  private let source: any BlockSource
+  private let geometry: StoreGeometry
+  private let wholeAreaCount: UInt64
+  /// How large a piece of an area is: all of it, unless it is very large.
+  let pieceByteCount: Int
+  /// How many pieces are worth reading at once.
+  let batchPieceCount: Int
+
+  /// How far the table is known to reach.
+  private(set) var extent = TableExtent()
+  /// Whether everything was read.
+  private(set) var isAtEnd = false
+  /// How much of the current area was read.
+  private var areaByteCountRead: UInt64 = 0
+  private var announcedEnd: UInt64 = 0
+
+  init(_ source: any BlockSource, _ geometry: StoreGeometry) {
+    self.source = source
+    self.geometry = geometry
+    wholeAreaCount = geometry.wholeAreaCount
+    pieceByteCount = Int(min(geometry.chunkSize.byteCount, Self.pieceByteCountMax))
+    batchPieceCount = min(Int(Self.pieceByteCountMax) / pieceByteCount, Self.batchAreaCountMax)
+  }
+
+  /// Pieces of areas, one behind the other in a buffer.
+  struct Batch: Sendable {
+    /// The area of the first piece.
+    let area: AreaIndex
+    /// The slot of its first exception: not 0 only behind the beginning of a large area, which is
+    /// then alone in the batch.
+    let firstSlot: Int
+    let pieceByteCount: Int
+    fileprivate(set) var pieceCount = 0
+    /// How many exceptions of the last piece are in the table: all are, of the others.
+    fileprivate(set) var lastLiveCount = 0
+    /// How far the table is known to reach with this batch.
+    fileprivate(set) var extent: TableExtent
+
+    /// Calls `visit` with each piece, in order.
+    func forEachPiece<Failure: Error>(
+      in buffer: IOBuffer,
+      _ visit: (StoreScanner.Piece, Span<DiskException>) throws(Failure) -> Void
+    ) throws(Failure) {
+      let slotCount = pieceByteCount / DiskException.byteCount
+      try buffer.withRecords(of: DiskException.self, count: pieceCount * slotCount) {
+        (exceptions) throws(Failure) in
+        for index in 0..<pieceCount {
+          let piece = StoreScanner.Piece(
+            area: AreaIndex(area.index + UInt64(index)), firstSlot: firstSlot,
+            liveCount: index == pieceCount - 1 ? lastLiveCount : slotCount)
+          try visit(piece, exceptions.extracting(index * slotCount..<(index + 1) * slotCount))
+        }
+      }
+    }
+  }
+
+  /// Reads as many of the next pieces as fit into `buffer`, or as there are.
+  mutating func next(into buffer: IOBuffer) -> Batch {
+    var batch = Batch(
+      area: AreaIndex(extent.areaCount),
+      firstSlot: Int(areaByteCountRead) / DiskException.byteCount,
+      pieceByteCount: pieceByteCount, extent: extent)
+    announce()
+    while !isAtEnd, (batch.pieceCount + 1) * pieceByteCount <= buffer.byteCount {
+      if let liveCount = readPiece(into: buffer, batch.pieceCount) {
+        batch.lastLiveCount = liveCount
+        batch.pieceCount += 1
+      }
+    }
+    batch.extent = extent
+    return batch
+  }
+
+  /// Reads a piece to where the piece of that number has its place in a buffer.
+  ///
+  /// - Returns: How many of its exceptions are in the table, or nil if there are no more pieces.
+  private mutating func readPiece(into buffer: IOBuffer, _ index: Int) -> Int? {
+    let area = AreaIndex(extent.areaCount)
+    guard area.index < wholeAreaCount, let start = geometry.byteOffset(of: area) else {
+      extent.end = .beyondEnd(area)
+      isAtEnd = true
+      return nil
+    }
+    let place = index * pieceByteCount..<(index + 1) * pieceByteCount
+    do throws(BlockIOError) {
+      try source.read(at: start + areaByteCountRead, into: buffer, place)
+    } catch {
+      extent.end = .unreadable(area, error)
+      isAtEnd = true
+      return nil
+    }
+    let firstSlot = Int(areaByteCountRead) / DiskException.byteCount
+    let slotCount = pieceByteCount / DiskException.byteCount
+    var liveCount = 0
+    if !extent.isTerminated {
+      liveCount = buffer.withRecords(of: DiskException.self, count: (index + 1) * slotCount) {
+        extent.count(
+          $0.extracting(index * slotCount..<(index + 1) * slotCount), in: area, from: firstSlot)
+      }
+    }
+    areaByteCountRead += UInt64(pieceByteCount)
+    if areaByteCountRead == geometry.chunkSize.byteCount {
+      areaByteCountRead = 0
+      extent.areaCount += 1
+      isAtEnd = extent.isTerminated
+    }
+    return liveCount
+  }
+
+  /// Tells the medium of areas behind the next one.
+  private mutating func announce() {
+    let count = min(extent.areaCount, UInt64(2 * batchPieceCount))
+    let end = min(extent.areaCount + 1 + count, wholeAreaCount)
+    announcedEnd = max(announcedEnd, extent.areaCount + 1)
+    while announcedEnd < end, let start = geometry.byteOffset(of: AreaIndex(announcedEnd)) {
+      source.willRead(start..<start + UInt64(pieceByteCount))
+      announcedEnd += 1
+    }
+  }
+}
