@@ -29,6 +29,9 @@ public protocol BlockSource: AnyObject, Sendable {
 
   /// Says that `range` will be read soon, so that the medium can be asked for it already.
   func willRead(_ range: Range<UInt64>)
+
+  /// Whether the byte there can be read without asking the medium, as far as that is known.
+  func hasCached(at byteOffset: UInt64) -> Bool
 }
 
 extension BlockSource {
@@ -45,6 +48,17 @@ extension BlockSource {
   public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] { [] }
 
   public func willRead(_ range: Range<UInt64>) {}
+
+  public func hasCached(at byteOffset: UInt64) -> Bool { false }
+
+  /// Says that these ranges will be read, one after another, where that is of use: where they are
+  /// several, and the cache does not seem to have them.
+  public func willRead(_ ranges: [Range<UInt64>]) {
+    guard ranges.count > 1, let first = ranges.first, let last = ranges.last,
+      !hasCached(at: first.lowerBound) || !hasCached(at: last.lowerBound)
+    else { return }
+    for range in ranges { willRead(range) }
+  }
 
   /// Throws unless `byteOffset ..< byteOffset + count` lies within the source.
   public func checkBounds(

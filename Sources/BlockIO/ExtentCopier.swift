@@ -2,14 +2,17 @@
 /// writes.
 ///
 /// The source is read in the order in which the extents are given, a window of some megabytes at
-/// once; within a window, the target is written in ascending pieces. So neither a spinning source nor a
-/// spinning target has to seek for every extent. Where both are files that can share data, it is
-/// shared.
+/// once; within a window, the target is written in ascending pieces. So neither a spinning source nor
+/// a spinning target has to seek for every extent. Only where the cache has the source already, all
+/// goes by the target's order. Where both are files that can share data, it is shared.
 public struct ExtentCopier: Sendable {
   /// How many bytes are read before the first of them is written, unless it is said.
   public static let usualWindowByteCount = 8 << 20
+  /// So many extents, or so many bytes of them, are put in order at once.
+  private static let spanExtentCountMax = 1 << 18
+  private static let spanByteCountMax: UInt64 = 1 << 30
   /// So many clones are a window as well.
-  private static let cloneCountMax = 1024
+  fileprivate static let cloneCountMax = 1024
   /// Zeroes of this many bytes are left out where that is wanted.
   private static let holeByteCount = 4096
 
@@ -105,43 +108,84 @@ public struct ExtentCopier: Sendable {
     _ forEachExtent: ((CopyExtent) throws(BlockIOError) -> Void) throws(BlockIOError) -> Void,
     _ conveyor: Conveyor<CopyWindow>
   ) throws(BlockIOError) {
-    var window = CopyWindow()
-    var isWanted = true
-    func send() throws(BlockIOError) {
+    var loading = Loading(self, conveyor)
+    var span: [CopyExtent] = []
+    var byteCount: UInt64 = 0
+    try forEachExtent { (extent) throws(BlockIOError) in
+      guard loading.isWanted else { return }
+      span.append(extent)
+      byteCount += extent.byteCount
+      if span.count < Self.spanExtentCountMax, byteCount < Self.spanByteCountMax { return }
+      try loading.add(ordered(span))
+      span.removeAll(keepingCapacity: true)
+      byteCount = 0
+    }
+    try loading.add(ordered(span))
+    try loading.send()
+  }
+
+  /// Extents in the order in which to go through them: where the cache has them, the source's order
+  /// is of no use, and the target's saves much.
+  private func ordered(_ span: [CopyExtent]) -> [CopyExtent] {
+    let samples = stride(from: 0, to: span.count, by: max(1, span.count / 16))
+    guard samples.allSatisfy({ source.hasCached(at: span[$0].sourceOffset) }) else { return span }
+    return span.sorted { $0.targetOffset < $1.targetOffset }
+  }
+
+  /// The loading of one window after another.
+  private struct Loading {
+    private let copier: ExtentCopier
+    private let conveyor: Conveyor<CopyWindow>
+    private var window = CopyWindow()
+    /// Whether anybody still wants what is read.
+    private(set) var isWanted = true
+
+    init(_ copier: ExtentCopier, _ conveyor: Conveyor<CopyWindow>) {
+      self.copier = copier
+      self.conveyor = conveyor
+    }
+
+    mutating func add(_ extents: [CopyExtent]) throws(BlockIOError) {
+      for extent in extents {
+        guard let shared = copier.cloner?.shareablePart(of: extent) else {
+          try addUnshared(extent)
+          continue
+        }
+        let head = shared.sourceOffset - extent.sourceOffset
+        try addUnshared(extent.part(0..<head))
+        window.clones.append(shared)
+        try addUnshared(extent.part(head + shared.byteCount..<extent.byteCount))
+        if window.clones.count == ExtentCopier.cloneCountMax { try send() }
+      }
+    }
+
+    private mutating func addUnshared(_ extent: CopyExtent) throws(BlockIOError) {
+      var rest = extent
+      while rest.byteCount > 0, isWanted {
+        let count = min(rest.byteCount, UInt64(copier.windowByteCount - window.byteCount))
+        window.add(rest.part(0..<count))
+        rest = rest.part(count..<rest.byteCount)
+        if window.byteCount == copier.windowByteCount { try send() }
+      }
+    }
+
+    mutating func send() throws(BlockIOError) {
       guard isWanted, !window.isEmpty else { return }
       guard let buffer = conveyor.nextBuffer() else {
         isWanted = false
         return
       }
       window.arrange()
-      try read(&window, into: buffer)
+      try copier.read(&window, into: buffer)
       conveyor.send(buffer, window)
       window = CopyWindow()
     }
-    func add(_ extent: CopyExtent) throws(BlockIOError) {
-      var rest = extent
-      while rest.byteCount > 0, isWanted {
-        let count = min(rest.byteCount, UInt64(windowByteCount - window.byteCount))
-        window.add(rest.part(0..<count))
-        rest = rest.part(count..<rest.byteCount)
-        if window.byteCount == windowByteCount { try send() }
-      }
-    }
-    try forEachExtent { (extent) throws(BlockIOError) in
-      guard isWanted else { return }
-      guard let shared = cloner?.shareablePart(of: extent) else { return try add(extent) }
-      let head = shared.sourceOffset - extent.sourceOffset
-      try add(extent.part(0..<head))
-      window.clones.append(shared)
-      try add(extent.part(head + shared.byteCount..<extent.byteCount))
-      if window.clones.count == Self.cloneCountMax { try send() }
-    }
-    try send()
   }
 
   private func read(
     _ window: inout CopyWindow, into buffer: IOBuffer
   ) throws(BlockIOError) {
+    source.willRead(window.pieces.map(\.extent.sourceRange))
     for piece in window.pieces {
       if readsAround {
         let unreadable = try source.readAround(

@@ -100,6 +100,10 @@ public final class FileSource: BlockSource {
       descriptor.rawValue, off_t(clamping: range.lowerBound), off_t(clamping: range.count),
       POSIX_FADV_WILLNEED)
   }
+
+  public func hasCached(at byteOffset: UInt64) -> Bool {
+    dmsnap_has_cached(descriptor.rawValue, byteOffset) == 1
+  }
 }
 
 /// Opens a file without changing its access time when it is read, where the system allows that: for

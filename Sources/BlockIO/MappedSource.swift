@@ -53,6 +53,8 @@ public final class MappedSource: BlockSource {
     map.unreadableRanges(in: range.clamped(to: 0..<byteCount))
   }
 
+  public func hasCached(at byteOffset: UInt64) -> Bool { base.hasCached(at: byteOffset) }
+
   /// Nothing is asked of what the map says to be bad.
   public func willRead(_ range: Range<UInt64>) {
     if map.firstUnreadableRange(in: range.clamped(to: 0..<byteCount)) == nil {

@@ -48,6 +48,10 @@ public final class SliceSource: BlockSource {
     }
   }
 
+  public func hasCached(at byteOffset: UInt64) -> Bool {
+    base.hasCached(at: range.lowerBound &+ byteOffset)
+  }
+
   public func willRead(_ bytes: Range<UInt64>) {
     let inside = bytes.clamped(to: 0..<byteCount)
     base.willRead(inside.lowerBound + range.lowerBound..<inside.upperBound + range.lowerBound)

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -100,6 +101,13 @@ static const int dmsnap_seek_hole = 4;
 static inline int dmsnap_punch_hole(int fd, uint64_t byte_offset, uint64_t byte_count) {
   return (int)syscall(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                       (off_t)byte_offset, (off_t)byte_count);
+}
+
+// Reads one byte if the page cache has it (RWF_NOWAIT): 1, or -1 with EAGAIN.
+static inline int dmsnap_has_cached(int fd, uint64_t byte_offset) {
+  char byte;
+  struct iovec place = {&byte, 1};
+  return (int)preadv2(fd, &place, 1, (off_t)byte_offset, RWF_NOWAIT);
 }
 
 // Begins to write dirty pages of a range to the medium, and does not wait for it.

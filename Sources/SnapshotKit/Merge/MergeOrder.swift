@@ -7,9 +7,10 @@ internal import SnapshotFormat
 /// the windows in which it is read are then written in the order of the origin.
 struct MergeOrder: Sendable {
   private let view: SnapshotView
-  /// The numbers of the table's runs in the order of their new chunks, four bytes each; nil where
-  /// the table's order is theirs.
-  private let order: [UInt32]?
+  /// The table's runs in the order of their new chunks; nil where the table's order is theirs.
+  ///
+  /// Eight bytes each: the new chunk, and in the low half the run's number.
+  private let order: [UInt64]?
 
   init(_ view: SnapshotView) {
     self.view = view
@@ -19,12 +20,19 @@ struct MergeOrder: Sendable {
       isAscending = false
       break
     }
-    // More runs than 2^32 would be a hundred gigabytes; their order has to do then.
-    guard !isAscending, let count = UInt32(exactly: runs.count) else {
+    // More runs than 2^32 would be a hundred gigabytes; their own order has to do then.
+    guard !isAscending, runs.count < 1 << 32 else {
       order = nil
       return
     }
-    order = (0..<count).sorted { runs[Int($0)].new < runs[Int($1)].new }
+    var order: [UInt64] = []
+    order.reserveCapacity(runs.count)
+    for (number, run) in runs.enumerated() {
+      order.append(min(run.new, 1 << 32 - 1) << 32 | UInt64(number))
+    }
+    var span = order.mutableSpan
+    span.radixSort { $0 }
+    self.order = order
   }
 
   /// Calls `body` with every segment of the view that is the store's.
@@ -33,7 +41,7 @@ struct MergeOrder: Sendable {
   ) throws(Failure) {
     let runs = view.table.runs
     for position in runs.indices {
-      let run = runs[order.map { Int($0[position]) } ?? position]
+      let run = runs[order.map { Int($0[position] & 0xffff_ffff) } ?? position]
       guard let bytes = view.bytes(of: run) else { continue }
       try view.forEachSegment(in: bytes, body)
     }

@@ -121,11 +121,17 @@ struct TableReader: Sendable {
     return liveCount
   }
 
+  private func isCached(_ area: UInt64) -> Bool {
+    geometry.byteOffset(of: AreaIndex(area)).map(source.hasCached) ?? true
+  }
+
   /// Tells the medium of areas behind the next one.
   private mutating func announce() {
     let count = min(extent.areaCount, UInt64(2 * batchPieceCount))
     let end = min(extent.areaCount + 1 + count, wholeAreaCount)
     announcedEnd = max(announcedEnd, extent.areaCount + 1)
+    // What the cache has need not be announced; where it has the ends, it is taken to have it all.
+    if announcedEnd < end, isCached(announcedEnd), isCached(end - 1) { announcedEnd = end }
     while announcedEnd < end, let start = geometry.byteOffset(of: AreaIndex(announcedEnd)) {
       source.willRead(start..<start + UInt64(pieceByteCount))
       announcedEnd += 1

@@ -208,9 +208,16 @@ public final class SnapshotView: BlockSource {
     }
   }
 
-  /// Says that these ranges will be read soon, where that is of use: where they are in many pieces.
-  func willRead(_ ranges: [Range<UInt64>]) {
-    if ranges.count > 1 { ranges.forEach(willRead) }
+  public func hasCached(at byteOffset: UInt64) -> Bool {
+    var hasCached = false
+    forEachSegment(in: byteOffset..<min(byteOffset + 1, byteCount)) { segment in
+      if let extent = segment.extent {
+        hasCached = store.hasCached(at: extent.sourceOffset)
+      } else if segment.place == .origin {
+        hasCached = origin.hasCached(at: byteOffset)
+      }
+    }
+    return hasCached
   }
 
   public func willRead(_ range: Range<UInt64>) {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Runs are sorted by their old chunk, whatever the numbers are, and none is lost.
-@Suite struct ExceptionRunSortTests {
+@Suite struct MutableSpanRadixSortTests {
   @Test(arguments: UInt64(1)...60)
   func `it is a sort`(seed: UInt64) {
     var random = SplitMix64(seed: seed)
