@@ -212,6 +212,11 @@ public struct UndoStore: Sendable {
       }, progress: progress)
   }
 
+  /// A merge that cannot go on, as its undo store, or the origin, cannot be read.
+  private func cut(by cause: BlockIOError) -> MergeError {
+    .cut(MergeCut(cause: cause, stage: .merging(undo: name), origin: origin.name))
+  }
+
   /// Refuses to go on when any sector of the origin is neither as it was saved nor as the merge
   /// leaves it: it was written since the merge was cut off, and going on would destroy that.
   func checkOriginIsBetween() throws(MergeError) {
@@ -247,7 +252,7 @@ public struct UndoStore: Sendable {
         }
       }
     } catch {
-      throw .io(error)
+      throw cut(by: error)
     }
     if let saved = manifest.dataChecksum, saved != checksum {
       throw .wrongUndo("\(name): its data is damaged; nothing is written")
@@ -276,7 +281,7 @@ public struct UndoStore: Sendable {
       do throws(BlockIOError) {
         try file.read(at: offset, into: found, 0..<byteCount)
       } catch {
-        throw MergeError.io(error)
+        throw cut(by: error)
       }
       guard found.equals(0..<byteCount, in: buffer, at: 0) else {
         throw MergeError.wrongUndo(
