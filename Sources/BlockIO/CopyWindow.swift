@@ -16,6 +16,18 @@ struct CopyWindow: Sendable {
   struct Write: Sendable {
     var targetOffset: UInt64
     var place: Range<Int>
+
+    /// The bytes of the target.
+    var targetRange: Range<UInt64> { targetOffset..<targetOffset + UInt64(place.count) }
+
+    fileprivate func first(_ count: Int) -> Write {
+      Write(targetOffset: targetOffset, place: place.lowerBound..<place.lowerBound + count)
+    }
+
+    fileprivate mutating func removeFirst(_ count: Int) {
+      targetOffset += UInt64(count)
+      place = place.lowerBound + count..<place.upperBound
+    }
   }
 
   /// In the order in which they are read.
@@ -48,9 +60,7 @@ struct CopyWindow: Sendable {
       pieces[index].start = start
       let place = start..<start + Int(extent.byteCount)
       start = place.upperBound
-      if let last = writes.last,
-        last.targetOffset + UInt64(last.place.count) == extent.targetOffset
-      {
+      if let last = writes.last, last.targetRange.upperBound == extent.targetOffset {
         writes[writes.count - 1].place = last.place.lowerBound..<place.upperBound
       } else {
         writes.append(Write(targetOffset: extent.targetOffset, place: place))
@@ -65,26 +75,28 @@ struct CopyWindow: Sendable {
     }.forEach(place)
   }
 
-  /// Leaves out what turned out to be unreadable of a piece, in bytes of the source, ascending.
-  mutating func leaveOut(_ ranges: [Range<UInt64>], of piece: Piece) {
-    for range in ranges {
-      let shift = piece.extent.targetOffset &- piece.extent.sourceOffset
-      let hole = range.lowerBound &+ shift..<range.upperBound &+ shift
-      unreadable.append(hole)
-      writes = writes.flatMap { write -> [Write] in
-        let end = write.targetOffset + UInt64(write.place.count)
-        guard hole.overlaps(write.targetOffset..<end) else { return [write] }
-        let before = Int(max(hole.lowerBound, write.targetOffset) - write.targetOffset)
-        let after = Int(min(hole.upperBound, end) - write.targetOffset)
-        return [
-          Write(
-            targetOffset: write.targetOffset,
-            place: write.place.lowerBound..<write.place.lowerBound + before),
-          Write(
-            targetOffset: write.targetOffset + UInt64(after),
-            place: write.place.lowerBound + after..<write.place.upperBound),
-        ].filter { !$0.place.isEmpty }
+  /// Notes what turned out to be unreadable of a piece, in bytes of the source, ascending.
+  mutating func note(unreadable ranges: [Range<UInt64>], of piece: Piece) {
+    let shift = piece.extent.targetOffset &- piece.extent.sourceOffset
+    unreadable += ranges.map { $0.lowerBound &+ shift..<$0.upperBound &+ shift }
+  }
+
+  /// Takes what is unreadable out of the writes.
+  mutating func leaveOutUnreadable() {
+    if unreadable.isEmpty { return }
+    unreadable.sort { $0.lowerBound < $1.lowerBound }
+    var index = 0
+    writes = writes.flatMap { write -> [Write] in
+      var kept: [Write] = []
+      var rest = write
+      // No hole reaches from one write into another, as each is of one piece.
+      while index < unreadable.count, unreadable[index].lowerBound < write.targetRange.upperBound {
+        let hole = unreadable[index]
+        kept.append(rest.first(Int(hole.lowerBound - rest.targetOffset)))
+        rest.removeFirst(Int(hole.upperBound - rest.targetOffset))
+        index += 1
       }
+      return (kept + [rest]).filter { !$0.place.isEmpty }
     }
   }
 }

@@ -29,11 +29,13 @@ public struct ExtentCopier: Sendable {
   /// - Parameters:
   ///   - readsAround: Whether unreadable sectors are left out and listed, and not an error.
   ///   - leavesZeroes: Whether zeroes need not be written, the target being all zero.
+  ///   - sharesUnread: Whether data may be shared, where files can, without anybody's having read
+  ///     it: so an unreadable sector is shared as well, and nobody hears of it.
   ///   - sums: Whether to make a checksum of what is copied, which must be whole sectors.
   ///   - windowByteCount: How many bytes are read before the first of them is written.
   public init(
     from source: any BlockSource, to target: any BlockTarget, readsAround: Bool = false,
-    leavesZeroes: Bool = false, sums: Bool = false,
+    leavesZeroes: Bool = false, sharesUnread: Bool = true, sums: Bool = false,
     windowByteCount: Int = usualWindowByteCount
   ) {
     self.source = source
@@ -42,7 +44,7 @@ public struct ExtentCopier: Sendable {
     self.leavesZeroes = leavesZeroes
     self.sums = sums
     self.windowByteCount = windowByteCount
-    cloner = ExtentCloner(from: source, to: target)
+    cloner = sharesUnread ? ExtentCloner(from: source, to: target) : nil
   }
 
   /// What came of a copy.
@@ -190,12 +192,13 @@ public struct ExtentCopier: Sendable {
       if readsAround {
         let unreadable = try source.readAround(
           at: piece.extent.sourceOffset, into: buffer, piece.place)
-        if !unreadable.isEmpty { window.leaveOut(unreadable, of: piece) }
+        window.note(unreadable: unreadable, of: piece)
       } else {
         try source.read(at: piece.extent.sourceOffset, into: buffer, piece.place)
       }
       if sums { window.checksum.add(buffer, piece.place, at: piece.extent.sourceOffset) }
     }
+    window.leaveOutUnreadable()
   }
 
   // MARK: - Writing
@@ -218,7 +221,7 @@ public struct ExtentCopier: Sendable {
     }
     if let first = window.writes.first, let last = window.writes.last {
       // What lies together may go to the medium now; what is scattered is better sorted first.
-      let span = first.targetOffset..<last.targetOffset + UInt64(last.place.count)
+      let span = first.targetOffset..<last.targetRange.upperBound
       if span.upperBound - span.lowerBound <= UInt64(window.byteCount) * 2 {
         target.startWriting(span)
       }

@@ -24,12 +24,13 @@ public struct LineReader {
       }
       buffer.withBytes(unread) { bytes in
         var index = 0
-        while index < bytes.count, bytes[index] != UInt8(ascii: "\n") {
+        let limit = min(bytes.count, byteCountMax - line.count)
+        while index < limit, bytes[index] != UInt8(ascii: "\n") {
           line.append(bytes[index])
           index += 1
         }
-        hasEnded = index < bytes.count
-        unread = unread.lowerBound + min(index + 1, bytes.count)..<unread.upperBound
+        hasEnded = index < limit
+        unread = unread.lowerBound + index + (hasEnded ? 1 : 0)..<unread.upperBound
       }
     }
     return String(decoding: line, as: UTF8.self)

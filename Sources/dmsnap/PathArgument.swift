@@ -61,7 +61,8 @@ struct PathArgument: ExpressibleByArgument {
 }
 
 /// A path from the root, for one that begins here.
+///
+/// What it says is left as it is: behind a symbolic link, `..` is not where the name suggests.
 func absolutePath(_ path: String) -> String {
-  let here = FilePath(FileManager.default.currentDirectoryPath)
-  return here.pushing(FilePath(path)).lexicallyNormalized().string
+  FilePath(FileManager.default.currentDirectoryPath).pushing(FilePath(path)).string
 }

@@ -9,13 +9,23 @@ enum StopRequest {
   private static let wasMade = Atomic<Bool>(false)
 
   /// Begins to listen.
+  ///
+  /// What is ignored stays so: a merge behind nohup, or in the background of a script, is meant to
+  /// go on.
   static func listen() {
-    for number in [SIGINT, SIGTERM, SIGHUP] {
+    for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) {
       signal(number) { number in
         StopRequest.wasMade.store(true, ordering: .relaxed)
         signal(number, SIG_DFL)
       }
     }
+  }
+
+  private static func isIgnored(_ number: CInt) -> Bool {
+    var action = sigaction()
+    guard unsafe sigaction(number, nil, &action) == 0 else { return false }
+    return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+      == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
   /// Whether there was one.

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What is sent arrives, in order, once; whoever fails, nobody waits for ever.
-@Suite(.timeLimit(.minutes(2))) struct ConveyorTests {
+@Suite struct ConveyorTests {
   private enum Stop: Error, Equatable { case loader, unloader }
 
   /// Sends the numbers up to `count`, each in eight bytes of a buffer as well.

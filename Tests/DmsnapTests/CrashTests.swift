@@ -67,7 +67,7 @@ import Testing
     _ = unsafe unlink(undo)
   }
 
-  @Test(.timeLimit(.minutes(3)))
+  @Test
   func `a merge killed while it saves, or while it merges, is finished by the same command`()
     throws
   {

@@ -54,7 +54,7 @@ enum DamageKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
 
   init() throws { directory = try TemporaryDirectory() }
 
-  @Test(.timeLimit(.minutes(2)), arguments: DamageKind.allCases, cases)
+  @Test(arguments: DamageKind.allCases, cases)
   func `what survives is saved`(kind: DamageKind, name: String) throws {
     let damaged = DamagedCase(try #require(Self.pristine[name]).get(), kind)
     try directory.write(damaged.store, to: "store")

@@ -29,7 +29,7 @@ import Testing
     return status
   }
 
-  @Test(.timeLimit(.minutes(3)), arguments: Subcommand.ofStores)
+  @Test(arguments: Subcommand.ofStores)
   func `a store cut after every sector`(command: Subcommand) throws {
     let pair = try Pair("chunk-1", in: directory)
     let sectorCount = pair.facts.store.byteCount / 512

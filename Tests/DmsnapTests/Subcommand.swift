@@ -33,8 +33,8 @@ enum Subcommand: String, CaseIterable, CustomTestStringConvertible {
     case .diff: ["--origin", "--reading", "--format", "--quiet", "--progress"]
     case .merge:
       [
-        "--origin", "--undo", "--no-undo", "--to", "--dry-run", "--verify", "--reading", "--format",
-        "--quiet", "--progress",
+        "--origin", "--undo", "--no-undo", "--to", "--skip-identical", "--dry-run", "--verify",
+        "--plan", "--apply", "--accept", "--reading", "--format", "--quiet", "--progress",
       ]
     }
   }
@@ -99,6 +99,10 @@ enum Cases {
     let status = try? Corpus.read($0).says["6.1"]?.merge?.status
     return status.map { $0 != "Merge failed" } ?? false
   }
+  /// Of those, tables of several shapes: for what takes several runs of each.
+  static let shapes = [
+    "written", "random-order", "exceptions-256", "chunk-1", "chunk-1024", "odd-origin",
+  ]
   /// Linux stops in the middle of merging these.
   static let notMerged = loaded.filter { !merged.contains($0) }
 

@@ -200,14 +200,35 @@ struct SystemCallTests {
       try #require(call < 100)
     }
   }
-}
 
-private enum Strace {
-  /// strace, if it works here.
-  static let tool: ToolRunner? = {
-    guard let strace = ToolRunner(named: "strace"),
-      (try? strace.run(["-qq", "-o", "/dev/null", "true"]))?.status == 0
-    else { return nil }
-    return strace
-  }()
+  @Test func `what is verified is read past the cache, behind the flush`() throws {
+    let pair = try Pair("written", in: directory)
+    let (outcome, calls) = try trace(
+      "openat,fdatasync,pread64",
+      ["merge", pair.store, "--origin", pair.origin, "--no-undo", "--verify"]
+    )
+    #expect(outcome.status == 0, "\(outcome)")
+    let flush = try #require(calls.firstIndex { $0.contains("fdatasync(") })
+    let open = try #require(calls.lastIndex { $0.contains("O_DIRECT|") })
+    #expect(open > flush && calls[open].contains("/proc/self/fd/"))
+    #expect(calls[open...].contains { $0.contains("pread64(") && $0.contains("\(pair.origin)>") })
+    let (_, without) = try trace(
+      "openat,fdatasync", ["merge", pair.store, "--origin", pair.origin, "--no-undo"])
+    let lastFlush = try #require(without.lastIndex { $0.contains("fdatasync(") })
+    #expect(!without[lastFlush...].contains { $0.contains("O_DIRECT|") })
+  }
+
+  @Test func `a medium that does not hold what was written is found by verify`() throws {
+    let pair = try Pair("written", in: directory)
+    let merge = [
+      "merge", pair.store, "--origin", pair.origin, "--no-undo", "--accept", "unrelated-origin",
+    ]
+    // The write is said to be done, and is not.
+    let lie = "pwrite64:retval=4096:when=1"
+    let (outcome, _) = try trace("pwrite64", merge + ["--verify"], inject: lie)
+    #expect(outcome.status == 2 && outcome.output.isEmpty, "\(outcome)")
+    #expect(outcome.complaint() == nil && outcome.errors.contains("read back other data"))
+    #expect(try ToolRunner.dmsnap.run(merge + ["--verify"]).status == 0)
+    #expect(try Files.sha256(pair.origin) == pair.answer.merge?.originSha256)
+  }
 }

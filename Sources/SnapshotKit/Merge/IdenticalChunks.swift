@@ -81,7 +81,7 @@ extension ExceptionTable {
     var position: UInt64 = 0  // what lies below it is decided
     for range in chunks {
       position = max(position, range.lowerBound)
-      while index < runs.count, position < range.upperBound {
+      while index < runs.count, runs[index].old < range.upperBound {
         let run = runs[index]
         let part = max(position, run.old)..<max(position, min(range.upperBound, run.oldEnd))
         if part.lowerBound < part.upperBound {

@@ -6,7 +6,8 @@ internal import SnapshotFormat
 /// What a merge would do, as a file that people can look at, and that a merge can be held to.
 ///
 /// Lines of JSON: first what is merged into what, then each piece of the origin that is written,
-/// with the SHA-256 of its content before and after, last how many they are.
+/// with the SHA-256 of its content before and after, last how many they are. Of a merge without
+/// undo each chunk is a piece, so that, when it was cut off, it can be told which are merged.
 ///
 ///     {"schema":"dmsnap.plan.v1","store":"/images/cow.img", …}
 ///     {"byteOffset":4096,"byteCount":8192,"before":"9f86d0…","after":"60303a…"}
@@ -113,9 +114,11 @@ public struct MergePlan: Codable, Equatable, Sendable {
         total.add(piece)
         if line != piece.line, !(mayBeMerged && piece.isAfter(line)) {
           complaint = piece.complaint(line, origin: view.origin.name, plan: file.name)
+          if mayBeMerged { complaint?.append("; without the plan, a merge that was cut goes on") }
         }
       }
-      if complaint == nil, try lines.next() != total.line {
+      let (last, behind) = (try lines.next(), try lines.next())
+      if complaint == nil, last != total.line || behind != nil {
         complaint = "\(file.name): does not end as it should: it was cut, or edited"
       }
     } catch {
@@ -184,6 +187,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
   ) throws(BlockIOError) {
     let before = IOBuffer(byteCount: MappedWindow.byteCountMax)
     let byteCount = view.mappedByteCount
+    let chunkByteCount = view.table.geometry.chunkSize.byteCount
     var done: UInt64 = 0
     try view.forEachMappedWindow { (after, window) throws(BlockIOError) in
       _ = try window.read(origin, into: before)
@@ -194,9 +198,12 @@ public struct MergePlan: Codable, Equatable, Sendable {
           let start = span.place.lowerBound + Int(part.lowerBound - span.range.lowerBound)
           after.copy(from: before, start..<start + part.count, to: start)
         }
-        try body(
-          Piece(
-            range: span.range, before: before.digest(span.place), after: after.digest(span.place)))
+        for piece in noUndo ? span.cut(every: chunkByteCount) : [span] {
+          try body(
+            Piece(
+              range: piece.range, before: before.digest(piece.place),
+              after: after.digest(piece.place)))
+        }
         done += UInt64(span.place.count)
       }
       progress(done, byteCount)

@@ -98,8 +98,10 @@ public struct Merger: Sendable {
   ) throws(BlockIOError) -> (lost: [LostRange], wasStopped: Bool) {
     let isSalvage = view.table.reading == .salvage
     let order = MergeOrder(view)
+    // A salvage leaves alone what the store cannot be read for, and so has to read it.
     let copier = ExtentCopier(
-      from: store, to: target, readsAround: isSalvage, windowByteCount: windowByteCount)
+      from: store, to: target, readsAround: isSalvage, sharesUnread: !isSalvage,
+      windowByteCount: windowByteCount)
     let outcome = try copier.copy(
       { (copy) throws(BlockIOError) in
         try order.forEachSegment { (segment) throws(BlockIOError) in

@@ -48,28 +48,35 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
   private static func unrelatedCount(
     _ view: SnapshotView, _ origin: any BlockSource
   ) throws(BlockIOError) -> Int? {
-    let runs = view.table.runs
     let chunkByteCount = view.table.geometry.chunkSize.byteCount
+    let chunkCount = view.mappedByteCount / chunkByteCount
+    let step = max(1, chunkCount / UInt64(sampleCount)) * chunkByteCount
     let buffers = (IOBuffer(byteCount: 4096), IOBuffer(byteCount: 4096))
     var comparedCount = 0
-    for index in stride(from: 0, to: runs.count, by: max(1, runs.count / sampleCount)) {
-      guard let bytes = view.bytes(of: runs[index]) else { continue }
-      let sample =
-        bytes.lowerBound..<min(bytes.lowerBound + min(chunkByteCount, 4096), bytes.upperBound)
-      var lost: [LostRange] = []
-      try view.read(sample, into: buffers.0, lost: &lost)
-      let unreadable = try origin.readAround(
-        at: sample.lowerBound, into: buffers.1, 0..<sample.count)
-      guard lost.isEmpty, unreadable.isEmpty, !buffers.0.isUniform(0..<sample.count),
-        !buffers.1.isUniform(0..<sample.count)
-      else { continue }
-      comparedCount += 1
-      for sector in stride(from: 0, to: sample.count, by: 512) {
-        let place = sector..<sector + 512
-        if buffers.0.equals(place, in: buffers.1, at: sector), !buffers.0.isUniform(place) {
-          return nil
+    var next: UInt64 = 0  // in bytes of the table, from the beginning of a run
+    for run in view.table.runs {
+      guard let bytes = view.bytes(of: run) else { break }
+      let byteCount = bytes.upperBound - bytes.lowerBound
+      while next < byteCount {
+        let start = bytes.lowerBound + next
+        let sample = start..<min(start + min(chunkByteCount, 4096), bytes.upperBound)
+        next += step
+        var lost: [LostRange] = []
+        try view.read(sample, into: buffers.0, lost: &lost)
+        let unreadable = try origin.readAround(
+          at: sample.lowerBound, into: buffers.1, 0..<sample.count)
+        guard lost.isEmpty, unreadable.isEmpty, !buffers.0.isUniform(0..<sample.count),
+          !buffers.1.isUniform(0..<sample.count)
+        else { continue }
+        comparedCount += 1
+        for sector in stride(from: 0, to: sample.count, by: 512) {
+          let place = sector..<sector + 512
+          if buffers.0.equals(place, in: buffers.1, at: sector), !buffers.0.isUniform(place) {
+            return nil
+          }
         }
       }
+      next -= byteCount
     }
     return comparedCount
   }

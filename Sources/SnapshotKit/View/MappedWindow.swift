@@ -10,6 +10,19 @@ struct MappedWindow: Sendable {
   struct Span: Sendable {
     let range: Range<UInt64>
     let place: Range<Int>
+
+    /// Its pieces, cut at multiples of so many bytes of the view.
+    func cut(every byteCount: UInt64) -> [Span] {
+      var pieces: [Span] = []
+      var (start, position) = (range.lowerBound, place.lowerBound)
+      while start < range.upperBound {
+        let end = min((start / byteCount + 1) * byteCount, range.upperBound)
+        let next = position + Int(end - start)
+        pieces.append(Span(range: start..<end, place: position..<next))
+        (start, position) = (end, next)
+      }
+      return pieces
+    }
   }
 
   /// Ascending; neighbours are one.
