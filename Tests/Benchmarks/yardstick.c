@@ -3,7 +3,8 @@
 // stores that both are measured on.
 //
 //   yardstick generate-scattered STORE ORIGIN COUNT CHUNKSECTORS [RUN]
-//   yardstick generate-runs STORE ORIGIN BYTES
+//   yardstick generate-runs STORE ORIGIN BYTES [CHUNKSECTORS SHORTEST LONGEST STEP]
+//   yardstick generate-thin XML COUNT  for thin_restore: as many mappings, scattered too
 //   yardstick scan STORE            count exceptions and runs, find the next free chunk
 //   yardstick audit STORE [ORIGIN]  check every exception against all others
 //   yardstick table STORE           print the runs as CSV
@@ -23,10 +24,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECTOR_BYTES = 512, RUN_CHUNKS_MAX = 64, COPY_BYTES = 1 << 20 };
+enum { SECTOR_BYTES = 512, COPY_BYTES = 1 << 20 };
 static const uint32_t MAGIC = 0x70416e53;  // "SnAp"
 
 struct header {
@@ -77,10 +77,10 @@ static void write_fully(int fd, const void *buffer, size_t bytes, uint64_t offse
   }
 }
 
-static uint64_t byte_count(int fd) {
-  struct stat status;
-  if (fstat(fd, &status)) die("fstat");
-  return status.st_size;
+static uint64_t byte_count(int fd) {  // of a file or a block device
+  off_t end = lseek(fd, 0, SEEK_END);
+  if (end < 0) die("lseek");
+  return end;
 }
 
 // MARK: - Reading a store
@@ -437,22 +437,29 @@ static void generate_scattered(const char *path, const char *origin_path, uint32
   if (ftruncate(create(origin_path), whole * store.chunk_bytes)) die(origin_path);
 }
 
-// A store with data for `bytes` of the origin in runs of 1 to 64 chunks of 4 KiB; new chunks are
-// in order, old ones are not. Each run has a place of 64 chunks in the origin to itself, so that
-// about half of the origin is in the store.
-static void generate_runs(const char *path, const char *origin_path, uint64_t bytes) {
-  struct store store = store_of(create(path), 4096);
+// The chunk size; how many chunks a run has; from where one may begin to where the next may, in the
+// origin.
+struct shape {
+  uint32_t chunk_sectors, shortest, longest, step;
+};
+
+// A store with data for `bytes` of the origin in runs; new chunks are in order, old ones are not. Each
+// run has a place in the origin to itself, as long as the longest; between places the origin is a
+// hole. Of the runs of 1 to 64 chunks, about half of the origin is in the store.
+static void generate_runs(const char *path, const char *origin_path, uint64_t bytes,
+                          struct shape shape) {
+  struct store store = store_of(create(path), (uint64_t)shape.chunk_sectors * SECTOR_BYTES);
   uint32_t chunk_count = bytes / store.chunk_bytes, run_count = 0;
   uint32_t *lengths = allocate(chunk_count * sizeof *lengths);
   for (uint32_t left = chunk_count; left; left -= lengths[run_count++]) {
-    lengths[run_count] = 1 + random_number() % RUN_CHUNKS_MAX;
+    lengths[run_count] = shape.shortest + random_number() % (shape.longest - shape.shortest + 1);
     if (lengths[run_count] > left) lengths[run_count] = left;
   }
   uint32_t *places = random_permutation(run_count);
   uint32_t *old = allocate(chunk_count * sizeof *old), number = 0;
   for (uint32_t run = 0; run < run_count; run++) {
-    uint32_t first = places[run] * RUN_CHUNKS_MAX +
-                     random_number() % (RUN_CHUNKS_MAX - lengths[run] + 1);
+    uint32_t first =
+        places[run] * shape.step + random_number() % (shape.longest - lengths[run] + 1);
     for (uint32_t i = 0; i < lengths[run]; i++) old[number++] = first + i;
   }
   write_table(&store, chunk_count, planned, &(struct plan){&store, old, 1});
@@ -461,7 +468,31 @@ static void generate_runs(const char *path, const char *origin_path, uint64_t by
     fill_with_noise(store.fd, data_chunk(&store, first) * store.chunk_bytes,
                     count * store.chunk_bytes);
   }
-  fill_with_noise(create(origin_path), 0, run_count * RUN_CHUNKS_MAX * store.chunk_bytes);
+  int origin = create(origin_path);
+  uint64_t step_bytes = shape.step * store.chunk_bytes;
+  if (ftruncate(origin, run_count * step_bytes)) die(origin_path);
+  for (uint32_t place = 0; place < run_count; place++)
+    fill_with_noise(origin, place * step_bytes, shape.longest * store.chunk_bytes);
+}
+
+// What thin_restore makes a thin pool's metadata of: a volume of `count` blocks, each somewhere else.
+static void generate_thin(const char *path, uint32_t count) {
+  FILE *file = fopen(path, "wx");
+  if (!file) die(path);
+  uint32_t *places = random_permutation(count);
+  fprintf(file,
+          "<superblock uuid=\"\" time=\"0\" transaction=\"1\" data_block_size=\"128\" "
+          "nr_data_blocks=\"%" PRIu32 "\">\n"
+          "<device dev_id=\"1\" mapped_blocks=\"%" PRIu32 "\" transaction=\"0\" "
+          "creation_time=\"0\" snap_time=\"0\">\n",
+          count, count);
+  for (uint32_t i = 0; i < count; i++)
+    fprintf(file,
+            "<single_mapping origin_block=\"%" PRIu32 "\" data_block=\"%" PRIu32
+            "\" time=\"0\"/>\n",
+            i, places[i]);
+  fputs("</device>\n</superblock>\n", file);
+  if (fclose(file)) die(path);
 }
 
 int main(int count, char **words) {
@@ -484,8 +515,17 @@ int main(int count, char **words) {
     if (!run) die("a run of nothing");
     generate_scattered(words[2], words[3], strtoul(words[4], NULL, 10), strtoul(words[5], NULL, 10),
                        run);
-  } else if (!strcmp(command, "generate-runs") && arguments == 3)
-    generate_runs(words[2], words[3], strtoull(words[4], NULL, 10));
+  } else if (!strcmp(command, "generate-runs") && (arguments == 3 || arguments == 7)) {
+    struct shape shape = {8, 1, 64, 64};
+    if (arguments == 7)
+      shape = (struct shape){strtoul(words[5], NULL, 10), strtoul(words[6], NULL, 10),
+                             strtoul(words[7], NULL, 10), strtoul(words[8], NULL, 10)};
+    if (!shape.chunk_sectors || !shape.shortest || shape.shortest > shape.longest ||
+        shape.longest > shape.step)
+      die("no shape of runs");
+    generate_runs(words[2], words[3], strtoull(words[4], NULL, 10), shape);
+  } else if (!strcmp(command, "generate-thin") && arguments == 2)
+    generate_thin(words[2], strtoul(words[3], NULL, 10));
   else {
     fputs("usage: see the head of yardstick.c\n", stderr);
     return 64;
