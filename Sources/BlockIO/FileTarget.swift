@@ -142,6 +142,11 @@ public final class FileTarget: BlockTarget {
     try source.descriptor.flush(name: name)
   }
 
+  /// Tells the cache to forget what it holds of the target, so that the next read asks the medium.
+  public func dropCache() {
+    posix_fadvise(source.descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
+  }
+
   public func startWriting(_ range: Range<UInt64>) {
     source.descriptor.startWriting(range)
   }

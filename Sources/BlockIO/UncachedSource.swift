@@ -6,7 +6,7 @@ internal import SystemPackage
 ///
 /// For reading back what was written. Reads of any place and length are made of whole blocks.
 public final class UncachedSource: BlockSource {
-  /// What O_DIRECT wants of places and lengths: no device has larger blocks.
+  /// What O_DIRECT wants of places and lengths: few devices have larger blocks.
   private static let blockByteCount: UInt64 = 4096
 
   public let name: String

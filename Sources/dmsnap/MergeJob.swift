@@ -64,7 +64,7 @@ struct MergeJob {
     }
     let source: any BlockSource = if let target { target } else { try origin.open() }
     let whole = SnapshotView(of: source, through: loaded.table, of: loaded.store.source)
-    try check(loaded, whole, source)
+    let isDamagedUndo = try check(loaded, whole, source)
     loaded.warn(about: source, command.talk)
     if !isInPlace, writes, let to = command.to {
       return try ImageWriter(whole, loaded, source)
@@ -73,7 +73,8 @@ struct MergeJob {
     let view = try skippingIdentical(whole)
     let report = MergeReporter(
       command, loaded, view, origin: origin.path, store: input.store.text, undo: undo,
-      skippedByteCount: whole.mappedByteCount - view.mappedByteCount)
+      skippedByteCount: whole.mappedByteCount - view.mappedByteCount,
+      isDamagedUndo: isDamagedUndo)
     if let file = command.plan { try write(view, to: file) }
     try checkPlan(view, source)
     guard let target else { return try report.sayPlan() }
@@ -121,17 +122,19 @@ struct MergeJob {
   }
 
   /// Refuses a table that does not fit the origin.
+  ///
+  /// - Returns: Whether the store is an undo store that is damaged.
   private func check(
     _ loaded: LoadedTable, _ view: SnapshotView, _ source: any BlockSource
-  ) throws(Failure) {
+  ) throws(Failure) -> Bool {
     let obstacle = try failingStore { () throws(StoreError) in
       try loaded.mergeObstacle(originByteCount: source.byteCount)
     }
-    let isUndo = try failingMerge { () throws(MergeError) in
-      if let obstacle { throw .kernelWouldFail(store: input.store.text, obstacle) }
-      return try UndoStore.check(loaded.store, belongsTo: source, through: view)
+    if let obstacle {
+      throw Failure(MergeError.kernelWouldFail(store: input.store.text, obstacle))
     }
-    guard isInPlace else { return }
+    let (isUndo, isDamaged) = try checkUndoStore(loaded, view, source)
+    guard isInPlace else { return isDamaged }
     if !command.accept.contains(.smallOrigin), let count = loaded.beyondOriginCount {
       throw Failure(
         .refused,
@@ -139,13 +142,36 @@ struct MergeJob {
           + " dropped; `--accept small-origin` merges the others")
     }
     // An undo store knows its origin.
-    if isUndo || command.accept.contains(.unrelatedOrigin) { return }
+    if isUndo || command.accept.contains(.unrelatedOrigin) { return isDamaged }
     let contradiction = try failingContent { () throws(ContentError) in
       try OriginContradiction(view, origin: source)
     }
     if let contradiction {
       throw Failure(MergeError.contradiction(contradiction, origin: origin.text))
     }
+    return isDamaged
+  }
+
+  /// Refuses an undo store that does not fit the origin, or is damaged; whoever knows that, and
+  /// salvages it, gets what there is.
+  private func checkUndoStore(
+    _ loaded: LoadedTable, _ view: SnapshotView, _ source: any BlockSource
+  ) throws(Failure) -> (isUndo: Bool, isDamaged: Bool) {
+    let isSalvage = view.table.reading == .salvage
+    do throws(MergeError) {
+      let isUndo = try UndoStore.check(loaded.store, belongsTo: source, through: view)
+      guard isUndo, isSalvage, try UndoStore.isDamaged(loaded.store, through: view) else {
+        return (isUndo, false)
+      }
+      Console.say(
+        "dmsnap: \(input.store.text): is a damaged undo store: what it restores may be wrong")
+    } catch {
+      guard case .notThisOrigin = error, isSalvage, command.accept.contains(.unrelatedOrigin) else {
+        throw Failure(error)
+      }
+      Console.say("dmsnap: \(error)")
+    }
+    return (true, true)
   }
 
   /// Leaves out what the origin holds already, where that is asked for.
@@ -155,7 +181,16 @@ struct MergeJob {
       let restricted = try failingStore { () throws(StoreError) in
         try view.restricted(toUndo: saved)
       }
-      if let restricted { return restricted }
+      if let restricted {
+        let difference = try failingStore { () throws(StoreError) in
+          try view.firstDifference(besidesUndo: saved)
+        }
+        guard let difference else { return restricted }
+        throw Failure(
+          .refused,
+          "\(saved.name): is the undo store of another merge, or \(origin.text) was written since:"
+            + " byte \(difference) is not as in the snapshot, and was not saved")
+      }
     }
     let line = ProgressLine("compared", command.talk)
     let restricted = try failing { () throws(BlockIOError) in
@@ -251,5 +286,6 @@ extension TableOptions {
     chunkSizeAsked = plan.chunkSizeAsked
     generation = plan.generation
     map = plan.map.flatMap { PathArgument(argument: $0) }
+    guard (try? validate()) != nil else { return nil }
   }
 }

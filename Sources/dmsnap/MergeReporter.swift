@@ -10,10 +10,11 @@ struct MergeReporter {
   private let store: String
   private let undo: String?
   private let skippedByteCount: UInt64
+  private let isDamagedUndo: Bool
 
   init(
     _ command: Merge, _ loaded: LoadedTable, _ view: SnapshotView, origin: String, store: String,
-    undo: String?, skippedByteCount: UInt64
+    undo: String?, skippedByteCount: UInt64, isDamagedUndo: Bool
   ) {
     self.command = command
     self.loaded = loaded
@@ -22,6 +23,7 @@ struct MergeReporter {
     self.store = store
     self.undo = undo
     self.skippedByteCount = skippedByteCount
+    self.isDamagedUndo = isDamagedUndo
   }
 
   /// Says what would be done: of a dry run, and of a plan.
@@ -33,7 +35,8 @@ struct MergeReporter {
       try Console.print(
         json: CopyReport(
           command: "merge", exceptionCount: loaded.exceptionCount,
-          byteCount: view.mappedByteCount, lost: losses.ranges, isComplete: losses.isEmpty,
+          byteCount: view.mappedByteCount, lost: losses.ranges,
+          isComplete: losses.isEmpty && !isDamagedUndo,
           dryRun: true))
     case .text:
       try Console.print(
@@ -56,6 +59,7 @@ struct MergeReporter {
       losses.say()
     }
     try losses.finish()
+    if isDamagedUndo { throw Failure(.damage) }
   }
 
   /// Says what was done.
@@ -66,12 +70,14 @@ struct MergeReporter {
       try Console.print(
         json: CopyReport(
           command: "merge", exceptionCount: loaded.exceptionCount,
-          byteCount: outcome.byteCount, lost: losses.ranges, isComplete: losses.isEmpty))
+          byteCount: outcome.byteCount, lost: losses.ranges,
+          isComplete: losses.isEmpty && !isDamagedUndo))
     case .text where !command.talk.quiet: try sayDone(outcome)
     case .text: break
     }
     if command.format == .text { losses.say() }
     try losses.finish()
+    if isDamagedUndo { throw Failure(.damage) }
   }
 
   private func sayDone(_ outcome: Merger.Outcome) throws(Failure) {

@@ -13,10 +13,11 @@ enum StopRequest {
   /// What is ignored stays so: a merge behind nohup, or in the background of a script, is meant to
   /// go on.
   static func listen() {
+    _ = isMade  // so that nothing is set up for the first time within a signal's handler
     for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) {
-      signal(number) { number in
+      signal(number) { _ in
         StopRequest.wasMade.store(true, ordering: .relaxed)
-        signal(number, SIG_DFL)
+        for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_DFL) }
       }
     }
   }

@@ -31,6 +31,29 @@ extension SnapshotView {
     return restricted(to: saved.runs.map { $0.old..<$0.oldEnd })
   }
 
+  /// The first byte of the view that differs from the origin, or cannot be compared, among what an
+  /// undo store did not save: nil if a merge that skipped that was right to.
+  public func firstDifference(
+    besidesUndo file: any BlockSource
+  ) throws(StoreError) -> UInt64? {
+    let saved = try LoadedTable(Store(file), reading: .kernel).table.runs
+    var gaps: [Range<UInt64>] = []
+    var position: UInt64 = 0
+    for run in saved {
+      if position < run.old { gaps.append(position..<run.old) }
+      position = max(position, run.oldEnd)
+    }
+    if position < .max { gaps.append(position..<(.max)) }
+    let rest = restricted(to: gaps)
+    var first: UInt64?
+    do throws(BlockIOError) {
+      let diff = try SnapshotDiff(rest, origin) { range in first = first ?? range.lowerBound }
+      return first ?? diff.lost.first?.range.lowerBound
+    } catch {
+      throw .io(error)
+    }
+  }
+
   /// The origin as it was before a merge that saved it in an undo store.
   ///
   /// - Returns: nil when `file` is no undo store that was saved.

@@ -41,6 +41,7 @@ public struct Merger: Sendable {
   ) throws(MergeError) -> Outcome {
     let byteCount = view.mappedByteCount
     if let undo, undo.state == .finished {
+      try undo.checkOriginIsBetween()
       let lost = try self.verify(
         orSay:
           "\(undo.name): belongs to a merge that was finished, and the origin is not as that merge"
@@ -121,7 +122,9 @@ public struct Merger: Sendable {
   /// - Returns: What the store cannot be read for, where the view's reading puts up with that: there
   ///   nothing was written.
   private func verify(orSay complaint: String?) throws(MergeError) -> [LostRange] {
-    let written: any BlockSource = UncachedSource(target) ?? target
+    let uncached = UncachedSource(target)
+    if uncached == nil { (target as? FileTarget)?.dropCache() }
+    let written: any BlockSource = uncached ?? target
     var first: UInt64?
     let diff: SnapshotDiff
     do throws(BlockIOError) {

@@ -89,10 +89,12 @@ struct UndoManifest: Equatable, Sendable {
   }
 
   private static func decode(_ bytes: Span<UInt8>) -> UndoManifest? {
-    guard bytes.littleEndian(at: Field.magic, as: UInt64.self) == magic,
-      bytes.littleEndian(at: Field.version, as: UInt32.self) == 2,
+    let version: UInt32 = bytes.littleEndian(at: Field.version)
+    // Version 1 had its checksum where the data's is now, which it did not have.
+    let checksum = version == 1 ? Field.dataChecksum : Field.checksum
+    guard bytes.littleEndian(at: Field.magic, as: UInt64.self) == magic, 1...2 ~= version,
       let state = State(rawValue: bytes.littleEndian(at: Field.state)),
-      checksum(of: bytes) == Self.bytes(bytes, at: Field.checksum)
+      Self.checksum(of: bytes, to: checksum) == Self.bytes(bytes, at: checksum)
     else { return nil }
     return UndoManifest(
       state: state,
@@ -100,7 +102,8 @@ struct UndoManifest: Equatable, Sendable {
       exceptionCount: bytes.littleEndian(at: Field.exceptionCount),
       tableDigest: Self.bytes(bytes, at: Field.tableDigest),
       fingerprint: Self.bytes(bytes, at: Field.fingerprint),
-      dataChecksum: bytes.littleEndian(at: Field.hasDataChecksum, as: UInt64.self) == 0
+      dataChecksum: version == 1
+        || bytes.littleEndian(at: Field.hasDataChecksum, as: UInt64.self) == 0
         ? nil : SectorChecksum(sum: bytes.littleEndian(at: Field.dataChecksum)))
   }
 
@@ -118,12 +121,12 @@ struct UndoManifest: Equatable, Sendable {
     }
     bytes.store(littleEndian: dataChecksum?.sum ?? 0, at: Field.dataChecksum)
     bytes.store(littleEndian: UInt64(dataChecksum == nil ? 0 : 1), at: Field.hasDataChecksum)
-    let checksum = Self.checksum(of: bytes.span)
+    let checksum = Self.checksum(of: bytes.span, to: Field.checksum)
     for index in 0..<32 { bytes[Field.checksum + index] = checksum[index] }
   }
 
-  private static func checksum(of bytes: Span<UInt8>) -> [UInt8] {
-    Array(SHA256.hash(data: (Field.magic..<Field.checksum).map { bytes[$0] }))
+  private static func checksum(of bytes: Span<UInt8>, to end: Int) -> [UInt8] {
+    Array(SHA256.hash(data: (Field.magic..<end).map { bytes[$0] }))
   }
 
   private static func bytes(_ bytes: Span<UInt8>, at offset: Int) -> [UInt8] {

@@ -149,7 +149,8 @@ public struct UndoStore: Sendable {
       guard UndoManifest.hasMagic(store.source) else { return false }
       throw .notThisOrigin(
         "\(store.source.name): is an undo store with a damaged manifest: whether it belongs to"
-          + " \(origin.name) cannot be told")
+          + " \(origin.name) cannot be told; if it does, `--reading salvage --accept"
+          + " unrelated-origin` restores what there is")
     }
     guard manifest.state != .saving else {
       throw .notThisOrigin(
@@ -165,20 +166,26 @@ public struct UndoStore: Sendable {
     else {
       throw .notThisOrigin(
         "\(store.source.name): undoes a merge into another origin than \(origin.name), or it was"
-          + " written since, where the merge did not reach")
+          + " written since, where the merge did not reach, or the undo store is damaged; if it is the"
+          + " right one, `--reading salvage --accept unrelated-origin` restores what there is")
     }
-    if let saved = manifest.dataChecksum, view.table.reading != .salvage {
-      guard try checksum(of: view).map({ $0 == saved }) != false else {
-        throw .notThisOrigin(
-          "\(store.source.name): is a damaged undo store: its data, or its table, is not what was"
-            + " saved; `--reading salvage` restores what there is")
-      }
+    if view.table.reading != .salvage, try isDamaged(store, through: view) {
+      throw .notThisOrigin(
+        "\(store.source.name): is a damaged undo store: its data, or its table, is not what was saved,"
+          + " or cannot be read; `--reading salvage` restores what there is")
     }
     return true
   }
 
-  /// The checksum of all that a view has from its store; nil where not all can be read, which a merge
-  /// will say better.
+  /// Whether what an undo store holds is known not to be what was saved in it.
+  public static func isDamaged(
+    _ store: Store, through view: SnapshotView
+  ) throws(MergeError) -> Bool {
+    guard let saved = UndoManifest(store.source)?.dataChecksum else { return false }
+    return try checksum(of: view) != saved
+  }
+
+  /// The checksum of all that a view has from its store; nil where not all can be read.
   private static func checksum(of view: SnapshotView) throws(MergeError) -> SectorChecksum? {
     var checksum: SectorChecksum? = SectorChecksum()
     do throws(BlockIOError) {

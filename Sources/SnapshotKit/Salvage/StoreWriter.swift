@@ -45,7 +45,9 @@ public struct StoreWriter: Sendable {
     let chunkByteCount = table.geometry.chunkSize.byteCount
     let byteCount = layout.exceptionCount * chunkByteCount
     let sourceEnd = table.geometry.sectorCount * 512  // a torn sector is nobody's, as in a view
-    let copier = ExtentCopier(from: source, to: output, readsAround: true, leavesZeroes: true)
+    let copier = ExtentCopier(
+      from: source, to: output, readsAround: true, leavesZeroes: true,
+      sharesUnread: false)
     let outcome = try copier.copy(
       { (copy) throws(BlockIOError) in
         try layout.forEachDataExtent(from: \.new, before: sourceEnd) {

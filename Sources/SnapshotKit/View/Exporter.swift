@@ -93,7 +93,9 @@ public struct Exporter: Sendable {
     }
     let order = MergeOrder(view)
     let byteCount = view.mappedByteCount
-    let outcome = try ExtentCopier(from: store, to: output, readsAround: true).copy(
+    let outcome = try ExtentCopier(
+      from: store, to: output, readsAround: true, sharesUnread: view.table.reading != .salvage
+    ).copy(
       { (copy) throws(BlockIOError) in
         try order.forEachSegment { (segment) throws(BlockIOError) in
           if let extent = segment.extent { try copy(extent) }

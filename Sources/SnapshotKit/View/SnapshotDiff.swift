@@ -36,7 +36,7 @@ public struct SnapshotDiff: Sendable {
     let origins = IOBuffer(byteCount: MappedWindow.byteCountMax)
     var done: UInt64 = 0
     try view.forEachMappedWindow { (ours, window) throws(BlockIOError) in
-      let lostHere = window.lost + (try window.read(origin, into: origins))
+      let lostHere = window.lost.merged(with: try window.read(origin, into: origins))
       for span in window.spans {
         try compare(ours, origins, span, excluding: lostHere, visit)
         done += UInt64(span.place.count)

@@ -209,6 +209,7 @@ public final class SnapshotView: BlockSource {
   }
 
   public func hasCached(at byteOffset: UInt64) -> Bool {
+    guard byteOffset < byteCount else { return false }
     var hasCached = false
     forEachSegment(in: byteOffset..<min(byteOffset + 1, byteCount)) { segment in
       if let extent = segment.extent {
