@@ -48,6 +48,23 @@ import Testing
     #expect(try Files.sha256(pair.store) == pair.facts.store.sha256)
   }
 
+  /// The undo file has chunks of the same origin, and is still not that of all that is to be done.
+  @Test func `the undo file of a smaller table is refused, finished or not`() throws {
+    let few = try SparseStore(copying: (0..<20).map { UInt64($0 * 2) }, in: directory, as: "few")
+      .path
+    let more = try SparseStore(copying: (0..<22).map { UInt64($0 * 2) }, in: directory, as: "more")
+      .path
+    var random = SplitMix64(seed: 3)
+    let origin = try directory.write(random.bytes(60 * 4096), to: "origin")
+    let merged = ["--origin", origin, "--undo", undo, "--skip-identical"]
+    #expect(try dmsnap.run(["merge", few] + merged).status == 0)
+    let before = try [Files.sha256(origin), Files.sha256(undo)]
+    let outcome = try dmsnap.run(["merge", more] + merged)
+    #expect(outcome.status == 4 && outcome.errors.contains("another merge"), "\(outcome)")
+    #expect(try [Files.sha256(origin), Files.sha256(undo)] == before)
+    #expect(try dmsnap.run(["merge", few] + merged).status == 0)
+  }
+
   @Test(
     .enabled(if: Strace.tool != nil, "strace must be installed and allowed to trace a program"))
   func `only what differs is written`() throws {

@@ -73,6 +73,30 @@ import Testing
     #expect(try [Files.sha256(pair.origin), Files.sha256(undo)] == before)
   }
 
+  @Test func `a damaged undo file is refused, and what there is of it is restored with status 2`()
+    throws
+  {
+    let pair = try Pair("written", in: directory)
+    let undo = directory.path("undo")
+    _ = try merge(pair.store, into: pair.origin, "--undo", undo)
+    let merged = try Files.sha256(pair.origin)
+    let sound = try Files.bytes(undo)
+    for (byteOffset, accepted) in [(9000, []), (85, ["--accept", "unrelated-origin"])] {
+      var bytes = sound
+      bytes[byteOffset] ^= 1
+      try directory.write(bytes, to: "undo")
+      #expect(try merge(undo, into: pair.origin, "--no-undo").status == 4)
+      #expect(try Files.sha256(pair.origin) == merged)
+      let copy = try directory.copy(pair.origin, to: "copy-\(byteOffset)")
+      let salvaged = try ToolRunner.dmsnap.run(
+        ["merge", undo, "--origin", copy, "--no-undo", "--reading", "salvage"] + accepted)
+      #expect(salvaged.status == 2 && salvaged.errors.contains("damaged"), "\(salvaged)")
+      // Only the damaged byte is wrong; none is, where it is the manifest's.
+      let isWhole = try Files.sha256(copy) == pair.facts.origin.sha256
+      #expect(isWhole == (byteOffset == 85))
+    }
+  }
+
   @Test func `a finished merge whose origin has gone on is refused`() throws {
     let pair = try Pair("written", in: directory)
     let undo = directory.path("undo")

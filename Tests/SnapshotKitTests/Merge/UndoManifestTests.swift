@@ -39,8 +39,21 @@ import Testing
     #expect(UndoManifest(FaultySource(try encoded(manifest))) == manifest)
   }
 
+  @Test func `version 1 is read, which had no checksum of the data`() throws {
+    var bytes = try encoded(Self.manifest)
+    bytes[24] = 1
+    let digest = Array(bytes[16..<112]).sha256
+    let octets = stride(from: 0, to: 64, by: 2).compactMap { index in
+      UInt8(digest.dropFirst(index).prefix(2), radix: 16)
+    }
+    bytes.put(octets, at: 112)
+    var expected = Self.manifest
+    expected.dataChecksum = nil
+    #expect(UndoManifest(FaultySource(bytes)) == expected)
+  }
+
   @Test func `an unknown state or version is no manifest, whatever its checksum`() throws {
-    for (byteOffset, value) in [(28, 0), (28, 4), (24, 1), (16, 0)] as [(Int, UInt8)] {
+    for (byteOffset, value) in [(28, 0), (28, 4), (24, 1), (24, 3), (16, 0)] as [(Int, UInt8)] {
       var bytes = try encoded(Self.manifest)
       bytes[byteOffset] = value
       let digest = Array(bytes[16..<128]).sha256
