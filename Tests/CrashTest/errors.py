@@ -256,8 +256,8 @@ def undo_read(setting):
     disk.fail("read", half, half + SECTOR)
     bench.undo.unlink()
     bench.undo = disk.path
-    bench.unmerge().require(COULD_NOT_FINISH).require_complaint(bench.undo, byte=True, hint=True)
-    bench.require_between()
+    bench.unmerge().require(REFUSED).require_complaint(bench.undo)
+    bench.require_merged()  # it was read to its end before anything was written
     disk.heal()
     bench.take_back()
     bench.require_evidence()
