@@ -26,8 +26,7 @@ extension SnapshotView {
   ///
   /// - Returns: nil when `file` is no undo store that was saved.
   public func restricted(toUndo file: any BlockSource) throws(StoreError) -> SnapshotView? {
-    guard UndoManifest(file).map({ $0.state != .saving }) == true else { return nil }
-    let saved = try LoadedTable(Store(file), reading: .kernel).table
+    guard let saved = try ExceptionTable(savedIn: file) else { return nil }
     return restricted(to: saved.runs.map { $0.old..<$0.oldEnd })
   }
 
@@ -36,7 +35,7 @@ extension SnapshotView {
   public func firstDifference(
     besidesUndo file: any BlockSource
   ) throws(StoreError) -> UInt64? {
-    let saved = try LoadedTable(Store(file), reading: .kernel).table.runs
+    let saved = try ExceptionTable(savedIn: file)?.runs ?? []
     var gaps: [Range<UInt64>] = []
     var position: UInt64 = 0
     for run in saved {
@@ -60,8 +59,7 @@ extension SnapshotView {
   public convenience init?(
     undoing file: any BlockSource, over origin: any BlockSource
   ) throws(StoreError) {
-    guard UndoManifest(file).map({ $0.state != .saving }) == true else { return nil }
-    let saved = try LoadedTable(Store(file), reading: .kernel).table
+    guard let saved = try ExceptionTable(savedIn: file) else { return nil }
     self.init(of: origin, through: saved, of: file)
   }
 
@@ -97,6 +95,12 @@ extension [ExceptionRun] {
 }
 
 extension ExceptionTable {
+  /// The table of an undo store that was saved; nil when `file` is none.
+  fileprivate init?(savedIn file: any BlockSource) throws(StoreError) {
+    guard let state = UndoManifest(file)?.state, state != .saving else { return nil }
+    self = try LoadedTable(Store(file), reading: .kernel).table
+  }
+
   /// The table with those of its chunks only that lie in ranges, which ascend and may overlap.
   func restricted(to chunks: [Range<UInt64>]) -> ExceptionTable {
     var kept: [ExceptionRun] = []

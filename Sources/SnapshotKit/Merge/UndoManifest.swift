@@ -63,29 +63,28 @@ struct UndoManifest: Equatable, Sendable {
 
   /// Reads the manifest of the undo store that `source` may be; nil when it is none, or damaged.
   init?(_ source: any BlockSource) {
-    guard source.byteCount >= Self.byteCount else { return nil }
-    let buffer = IOBuffer(byteCount: Self.byteCount)
-    do throws(BlockIOError) {
-      try source.read(at: 0, into: buffer, 0..<Self.byteCount)
-    } catch {
-      return nil  // whoever needs the header will meet the same error
-    }
-    guard let manifest = buffer.withBytes(0..<Self.byteCount, Self.decode) else { return nil }
+    guard let buffer = Self.firstBytes(of: source),
+      let manifest = buffer.withBytes(0..<Self.byteCount, Self.decode)
+    else { return nil }
     self = manifest
   }
 
   /// Whether `source` was an undo store: the manifest's magic is there, whatever became of the rest.
   static func hasMagic(_ source: any BlockSource) -> Bool {
-    guard source.byteCount >= byteCount else { return false }
-    let buffer = IOBuffer(byteCount: byteCount)
-    do throws(BlockIOError) {
-      try source.read(at: 0, into: buffer, 0..<byteCount)
-    } catch {
-      return false  // whoever needs the header will meet the same error
-    }
-    return buffer.withBytes(0..<byteCount) {
+    firstBytes(of: source)?.withBytes(0..<byteCount) {
       $0.littleEndian(at: Field.magic, as: UInt64.self) == magic
+    } ?? false
+  }
+
+  /// What a manifest would lie in, or nil where it cannot be read: whoever needs the header will
+  /// meet the same error.
+  private static func firstBytes(of source: any BlockSource) -> IOBuffer? {
+    guard source.byteCount >= byteCount else { return nil }
+    let buffer = IOBuffer(byteCount: byteCount)
+    do throws(BlockIOError) { try source.read(at: 0, into: buffer, 0..<byteCount) } catch {
+      return nil
     }
+    return buffer
   }
 
   private static func decode(_ bytes: Span<UInt8>) -> UndoManifest? {
