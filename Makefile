@@ -15,6 +15,7 @@ CRASH_POINTS ?= 100000
 CRASH_TEST ?=
 FUZZ ?=
 KERNEL_TEST ?=
+LVM_TEST ?=
 SALVAGE_TEST ?=
 STORM ?=
 
@@ -43,11 +44,15 @@ bench: release  ## measure against C, thin_check, qemu-img and cp; half an hour,
 	-gem install --user-install --conservative --no-document lvmsync
 	Tests/Benchmarks/bench --dmsnap $(RELEASE) $(BENCH)
 
-corpus: lab  ## have Linux write the stores in corpus/ again
+corpus: lab  ## have Linux write the stores in corpus/ again, and lvm2 the volume groups
 	corpus/make --all
+	corpus/lvm/make --all
 
 kernel-test: release lab  ## compare with Linux, under qemu, on stores made up from a seed
 	Tests/KernelTest/kernel-test --dmsnap $(RELEASE) $(KERNEL_TEST)
+
+lvm-test: release lab  ## read and merge volume groups, made up from a seed, that lvm2 makes and reads
+	Tests/KernelTest/lvm-test --dmsnap $(RELEASE) $(LVM_TEST)
 
 salvage-test: release lab  ## damage the corpus in every way; Linux loads what is salvaged
 	Tests/KernelTest/salvage-test --dmsnap $(RELEASE) --kernel 6.12 $(SALVAGE_TEST)

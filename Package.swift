@@ -39,13 +39,16 @@ let package = Package(
     .target(name: "BlockIO", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
     .target(name: "Blkid", dependencies: ["BlockIO", "CBlkid"], swiftSettings: strict),
     .target(
+      name: "LVM2", dependencies: ["BlockIO", "Blkid", "SnapshotFormat"], swiftSettings: strict),
+    .target(
       name: "SnapshotKit",
-      dependencies: ["BlockIO", "Blkid", "SnapshotFormat", crypto, systemPackage],
+      dependencies: ["BlockIO", "Blkid", "LVM2", "SnapshotFormat", crypto, systemPackage],
       swiftSettings: strict),
     .executableTarget(
       name: "dmsnap",
       dependencies: [
-        "BlockIO", "Blkid", "SnapshotFormat", "SnapshotKit", argumentParser, systemPackage,
+        "BlockIO", "Blkid", "LVM2", "SnapshotFormat", "SnapshotKit", argumentParser,
+        systemPackage,
       ],
       swiftSettings: strict),
     .target(
@@ -61,6 +64,8 @@ let package = Package(
     .testTarget(
       name: "BlkidTests", dependencies: ["Blkid", "BlockIO", "TestSupport", systemPackage],
       swiftSettings: strict),
+    .testTarget(
+      name: "LVM2Tests", dependencies: ["BlockIO", "LVM2", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "SnapshotKitTests",
       dependencies: ["BlockIO", "SnapshotFormat", "SnapshotKit", "TestSupport"],

@@ -17,6 +17,8 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
     case beyondEnd(byteCount: UInt64)
     /// A map of bad sectors says that these of the bytes asked for were not read from the medium.
     case markedUnreadable(Range<UInt64>)
+    /// These of the bytes asked for lie on something that is not there, in words.
+    case missing(String, Range<UInt64>)
     /// The path is a directory, a pipe, or something else that is neither file nor block device.
     case notAFileOrBlockDevice(String)
     /// Refused although the system might have done it, because data could be lost.
@@ -45,18 +47,21 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
     case .system(let errno):
       // ENODATA and EILSEQ are what some drivers make of a medium error; EREMOTEIO as well.
       [.ioError, .noData, .remoteIO, .illegalByteSequence].contains(errno)
-    case .beyondEnd, .markedUnreadable: true
+    case .beyondEnd, .markedUnreadable, .missing: true
     case .notAFileOrBlockDevice, .refused: false
     }
   }
 
-  /// Whether a map says that no byte of a request for `byteCount` bytes was read.
+  /// Whether it is known without trying that no byte of a request for `byteCount` bytes can be read.
   ///
   /// It goes by numbers of bytes: positions are those of the source that failed, which may lie
   /// below the one that was asked.
   func isMarkedThroughout(byteCount: Int) -> Bool {
-    guard case .markedUnreadable(let bytes) = reason, bytes == byteRange else { return false }
-    return bytes.upperBound - bytes.lowerBound == UInt64(byteCount)
+    switch reason {
+    case .markedUnreadable(let bytes), .missing(_, let bytes):
+      bytes == byteRange && bytes.upperBound - bytes.lowerBound == UInt64(byteCount)
+    default: false
+    }
   }
 
   public var description: String {
@@ -68,6 +73,9 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
     case .markedUnreadable(let bytes):
       "\(name): cannot \(operation.rawValue)\(place): the map says that \(Self.words(bytes)) were"
         + " not read"
+    case .missing(let what, let bytes):
+      "\(name): cannot \(operation.rawValue)\(place): \(Self.words(bytes)) lie on \(what), which is"
+        + " missing"
     case .notAFileOrBlockDevice(let what):
       "\(name): is \(what), a file or block device is required"
     case .refused(let why): "\(name): \(why)"

@@ -32,6 +32,9 @@ public protocol BlockSource: AnyObject, Sendable {
 
   /// Whether the byte there can be read without asking the medium, as far as that is known.
   func hasCached(at byteOffset: UInt64) -> Bool
+
+  /// The files and devices that it is read from.
+  var files: [FileSource] { get }
 }
 
 extension BlockSource {
@@ -50,6 +53,8 @@ extension BlockSource {
   public func willRead(_ range: Range<UInt64>) {}
 
   public func hasCached(at byteOffset: UInt64) -> Bool { false }
+
+  public var files: [FileSource] { [] }
 
   /// Says that these ranges will be read, one after another, where that is of use: where they are
   /// several, and the cache does not seem to have them.
@@ -140,6 +145,11 @@ extension BlockSource {
 extension [Range<UInt64>] {
   /// How many numbers the ranges have in all.
   package var totalCount: UInt64 { reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
+
+  /// What is in both lists, each of which is ascending.
+  func intersection(with others: [Range<UInt64>]) -> [Range<UInt64>] {
+    flatMap { range in others.map { $0.clamped(to: range) }.filter { !$0.isEmpty } }
+  }
 
   /// Appends a range that begins at or after the end of the last, as one with it if they touch.
   package mutating func append(mergingInto range: Range<UInt64>) {

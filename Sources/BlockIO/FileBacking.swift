@@ -30,6 +30,12 @@ package struct FileBacking: Sendable {
       file = base.file
       let start = base.range.lowerBound
       range = start + slice.range.lowerBound..<start + slice.range.upperBound
+    case let volume as ExtentSource:
+      guard let (device, start) = volume.onlyPlace, let base = FileBacking(of: device),
+        start + volume.byteCount <= UInt64(base.range.count)
+      else { return nil }
+      file = base.file
+      range = base.range.lowerBound + start..<base.range.lowerBound + start + volume.byteCount
     default: return nil
     }
   }

@@ -95,6 +95,8 @@ public final class FileSource: BlockSource {
     return range.isEmpty ? nil : range
   }
 
+  public var files: [FileSource] { [self] }
+
   public func willRead(_ range: Range<UInt64>) {
     posix_fadvise(
       descriptor.rawValue, off_t(clamping: range.lowerBound), off_t(clamping: range.count),

@@ -130,6 +130,8 @@ public final class FileTarget: BlockTarget {
     try source.nextData(from: byteOffset)
   }
 
+  public var files: [FileSource] { [source] }
+
   public func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
@@ -142,9 +144,10 @@ public final class FileTarget: BlockTarget {
     try source.descriptor.flush(name: name)
   }
 
-  /// Tells the cache to forget what it holds of the target, so that the next read asks the medium.
-  public func dropCache() {
+  public func readingBack() -> any BlockSource {
+    if let source = UncachedSource(self) { return source }
     posix_fadvise(source.descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
+    return self
   }
 
   public func startWriting(_ range: Range<UInt64>) {

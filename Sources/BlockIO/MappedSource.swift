@@ -53,6 +53,8 @@ public final class MappedSource: BlockSource {
     map.unreadableRanges(in: range.clamped(to: 0..<byteCount))
   }
 
+  public var files: [FileSource] { base.files }
+
   public func hasCached(at byteOffset: UInt64) -> Bool { base.hasCached(at: byteOffset) }
 
   /// Nothing is asked of what the map says to be bad.

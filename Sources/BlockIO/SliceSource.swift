@@ -48,6 +48,8 @@ public final class SliceSource: BlockSource {
     }
   }
 
+  public var files: [FileSource] { base.files }
+
   public func hasCached(at byteOffset: UInt64) -> Bool {
     base.hasCached(at: range.lowerBound &+ byteOffset)
   }

@@ -1,5 +1,6 @@
 import Blkid
 import BlockIO
+import LVM2
 import SnapshotKit
 
 /// What the exit status says; docs/exit-statuses.md is the contract.
@@ -33,11 +34,21 @@ struct Failure: Error {
     }
   }
 
-  init(_ error: MergeError) {
+  /// - Parameter volumes: Where the origin is a volume of a group: whose.
+  init(_ error: MergeError, _ volumes: VolumeOptions? = nil) {
     switch error {
     case .io(let cause): self.init(cause)
-    case .cut(let cut): self.init(.couldNotFinish, "\(cut); \(cut.advice)")
+    case .cut(let cut):
+      self.init(.couldNotFinish, "\(cut); \(cut.advice(volumes?.words ?? ""))")
     default: self.init(error.isRefusal ? .refused : .damage, error.description)
+    }
+  }
+
+  init(_ error: VolumeError) {
+    switch error {
+    case .noVolume, .noVersion: self.init(.noStore, error.description)
+    case .unsupported, .noLeg: self.init(.couldNotFinish, error.description)
+    case .io(let cause): self.init(cause)
     }
   }
 
@@ -78,14 +89,21 @@ func failing<Result>(_ body: () throws(BlockIOError) -> Result) throws(Failure) 
   do throws(BlockIOError) { return try body() } catch { throw Failure(error) }
 }
 
-/// The same for merges.
-func failingMerge<Result>(_ body: () throws(MergeError) -> Result) throws(Failure) -> Result {
-  do throws(MergeError) { return try body() } catch { throw Failure(error) }
+/// The same for merges, into a volume of a group where there are such.
+func failingMerge<Result>(
+  _ volumes: VolumeOptions? = nil, _ body: () throws(MergeError) -> Result
+) throws(Failure) -> Result {
+  do throws(MergeError) { return try body() } catch { throw Failure(error, volumes) }
 }
 
 /// The same for what must be a store.
 func failingStore<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
   do throws(StoreError) { return try body() } catch { throw Failure(error) }
+}
+
+/// The same for volumes of a group.
+func failingVolume<Result>(_ body: () throws(VolumeError) -> Result) throws(Failure) -> Result {
+  do throws(VolumeError) { return try body() } catch { throw Failure(error) }
 }
 
 /// The same for probes of what something holds.
@@ -99,13 +117,13 @@ func failingContent<Result>(_ body: () throws(ContentError) -> Result) throws(Fa
 }
 
 extension MergeCut {
-  /// How to go on.
-  fileprivate var advice: String {
+  /// How to go on, with the options by which the origin is found.
+  fileprivate func advice(_ options: String) -> String {
     switch stage {
     case .saving: "the same command goes on"
     case .merging(let undo?):
       "the same command goes on; to undo: dmsnap merge \(quoted(undo)) --origin \(quoted(origin))"
-        + " --no-undo"
+        + "\(options) --no-undo"
     case .merging(nil): "the same command does it again, and ends as if it had not been cut"
     }
   }

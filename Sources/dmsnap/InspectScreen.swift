@@ -1,4 +1,5 @@
 import BlockIO
+import LVM2
 import SnapshotFormat
 import SnapshotKit
 
@@ -12,15 +13,17 @@ struct InspectScreen {
   private let diagnosis: Diagnosis?
   private let input: StoreOptions
   private let origin: PathArgument?
+  private let volume: SnapshotVolume?
 
   init(
     _ audit: Audit, _ diagnosis: Diagnosis?, _ content: ContentIdentity?, _ input: StoreOptions,
-    _ origin: PathArgument?
+    _ origin: PathArgument?, _ volume: SnapshotVolume?
   ) {
     self.audit = audit
     self.diagnosis = diagnosis
     self.input = input
     self.origin = origin
+    self.volume = volume
     addStore()
     if let undo = UndoStore.description(of: audit.store.source) { add("is", undo) }
     if let content {
@@ -52,6 +55,7 @@ struct InspectScreen {
   private mutating func addStore() {
     let source = audit.store.source
     add("store", "\(source.name), \(byteSize(source.byteCount)) (\(source.byteCount) bytes)")
+    if let volume { add("volume", words(of: volume)) }
     add("header", header)
     if let map = input.table.map {
       let unread = source.knownUnreadable(in: 0..<source.byteCount).totalCount
@@ -77,6 +81,15 @@ struct InspectScreen {
     if audit.isStore { add("Linux", kernel) }
   }
 
+  private func words(of volume: SnapshotVolume) -> String {
+    let (version, snapshot) = (volume.version, volume.snapshot)
+    let older = version.seqno == volume.found.group.seqno ? "" : ", an older version"
+    return "a snapshot of \(version.name)/\(snapshot.origin)"
+      + (snapshot.isMerging ? ", being merged into it" : "")
+      + "; chunks of \(snapshot.chunkSectors) sectors by version \(version.seqno) of the"
+      + " metadata\(older)" + (volume.originError.map { "; \($0)" } ?? "")
+  }
+
   private var header: String {
     guard let header = audit.store.header else { return "cannot be read" }
     guard header.hasMagic else {
@@ -96,12 +109,9 @@ struct InspectScreen {
     }
   }
 
-  /// How full the store is to Linux, which a wild new chunk can make any number at all.
+  /// How full the store is to Linux.
   private func fill(_ load: KernelLoad) -> String {
-    guard let parts = load.status?.split(whereSeparator: { $0 == "/" || $0 == " " }),
-      let allocated = UInt64(parts[0]), let total = UInt64(parts[1]), total >= allocated
-    else { return "" }
-    return " (\(Int(Double(allocated) / Double(total) * 100)) % full)"
+    load.fill.map { " (\(Int($0 * 100)) % full)" } ?? ""
   }
 
   // MARK: - What happened, and what can be saved
@@ -175,18 +185,20 @@ struct InspectScreen {
 
   /// The commands to run, the first at once.
   private var next: [String] {
-    let originPath = (origin?.text).map(quoted) ?? "ORIGIN"
+    // Of a snapshot of a volume group the origin is found again.
+    let hasOrigin = origin == nil && volume != nil
+    let origin = hasOrigin ? "" : " --origin \((self.origin?.text).map(quoted) ?? "ORIGIN")"
     if audit.verdict == .notAStore {
       return ["dmsnap identify \(store)", "dmsnap carve \(store)   finds stores inside it"]
     }
     if audit.verdict == .healthy, UndoStore.description(of: audit.store.source) != nil {
-      return ["dmsnap merge \(store) --origin \(originPath) --dry-run"]
+      return ["dmsnap merge \(store)\(origin)\(options) --dry-run"]
     }
     let older = audit.generations.dropFirst().map {
-      "dmsnap export \(store)\(options) --generation \($0.index) --origin \(originPath) --to FILE"
+      "dmsnap export \(store)\(options) --generation \($0.index)\(origin) --to FILE"
     }
     if diagnosis == nil {
-      return ["dmsnap export \(store)\(options) --origin \(originPath) --to FILE"] + older
+      return ["dmsnap export \(store)\(options)\(origin) --to FILE"] + older
     }
     let isFound = audit.usableCount > 0
     guard isFound else {
@@ -195,7 +207,7 @@ struct InspectScreen {
     let careful = audit.load.verdict == .new ? "   (do NOT activate it)" : ""
     return [
       "dmsnap salvage \(store)\(options) --to NEW\(careful)",
-      "dmsnap export \(store) --reading salvage\(options) --origin \(originPath) --to FILE",
+      "dmsnap export \(store) --reading salvage\(options)\(origin) --to FILE",
     ] + (input.table.generation == nil ? older : [])
   }
 
@@ -203,7 +215,7 @@ struct InspectScreen {
 
   /// What the user said already, to be said again.
   private var options: String {
-    (input.table.map.map { " --map \(quoted($0.text))" } ?? "")
+    input.volumes.words + (input.table.map.map { " --map \(quoted($0.text))" } ?? "")
       + (input.table.chunkSizeAsked.map { " --chunk-size \($0)" } ?? "")
       + (input.table.generation.map { " --generation \($0)" } ?? "")
   }

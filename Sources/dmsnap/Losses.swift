@@ -20,6 +20,13 @@ struct Losses {
     isEmpty = ranges.isEmpty && loaded.isComplete
   }
 
+  /// What could not be read of something that has no table.
+  init(_ unreadable: [LostRange]) {
+    ranges = unreadable
+    hasUnknown = false
+    isEmpty = unreadable.isEmpty
+  }
+
   /// Says what is lost to the person at the terminal.
   func say() {
     let shown = 20

@@ -1,4 +1,5 @@
 import BlockIO
+import LVM2
 import SnapshotFormat
 import SnapshotKit
 import SystemPackage
@@ -6,7 +7,7 @@ import SystemPackage
 /// What `dmsnap merge` was asked to do, a plan that it was given included.
 struct MergeJob {
   private let input: StoreOptions
-  private let origin: PathArgument
+  private let origin: PathArgument?
   private let undo: String?
   private let noUndo: Bool
   private let skipIdentical: Bool
@@ -16,11 +17,11 @@ struct MergeJob {
   init(_ command: Merge) throws(Failure) {
     self.command = command
     guard let file = command.apply else {
-      guard let store = command.store, let origin = command.origin else {
+      guard let store = command.store else {
         preconditionFailure("arguments were not validated")
       }
-      input = StoreOptions(store, command.table)
-      self.origin = origin
+      input = StoreOptions(store, command.volumes, command.table)
+      origin = command.origin
       (undo, noUndo, skipIdentical) = (command.undo, command.noUndo, command.skipIdentical)
       plan = nil
       return
@@ -33,7 +34,7 @@ struct MergeJob {
     else {
       throw Failure(.refused, "\(file.text): is not a plan that this program could have made")
     }
-    input = StoreOptions(store, table)
+    input = StoreOptions(store, command.volumes, table)
     self.origin = origin
     let hasWay = command.undo != nil || command.noUndo
     undo = hasWay ? command.undo : plan.undo
@@ -50,29 +51,28 @@ struct MergeJob {
   private var writes: Bool { !command.dryRun && command.plan == nil }
 
   func run() throws(Failure) {
-    let loaded = try input.loadTable(for: origin.open())
-    if isInPlace { try checkTarget() }
+    let found = try StoreInput(input, origin: origin)
+    let original = try found.requireOrigin()
+    let loaded = try found.loadTable()
+    let place = MergeTarget(found, origin: origin)
+    if isInPlace { try place.check(undo: undo) }
     if let plan = command.plan {
       try failing { () throws(BlockIOError) in try OutputFile.checkAbsent(FilePath(plan)) }
     }
     // A target is locked first, so that all the checks are of what will be written.
-    var target: FileTarget?
-    if isInPlace, writes {
-      target = try failing { () throws(BlockIOError) in
-        try FileTarget(path: FilePath(origin.path))
-      }
-    }
-    let source: any BlockSource = if let target { target } else { try origin.open() }
+    let target = isInPlace && writes ? try place.open() : nil
+    let source: any BlockSource = if let target { target } else { original }
     let whole = SnapshotView(of: source, through: loaded.table, of: loaded.store.source)
     let isDamagedUndo = try check(loaded, whole, source)
-    loaded.warn(about: source, command.talk)
+    try found.warn(about: loaded, command.talk)
     if !isInPlace, writes, let to = command.to {
       return try ImageWriter(whole, loaded, source)
         .write(to: to, command: "merge", command.format, command.talk)
     }
+    if isInPlace { try checkSiblings(found, whole, source) }
     let view = try skippingIdentical(whole)
     let report = MergeReporter(
-      command, loaded, view, origin: origin.path, store: input.store.text, undo: undo,
+      command, loaded, view, found, undo: undo,
       skippedByteCount: whole.mappedByteCount - view.mappedByteCount,
       isDamagedUndo: isDamagedUndo)
     if let file = command.plan { try write(view, to: file) }
@@ -83,43 +83,6 @@ struct MergeJob {
   }
 
   // MARK: - Whether it is right
-
-  /// Refuses a target before anything is opened for writing; a dry run is refused alike.
-  private func checkTarget() throws(Failure) {
-    guard origin.isWhole else {
-      throw Failure(
-        .refused,
-        "\(origin.text): a merge in place cannot write to a part of a file;"
-          + " attach it to a loop device (losetup --offset), or use --to")
-    }
-    let originIdentity = try identity(of: origin.path)
-    let store = try identity(of: input.store.path)
-    if originIdentity == store { throw Failure(MergeError.sameFile(origin.path)) }
-    if DeviceUse.overlap(originIdentity, store) {
-      throw Failure(
-        .refused,
-        "\(origin.path): shares bytes with the store (as a disk and its partition do, or a loop"
-          + " device and its file); a store is never written")
-    }
-    // An undo file is opened for writing to look into it, which must not happen to an input.
-    if let undo, FileTarget.exists(FilePath(undo)) {
-      let file = try identity(of: undo)
-      if [store, originIdentity].contains(where: { DeviceUse.overlap($0, file) }) {
-        throw Failure(
-          .refused,
-          "\(undo): is the store or the origin itself, or shares bytes with it; not an undo file")
-      }
-    }
-    try failing { () throws(BlockIOError) in
-      try FileTarget.checkUnused(originIdentity, name: origin.path)
-      // It would change as we read it.
-      try FileTarget.checkUnused(store, name: input.store.text)
-    }
-  }
-
-  private func identity(of path: String) throws(Failure) -> FileIdentity {
-    try failing { () throws(BlockIOError) in try FileSource(path: FilePath(path)).identity }
-  }
 
   /// Refuses a table that does not fit the origin.
   ///
@@ -138,7 +101,7 @@ struct MergeJob {
     if !command.accept.contains(.smallOrigin), let count = loaded.beyondOriginCount {
       throw Failure(
         .refused,
-        "\(origin.text): is smaller than the table needs: \(counted(count, "exception")) would be"
+        "\(source.name): is smaller than the table needs: \(counted(count, "exception")) would be"
           + " dropped; `--accept small-origin` merges the others")
     }
     // An undo store knows its origin.
@@ -147,7 +110,7 @@ struct MergeJob {
       try OriginContradiction(view, origin: source)
     }
     if let contradiction {
-      throw Failure(MergeError.contradiction(contradiction, origin: origin.text))
+      throw Failure(MergeError.contradiction(contradiction, origin: source.name))
     }
     return isDamaged
   }
@@ -188,7 +151,7 @@ struct MergeJob {
         guard let difference else { return restricted }
         throw Failure(
           .refused,
-          "\(saved.name): is the undo store of another merge, or \(origin.text) was written since:"
+          "\(saved.name): is the undo store of another merge, or \(view.originName) was written since:"
             + " byte \(difference) is not as in the snapshot, and was not saved")
       }
     }
@@ -206,12 +169,41 @@ struct MergeJob {
     return try failing { () throws(BlockIOError) in try FileSource(path: FilePath(undo)) }
   }
 
+  /// Refuses to write what other snapshots of the origin still show through it.
+  ///
+  /// Linux copies to them what its merge overwrites; here nobody does.
+  private func checkSiblings(
+    _ found: StoreInput, _ view: SnapshotView, _ origin: any BlockSource
+  ) throws(Failure) {
+    guard let volume = found.volume, !command.accept.contains(.otherSnapshots) else { return }
+    var affected: [String] = []
+    for sibling in volume.siblings {
+      let name = "\(volume.version.name)/\(sibling.store)"
+      let isLeftAlone: Bool
+      do {
+        let other = try SnapshotVolume(sibling, of: volume.version, volume.found).store
+        let table = try LoadedTable(Store(other), reading: .kernel).table
+        isLeftAlone = view.leavesAlone(
+          SnapshotView(of: origin, through: table, of: other))
+      } catch {
+        isLeftAlone = false  // what it has cannot be told, and may be salvaged yet
+      }
+      if !isLeftAlone { affected.append(name) }
+    }
+    if affected.isEmpty { return }
+    throw Failure(
+      .refused,
+      "\(view.originName): \(affected.joined(separator: ", ")) would show what is written, having no"
+        + " copies of their own; export them first, and say `--accept other-snapshots`, or use --to"
+    )
+  }
+
   // MARK: - Plans
 
   private func write(_ view: SnapshotView, to path: String) throws(Failure) {
     let table = input.table
     let plan = MergePlan(
-      store: input.store.absolute, origin: origin.absolute, reading: table.reading,
+      store: input.store.absolute, origin: origin?.absolute ?? "", reading: table.reading,
       chunkSizeAsked: table.chunkSizeAsked, generation: table.generation,
       map: table.map?.absolute, skipIdentical: skipIdentical,
       undo: undo.map(absolutePath), noUndo: noUndo, of: view)
@@ -248,13 +240,13 @@ struct MergeJob {
   // MARK: - The merge itself
 
   private func merge(
-    _ loaded: LoadedTable, _ view: SnapshotView, _ target: FileTarget
+    _ loaded: LoadedTable, _ view: SnapshotView, _ target: any BlockTarget
   ) throws(Failure) -> Merger.Outcome {
     var undoStore: UndoStore?
     if let undo { undoStore = try prepareUndo(undo, view, target) }
     StopRequest.listen()
     let line = ProgressLine("merged", command.talk)
-    let outcome = try failingMerge { () throws(MergeError) in
+    let outcome = try failingMerge(command.volumes) { () throws(MergeError) in
       try Merger(view, of: loaded.store.source, into: target).merge(
         undo: undoStore, verify: command.verify, progress: { line.update($0, $1) },
         shouldStop: { StopRequest.isMade })
@@ -264,7 +256,7 @@ struct MergeJob {
   }
 
   private func prepareUndo(
-    _ path: String, _ view: SnapshotView, _ target: FileTarget
+    _ path: String, _ view: SnapshotView, _ target: any BlockTarget
   ) throws(Failure) -> UndoStore {
     try failingMerge { () throws(MergeError) in
       let (file, isNew) = try UndoFile.open(

@@ -1,4 +1,5 @@
 import BlockIO
+import LVM2
 import SnapshotKit
 
 /// What `dmsnap merge` says of what it did, or would do.
@@ -8,19 +9,21 @@ struct MergeReporter {
   private let view: SnapshotView
   private let origin: String
   private let store: String
+  private let volume: SnapshotVolume?
   private let undo: String?
   private let skippedByteCount: UInt64
   private let isDamagedUndo: Bool
 
   init(
-    _ command: Merge, _ loaded: LoadedTable, _ view: SnapshotView, origin: String, store: String,
+    _ command: Merge, _ loaded: LoadedTable, _ view: SnapshotView, _ found: StoreInput,
     undo: String?, skippedByteCount: UInt64, isDamagedUndo: Bool
   ) {
     self.command = command
     self.loaded = loaded
     self.view = view
-    self.origin = origin
-    self.store = store
+    origin = view.originName
+    store = loaded.store.source.name
+    volume = found.volume
     self.undo = undo
     self.skippedByteCount = skippedByteCount
     self.isDamagedUndo = isDamagedUndo
@@ -92,8 +95,14 @@ struct MergeReporter {
     try Console.print(
       undo.map {
         "to undo, before anything else writes to it: dmsnap merge \(quoted($0)) --origin"
-          + " \(quoted(origin)) --no-undo"
+          + " \(quoted(origin))\(command.volumes.words) --no-undo"
       } ?? "there is no way back; the same command again would end the same")
+    guard let volume else { return }
+    let snapshot = "\(volume.version.name)/\(volume.snapshot.store)"
+    try Console.print(
+      volume.snapshot.isMerging
+        ? "at the next activation lvm2 merges \(snapshot) once more, to the same end, and removes it"
+        : "the group still has \(snapshot), which shows the same now: lvremove \(quoted(snapshot))")
   }
 
   private var skipped: String {

@@ -76,42 +76,20 @@ struct TableOptions: ParsableArguments {
 
 /// The store, and how its table is read.
 struct StoreOptions: ParsableArguments {
-  @Argument(help: "The COW store: a file, a block device, or PATH,offset=BYTES,length=BYTES.")
+  @Argument(
+    help: "The COW store: a file, a block device, PATH,offset=BYTES,length=BYTES; vg/lv with --pv.")
   var store: PathArgument
 
+  @OptionGroup var volumes: VolumeOptions
   @OptionGroup var table: TableOptions
 
   init() {}
 
   /// The store at that path, its table read so.
-  init(_ store: PathArgument, _ table: TableOptions) {
+  init(_ store: PathArgument, _ volumes: VolumeOptions, _ table: TableOptions) {
     self.store = store
+    self.volumes = volumes
     self.table = table
-  }
-
-  /// Opens the store.
-  func open() throws(Failure) -> Store { Store(try store.open(table.map?.readMap())) }
-
-  /// Plans the salvage of the store, for an origin if that is known.
-  func plan(for origin: (any BlockSource)? = nil) throws(Failure) -> SalvagePlan {
-    let store = try open()
-    return try failingStore { () throws(StoreError) in
-      try SalvagePlan(store, chunkSize: table.chunkSize, originByteCount: origin?.byteCount)
-    }
-  }
-
-  /// Opens the store and reads its table.
-  func loadTable(for origin: any BlockSource) throws(Failure) -> LoadedTable {
-    if table.reading == .salvage {
-      let plan = try plan(for: origin)
-      return try failingStore { () throws(StoreError) in
-        try LoadedTable(plan, generation: table.generation ?? 0)
-      }
-    }
-    let store = try open()
-    return try failingStore { () throws(StoreError) in
-      try LoadedTable(store, reading: table.reading)
-    }
   }
 }
 
@@ -124,8 +102,11 @@ struct WantedOptions: ParsableArguments {
   var wanted: String?
 
   /// Refuses a mapfile that exists, before anything is done.
-  func check() throws(Failure) {
+  func check(_ volumes: VolumeOptions) throws(Failure) {
     guard let wanted else { return }
+    guard volumes.physicalVolumes.isEmpty else {
+      throw Failure(.refused, "--wanted is of a store's own file, not of a volume of a group")
+    }
     try failing { () throws(BlockIOError) in try OutputFile.checkAbsent(FilePath(wanted)) }
   }
 
@@ -174,14 +155,20 @@ extension PathArgument {
 
 /// The origin, where it is needed.
 struct OriginOptions: ParsableArguments {
-  @Option(help: "The origin: what the snapshot was taken of.")
-  var origin: PathArgument
+  @Option(help: "The origin: what the snapshot was taken of; with --pv it is found by itself.")
+  var origin: PathArgument?
+
+  /// Refuses to go on without an origin where nothing else tells which it is.
+  static func require(_ origin: PathArgument?, _ volumes: VolumeOptions) throws {
+    if origin == nil, volumes.physicalVolumes.isEmpty {
+      throw ValidationError("Missing expected argument '--origin <origin>'")
+    }
+  }
 }
 
 extension LoadedTable {
   /// Says what the user should know before a result is relied on.
-  func warn(about origin: any BlockSource, _ talk: TalkOptions) {
-    if talk.quiet { return }
+  func warn(about origin: any BlockSource) {
     let name = store.source.name
     if table.reading == .salvage {
       if !isCurrent {

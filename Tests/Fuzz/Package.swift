@@ -10,7 +10,7 @@ let package = Package(
     .systemLibrary(name: "CFuzzer"),
     .target(name: "Fuzzing", dependencies: ["CFuzzer"], swiftSettings: [.strictMemorySafety()]),
   ]
-    + ["FuzzHeader", "FuzzStore", "FuzzMapfile"].map { name in
+    + ["FuzzHeader", "FuzzStore", "FuzzMapfile", "FuzzMetadata", "FuzzPhysicalVolume"].map { name in
       .executableTarget(
         name: name,
         dependencies: ["Fuzzing", .product(name: "SnapshotKit", package: "dmsnap")],

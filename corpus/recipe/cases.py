@@ -52,9 +52,10 @@ stall() {
   dmsetup create stalled --table "0 $3 delay /dev/vda $place 0 /dev/vda $place 1000000000 /dev/vda $place 0"
   replace $1 $2 $3 linear /dev/mapper/stalled 0
 }
+until_stalled() { until [ "$(dmsetup status stalled | cut -d' ' -f5)" -gt 0 ]; do usleep 1000; done; }
 # The power goes when a write waits at the stalled sectors and the disk has nothing else to do
 power_cut() {
-  until [ "$(dmsetup status stalled | cut -d' ' -f5)" -gt 0 ]; do usleep 1000; done
+  until_stalled
   usleep 50000
   until grep -q '^ *0 *0$' /sys/block/vda/inflight; do usleep 1000; done
   live $1

@@ -35,10 +35,11 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def run_lab(script, *, kernel, disks=(), share=None, kill_on=None, timeout=300, memory=512):
+def run_lab(script, *, kernel, disks=(), share=None, kill_on=None, timeout=300, memory=512, lvm=False):
     """Runs a shell script in the guest, with the disks as /dev/vda and so on, and returns what it printed, as lines."""
     command = [str(LAB), "--kernel", kernel, "--timeout", str(timeout), "--memory", str(memory)]
     command += [word for disk in disks for word in ("--disk", str(disk))]
+    command += ["--lvm"] if lvm else []
     command += ["--share", str(share)] if share else []
     command += ["--kill-on", kill_on] if kill_on else []
     ran = subprocess.run([*command, "-"], input=script, capture_output=True, text=True)

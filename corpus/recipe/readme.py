@@ -15,7 +15,8 @@ does afterwards, for the three cases whose summary says so, is to shorten an ima
     corpus/make --list
 
 The images come out the same, byte for byte, whenever and wherever they are made. `make` is the recipe's main program,
-`recipe/cases.py` the cases, `lab` the machine that runs a shell script on a kernel (`corpus/lab --help`).
+`recipe/cases.py` the cases, `lab` the machine that runs a shell script on a kernel (`corpus/lab --help`). Whole volume
+groups, as lvm2 made them, are in [lvm](lvm/README.md).
 
 ## Stamps
 

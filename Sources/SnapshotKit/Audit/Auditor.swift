@@ -1,4 +1,5 @@
 public import BlockIO
+public import LVM2
 public import SnapshotFormat
 
 /// Looks at a store, and at its origin if there is one, for everything in the catalogue.
@@ -10,6 +11,7 @@ public struct Auditor {
   let origin: (any BlockSource)?
   let reading: Reading
   private let chunkSize: ChunkSize?
+  private let volume: SnapshotVolume?
 
   /// So many areas behind the table of a store that Linux loads are searched for older ones.
   private static let lookBehindCount: UInt64 = 256
@@ -19,14 +21,16 @@ public struct Auditor {
   /// - Parameters:
   ///   - reading: The kernel that is asked what it would do.
   ///   - chunkSize: What the user says that the chunk size is.
+  ///   - volume: The snapshot of a volume group whose store it is.
   public init(
     _ store: Store, origin: (any BlockSource)? = nil, reading: Reading = .kernel,
-    chunkSize: ChunkSize? = nil
+    chunkSize: ChunkSize? = nil, volume: SnapshotVolume? = nil
   ) {
     self.store = store
     self.origin = origin
     self.reading = reading
     self.chunkSize = chunkSize
+    self.volume = volume
   }
 
   /// Audits metadata only.
@@ -36,7 +40,8 @@ public struct Auditor {
     guard let geometry = inferred.geometry else {
       return Audit(
         store: store, load: KernelLoad(store, reading: reading), inferred: inferred, extent: nil,
-        usableCount: 0, plan: nil, findings: store.isRecognised ? findings : [],
+        usableCount: 0, plan: nil,
+        findings: (store.isRecognised ? findings : []) + volumeFindings(nil, nil),
         isStore: store.isRecognised)
     }
     var census = TableCensus(
@@ -58,6 +63,7 @@ public struct Auditor {
     findings += planFindings(plan, load, besides: findings)
     findings += unreadableDataFinding(plan)
     if let origin { findings += ContextCheck(store, origin, geometry, census).findings }
+    findings += volumeFindings(geometry, census)
     findings += useFindings()
     // Of a table that Linux shows, what it can rightly show; a salvage may find more behind damage.
     let salvageable = plan?.generations.first?.exceptionCount ?? 0
@@ -89,6 +95,13 @@ public struct Auditor {
     // table has met and reported by now.
     return try? SalvagePlan(
       store, inferred, geometry, originByteCount: origin?.byteCount, reach: reach)
+  }
+
+  /// What a volume group's metadata says of the snapshot.
+  private func volumeFindings(_ geometry: StoreGeometry?, _ census: TableCensus?) -> [Finding] {
+    guard let volume else { return [] }
+    // It fails only where a device does that was read when the group was found.
+    return (try? VolumeCheck(volume, store, geometry, census).findings) ?? []
   }
 
   private var hasKnownUnreadable: Bool {
@@ -168,7 +181,12 @@ public struct Auditor {
   }
 
   private func useFindings() -> [Finding] {
-    [store.source, origin].compactMap { $0 as? FileSource }.flatMap { file in
+    var files: [FileSource] = []
+    for file in store.source.files + (origin?.files ?? [])
+    where !files.contains(where: { $0.identity == file.identity }) {
+      files.append(file)
+    }
+    return files.flatMap { file in
       DeviceUse.holders(of: file.identity).map { holder in
         Finding(
           code: .inUse, place: Finding.Place(), found: "\(file.name) is \(holder)",

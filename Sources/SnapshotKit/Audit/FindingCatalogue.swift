@@ -17,6 +17,9 @@ enum FindingCatalogue {
       .originLarger, .inUse,
       .sameUUID, .generationOverwritten, .generationAmbiguous, .originUnchanged, .originWritten:
       contextEntry(for: code)
+    case .volumeMissing, .volumeCutOff, .volumeStale, .volumeMetadata, .volumeOlder, .volumeReused,
+      .volumeMerging, .volumeChunkSize, .volumeAdopted, .volumeAreaShort, .volumeShortened:
+      volumeEntry(for: code)
     }
   }
 }

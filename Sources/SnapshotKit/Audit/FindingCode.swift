@@ -55,6 +55,18 @@ public enum FindingCode: String, CaseIterable, Sendable {
   case originUnchanged = "context.origin-unchanged"
   case originWritten = "context.origin-written"
 
+  case volumeMissing = "lvm.pv-missing"
+  case volumeCutOff = "lvm.pv-cut-off"
+  case volumeStale = "lvm.pv-stale"
+  case volumeMetadata = "lvm.metadata"
+  case volumeOlder = "lvm.older-version"
+  case volumeReused = "lvm.extents-reused"
+  case volumeMerging = "lvm.merging"
+  case volumeChunkSize = "lvm.chunk-size"
+  case volumeAdopted = "lvm.header-adopted"
+  case volumeAreaShort = "lvm.area-short"
+  case volumeShortened = "lvm.store-shortened"
+
   /// What the catalogue says of it.
   public var entry: FindingEntry { FindingCatalogue.entry(for: self) }
 }

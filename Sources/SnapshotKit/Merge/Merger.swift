@@ -122,9 +122,7 @@ public struct Merger: Sendable {
   /// - Returns: What the store cannot be read for, where the view's reading puts up with that: there
   ///   nothing was written.
   private func verify(orSay complaint: String?) throws(MergeError) -> [LostRange] {
-    let uncached = UncachedSource(target)
-    if uncached == nil { (target as? FileTarget)?.dropCache() }
-    let written: any BlockSource = uncached ?? target
+    let written = target.readingBack()
     var first: UInt64?
     let diff: SnapshotDiff
     do throws(BlockIOError) {

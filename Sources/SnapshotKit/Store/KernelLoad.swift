@@ -51,6 +51,15 @@ public struct KernelLoad: Sendable {
     self.init(store, reading: reading) { _, _ in }
   }
 
+  /// How much of the store is handed out, as a part of it, by the status; nil where that does not
+  /// say, or a wild new chunk makes it more than all.
+  public var fill: Double? {
+    guard let parts = status?.split(whereSeparator: { $0 == "/" || $0 == " " }), parts.count == 3,
+      let allocated = UInt64(parts[0]), let total = UInt64(parts[1]), total >= allocated, total > 0
+    else { return nil }
+    return Double(allocated) / Double(total)
+  }
+
   private static func judge(
     _ store: Store, _ extent: TableExtent?, _ reading: Reading
   ) -> (Verdict, reason: String, status: String?) {

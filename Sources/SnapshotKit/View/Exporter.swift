@@ -112,6 +112,35 @@ public struct Exporter: Sendable {
   }
 }
 
+extension Exporter {
+  /// Writes a volume as it is into `output`, sharing what can be shared.
+  ///
+  /// - Returns: What could not be read; the image holds zeroes there.
+  public static func export(
+    _ volume: any BlockSource, to output: OutputFile, progress: ProgressHandler
+  ) throws(BlockIOError) -> [LostRange] {
+    let byteCount = volume.byteCount
+    let outcome = try ExtentCopier(
+      from: volume, to: output, readsAround: true, leavesZeroes: true
+    ).copy(
+      { (copy) throws(BlockIOError) in
+        var position: UInt64 = 0
+        while let data = try volume.nextData(from: position) {
+          position = data.upperBound
+          try copy(
+            CopyExtent(
+              sourceOffset: data.lowerBound, targetOffset: data.lowerBound,
+              byteCount: data.upperBound - data.lowerBound))
+        }
+      },
+      progress: {
+        progress($0, byteCount)
+        return true
+      })
+    return outcome.unreadable.map { LostRange($0, .volumeUnreadable) }
+  }
+}
+
 /// An export into a new file: zeroes are left as holes.
 public final class FileSink: ExportSink {
   private let output: OutputFile

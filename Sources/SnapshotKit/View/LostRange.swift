@@ -11,6 +11,8 @@ public struct LostRange: Equatable, Sendable {
     case exceptionDamaged = "exception-damaged"
     /// The exception is gone; those before and behind it tell which chunk it was for.
     case exceptionLost = "exception-lost"
+    /// What the volume lies on failed, or is missing.
+    case volumeUnreadable = "volume-unreadable"
     /// A newer generation put its own data over it.
     case overwritten
   }
@@ -33,6 +35,7 @@ extension LostRange: CustomStringConvertible {
       case .beyondStore: "their exception points past the end of the store"
       case .exceptionDamaged: "their exception is damaged (the origin shows through)"
       case .exceptionLost: "their exception is gone (the origin shows through)"
+      case .volumeUnreadable: "what the volume lies on cannot be read (zeroes in the image)"
       case .overwritten: "a newer table has used their place (the origin shows through)"
       }
     let count = range.upperBound - range.lowerBound  // not `count`, which may not fit an Int

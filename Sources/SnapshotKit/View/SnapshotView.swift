@@ -26,6 +26,9 @@ public final class SnapshotView: BlockSource {
 
   public var byteCount: UInt64 { origin.byteCount }
 
+  /// What to call the origin in a message.
+  public var originName: String { origin.name }
+
   /// How many bytes of the view are the table's.
   public var mappedByteCount: UInt64 {
     var byteCount: UInt64 = 0
@@ -33,6 +36,17 @@ public final class SnapshotView: BlockSource {
       if segment.place != .origin { byteCount += UInt64(segment.range.count) }
     }
     return byteCount
+  }
+
+  /// Whether a merge of this view leaves another snapshot of the same origin as it is: whatever it
+  /// overwrites, the other has a copy of.
+  public func leavesAlone(_ other: SnapshotView) -> Bool {
+    var isCovered = true
+    forEachSegment(in: 0..<byteCount) { segment in
+      guard segment.place != .origin, isCovered else { return }
+      other.forEachSegment(in: segment.range) { if $0.place == .origin { isCovered = false } }
+    }
+    return isCovered
   }
 
   /// What of the view lies past the end of the store, ascending.

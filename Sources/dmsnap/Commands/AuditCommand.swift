@@ -23,11 +23,8 @@ struct AuditCommand: ParsableCommand {
   @OptionGroup var talk: TalkOptions
 
   func run() throws {
-    let store = try input.open()
-    let originSource = try origin?.open()
+    let auditor = try StoreInput(input, origin: origin).auditor
     let line = ProgressLine("comparing", talk)
-    let auditor = Auditor(
-      store, origin: originSource, reading: input.table.reading, chunkSize: input.table.chunkSize)
     var audit = auditor.audit()
     try failingContent { () throws(ContentError) in
       _ = try auditor.identifyContent(addingTo: &audit)

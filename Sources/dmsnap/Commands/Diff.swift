@@ -20,10 +20,13 @@ struct Diff: ParsableCommand {
 
   @OptionGroup var talk: TalkOptions
 
+  func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
+
   func run() throws {
-    let origin = try originInput.origin.open()
-    let loaded = try input.loadTable(for: origin)
-    loaded.warn(about: origin, talk)
+    let found = try StoreInput(input, origin: originInput.origin)
+    let origin = try found.requireOrigin()
+    let loaded = try found.loadTable()
+    try found.warn(about: loaded, talk)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
     let line = ProgressLine("compared", talk)
     let ranges = try failing { () throws(BlockIOError) in try RangeList(format) }

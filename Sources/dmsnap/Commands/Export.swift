@@ -27,6 +27,7 @@ struct Export: ParsableCommand {
   @OptionGroup var talk: TalkOptions
 
   func validate() throws {
+    try OriginOptions.require(originInput.origin, input.volumes)
     if to.isEmpty { throw ValidationError("an output needs a name") }
     if to == "-", format == .json {
       throw ValidationError("--format json and --to - both want standard output")
@@ -34,9 +35,10 @@ struct Export: ParsableCommand {
   }
 
   func run() throws {
-    let origin = try originInput.origin.open()
-    let loaded = try input.loadTable(for: origin)
-    loaded.warn(about: origin, talk)
+    let found = try StoreInput(input, origin: originInput.origin)
+    let origin = try found.requireOrigin()
+    let loaded = try found.loadTable()
+    try found.warn(about: loaded, talk)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
     let image = ImageWriter(view, loaded, origin)
     if to == "-" {

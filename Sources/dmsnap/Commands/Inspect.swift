@@ -24,17 +24,15 @@ struct Inspect: ParsableCommand {
   @OptionGroup var talk: TalkOptions
 
   func run() throws {
-    try wanted.check()
-    let store = try input.open()
-    let originSource = try origin?.open()
-    let auditor = Auditor(
-      store, origin: originSource, reading: input.table.reading, chunkSize: input.table.chunkSize)
+    try wanted.check(input.volumes)
+    let found = try StoreInput(input, origin: origin)
+    let auditor = found.auditor
     var audit = auditor.audit()
     let content = try failingContent { () throws(ContentError) in
       try auditor.identifyContent(addingTo: &audit)
     }
     if wanted.wanted != nil {
-      let plan = try input.plan()
+      let plan = try found.plan()
       let generation = try failingStore { () throws(StoreError) in
         try plan.generation(input.table.generation ?? 0)
       }
@@ -43,14 +41,14 @@ struct Inspect: ParsableCommand {
     if let asked = input.table.generation, asked > 0, asked >= audit.generations.count {
       throw Failure(
         .noStore,
-        StoreError.noGeneration(store.source.name, asked, count: audit.generations.count)
+        StoreError.noGeneration(found.store.source.name, asked, count: audit.generations.count)
           .description)
     }
     switch format {
     case .json: try Console.print(json: InspectReport(audit, content: content))
     case .text:
       try Console.print(
-        InspectScreen(audit, Diagnosis(audit), content, input, origin).text)
+        InspectScreen(audit, Diagnosis(audit), content, input, origin, found.volume).text)
     }
     try audit.finish()
   }

@@ -8,6 +8,8 @@ enum AcceptedRisk: String, ExpressibleByArgument, CaseIterable {
   case unrelatedOrigin = "unrelated-origin"
   /// The table has exceptions for chunks behind the end of the origin.
   case smallOrigin = "small-origin"
+  /// Other snapshots of the volume would show what is written.
+  case otherSnapshots = "other-snapshots"
 }
 
 /// `dmsnap merge`: the origin becomes the snapshot.
@@ -17,6 +19,7 @@ struct Merge: ParsableCommand {
     usage: """
       dmsnap merge STORE --origin ORIGIN (--undo FILE | --no-undo | --to FILE) [OPTIONS]
       dmsnap merge STORE --origin ORIGIN [--undo FILE | --no-undo] --plan FILE [OPTIONS]
+      dmsnap merge VG/SNAPSHOT --pv PATH... (--undo FILE | --no-undo | --to FILE) [OPTIONS]
       dmsnap merge --apply FILE [STORE] [--origin ORIGIN] [--undo FILE | --no-undo] [OPTIONS]
       """,
     discussion: """
@@ -26,10 +29,11 @@ struct Merge: ParsableCommand {
       After a crash, an error or Ctrl-C the same command goes on.
       """)
 
-  @Argument(help: "The COW store: a file, a block device, or PATH,offset=BYTES,length=BYTES.")
+  @Argument(
+    help: "The COW store: a file, a block device, PATH,offset=BYTES,length=BYTES; vg/lv with --pv.")
   var store: PathArgument?
 
-  @Option(help: "The origin: what the snapshot was taken of.")
+  @Option(help: "The origin: what the snapshot was taken of; with --pv it is found by itself.")
   var origin: PathArgument?
 
   @Option(
@@ -69,10 +73,12 @@ struct Merge: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Merge in spite of unrelated-origin (its content speaks against it) or small-origin (it ends"
-        + " before the table does).", valueName: "risk"))
+      "Merge in spite of unrelated-origin (its content speaks against it), small-origin (it ends"
+        + " before the table does) or other-snapshots (which would show what is written).",
+      valueName: "risk"))
   var accept: [AcceptedRisk] = []
 
+  @OptionGroup var volumes: VolumeOptions
   @OptionGroup var table: TableOptions
 
   @Option(help: "text for people, json for programs.")
@@ -83,9 +89,7 @@ struct Merge: ParsableCommand {
   func validate() throws {
     if apply == nil {
       guard store != nil else { throw ValidationError("Missing expected argument '<store>'") }
-      guard origin != nil else {
-        throw ValidationError("Missing expected argument '--origin <origin>'")
-      }
+      try OriginOptions.require(origin, volumes)
     }
     let ways = (undo == nil ? 0 : 1) + (noUndo ? 1 : 0) + (to == nil ? 0 : 1)
     // Whether a plan names a way is known when it is read.
@@ -99,6 +103,9 @@ struct Merge: ParsableCommand {
       if plan != nil || apply != nil {
         throw ValidationError("--plan and --apply go with a merge in place")
       }
+    }
+    if plan != nil || apply != nil, !volumes.physicalVolumes.isEmpty {
+      throw ValidationError("--plan and --apply are for files and devices, not for --pv")
     }
     if plan != nil, apply != nil || dryRun || verify {
       throw ValidationError("--plan writes a plan and nothing else")

@@ -39,14 +39,15 @@ struct Salvage: ParsableCommand {
   }
 
   func run() throws {
-    try wanted.check()
-    let originSource = try origin?.open()
-    let plan = try input.plan(for: originSource)
+    try wanted.check(input.volumes)
+    let found = try StoreInput(input, origin: origin)
+    let plan = try found.plan()
     let (generation, loaded) = try failingStore { () throws(StoreError) in
       let index = input.table.generation ?? 0
       return (try plan.generation(index), try LoadedTable(plan, generation: index))
     }
-    let originByteCount = originSource?.byteCount ?? .max
+    try found.volume?.warn(talk)
+    let originByteCount = found.origin?.byteCount ?? .max
     let writer = StoreWriter(loaded)
     let line = ProgressLine("written", talk)
     let unreadable = try failing { () throws(BlockIOError) -> [LostRange] in
@@ -66,7 +67,7 @@ struct Salvage: ParsableCommand {
           isComplete: losses.isEmpty))
     case .text:
       if !talk.quiet {
-        try Console.print(text(plan, generation, writer, hasZeroes: !unreadable.isEmpty))
+        try Console.print(text(plan, generation, writer, found, hasZeroes: !unreadable.isEmpty))
       }
       losses.say()
     }
@@ -74,7 +75,8 @@ struct Salvage: ParsableCommand {
   }
 
   private func text(
-    _ plan: SalvagePlan, _ generation: Generation, _ writer: StoreWriter, hasZeroes: Bool
+    _ plan: SalvagePlan, _ generation: Generation, _ writer: StoreWriter, _ found: StoreInput,
+    hasZeroes: Bool
   ) -> String {
     let size = plan.geometry.chunkSize
     var lines: [String] = []
@@ -98,9 +100,10 @@ struct Salvage: ParsableCommand {
       lines.append(
         "         what could not be read is zero in it, and nothing in it says so: keep this list")
     }
+    let origin = origin?.text ?? found.originVolume?.text
     lines.append(
-      "next     dmsnap export \(quoted(to)) --origin \((origin?.text).map(quoted) ?? "ORIGIN") --to FILE"
-    )
+      "next     dmsnap export \(quoted(to)) --origin \(origin.map(quoted) ?? "ORIGIN")"
+        + "\(input.volumes.words) --to FILE")
     return lines.joined(separator: "\n")
   }
 }

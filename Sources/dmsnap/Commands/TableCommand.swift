@@ -30,7 +30,7 @@ struct TableCommand: ParsableCommand {
 
   func run() throws {
     if input.table.reading == .salvage { return try printSalvaged() }
-    let store = try input.open()
+    let store = try StoreInput(input, origin: nil).store
     let (geometry, extent) = try failingStore { () throws(StoreError) in
       try store.requireLoadable(input.table.reading)
     }
@@ -57,7 +57,7 @@ struct TableCommand: ParsableCommand {
   }
 
   private func printSalvaged() throws {
-    let plan = try input.plan()
+    let plan = try StoreInput(input, origin: nil).plan()
     let generation = try failingStore { () throws(StoreError) in
       try plan.generation(input.table.generation ?? 0)
     }

@@ -20,6 +20,7 @@ import Testing
     #expect(parts.count == 2)
     let groups = [
       "header", "store", "area", "exception", "generation", "data", "merge", "context",
+      "lvm",
     ]
     #expect(groups.contains(parts.first.map(String.init) ?? ""))
     #expect(code.rawValue.allSatisfy { $0.isLowercase || $0 == "." || $0 == "-" })

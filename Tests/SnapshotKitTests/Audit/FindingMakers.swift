@@ -69,6 +69,10 @@ extension FindingMaker {
     case .inUse: try inUseMaker()
     // These are a salvage's own: GenerationTests makes them.
     case .unsupported, .orphans, .generationOverwritten: nil
+    // These are of volume groups: VolumeCheckTests makes them.
+    case .volumeMissing, .volumeCutOff, .volumeStale, .volumeMetadata, .volumeOlder, .volumeReused,
+      .volumeMerging, .volumeChunkSize, .volumeAdopted, .volumeAreaShort, .volumeShortened:
+      nil
     }
   }
 

@@ -1,0 +1,57 @@
+/// Where md puts the parity of RAID 4, 5 and 6, and with it everything else.
+///
+/// - Source: Linux `drivers/md/raid5.c`, `raid5_compute_sector`.
+public struct ParityRotation: Equatable, Sendable {
+  /// Which disk of a row has the (first) parity.
+  public enum Parity: Sendable {
+    /// The first one, or the last, in every row.
+    case first, last
+    /// The last in row 0, and one disk further ahead in each row.
+    case left
+    /// The same, but a row ahead: the last but one in row 0.
+    case leftNext
+    /// The first in row 0, and one disk further back in each row.
+    case right
+  }
+
+  /// Which disk of a row has its first data.
+  public enum Data: Sendable {
+    /// The first that has no parity.
+    case asymmetric
+    /// The one behind the parity.
+    case symmetric
+  }
+
+  /// How many disks of each row have parity: 1 or 2.
+  public let parityCount: Int
+  public let parity: Parity
+  public let data: Data
+  /// Whether the second parity is always on the last disk, the others being as for one parity; else
+  /// it is behind the first.
+  public let isSecondLast: Bool
+
+  public init(parityCount: Int, _ parity: Parity, _ data: Data, isSecondLast: Bool = false) {
+    self.parityCount = parityCount
+    self.parity = parity
+    self.data = data
+    self.isSecondLast = isSecondLast
+  }
+
+  /// The disk that has the data of that index in a row.
+  func disk(ofData index: Int, row: UInt64, diskCount: Int) -> Int {
+    let count = isSecondLast ? diskCount - 1 : diskCount
+    let turn = Int(row % UInt64(count))
+    let first =
+      switch parity {
+      case .first: 0
+      case .last: count - 1
+      case .left: count - 1 - turn
+      case .leftNext: count - 1 - (turn + 1) % count
+      case .right: turn
+      }
+    if data == .symmetric { return (first + 1 + index) % count }
+    guard parityCount == 2, !isSecondLast else { return index + (index >= first ? 1 : 0) }
+    // The second parity of the last disk is on the first one.
+    return first == count - 1 ? index + 1 : index + (index >= first ? 2 : 0)
+  }
+}

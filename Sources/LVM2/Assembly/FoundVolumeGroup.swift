@@ -1,0 +1,89 @@
+public import BlockIO
+
+/// A volume group, and those of its physical volumes that were found.
+public struct FoundVolumeGroup: Sendable {
+  /// By the newest metadata that could be read.
+  public let group: VolumeGroup
+  /// What is wrong with its physical volumes and its metadata.
+  public internal(set) var problems: [GroupProblem]
+  /// All physical volumes that were found, by UUID; versions differ in which are the group's.
+  let members: [LVMIdentifier: FoundPhysicalVolume]
+  /// The metadata areas that have, or had, the group's metadata.
+  let areas: [MetadataArea]
+
+  /// Those of a version's physical volumes that were not found.
+  public func missing(in version: VolumeGroup) -> [VolumeGroup.PhysicalVolume] {
+    version.physicalVolumes.filter { members[$0.uuid] == nil }
+  }
+
+  /// Where a physical volume was found.
+  public func member(_ uuid: LVMIdentifier) -> FoundPhysicalVolume? { members[uuid] }
+
+  /// Maps the volumes of a version of the group.
+  public func mapper(_ version: VolumeGroup, leg: Int? = nil) -> VolumeMapper {
+    VolumeMapper(version, leg: leg) { members[$0]?.source }
+  }
+
+  /// The versions of the metadata that can still be read, the newest first: rings keep old texts.
+  ///
+  /// Reads the metadata areas, and nothing else.
+  public func history() throws(BlockIOError) -> [VolumeGroup] {
+    var versions: [UInt64: VolumeGroup] = [group.seqno: group]
+    for area in areas {
+      for version in try area.history().versions.map(\.volumeGroup)
+      where version.uuid == group.uuid && versions[version.seqno] == nil {
+        versions[version.seqno] = version
+      }
+    }
+    return versions.values.sorted { $0.seqno > $1.seqno }
+  }
+
+  /// The version of that number, or the newest.
+  public func version(_ seqno: UInt64?) throws(VolumeError) -> VolumeGroup {
+    guard let seqno, seqno != group.seqno else { return group }
+    let history: [VolumeGroup]
+    do throws(BlockIOError) { history = try self.history() } catch { throw .io(error) }
+    guard let version = history.first(where: { $0.seqno == seqno }) else {
+      throw .noVersion(group.name, seqno, known: history.map(\.seqno))
+    }
+    return version
+  }
+
+  /// Extents that a version gave to some volume, and that a later one gave to another.
+  public struct Reuse: Equatable, Sendable {
+    public let physicalVolume: VolumeGroup.PhysicalVolume
+    public let extents: Range<UInt64>
+    /// Who had them next, by the newest version that says so.
+    public let owner: String
+    public let seqno: UInt64
+  }
+
+  /// The extents of a volume of an older version that were given to others since, as far as the
+  /// versions tell that can still be read.
+  public func reuse(of name: String, in version: VolumeGroup) throws(BlockIOError) -> [Reuse] {
+    if version.seqno == group.seqno { return [] }
+    let own = version.allocations(below: name)
+    let owners = Set(own.map(\.volumeUUID))
+    let devices = Dictionary(
+      version.physicalVolumes.map { ($0.uuid, $0) }, uniquingKeysWith: { first, _ in first })
+    var found: [Reuse] = []
+    for later in try history() where later.seqno > version.seqno {
+      for allocation in later.allocations where !owners.contains(allocation.volumeUUID) {
+        for mine in own where mine.physicalVolume == allocation.physicalVolume {
+          let shared = mine.extents.clamped(to: allocation.extents)
+          guard !shared.isEmpty, let device = devices[mine.physicalVolume],
+            !found.contains(where: {
+              $0.physicalVolume == device && $0.extents.overlaps(shared)
+                && $0.extents.clamped(to: shared) == shared
+            })
+          else { continue }
+          found.append(
+            Reuse(
+              physicalVolume: device, extents: shared, owner: allocation.volume,
+              seqno: later.seqno))
+        }
+      }
+    }
+    return found.sorted { $0.extents.lowerBound < $1.extents.lowerBound }
+  }
+}

@@ -1,0 +1,60 @@
+/// What is wrong with a volume group's physical volumes or its metadata.
+public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
+  /// A physical volume is in none of the files and devices that were searched.
+  case missing(VolumeGroup.PhysicalVolume)
+  /// A physical volume is there, but lvm2 had to do without it: it may be out of date.
+  case wasMissing(VolumeGroup.PhysicalVolume, path: String)
+  /// A physical volume ends before its last extent does.
+  case tooShort(VolumeGroup.PhysicalVolume, path: String, byteCount: UInt64, required: UInt64)
+  /// Two have the same UUID: copies of each other, of which the first is used.
+  case duplicate(LVMIdentifier, used: String, ignored: String)
+  /// A physical volume has metadata of this group, which does not count it among its own any more.
+  case notMember(LVMIdentifier, path: String)
+  /// A label has a wrong checksum, or lies in a wrong place.
+  case label(path: String, String)
+  /// A metadata area is damaged.
+  case area(path: String, String)
+  /// A metadata area has an older version than others.
+  case outdated(path: String, seqno: UInt64, newest: UInt64)
+  /// No area has the metadata in use; the newest complete text in a ring of older ones serves.
+  case fromRing(path: String, seqno: UInt64)
+
+  /// Whether data is out of reach by it, and not only in doubt.
+  public var isLoss: Bool {
+    switch self {
+    case .missing, .tooShort: true
+    default: false
+    }
+  }
+
+  /// Whether nothing is in doubt by it.
+  public var isHarmless: Bool {
+    switch self {
+    case .notMember, .outdated: true
+    default: false
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .missing(let volume): "\(volume.words) is missing"
+    case .wasMissing(let volume, let path):
+      "\(path): lvm2 had to do without \(volume.name) (\(volume.uuid)): what it holds may be out of"
+        + " date"
+    case .tooShort(let volume, let path, let byteCount, let required):
+      "\(path): \(volume.name) (\(volume.uuid)) ends at byte \(byteCount), its extents at"
+        + " \(required)"
+    case .duplicate(let uuid, let used, let ignored):
+      "\(ignored): has the same UUID as \(used) (\(uuid)); \(used) is used"
+    case .notMember(let uuid, let path):
+      "\(path): the physical volume \(uuid) has old metadata of the group, which it is not in any"
+        + " more"
+    case .label(let path, let what), .area(let path, let what): "\(path): \(what)"
+    case .outdated(let path, let seqno, let newest):
+      "\(path): has version \(seqno) of the metadata, others have \(newest)"
+    case .fromRing(let path, let seqno):
+      "\(path): the metadata in use is lost; version \(seqno), the newest that is whole among the"
+        + " older ones, serves in its place"
+    }
+  }
+}

@@ -1,0 +1,58 @@
+public import Blkid
+public import BlockIO
+
+/// Looks for physical volumes in files and devices, and in their partitions.
+///
+/// Only labels and partition tables are read.
+public struct PhysicalVolumeSearch: Sendable {
+  /// Partitions lie in partitions, as in the image of a virtual machine's disk, but not deeper.
+  private static let depthMax = 4
+
+  public private(set) var found: [FoundPhysicalVolume] = []
+  /// In which of what was searched nothing was found.
+  public private(set) var withoutVolume: [Int] = []
+
+  /// Searches each of several files and devices.
+  public init(_ inputs: [any BlockSource]) throws(BlkidError) {
+    for (index, input) in inputs.enumerated() {
+      let count = found.count
+      try search(input, of: index, at: 0, depth: 0)
+      if found.count == count { withoutVolume.append(index) }
+    }
+  }
+
+  private mutating func search(
+    _ source: any BlockSource, of input: Int, at byteOffset: UInt64, depth: Int
+  ) throws(BlkidError) {
+    let volume: FoundPhysicalVolume?
+    do throws(BlockIOError) {
+      volume = try PhysicalVolumeLabel.find(in: source).map { (label) throws(BlockIOError) in
+        var areas: [MetadataArea] = []
+        for area in label.metadataAreas { areas.append(try MetadataArea(source, area)) }
+        return FoundPhysicalVolume(
+          source: source, input: input, range: byteOffset..<byteOffset + source.byteCount,
+          label: label, areas: areas)
+      }
+    } catch {
+      throw .source(error)
+    }
+    if let volume {
+      found.append(volume)
+      return
+    }
+    guard depth < Self.depthMax else { return }
+    for partition in try Probe.identify(source).partitionTable?.partitions ?? []
+    where !partition.isExtended && partition.byteOffset < source.byteCount {
+      let room = source.byteCount - partition.byteOffset
+      let end = partition.byteOffset + min(partition.byteCount, room)
+      guard partition.byteOffset < end else { continue }
+      let slice: SliceSource
+      do throws(BlockIOError) {
+        slice = try SliceSource(source, partition.byteOffset..<end)
+      } catch {
+        throw .source(error)
+      }
+      try search(slice, of: input, at: byteOffset + partition.byteOffset, depth: depth + 1)
+    }
+  }
+}

@@ -1,0 +1,139 @@
+public import BlockIO
+
+/// The volume groups of the physical volumes that were found.
+public struct VolumeCatalog: Sendable {
+  public let groups: [FoundVolumeGroup]
+  /// Physical volumes that are in no group.
+  public let orphans: [FoundPhysicalVolume]
+
+  /// Puts together what was found.
+  ///
+  /// - Parameter texts: Groups from files of vgcfgbackup, which take the place of what the areas
+  ///   say of them.
+  public init(
+    _ found: [FoundPhysicalVolume], texts: [VolumeGroup] = []
+  ) throws(BlockIOError) {
+    var assembly = Assembly()
+    for volume in found { try assembly.add(volume) }
+    for text in texts { assembly.candidates[text.uuid, default: Candidate()].text = text }
+    let members = assembly.members
+    groups = assembly.candidates.values.compactMap { $0.group(members) }
+      .sorted {
+        ($0.group.name, $0.group.uuid.description) < ($1.group.name, $1.group.uuid.description)
+      }
+    let claimed = Set(
+      groups.flatMap { $0.group.physicalVolumes.map(\.uuid) + $0.strangers })
+    orphans = found.filter { !claimed.contains($0.label.uuid) }
+  }
+
+  /// What is known of one group while its parts come together.
+  private struct Candidate {
+    /// From a file.
+    var text: VolumeGroup?
+    /// In use by an area, with the path of its volume.
+    var committed: [(group: VolumeGroup, path: String)] = []
+    /// The newest in a ring whose metadata in use is lost.
+    var fallbacks: [(group: VolumeGroup, path: String)] = []
+    var areas: [MetadataArea] = []
+    /// The physical volumes that have its metadata.
+    var holders: [FoundPhysicalVolume] = []
+    var problems: [GroupProblem] = []
+
+    func group(_ members: Members) -> FoundVolumeGroup? {
+      let newest = committed.max { $0.group.seqno < $1.group.seqno }
+      let fallback = fallbacks.max { $0.group.seqno < $1.group.seqno }
+      guard let group = text ?? newest?.group ?? fallback?.group else { return nil }
+      var problems = self.problems
+      if text == nil, newest == nil, let fallback {
+        problems.append(.fromRing(path: fallback.path, seqno: fallback.group.seqno))
+      }
+      for (older, path) in committed where older.seqno < group.seqno {
+        problems.append(.outdated(path: path, seqno: older.seqno, newest: group.seqno))
+      }
+      for volume in group.physicalVolumes { problems += members.problems(of: volume, in: group) }
+      let own = Set(group.physicalVolumes.map(\.uuid))
+      for holder in holders where !own.contains(holder.label.uuid) {
+        problems.append(.notMember(holder.label.uuid, path: holder.source.name))
+      }
+      return FoundVolumeGroup(
+        group: group, problems: problems, members: members.byUUID, areas: areas)
+    }
+  }
+
+  /// The physical volumes by UUID.
+  private struct Members {
+    var byUUID: [LVMIdentifier: FoundPhysicalVolume] = [:]
+    var duplicates: [LVMIdentifier: [String]] = [:]
+
+    func problems(
+      of volume: VolumeGroup.PhysicalVolume, in group: VolumeGroup
+    ) -> [GroupProblem] {
+      guard let member = byUUID[volume.uuid] else { return [.missing(volume)] }
+      let path = member.source.name
+      var problems: [GroupProblem] = []
+      for ignored in duplicates[volume.uuid] ?? [] {
+        problems.append(.duplicate(volume.uuid, used: path, ignored: ignored))
+      }
+      if let what = member.label.defect { problems.append(.label(path: path, what)) }
+      if volume.flags.contains("MISSING") { problems.append(.wasMissing(volume, path: path)) }
+      let size = volume.extentCount.multipliedReportingOverflow(by: group.extentByteCount)
+      let end = volume.startByteOffset.addingReportingOverflow(size.partialValue)
+      let required = size.overflow || end.overflow ? .max : end.partialValue
+      if member.source.byteCount < required {
+        problems.append(
+          .tooShort(volume, path: path, byteCount: member.source.byteCount, required: required))
+      }
+      return problems
+    }
+  }
+
+  private struct Assembly {
+    var candidates: [LVMIdentifier: Candidate] = [:]
+    var members = Members()
+
+    mutating func add(_ volume: FoundPhysicalVolume) throws(BlockIOError) {
+      let uuid = volume.label.uuid
+      guard members.byUUID[uuid] == nil else {
+        members.duplicates[uuid, default: []].append(volume.source.name)
+        return
+      }
+      members.byUUID[uuid] = volume
+      let path = volume.source.name
+      var ownGroups: Set<LVMIdentifier> = []
+      var damaged: [MetadataArea] = []
+      var problems: [GroupProblem] = []
+      for area in volume.areas {
+        let committed = try area.committed()
+        problems += committed.problems.map { .area(path: path, $0.description) }
+        if let group = committed.version?.volumeGroup, committed.problems.isEmpty {
+          candidates[group.uuid, default: Candidate()].committed.append((group, path))
+          candidates[group.uuid]?.areas.append(area)
+          ownGroups.insert(group.uuid)
+        } else if !committed.problems.isEmpty {
+          damaged.append(area)
+        }
+      }
+      for area in damaged {
+        // The newest that is whole, be it the one in use with a wrong checksum.
+        let newest = try area.history().versions.first?.volumeGroup
+        guard let group = newest?.uuid ?? ownGroups.first else { continue }
+        candidates[group, default: Candidate()].areas.append(area)
+        if let newest { candidates[group]?.fallbacks.append((newest, path)) }
+        ownGroups.insert(group)
+      }
+      for group in ownGroups {
+        candidates[group]?.holders.append(volume)
+        candidates[group]?.problems += problems
+      }
+    }
+  }
+}
+
+extension FoundVolumeGroup {
+  /// The physical volumes that have the group's metadata without being its own.
+  fileprivate var strangers: [LVMIdentifier] {
+    problems.compactMap { problem in
+      if case .notMember(let uuid, _) = problem { uuid } else { nil }
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/// A UUID of LVM2, which is 32 characters of its own alphabet.
+public struct LVMIdentifier: Hashable, Sendable, CustomStringConvertible {
+  /// In the form that lvm2 prints: "2VyAz0-Ymco-rQ0x-5p2w-CH8v-Zg9e-bU3CVQ".
+  public let description: String
+
+  /// How many characters there are between the hyphens.
+  private static let groups = [6, 4, 4, 4, 4, 4, 6]
+
+  /// The UUID as it stands in labels: 32 characters without hyphens.
+  ///
+  /// - Returns: nil where they are not 32, or not letters, digits, `!` and `#` only.
+  public init?(_ bytes: some Collection<UInt8>) {
+    guard bytes.count == 32, bytes.allSatisfy(Self.isInAlphabet) else { return nil }
+    var rest = bytes[...]
+    description = Self.groups.map { count in
+      defer { rest = rest.dropFirst(count) }
+      return String(decoding: rest.prefix(count), as: UTF8.self)
+    }.joined(separator: "-")
+  }
+
+  /// The UUID as it stands in texts: with hyphens, wherever they are.
+  ///
+  /// - Source: lvm2 `lib/uuid/uuid.c`, `id_read_format()`.
+  public init?(_ text: String) { self.init(text.utf8.filter { $0 != UInt8(ascii: "-") }) }
+
+  private static func isInAlphabet(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+      UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "!"), UInt8(ascii: "#"):
+      true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,39 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// What md notes on each leg of an array, at the beginning of the leg's metadata volume.
+///
+/// - Source: Linux `drivers/md/dm-raid.c`, `struct dm_raid_superblock`.
+struct RaidSuperblock: Equatable {
+  /// "DmRd", as a little-endian number.
+  private static let magic: UInt32 = 0x6452_6d44
+  /// What stands for "to the end" in md's numbers of sectors.
+  private static let allSectors = UInt64.max
+
+  /// Counts the changes of the array's state.
+  let events: UInt64
+  /// A bit for each leg that has failed.
+  let failedLegs: UInt64
+  /// How many sectors of this leg were rebuilt, or ``allSectors``.
+  let recoveredSectorCount: UInt64
+
+  /// Whether all of the leg was in step when this was written.
+  var isRecovered: Bool { recoveredSectorCount == Self.allSectors }
+
+  /// Reads what a metadata volume has; nil where there is nothing, or nothing can be read.
+  init?(_ source: any BlockSource) throws(BlockIOError) {
+    guard source.byteCount >= 512 else { return nil }
+    let buffer = IOBuffer(byteCount: 512)
+    guard try source.readAround(at: 0, into: buffer, 0..<512).isEmpty else { return nil }
+    let decoded = buffer.withBytes(0..<512) { bytes in
+      bytes.littleEndian(at: 0, as: UInt32.self) == Self.magic
+        ? (
+          events: bytes.littleEndian(at: 16, as: UInt64.self),
+          failedLegs: bytes.littleEndian(at: 24, as: UInt64.self),
+          recoveredSectorCount: bytes.littleEndian(at: 32, as: UInt64.self)
+        ) : nil
+    }
+    guard let decoded else { return nil }
+    (events, failedLegs, recoveredSectorCount) = decoded
+  }
+}

@@ -1,0 +1,109 @@
+internal import BlockIO
+
+extension VolumeMapper {
+  /// How an array of md lies on its legs.
+  func layout(
+    of raid: VolumeGroup.Raid, in volume: VolumeGroup.LogicalVolume, _ depth: Int,
+    _ known: inout Known
+  ) throws(VolumeError) -> ExtentLayout {
+    var legs: [ExtentLayout] = []
+    for leg in raid.legs {
+      legs.append(.volume(try map(of: leg.data, below: depth, &known), byteOffset: 0))
+    }
+    if raid.type != "raid1", raid.stripeByteCount == 0 {
+      throw unsupported(volume, "\(raid.type) with stripes of no size")
+    }
+    switch raid.type {
+    case "raid0", "raid0_meta":
+      return .striped(legs, stripeByteCount: raid.stripeByteCount)
+    case "raid1":
+      return try copies(legs, isCurrent: currentLegs(of: raid, depth, &known), volume)
+    case "raid10", "raid10_near":
+      return try layoutOfRaid10(raid, legs, volume, depth, &known)
+    default:
+      guard let rotation = ParityRotation(lvm: raid.type), legs.count > rotation.parityCount else {
+        throw unsupported(volume, raid.type)
+      }
+      let isCurrent = try currentLegs(of: raid, depth, &known)
+      // A leg that is out of date would have to be computed from the others.
+      let readable = zip(legs, raid.legs).enumerated().map { index, leg in
+        isCurrent[index]
+          ? leg.0 : .place(.missing("\(leg.1.data), which is out of date (parity is not read)"))
+      }
+      return .rotating(readable, stripeByteCount: raid.stripeByteCount, rotation)
+    }
+  }
+
+  /// The "near" layout: neighbours are copies of each other, and stripes go over these groups.
+  private func layoutOfRaid10(
+    _ raid: VolumeGroup.Raid, _ legs: [ExtentLayout], _ volume: VolumeGroup.LogicalVolume,
+    _ depth: Int, _ known: inout Known
+  ) throws(VolumeError) -> ExtentLayout {
+    let copyCount = Int(clamping: raid.dataCopies)
+    guard copyCount > 0, legs.count % copyCount == 0 else {
+      throw unsupported(volume, "raid10 of \(legs.count) legs with \(raid.dataCopies) copies")
+    }
+    let isCurrent = try currentLegs(of: raid, depth, &known)
+    var stripes: [ExtentLayout] = []
+    for start in stride(from: 0, to: legs.count, by: copyCount) {
+      let own = start..<start + copyCount
+      stripes.append(
+        try copies(Array(legs[own]), isCurrent: Array(isCurrent[own]), volume))
+    }
+    return stripes.count == 1
+      ? stripes[0] : .striped(stripes, stripeByteCount: raid.stripeByteCount)
+  }
+
+  /// The legs that are in step, by what the newest superblock says of them and by their own.
+  ///
+  /// Where no leg has a superblock, all are as good: it is written when the array first runs.
+  private func currentLegs(
+    of raid: VolumeGroup.Raid, _ depth: Int, _ known: inout Known
+  ) throws(VolumeError) -> [Bool] {
+    var superblocks: [RaidSuperblock?] = []
+    for leg in raid.legs {
+      guard let name = leg.metadata, let map = try? map(of: name, below: depth, &known) else {
+        superblocks.append(nil)
+        continue
+      }
+      superblocks.append(
+        try reading { () throws(BlockIOError) in
+          try RaidSuperblock(ExtentSource(name, map, of: devices))
+        })
+    }
+    guard let newest = superblocks.compactMap(\.self).max(by: { $0.events < $1.events }) else {
+      return raid.legs.map { _ in true }
+    }
+    return superblocks.enumerated().map { index, superblock in
+      guard let superblock else { return false }
+      let hasFailed = index < 64 && newest.failedLegs & 1 << UInt64(index) != 0
+      // They are written one after another; a crash leaves some a step behind.
+      return !hasFailed && superblock.isRecovered && newest.events - superblock.events <= 1
+    }
+  }
+}
+
+extension ParityRotation {
+  /// The rotation that lvm2 and dm-raid call by that name; nil for others.
+  ///
+  /// - Source: Linux `drivers/md/dm-raid.c`, `raid_types`.
+  init?(lvm type: String) {
+    switch type {
+    case "raid4": self.init(parityCount: 1, .first, .asymmetric)
+    case "raid5_n": self.init(parityCount: 1, .last, .asymmetric)
+    case "raid5", "raid5_ls": self.init(parityCount: 1, .left, .symmetric)
+    case "raid5_la": self.init(parityCount: 1, .left, .asymmetric)
+    case "raid5_rs": self.init(parityCount: 1, .right, .symmetric)
+    case "raid5_ra": self.init(parityCount: 1, .right, .asymmetric)
+    case "raid6", "raid6_zr": self.init(parityCount: 2, .right, .asymmetric)
+    case "raid6_nr": self.init(parityCount: 2, .leftNext, .asymmetric)
+    case "raid6_nc": self.init(parityCount: 2, .left, .symmetric)
+    case "raid6_ls_6": self.init(parityCount: 2, .left, .symmetric, isSecondLast: true)
+    case "raid6_la_6": self.init(parityCount: 2, .left, .asymmetric, isSecondLast: true)
+    case "raid6_rs_6": self.init(parityCount: 2, .right, .symmetric, isSecondLast: true)
+    case "raid6_ra_6": self.init(parityCount: 2, .right, .asymmetric, isSecondLast: true)
+    case "raid6_n_6": self.init(parityCount: 2, .last, .asymmetric, isSecondLast: true)
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,201 @@
+public import BlockIO
+
+/// Maps the logical volumes of a group to bytes of its physical ones.
+public struct VolumeMapper {
+  /// Volumes lie on volumes, but not deeper than this.
+  private static let depthMax = 16
+  /// A byte has copies, and these may be on volumes with copies, but not more than this.
+  private static let copyCountMax = 64
+
+  let group: VolumeGroup
+  /// Which copy of a mirror the user wants read, whatever is known of it.
+  let leg: Int?
+  /// The physical volumes that are there; a map's device n is the nth.
+  let devices: [any BlockSource]
+  private let places: [String: (volume: VolumeGroup.PhysicalVolume, device: Int?)]
+  private let volumes: [String: VolumeGroup.LogicalVolume]
+
+  /// A mapper of `group` over the bytes of those of its physical volumes that are there.
+  public init(
+    _ group: VolumeGroup, leg: Int? = nil, device: (LVMIdentifier) -> (any BlockSource)?
+  ) {
+    self.group = group
+    self.leg = leg
+    var devices: [any BlockSource] = []
+    places = Dictionary(
+      group.physicalVolumes.map { volume in
+        guard let source = device(volume.uuid) else { return (volume.name, (volume, nil)) }
+        devices.append(source)
+        return (volume.name, (volume, devices.count - 1))
+      }, uniquingKeysWith: { first, _ in first })
+    self.devices = devices
+    volumes = Dictionary(
+      group.logicalVolumes.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The volume of that name, to be read.
+  public func source(of name: String) throws(VolumeError) -> ExtentSource {
+    ExtentSource("\(group.name)/\(name)", try map(of: name), of: devices)
+  }
+
+  /// Where the bytes of the volume of that name lie.
+  public func map(of name: String) throws(VolumeError) -> ExtentMap {
+    var known: Known = [:]
+    return try map(of: name, below: 0, &known)
+  }
+
+  /// The maps that were made already: many volumes may lie on one.
+  typealias Known = [String: ExtentMap]
+
+  func map(of name: String, below depth: Int, _ known: inout Known) throws(VolumeError) -> ExtentMap
+  {
+    if let map = known[name] { return map }
+    guard let volume = volumes[name] else { throw .noVolume("\(group.name)/\(name)", group) }
+    guard depth < Self.depthMax else { throw .unsupported(name, "volumes on volumes without end") }
+    var segments: [ExtentMap.Segment] = []
+    for segment in volume.segments {
+      let range = try bytes(of: segment.extents)
+      segments.append(
+        ExtentMap.Segment(range, try layout(of: segment, in: volume, depth + 1, &known)))
+    }
+    let map = ExtentMap(segments)
+    guard map.copyCount <= Self.copyCountMax else {
+      throw unsupported(volume, "\(map.copyCount) copies of each byte")
+    }
+    known[name] = map
+    return map
+  }
+
+  /// Bytes of extents, of which no volume has more than a signed number can count.
+  private func bytes(of extents: Range<UInt64>) throws(VolumeError) -> Range<UInt64> {
+    let end = extents.upperBound.multipliedReportingOverflow(by: group.extentByteCount)
+    guard !end.overflow, end.partialValue <= Int64.max else {
+      throw .unsupported(group.name, "a volume of more bytes than Linux can count")
+    }
+    return extents.lowerBound * group.extentByteCount..<end.partialValue
+  }
+
+  // MARK: - Segments
+
+  private func layout(
+    of segment: VolumeGroup.Segment, in volume: VolumeGroup.LogicalVolume, _ depth: Int,
+    _ known: inout Known
+  ) throws(VolumeError) -> ExtentLayout {
+    let extentCount = segment.extents.upperBound - segment.extents.lowerBound
+    switch segment.mapping {
+    case .zero: return .place(.zeroes)
+    case .error: return .place(.missing("nothing: an error segment"))
+    case .striped(let places, let stripeByteCount):
+      let own = extentCount / UInt64(max(places.count, 1))
+      let stripes = try layouts(places, extentCount: own, depth, &known)
+      if stripes.count == 1 { return stripes[0] }
+      guard stripeByteCount > 0 else { throw unsupported(volume, "stripes of no size") }
+      return .striped(stripes, stripeByteCount: stripeByteCount)
+    case .mirror(let places, let mirror):
+      let legs = try layouts(places, extentCount: extentCount, depth, &known)
+      if let moved = mirror.extentsMoved {
+        // Until all of a segment has moved, the first place has everything that was written.
+        return legs.count > 1 && moved >= extentCount ? legs[1] : legs[0]
+      }
+      return try copies(legs, isCurrent: currentLegs(of: mirror, legs.count, depth, &known), volume)
+    case .raid(let raid):
+      guard segment.extents.lowerBound == 0, !raid.legs.isEmpty else {
+        throw unsupported(volume, "\(raid.type) of several segments")
+      }
+      return try layout(of: raid, in: volume, depth, &known)
+    case .unsupported(let type): throw unsupported(volume, type)
+    }
+  }
+
+  func unsupported(_ volume: VolumeGroup.LogicalVolume, _ what: String) -> VolumeError {
+    .unsupported("\(group.name)/\(volume.name)", what)
+  }
+
+  private func layouts(
+    _ places: [VolumeGroup.Place], extentCount: UInt64, _ depth: Int, _ known: inout Known
+  ) throws(VolumeError) -> [ExtentLayout] {
+    var layouts: [ExtentLayout] = []
+    for place in places {
+      layouts.append(try layout(at: place, extentCount: extentCount, depth, &known))
+    }
+    return layouts
+  }
+
+  private func layout(
+    at place: VolumeGroup.Place, extentCount: UInt64, _ depth: Int, _ known: inout Known
+  ) throws(VolumeError) -> ExtentLayout {
+    switch place {
+    case .physical(let name, let extent):
+      guard let (volume, device) = places[name] else {
+        throw .unsupported(group.name, "a physical volume \(name) that it does not have")
+      }
+      let end = extent.addingReportingOverflow(extentCount)
+      // Behind the last extent may lie metadata.
+      guard !end.overflow, end.partialValue <= volume.extentCount else {
+        throw .unsupported(name, "extents behind the last of a physical volume")
+      }
+      let bytes = try bytes(of: extent..<end.partialValue)
+      let (start, overflow) = volume.startByteOffset.addingReportingOverflow(bytes.lowerBound)
+      guard !overflow, start <= UInt64(Int64.max) - UInt64(bytes.count) else {
+        throw .unsupported(name, "extents behind what Linux can count")
+      }
+      guard let device else { return .place(.missing(volume.words)) }
+      return .place(.device(device, byteOffset: start))
+    case .logical(let name, let extent):
+      let map = try map(of: name, below: depth, &known)
+      let end = extent.addingReportingOverflow(extentCount)
+      guard !end.overflow, try bytes(of: extent..<end.partialValue).upperBound <= map.byteCount
+      else { throw .unsupported("\(group.name)/\(name)", "less room than is used of it") }
+      return .volume(map, byteOffset: extent * group.extentByteCount)
+    }
+  }
+
+  // MARK: - Copies
+
+  /// Copies, those that can be read first.
+  ///
+  /// Nothing that may be out of date is read, unless the user asks for that very leg.
+  func copies(
+    _ legs: [ExtentLayout], isCurrent: [Bool], _ volume: VolumeGroup.LogicalVolume
+  ) throws(VolumeError) -> ExtentLayout {
+    var isCurrent = isCurrent
+    if let leg {
+      guard legs.indices.contains(leg) else {
+        throw .noLeg("\(group.name)/\(volume.name)", leg, count: legs.count)
+      }
+      isCurrent = legs.indices.map { $0 == leg }
+    }
+    let current = legs.indices.filter { isCurrent[$0] }.map { legs[$0] }
+    let stale = legs.indices.filter { !isCurrent[$0] }.map { legs[$0] }
+    if current.isEmpty {
+      let nowhere = ExtentLayout.place(.missing("a leg of \(volume.name) that is up to date"))
+      return .copies([nowhere] + stale, currentCount: 1)
+    }
+    return .copies(current + stale, currentCount: current.count)
+  }
+
+  /// The legs of a mirror that are in step: the first, from which dm-mirror brings the others into
+  /// step, and all if a log on disk says so.
+  private func currentLegs(
+    of mirror: VolumeGroup.Mirror, _ count: Int, _ depth: Int, _ known: inout Known
+  ) throws(VolumeError) -> [Bool] {
+    var isInSync = false
+    if let log = mirror.log, let map = try? map(of: log, below: depth, &known) {
+      isInSync = try reading { () throws(BlockIOError) in
+        try MirrorLog.isInSync(ExtentSource(log, map, of: devices))
+      }
+    }
+    return (0..<count).map { $0 == 0 || isInSync }
+  }
+
+  func reading<Result>(
+    _ body: () throws(BlockIOError) -> Result
+  ) throws(VolumeError) -> Result {
+    do throws(BlockIOError) { return try body() } catch { throw .io(error) }
+  }
+}
+
+extension VolumeGroup.PhysicalVolume {
+  /// What to call it where it is not there.
+  public var words: String { "physical volume \(name) (\(uuid), last seen as \(device))" }
+}

@@ -1,0 +1,158 @@
+public import BlockIO
+public import LVM2
+internal import SnapshotFormat
+
+/// The findings of a snapshot of a volume group: what lvm2's metadata says against what the store
+/// says, and against what is there.
+public struct VolumeCheck {
+  /// The version of lvm2 from which on stores are made right where ``FindingCode`` says otherwise.
+  private static let mendedVersion = "2.02.106"
+
+  public private(set) var findings: [Finding] = []
+  private let volume: SnapshotVolume
+
+  /// What the group alone tells.
+  public init(_ volume: SnapshotVolume) throws(BlockIOError) {
+    self.volume = volume
+    addPhysicalVolumes()
+    try addVersion()
+    if volume.snapshot.isMerging {
+      add(
+        .volumeMerging, "\(name(volume.snapshot.store)) as the merging store of its origin",
+        "a snapshot that stays")
+    }
+  }
+
+  /// What the group tells together with the store.
+  init(
+    _ volume: SnapshotVolume, _ store: Store, _ geometry: StoreGeometry?, _ census: TableCensus?
+  ) throws(BlockIOError) {
+    try self.init(volume)
+    addChunkSize(store)
+    guard let geometry else { return }
+    addSize(geometry, store)
+    if let census, census.neededChunkCount > geometry.wholeChunkCount {
+      add(
+        .volumeShortened,
+        "a volume of \(store.source.byteCount) bytes, in which chunk"
+          + " \(census.neededChunkCount - 1) has no room",
+        "room for \(census.neededChunkCount) chunks")
+    }
+  }
+
+  private func name(_ volume: String) -> String { "\(self.volume.version.name)/\(volume)" }
+
+  private mutating func add(
+    _ code: FindingCode, _ found: String, _ required: String, _ ranges: [Range<UInt64>] = []
+  ) {
+    findings.append(
+      Finding(
+        code: code, place: Finding.Place(bytes: ranges.first), found: found, required: required,
+        ranges: ranges))
+  }
+
+  // MARK: - Where it lies
+
+  /// Says which physical volumes that store or origin lie on are missing, or not to be trusted.
+  private mutating func addPhysicalVolumes() {
+    let version = volume.version
+    let parts = [volume.snapshot.store, volume.snapshot.origin]
+    let used = parts.map { Set(version.allocations(below: $0).map(\.physicalVolume)) }
+    for missing in volume.found.missing(in: version) {
+      let users = zip(parts, used).filter { $0.1.contains(missing.uuid) }.map { name($0.0) }
+      if users.isEmpty { continue }
+      let lost = volume.store.knownUnreadable(in: 0..<volume.store.byteCount)
+      add(
+        .volumeMissing, "no \(missing.words), on which \(users.joined(separator: " and ")) lie",
+        "all physical volumes", used[0].contains(missing.uuid) ? lost : [])
+    }
+    for problem in volume.found.problems {
+      switch problem {
+      case .tooShort(let device, _, _, _) where used.contains { $0.contains(device.uuid) }:
+        add(.volumeCutOff, "\(problem)", "a whole physical volume")
+      case .wasMissing(let device, _) where used.contains { $0.contains(device.uuid) }:
+        add(.volumeStale, "\(problem)", "physical volumes that were all in use")
+      case .duplicate(let uuid, _, _) where used.contains { $0.contains(uuid) }:
+        add(.volumeStale, "\(problem)", "one physical volume of that UUID")
+      case .fromRing, .area, .label:
+        add(.volumeMetadata, "\(problem)", "sound metadata")
+      default: break
+      }
+    }
+  }
+
+  /// Says what may have changed since an older version of the group.
+  private mutating func addVersion() throws(BlockIOError) {
+    let (version, newest) = (volume.version, volume.found.group)
+    guard version.seqno != newest.seqno else { return }
+    add(
+      .volumeOlder, "version \(version.seqno) of the group's metadata",
+      "version \(newest.seqno), the newest")
+    for part in [volume.snapshot.store, volume.snapshot.origin] {
+      for reuse in try volume.found.reuse(of: part, in: version) {
+        add(
+          .volumeReused,
+          "extents \(reuse.extents.lowerBound) to \(reuse.extents.upperBound - 1) of"
+            + " \(reuse.physicalVolume.name), where \(name(part)) lay, in \(name(reuse.owner)) by"
+            + " version \(reuse.seqno)",
+          "extents that nobody else was given since")
+      }
+    }
+  }
+
+  // MARK: - What the store says
+
+  /// A header with other chunks than the metadata's was there before lvm2 made the snapshot, or was
+  /// attached to it.
+  private mutating func addChunkSize(_ store: Store) {
+    guard let header = store.header, header.hasMagic,
+      UInt64(header.chunkSectors) != volume.snapshot.chunkSectors
+    else {
+      addAdopted(store)
+      return
+    }
+    findings.append(
+      Finding(
+        code: .volumeChunkSize, place: Finding.Place(bytes: 12..<16),
+        found: "\(header.chunkSectors) sectors in the header",
+        required: "\(volume.snapshot.chunkSectors), as in lvm2's metadata"))
+  }
+
+  /// A read-only snapshot to which an old lvm2 gave a volume without clearing its header.
+  private mutating func addAdopted(_ store: Store) {
+    guard let own = volume.volume, !own.status.contains("WRITE"), isOldWriter,
+      store.header?.hasMagic == true
+    else { return }
+    add(
+      .volumeAdopted, "a read-only snapshot of lvm2 \(volume.version.writer ?? "")",
+      "one of \(Self.mendedVersion) or later")
+  }
+
+  /// A store as large as can be of use, but for the area that ends the table.
+  private mutating func addSize(_ geometry: StoreGeometry, _ store: Store) {
+    let chunk = geometry.chunkSize.byteCount
+    let dataCount = (volume.byteCount + chunk - 1) / chunk
+    let areaCount =
+      (dataCount + geometry.chunkSize.exceptionsPerArea - 1)
+      / geometry.chunkSize.exceptionsPerArea
+    guard dataCount > 0, dataCount % geometry.chunkSize.exceptionsPerArea == 0 else { return }
+    let withoutEnd = 1 + dataCount + areaCount
+    // lvm2 rounds up to extents, and so the store it thought to be enough.
+    let extent = volume.version.extentByteCount
+    let thought = (withoutEnd * chunk + extent - 1) / extent * extent
+    if store.source.byteCount == thought, geometry.wholeChunkCount <= withoutEnd {
+      add(
+        .volumeAreaShort, "\(geometry.wholeChunkCount) chunks",
+        "\(withoutEnd + 1), with an area behind the last that can be full")
+    }
+  }
+
+  /// Whether lvm2 had the mistakes that were mended in ``mendedVersion``.
+  private var isOldWriter: Bool {
+    guard let writer = volume.version.writer else { return false }
+    func numbers(_ text: some StringProtocol) -> [Int] {
+      text.prefix { $0.isNumber || $0 == "." }.split(separator: ".").compactMap { Int($0) }
+    }
+    return numbers(writer).lexicographicallyPrecedes(numbers(Self.mendedVersion))
+  }
+}

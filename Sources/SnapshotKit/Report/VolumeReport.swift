@@ -1,0 +1,160 @@
+internal import BlockIO
+internal import FoundationEssentials
+public import LVM2
+
+/// `lvm list --format json`: the volume groups, their volumes and snapshots, and, on request, the
+/// earlier versions of their metadata.
+///
+///     {"schema": "dmsnap.lvm-list.v1", "orphans": [{"path", "uuid"}],
+///      "volumeGroups": [{"name", "uuid", "seqno", "missing": ["uuid"], "problems": ["…"],
+///        "physicalVolumes": [{"name", "uuid", "path" | null}],
+///        "logicalVolumes": [{"name", "byteCount", "type", "complete"}],
+///        "snapshots": [{"name", "origin", "chunkSectors", "merging", "verdict", "fill", "complete"}],
+///        "history": [{"seqno", "description", "time", "snapshots": [{"name", "origin"}]}]}]}
+///
+/// `verdict` is that of `inspect`; `fill` how much of the store is used, in percent, where Linux
+/// would say so; `time` in the form of ISO 8601. `history` begins with the version in use, and is
+/// left out unless asked for.
+public struct VolumeReport: Encodable, Sendable {
+  let schema = "dmsnap.lvm-list.v1"
+  public let orphans: [Orphan]
+  public let volumeGroups: [Group]
+
+  public struct Orphan: Encodable, Sendable {
+    public let path: String
+    public let uuid: String
+  }
+
+  public struct Group: Encodable, Sendable {
+    public let name: String
+    public let uuid: String
+    public let seqno: UInt64
+    public let missing: [String]
+    public let problems: [String]
+    public let physicalVolumes: [PhysicalVolume]
+    public let logicalVolumes: [Volume]
+    public let snapshots: [Snapshot]
+    public let history: [Version]?
+  }
+
+  public struct PhysicalVolume: Encodable, Sendable {
+    public let name: String
+    public let uuid: String
+    @Nullable public var path: String?
+  }
+
+  public struct Volume: Encodable, Sendable {
+    public let name: String
+    public let byteCount: UInt64
+    /// lvm2's name for the way in which its first segment is mapped.
+    public let type: String
+    /// Whether all that it lies on is there.
+    public let complete: Bool
+  }
+
+  public struct Snapshot: Encodable, Sendable {
+    public let name: String
+    public let origin: String
+    public let chunkSectors: UInt64
+    public let merging: Bool
+    public let verdict: String
+    @Nullable public var fill: Double?
+    public let complete: Bool
+  }
+
+  public struct Version: Encodable, Sendable {
+    public let seqno: UInt64
+    public let description: String
+    @Nullable public var time: String?
+    public let snapshots: [Pair]
+
+    public struct Pair: Encodable, Sendable {
+      public let name: String
+      public let origin: String
+    }
+  }
+
+  /// Looks at what was found; of stores, at their metadata.
+  ///
+  /// - Parameter seqno: Which version of a group to show; the newest where it has none of that
+  ///   number.
+  public init(
+    _ catalog: VolumeCatalog, seqno: UInt64? = nil, withHistory: Bool
+  ) throws(VolumeError) {
+    orphans = catalog.orphans.map { Orphan(path: $0.source.name, uuid: "\($0.label.uuid)") }
+    var groups: [Group] = []
+    for found in catalog.groups {
+      groups.append(try Group(found, found.version(seqno), withHistory: withHistory))
+    }
+    volumeGroups = groups
+  }
+}
+
+extension VolumeReport.Group {
+  init(
+    _ found: FoundVolumeGroup, _ version: VolumeGroup, withHistory: Bool
+  ) throws(VolumeError) {
+    name = version.name
+    uuid = "\(version.uuid)"
+    seqno = version.seqno
+    missing = found.missing(in: version).map { "\($0.uuid)" }
+    problems = found.problems.map(\.description)
+    physicalVolumes = version.physicalVolumes.map {
+      VolumeReport.PhysicalVolume(
+        name: $0.name, uuid: "\($0.uuid)", path: found.member($0.uuid)?.source.name)
+    }
+    let parts = version.parts
+    let mapper = found.mapper(version)
+    logicalVolumes = version.logicalVolumes.filter { !parts.contains($0.name) }.map { volume in
+      let map = try? mapper.map(of: volume.name)
+      return VolumeReport.Volume(
+        name: volume.name,
+        byteCount: volume.extentCount.multipliedReportingOverflow(by: version.extentByteCount)
+          .partialValue,
+        type: volume.type, complete: map.map { !$0.isUnreadable } ?? false)
+    }
+    var snapshots: [VolumeReport.Snapshot] = []
+    for snapshot in version.snapshots {
+      snapshots.append(try VolumeReport.Snapshot(snapshot, found, version))
+    }
+    self.snapshots = snapshots
+    guard withHistory else {
+      history = nil
+      return
+    }
+    do throws(BlockIOError) {
+      history = try found.history().map { VolumeReport.Version($0) }
+    } catch {
+      throw .io(error)
+    }
+  }
+}
+
+extension VolumeReport.Snapshot {
+  init(
+    _ snapshot: VolumeGroup.Snapshot, _ found: FoundVolumeGroup, _ version: VolumeGroup
+  ) throws(VolumeError) {
+    let volume = try SnapshotVolume(snapshot, of: version, found)
+    let audit = Auditor(Store(volume.store), origin: volume.origin, volume: volume).audit()
+    name = snapshot.store
+    origin = snapshot.origin
+    chunkSectors = snapshot.chunkSectors
+    merging = snapshot.isMerging
+    verdict = audit.verdict.rawValue
+    fill = audit.load.fill.map { ($0 * 10000).rounded() / 100 }
+    complete =
+      !volume.store.map.isUnreadable
+      && (try? found.mapper(version).map(of: snapshot.origin))?.isUnreadable == false
+  }
+}
+
+extension VolumeReport.Version {
+  init(_ version: VolumeGroup) {
+    seqno = version.seqno
+    description = version.description
+    time = version.creationTime.map {
+      Date(timeIntervalSince1970: Double($0)).formatted(.iso8601)
+    }
+    snapshots = version.snapshots.map { Pair(name: $0.store, origin: $0.origin) }
+  }
+}

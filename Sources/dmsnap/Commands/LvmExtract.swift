@@ -1,0 +1,127 @@
+import ArgumentParser
+import BlockIO
+import LVM2
+import SnapshotFormat
+import SnapshotKit
+import SystemPackage
+
+/// `dmsnap lvm extract`: a volume as a raw image.
+struct LvmExtract: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "extract",
+    abstract: "Writes a logical volume as a raw, sparse image: what its device would show.",
+    discussion: """
+      A snapshot is shown as Linux shows it; `dmsnap export` knows other readings. An origin whose \
+      snapshot is being merged shows the snapshot, as it does from the next activation on. As with \
+      the device mapper, VG/SNAPSHOT-cow names the COW store itself, and VG/ORIGIN-real the origin \
+      beneath its snapshots. What cannot be read becomes zeroes and is listed, and the status is 2.
+      """)
+
+  @Argument(help: "The volume: VG/LV, or UUID/LV where two groups have the same name.")
+  var volume: PathArgument
+
+  @OptionGroup var volumes: VolumeOptions
+
+  @Option(help: ArgumentHelp("The image to make. An existing file is refused.", valueName: "file"))
+  var to: String
+
+  @Option(help: "text for people, json for programs.")
+  var format = OutputFormat.text
+
+  @OptionGroup var talk: TalkOptions
+
+  func validate() throws {
+    if volumes.physicalVolumes.isEmpty {
+      throw ValidationError("Missing expected argument '--pv <path>'")
+    }
+    if to.isEmpty { throw ValidationError("an output needs a name") }
+    if to == "-" { throw ValidationError("lvm extract has no stream; name a new file") }
+  }
+
+  func run() throws {
+    let input = try VolumeInput(volumes)
+    guard let (group, version, name) = try input.volume(volume) else {
+      throw input.noVolume(volume)
+    }
+    if let snapshot = version.snapshot(shownBy: name) {
+      let found = try failingVolume { () throws(VolumeError) in
+        try SnapshotVolume(snapshot, of: version, group, leg: volumes.leg)
+      }
+      if try extract(found, shownBy: name) { return }
+    }
+    let own = version.volume(namedLikeDevice: name)
+    let source = try failingVolume { () throws(VolumeError) in
+      try group.mapper(version, leg: volumes.leg).source(of: own)
+    }
+    try extract(source)
+  }
+
+  /// Writes what a snapshot shows.
+  ///
+  /// - Returns: false, with nothing done, where Linux would show the origin as it is: a merge into
+  ///   it does not begin with a store that is invalid.
+  private func extract(_ found: SnapshotVolume, shownBy name: String) throws(Failure) -> Bool {
+    let store = Store(found.store)
+    if name != found.snapshot.store, KernelLoad(store).verdict != .loads {
+      Console.say(
+        "dmsnap: \(found.store.name): is to be merged into \(volume.text), but Linux would not: this"
+          + " is \(volume.text) without it")
+      return false
+    }
+    let loaded = try failingStore { () throws(StoreError) in
+      try LoadedTable(store, reading: .kernel)
+    }
+    let origin = try found.requireOrigin()
+    try found.warn(talk)
+    if !talk.quiet { loaded.warn(about: origin) }
+    try ImageWriter(
+      SnapshotView(of: origin, through: loaded.table, of: loaded.store.source), loaded, origin
+    ).write(to: to, command: "lvm-extract", format, talk)
+    return true
+  }
+
+  /// Writes the bytes of a volume.
+  private func extract(_ source: any BlockSource) throws(Failure) {
+    let line = ProgressLine("written", talk)
+    let lost = try failing { () throws(BlockIOError) -> [LostRange] in
+      let output = try OutputFile(path: FilePath(to), byteCount: source.byteCount)
+      let lost = try Exporter.export(source, to: output) { line.update($0, $1) }
+      try output.publish()
+      return lost
+    }
+    line.end()
+    let losses = Losses(lost)
+    switch format {
+    case .json:
+      try Console.print(
+        json: CopyReport(
+          command: "lvm-extract", exceptionCount: 0, byteCount: source.byteCount,
+          lost: losses.ranges, isComplete: losses.isEmpty))
+    case .text:
+      if !talk.quiet {
+        try Console.print("\(to): \(byteSize(source.byteCount)) of \(source.name)")
+      }
+      losses.say()
+    }
+    try losses.finish()
+  }
+}
+
+extension VolumeGroup {
+  /// The snapshot that the device of that name shows: a snapshot's, or that of an origin into which
+  /// it is being merged.
+  fileprivate func snapshot(shownBy name: String) -> Snapshot? {
+    snapshots.first { $0.store == name } ?? snapshots.first { $0.isMerging && $0.origin == name }
+  }
+
+  /// The volume whose bytes the device of that name has: as the device mapper does, the store of a
+  /// snapshot is called NAME-cow, and an origin beneath its snapshots NAME-real.
+  fileprivate func volume(namedLikeDevice name: String) -> String {
+    if logicalVolumes.contains(where: { $0.name == name }) { return name }
+    for snapshot in snapshots {
+      if name == "\(snapshot.store)-cow" { return snapshot.store }
+      if name == "\(snapshot.origin)-real" { return snapshot.origin }
+    }
+    return name
+  }
+}

@@ -1,0 +1,109 @@
+import ArgumentParser
+import BlockIO
+import LVM2
+import SnapshotKit
+
+/// `dmsnap lvm list`: the volume groups, their volumes and snapshots.
+struct LvmList: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list",
+    abstract: "Lists volume groups, their volumes and snapshots, and earlier versions of them.",
+    discussion: """
+      Physical volumes are found in the files and devices themselves and in their partitions. The \
+      rings of metadata keep earlier versions, in which snapshots still are that were removed or \
+      merged since: --history lists them, --seqno goes back to one with any command. The status is \
+      1 when something is in doubt, 2 when anything is missing, 3 when there is no physical volume.
+      """)
+
+  @OptionGroup var volumes: VolumeOptions
+
+  @Flag(help: "List the earlier versions of the metadata that can still be read.")
+  var history = false
+
+  @Option(help: "text for people, json for programs.")
+  var format = OutputFormat.text
+
+  func validate() throws {
+    if volumes.physicalVolumes.isEmpty {
+      throw ValidationError("Missing expected argument '--pv <path>'")
+    }
+    if volumes.leg != nil { throw ValidationError("--leg goes with what reads a volume") }
+  }
+
+  func run() throws {
+    let input = try VolumeInput(volumes)
+    let report = try failingVolume { () throws(VolumeError) in
+      try VolumeReport(input.catalog, seqno: volumes.seqno, withHistory: history)
+    }
+    switch format {
+    case .json: try Console.print(json: report)
+    case .text: try Console.print(VolumeScreen(report).text)
+    }
+    for index in input.search.withoutVolume {
+      Console.say("dmsnap: \(volumes.physicalVolumes[index].text): no LVM2 physical volume here")
+    }
+    let problems = input.catalog.groups.flatMap(\.problems)
+    if problems.contains(where: \.isLoss) { throw Failure(.damage) }
+    if problems.contains(where: { !$0.isHarmless }) || !input.search.withoutVolume.isEmpty {
+      throw Failure(.warnings)
+    }
+  }
+}
+
+/// The text of `dmsnap lvm list`.
+private struct VolumeScreen {
+  private(set) var text = ""
+
+  init(_ report: VolumeReport) {
+    for group in report.volumeGroups { add(group) }
+    for orphan in report.orphans {
+      line("orphan   \(orphan.path): a physical volume in no group (\(orphan.uuid))")
+    }
+    text.removeLast()
+  }
+
+  private mutating func line(_ line: String) { text += line + "\n" }
+
+  private mutating func add(_ group: VolumeReport.Group) {
+    line("group    \(group.name), version \(group.seqno) (\(group.uuid))")
+    for volume in group.physicalVolumes {
+      line("  \(volume.name.padding(to: 7))\(volume.path ?? "MISSING") (\(volume.uuid))")
+    }
+    for problem in group.problems { line("  PROBLEM  \(problem)") }
+    if !group.logicalVolumes.isEmpty {
+      line("  volume".padding(to: 26) + "type".padding(to: 13) + "size")
+    }
+    for volume in group.logicalVolumes {
+      line(
+        "  \(volume.name) ".padding(to: 26) + "\(volume.type) ".padding(to: 13)
+          + byteSize(volume.byteCount)
+          + (volume.complete ? "" : "   INCOMPLETE, or not supported"))
+    }
+    if !group.snapshots.isEmpty {
+      line(
+        "  snapshot".padding(to: 26) + "of".padding(to: 18) + "chunks".padding(to: 10)
+          + "full".padding(to: 9) + "verdict")
+    }
+    for snapshot in group.snapshots { add(snapshot) }
+    for version in group.history ?? [] { add(version) }
+  }
+
+  private mutating func add(_ snapshot: VolumeReport.Snapshot) {
+    let fill = snapshot.fill.map { "\(Int($0)) %" } ?? "-"
+    line(
+      "  \(snapshot.name) ".padding(to: 26) + "\(snapshot.origin) ".padding(to: 18)
+        + byteSize(snapshot.chunkSectors.multipliedReportingOverflow(by: 512).partialValue)
+        .padding(to: 10) + fill.padding(to: 9) + snapshot.verdict
+        + (snapshot.merging ? ", being merged" : "")
+        + (snapshot.complete ? "" : ", INCOMPLETE or not supported"))
+  }
+
+  private mutating func add(_ version: VolumeReport.Version) {
+    line(
+      "  version \(version.seqno)".padding(to: 26)
+        + "\(version.time ?? "time unknown")  \(version.description)")
+    for snapshot in version.snapshots {
+      line("    snapshot".padding(to: 26) + "\(snapshot.name) of \(snapshot.origin)")
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import BlockIO
+import LVM2
+import SnapshotFormat
+import SnapshotKit
+import SystemPackage
+
+/// The store that a command is about, and its origin: files, or volumes of a group.
+struct StoreInput {
+  let store: Store
+  /// What the snapshot was taken of; nil where nobody said, or nothing is found.
+  let origin: (any BlockSource)?
+  /// Where the store is a snapshot of a volume group: which.
+  let volume: SnapshotVolume?
+  /// The origin's volume, where it is one: where it can be written.
+  let originVolume: OriginVolume?
+  private let options: StoreOptions
+
+  /// A volume of a group that a merge may write to.
+  struct OriginVolume {
+    let input: VolumeInput
+    let group: FoundVolumeGroup
+    let version: VolumeGroup
+    let name: String
+
+    var text: String { "\(version.name)/\(name)" }
+  }
+
+  /// Finds the store that the options name, and the origin.
+  ///
+  /// - Parameter origin: What the user says that the origin is.
+  init(_ options: StoreOptions, origin: PathArgument?) throws(Failure) {
+    self.options = options
+    guard !options.volumes.physicalVolumes.isEmpty else {
+      store = Store(try options.store.open(options.table.map?.readMap()))
+      self.origin = try origin?.open()
+      (volume, originVolume) = (nil, nil)
+      return
+    }
+    let input = try VolumeInput(options.volumes, map: options.table.map)
+    (volume, store) = try Self.store(options.store, input)
+    var originArgument = origin
+    if origin == nil, let volume {
+      originArgument = PathArgument(argument: "\(volume.version.name)/\(volume.snapshot.origin)")
+    }
+    guard let originArgument else {
+      (self.origin, originVolume) = (nil, nil)
+      return
+    }
+    guard let (group, version, name) = try input.volume(originArgument) else {
+      self.origin = try Self.openFile(originArgument, input)
+      originVolume = nil
+      return
+    }
+    originVolume = OriginVolume(input: input, group: group, version: version, name: name)
+    if origin == nil, let volume {
+      self.origin = volume.origin
+    } else {
+      self.origin = try failingVolume { () throws(VolumeError) in
+        try group.mapper(version, leg: options.volumes.leg).source(of: name)
+      }
+    }
+  }
+
+  private static func store(
+    _ argument: PathArgument, _ input: VolumeInput
+  ) throws(Failure) -> (SnapshotVolume?, Store) {
+    guard let (group, version, name) = try input.volume(argument) else {
+      return (nil, Store(try openFile(argument, input)))
+    }
+    guard let snapshot = version.snapshots.first(where: { $0.store == name }) else {
+      return (
+        nil,
+        Store(
+          try failingVolume { () throws(VolumeError) in
+            try group.mapper(version, leg: input.options.leg).source(of: name)
+          })
+      )
+    }
+    let volume = try failingVolume { () throws(VolumeError) in
+      try SnapshotVolume(snapshot, of: version, group, leg: input.options.leg)
+    }
+    return (volume, Store(volume.store))
+  }
+
+  private static func openFile(
+    _ argument: PathArgument, _ input: VolumeInput
+  ) throws(Failure) -> any BlockSource {
+    guard FileTarget.exists(FilePath(argument.path)) else { throw input.noVolume(argument) }
+    return try argument.open()
+  }
+
+  /// The origin, where a command cannot do without.
+  func requireOrigin() throws(Failure) -> any BlockSource {
+    if let origin { return origin }
+    if let volume { return try volume.requireOrigin() }
+    throw Failure(
+      .couldNotFinish, "\(store.source.name): is no snapshot by its group's metadata: say --origin")
+  }
+
+  // MARK: - The table
+
+  /// The chunk size that the user says, or that the metadata says where the store has lost it.
+  var chunkSize: ChunkSize? {
+    if let asked = options.table.chunkSize { return asked }
+    guard let volume, InferredGeometry(store).geometry == nil else { return nil }
+    return UInt32(exactly: volume.snapshot.chunkSectors).flatMap {
+      try? ChunkSize(sectorCount: $0)
+    }
+  }
+
+  /// An auditor of the store.
+  var auditor: Auditor {
+    Auditor(
+      store, origin: origin, reading: options.table.reading, chunkSize: chunkSize, volume: volume)
+  }
+
+  /// Plans the salvage of the store.
+  func plan() throws(Failure) -> SalvagePlan {
+    try failingStore { () throws(StoreError) in
+      try SalvagePlan(store, chunkSize: chunkSize, originByteCount: origin?.byteCount)
+    }
+  }
+
+  /// Reads the store's table.
+  func loadTable() throws(Failure) -> LoadedTable {
+    if options.table.reading == .salvage {
+      let plan = try plan()
+      return try failingStore { () throws(StoreError) in
+        try LoadedTable(plan, generation: options.table.generation ?? 0)
+      }
+    }
+    return try failingStore { () throws(StoreError) in
+      try LoadedTable(store, reading: options.table.reading)
+    }
+  }
+
+  /// Says what the user should know before a result is relied on.
+  func warn(about loaded: LoadedTable, _ talk: TalkOptions) throws(Failure) {
+    try volume?.warn(talk)
+    if !talk.quiet { loaded.warn(about: try requireOrigin()) }
+  }
+}
+
+extension SnapshotVolume {
+  /// The origin, unless it is laid out in a way that is not read.
+  func requireOrigin() throws(Failure) -> any BlockSource {
+    if let origin { return origin }
+    throw originError.map { Failure($0) } ?? Failure(.couldNotFinish, "there is no origin")
+  }
+
+  /// Says what the user should know of the volume group that the snapshot is of.
+  func warn(_ talk: TalkOptions) throws(Failure) {
+    if talk.quiet { return }
+    let check = try failing { () throws(BlockIOError) in try VolumeCheck(self) }
+    for finding in check.findings where finding.severity != .note {
+      Console.say("dmsnap: \(store.name): \(finding.line): \(finding.found)")
+    }
+  }
+}
