@@ -149,7 +149,8 @@ struct InspectScreen {
     let risk = "chunks without an exception may be newer than the snapshot"
     if codes.contains(.originWritten) { return "written after the snapshot was taken: \(risk)" }
     return "if it was written after the snapshot became invalid, \(risk); "
-      + (origin == nil ? "--origin ORIGIN may tell" : "nothing in it tells")
+      + (origin == nil && volume?.origin == nil
+        ? "--origin ORIGIN may tell" : "nothing in it tells")
   }
 
   private func lost(_ prospect: Diagnosis.Prospect) -> String {

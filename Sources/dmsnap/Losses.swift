@@ -1,3 +1,4 @@
+import LVM2
 import SnapshotKit
 
 /// What is missing in a result: what its reading of the table knows to be lost, and what could not
@@ -39,8 +40,13 @@ struct Losses {
     }
   }
 
-  /// Ends the command with status 2 where anything is missing.
-  func finish() throws(Failure) {
+  /// Ends the command with status 2 where anything is missing, and with 1 where it is in doubt.
+  ///
+  /// - Parameter volume: The snapshot of a volume group that the result is of, if it is of one.
+  func finish(_ volume: SnapshotVolume? = nil) throws(Failure) {
     if !isEmpty { throw Failure(.damage) }
+    if let volume, try volume.check().contains(where: { $0.code == .volumeReused }) {
+      throw Failure(.warnings)
+    }
   }
 }

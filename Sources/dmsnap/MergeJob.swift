@@ -66,7 +66,7 @@ struct MergeJob {
     let isDamagedUndo = try check(loaded, whole, source)
     try found.warn(about: loaded, command.talk)
     if !isInPlace, writes, let to = command.to {
-      return try ImageWriter(whole, loaded, source)
+      return try ImageWriter(whole, loaded, source, found.volume)
         .write(to: to, command: "merge", command.format, command.talk)
     }
     if isInPlace { try checkSiblings(found, whole, source) }

@@ -50,7 +50,9 @@ struct MergeReporter {
         It would write \(byteSize(view.mappedByteCount)) \
         (\(counted(loaded.exceptionCount, "exception")), \
         \(counted(UInt64(view.table.runs.count), "piece"))\(skipped)) to \(origin).
-        Nothing in a store names its origin: make sure that \(origin) is the right one.
+        \(volume == nil
+          ? "Nothing in a store names its origin: make sure that \(origin) is the right one."
+          : "The volume group's metadata names \(origin) as its origin.")
         An undo file needs \(byteSize(needed)) (\(needed) bytes).
         Nothing was written\(command.plan == nil ? "" : " but the plan").
         """)

@@ -148,11 +148,15 @@ extension SnapshotVolume {
     throw originError.map { Failure($0) } ?? Failure(.couldNotFinish, "there is no origin")
   }
 
+  /// What the group's metadata tells of the snapshot.
+  func check() throws(Failure) -> [Finding] {
+    try failing { () throws(BlockIOError) in try VolumeCheck(self).findings }
+  }
+
   /// Says what the user should know of the volume group that the snapshot is of.
   func warn(_ talk: TalkOptions) throws(Failure) {
     if talk.quiet { return }
-    let check = try failing { () throws(BlockIOError) in try VolumeCheck(self) }
-    for finding in check.findings where finding.severity != .note {
+    for finding in try check() where finding.severity != .note {
       Console.say("dmsnap: \(store.name): \(finding.line): \(finding.found)")
     }
   }

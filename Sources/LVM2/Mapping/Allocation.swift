@@ -26,9 +26,11 @@ extension VolumeGroup {
     return found
   }
 
-  /// The volumes that are but parts of others.
-  public var parts: Set<String> {
-    Set(logicalVolumes.flatMap { $0.segments.flatMap(\.mapping.volumes) })
+  /// The volumes that somebody may ask for: the visible ones, the stores of snapshots and their
+  /// origins, and not what is just a part of others.
+  public var wholeVolumes: [LogicalVolume] {
+    let ofSnapshots = Set(snapshots.flatMap { [$0.store, $0.origin] })
+    return logicalVolumes.filter { $0.isVisible || ofSnapshots.contains($0.name) }
   }
 
   private func ownAllocations(of volume: LogicalVolume) -> [Allocation] {

@@ -17,7 +17,7 @@ public enum VolumeError: Error, Sendable, CustomStringConvertible {
     case .noVolume(let name, let group):
       "\(name): \(group.name) has no such volume in version \(group.seqno), it has "
         + (group.logicalVolumes.isEmpty
-          ? "none" : group.logicalVolumes.filter(\.isVisible).map(\.name).joined(separator: ", "))
+          ? "none" : group.wholeVolumes.map(\.name).joined(separator: ", "))
     case .unsupported(let name, let what): "\(name): not supported: \(what)"
     case .noLeg(let name, let leg, let count):
       "\(name): has no leg \(leg): they are numbered from 0 to \(count - 1)"

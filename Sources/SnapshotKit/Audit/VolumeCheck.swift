@@ -36,8 +36,22 @@ public struct VolumeCheck {
         .volumeShortened,
         "a volume of \(store.source.byteCount) bytes, in which chunk"
           + " \(census.neededChunkCount - 1) has no room",
-        "room for \(census.neededChunkCount) chunks")
+        "room for \(census.neededChunkCount) chunks"
+          + (try longerVersion(than: store.source.byteCount).map {
+            ", of which version \($0) of the metadata had more: --seqno \($0)"
+          } ?? ""))
     }
+  }
+
+  /// The newest older version in which the store is longer than that.
+  private func longerVersion(than byteCount: UInt64) throws(BlockIOError) -> UInt64? {
+    let uuid = volume.volume?.uuid
+    return try volume.found.history().first { version in
+      version.seqno < volume.version.seqno
+        && version.logicalVolumes.contains {
+          $0.uuid == uuid && $0.extentCount > byteCount / version.extentByteCount
+        }
+    }?.seqno
   }
 
   private func name(_ volume: String) -> String { "\(self.volume.version.name)/\(volume)" }

@@ -40,6 +40,13 @@ public struct IdentifiedContent: Sendable {
     return (identity.unreadable + inPartitions).sorted { $0.lowerBound < $1.lowerBound }
   }
 
+  /// Whether it is a physical volume of LVM2, or has one in a partition.
+  public var hasPhysicalVolume: Bool {
+    ([identity] + (identity.partitionTable?.partitions ?? []).compactMap(\.content)).contains {
+      $0.signatures.contains { $0.type == "LVM2_member" }
+    }
+  }
+
   /// Whether neither libblkid nor a header recognises anything.
   public var isEmpty: Bool { identity.isEmpty && header == nil }
 }

@@ -8,10 +8,12 @@ public import LVM2
 ///     {"schema": "dmsnap.lvm-list.v1", "orphans": [{"path", "uuid"}],
 ///      "volumeGroups": [{"name", "uuid", "seqno", "missing": ["uuid"], "problems": ["…"],
 ///        "physicalVolumes": [{"name", "uuid", "path" | null}],
-///        "logicalVolumes": [{"name", "byteCount", "type", "complete"}],
+///        "logicalVolumes": [{"name", "byteCount", "type", "supported", "complete"}],
 ///        "snapshots": [{"name", "origin", "chunkSectors", "merging", "verdict", "fill", "complete"}],
+///        "gone": [{"name", "origin", "seqno"}],
 ///        "history": [{"seqno", "description", "time", "snapshots": [{"name", "origin"}]}]}]}
 ///
+/// `gone` are the snapshots that earlier versions had, each with the last that did.
 /// `verdict` is that of `inspect`; `fill` how much of the store is used, in percent, where Linux
 /// would say so; `time` in the form of ISO 8601. `history` begins with the version in use, and is
 /// left out unless asked for.
@@ -34,6 +36,7 @@ public struct VolumeReport: Encodable, Sendable {
     public let physicalVolumes: [PhysicalVolume]
     public let logicalVolumes: [Volume]
     public let snapshots: [Snapshot]
+    public let gone: [Gone]
     public let history: [Version]?
   }
 
@@ -48,6 +51,8 @@ public struct VolumeReport: Encodable, Sendable {
     public let byteCount: UInt64
     /// lvm2's name for the way in which its first segment is mapped.
     public let type: String
+    /// Whether it is laid out in a way that is read.
+    public let supported: Bool
     /// Whether all that it lies on is there.
     public let complete: Bool
   }
@@ -60,6 +65,13 @@ public struct VolumeReport: Encodable, Sendable {
     public let verdict: String
     @Nullable public var fill: Double?
     public let complete: Bool
+  }
+
+  public struct Gone: Encodable, Sendable {
+    public let name: String
+    public let origin: String
+    /// The last version that had it.
+    public let seqno: UInt64
   }
 
   public struct Version: Encodable, Sendable {
@@ -103,29 +115,38 @@ extension VolumeReport.Group {
       VolumeReport.PhysicalVolume(
         name: $0.name, uuid: "\($0.uuid)", path: found.member($0.uuid)?.source.name)
     }
-    let parts = version.parts
     let mapper = found.mapper(version)
-    logicalVolumes = version.logicalVolumes.filter { !parts.contains($0.name) }.map { volume in
+    logicalVolumes = version.wholeVolumes.map { volume in
       let map = try? mapper.map(of: volume.name)
       return VolumeReport.Volume(
         name: volume.name,
         byteCount: volume.extentCount.multipliedReportingOverflow(by: version.extentByteCount)
           .partialValue,
-        type: volume.type, complete: map.map { !$0.isUnreadable } ?? false)
+        type: volume.type, supported: map != nil, complete: map?.isUnreadable == false)
     }
     var snapshots: [VolumeReport.Snapshot] = []
     for snapshot in version.snapshots {
       snapshots.append(try VolumeReport.Snapshot(snapshot, found, version))
     }
     self.snapshots = snapshots
-    guard withHistory else {
-      history = nil
-      return
+    let history: [VolumeGroup]
+    do throws(BlockIOError) { history = try found.history() } catch { throw .io(error) }
+    gone = Self.gone(history, since: version)
+    self.history = withHistory ? history.map { VolumeReport.Version($0) } : nil
+  }
+
+  /// The snapshots of earlier versions that a version has not.
+  private static func gone(
+    _ history: [VolumeGroup], since version: VolumeGroup
+  ) -> [VolumeReport.Gone] {
+    func uuid(of snapshot: VolumeGroup.Snapshot, in group: VolumeGroup) -> LVMIdentifier? {
+      group.logicalVolumes.first { $0.name == snapshot.store }?.uuid
     }
-    do throws(BlockIOError) {
-      history = try found.history().map { VolumeReport.Version($0) }
-    } catch {
-      throw .io(error)
+    var seen = Set(version.snapshots.map { uuid(of: $0, in: version) })
+    return history.filter { $0.seqno < version.seqno }.flatMap { older in
+      older.snapshots.filter { seen.insert(uuid(of: $0, in: older)).inserted }.map {
+        VolumeReport.Gone(name: $0.store, origin: $0.origin, seqno: older.seqno)
+      }
     }
   }
 }

@@ -51,7 +51,7 @@ struct Diff: ParsableCommand {
           + "; the table holds \(byteSize(diff.sameByteCount)) that the origin holds too")
       losses.say()
     }
-    try losses.finish()
+    try losses.finish(found.volume)
   }
 }
 

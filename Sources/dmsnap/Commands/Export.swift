@@ -1,5 +1,6 @@
 import ArgumentParser
 import BlockIO
+import LVM2
 import SnapshotKit
 import SystemPackage
 
@@ -40,7 +41,7 @@ struct Export: ParsableCommand {
     let loaded = try found.loadTable()
     try found.warn(about: loaded, talk)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
-    let image = ImageWriter(view, loaded, origin)
+    let image = ImageWriter(view, loaded, origin, found.volume)
     if to == "-" {
       let line = ProgressLine("exported", talk)
       let unreadable = try failing { () throws(BlockIOError) in
@@ -49,7 +50,7 @@ struct Export: ParsableCommand {
       line.end()
       let losses = Losses(loaded, unreadable, originByteCount: view.byteCount)
       losses.say()
-      try losses.finish()
+      try losses.finish(found.volume)
     } else {
       try image.write(to: to, command: "export", format, talk)
     }
@@ -61,11 +62,16 @@ struct ImageWriter {
   private let view: SnapshotView
   private let loaded: LoadedTable
   private let origin: any BlockSource
+  private let volume: SnapshotVolume?
 
-  init(_ view: SnapshotView, _ loaded: LoadedTable, _ origin: any BlockSource) {
+  init(
+    _ view: SnapshotView, _ loaded: LoadedTable, _ origin: any BlockSource,
+    _ volume: SnapshotVolume?
+  ) {
     self.view = view
     self.loaded = loaded
     self.origin = origin
+    self.volume = volume
   }
 
   /// Writes the image and says what is in it.
@@ -98,6 +104,6 @@ struct ImageWriter {
       }
       losses.say()
     }
-    try losses.finish()
+    try losses.finish(volume)
   }
 }

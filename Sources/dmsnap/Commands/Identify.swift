@@ -61,6 +61,7 @@ private struct IdentifyScreen {
     for range in content.unreadable.prefix(8) {
       add("unreadable", "\(range.count) bytes at byte \(range.lowerBound)")
     }
+    defer { addNext(content) }
     guard let table = content.identity.partitionTable else { return }
     add(
       table.type,
@@ -70,6 +71,11 @@ private struct IdentifyScreen {
     for (partition, header) in zip(table.partitions, content.partitionHeaders) {
       add(partition, header)
     }
+  }
+
+  /// What to run on the volumes of a group, if there is one.
+  private mutating func addNext(_ content: IdentifiedContent) {
+    if content.hasPhysicalVolume { add("next", "dmsnap lvm list --pv \(quoted(path))") }
   }
 
   private mutating func add(_ partition: Partition, _ header: SnapshotHeader?) {

@@ -75,7 +75,8 @@ struct LvmExtract: ParsableCommand {
     try found.warn(talk)
     if !talk.quiet { loaded.warn(about: origin) }
     try ImageWriter(
-      SnapshotView(of: origin, through: loaded.table, of: loaded.store.source), loaded, origin
+      SnapshotView(of: origin, through: loaded.table, of: loaded.store.source), loaded, origin,
+      found
     ).write(to: to, command: "lvm-extract", format, talk)
     return true
   }

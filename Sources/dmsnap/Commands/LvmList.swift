@@ -77,7 +77,7 @@ private struct VolumeScreen {
       line(
         "  \(volume.name) ".padding(to: 26) + "\(volume.type) ".padding(to: 13)
           + byteSize(volume.byteCount)
-          + (volume.complete ? "" : "   INCOMPLETE, or not supported"))
+          + (!volume.supported ? "   not supported" : volume.complete ? "" : "   INCOMPLETE"))
     }
     if !group.snapshots.isEmpty {
       line(
@@ -85,6 +85,12 @@ private struct VolumeScreen {
           + "full".padding(to: 9) + "verdict")
     }
     for snapshot in group.snapshots { add(snapshot) }
+    for gone in group.gone {
+      line(
+        "  removed, last in \(gone.seqno)".padding(to: 26) + "\(gone.name) of \(gone.origin)"
+          + "   (dmsnap inspect \(quoted("\(group.name)/\(gone.name)")) --seqno \(gone.seqno) --pv ...)"
+      )
+    }
     for version in group.history ?? [] { add(version) }
   }
 
@@ -95,7 +101,7 @@ private struct VolumeScreen {
         + byteSize(snapshot.chunkSectors.multipliedReportingOverflow(by: 512).partialValue)
         .padding(to: 10) + fill.padding(to: 9) + snapshot.verdict
         + (snapshot.merging ? ", being merged" : "")
-        + (snapshot.complete ? "" : ", INCOMPLETE or not supported"))
+        + (snapshot.complete ? "" : ", store or origin INCOMPLETE or not supported"))
   }
 
   private mutating func add(_ version: VolumeReport.Version) {

@@ -71,7 +71,7 @@ struct Salvage: ParsableCommand {
       }
       losses.say()
     }
-    try losses.finish()
+    try losses.finish(found.volume)
   }
 
   private func text(
