@@ -43,6 +43,14 @@ public struct ExtentMap: Sendable {
     copyCount = segments.map(\.layout.copyCount).max() ?? 1
   }
 
+  /// The map of the volume's first bytes, at most so many.
+  public func prefix(_ byteCount: UInt64) -> ExtentMap {
+    ExtentMap(
+      segments.filter { $0.range.lowerBound < byteCount }.map {
+        Segment($0.range.lowerBound..<min($0.range.upperBound, byteCount), $0.layout)
+      })
+  }
+
   /// The length of the volume.
   public var byteCount: UInt64 { segments.last?.range.upperBound ?? 0 }
 

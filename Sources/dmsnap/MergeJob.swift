@@ -52,7 +52,7 @@ struct MergeJob {
 
   func run() throws(Failure) {
     let found = try StoreInput(input, origin: origin)
-    let original = try found.requireOrigin()
+    let original = try found.requireWholeOrigin()
     let loaded = try found.loadTable()
     let place = MergeTarget(found, origin: origin)
     if isInPlace { try place.check(undo: undo) }

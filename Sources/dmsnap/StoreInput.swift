@@ -97,6 +97,14 @@ struct StoreInput {
       .couldNotFinish, "\(store.source.name): is no snapshot by its group's metadata: say --origin")
   }
 
+  /// The origin as a merge has it: all of a volume, which may be longer than its snapshot.
+  func requireWholeOrigin() throws(Failure) -> any BlockSource {
+    guard let volume = originVolume else { return try requireOrigin() }
+    return try failingVolume { () throws(VolumeError) in
+      try volume.group.mapper(volume.version, leg: options.volumes.leg).source(of: volume.name)
+    }
+  }
+
   // MARK: - The table
 
   /// The chunk size that the user says, or that the metadata says where the store has lost it.

@@ -7,7 +7,8 @@ public struct SnapshotVolume: Sendable {
   public let version: VolumeGroup
   public let snapshot: VolumeGroup.Snapshot
   public let store: ExtentSource
-  /// As long as the snapshot; nil where the origin is laid out in a way that is not read.
+  /// As long as the snapshot, which does not grow when the origin is extended; nil where the origin is
+  /// laid out in a way that is not read.
   public let origin: (any BlockSource)?
   /// Why there is no origin.
   public let originError: VolumeError?
@@ -25,7 +26,10 @@ public struct SnapshotVolume: Sendable {
     let mapper = found.mapper(version, leg: leg)
     store = try mapper.source(of: snapshot.store)
     do throws(VolumeError) {
-      origin = try mapper.source(of: snapshot.origin)
+      let (byteCount, overflow) = snapshot.extentCount.multipliedReportingOverflow(
+        by: version.extentByteCount)
+      origin = try mapper.source(
+        of: snapshot.origin, prefix: overflow || byteCount == 0 ? .max : byteCount)
       originError = nil
     } catch {
       origin = nil
@@ -41,10 +45,5 @@ public struct SnapshotVolume: Sendable {
   /// The other snapshots of the same origin.
   public var siblings: [VolumeGroup.Snapshot] {
     version.snapshots.filter { $0.origin == snapshot.origin && $0.store != snapshot.store }
-  }
-
-  /// How long the snapshot is, in bytes.
-  public var byteCount: UInt64 {
-    snapshot.extentCount.multipliedReportingOverflow(by: version.extentByteCount).partialValue
   }
 }

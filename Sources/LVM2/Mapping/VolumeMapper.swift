@@ -33,9 +33,11 @@ public struct VolumeMapper {
       group.logicalVolumes.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// The volume of that name, to be read.
-  public func source(of name: String) throws(VolumeError) -> ExtentSource {
-    ExtentSource("\(group.name)/\(name)", try map(of: name), of: devices)
+  /// The volume of that name, or its first bytes, to be read.
+  public func source(
+    of name: String, prefix byteCount: UInt64 = .max
+  ) throws(VolumeError) -> ExtentSource {
+    ExtentSource("\(group.name)/\(name)", try map(of: name).prefix(byteCount), of: devices)
   }
 
   /// Where the bytes of the volume of that name lie.

@@ -145,7 +145,8 @@ public struct VolumeCheck {
   /// A store as large as can be of use, but for the area that ends the table.
   private mutating func addSize(_ geometry: StoreGeometry, _ store: Store) {
     let chunk = geometry.chunkSize.byteCount
-    let dataCount = (volume.byteCount + chunk - 1) / chunk
+    guard let byteCount = volume.origin?.byteCount else { return }
+    let dataCount = (byteCount + chunk - 1) / chunk
     let areaCount =
       (dataCount + geometry.chunkSize.exceptionsPerArea - 1)
       / geometry.chunkSize.exceptionsPerArea

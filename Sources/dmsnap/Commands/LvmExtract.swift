@@ -71,7 +71,13 @@ struct LvmExtract: ParsableCommand {
     let loaded = try failingStore { () throws(StoreError) in
       try LoadedTable(store, reading: .kernel)
     }
-    let origin = try found.requireOrigin()
+    // An origin may be longer than its snapshot.
+    let origin =
+      name == found.snapshot.store
+      ? try found.requireOrigin()
+      : try failingVolume { () throws(VolumeError) in
+        try found.found.mapper(found.version, leg: volumes.leg).source(of: name)
+      }
     try found.warn(talk)
     if !talk.quiet { loaded.warn(about: origin) }
     try ImageWriter(
