@@ -30,11 +30,11 @@ struct MergeJob {
     let plan = try failingMerge { () throws(MergeError) in try MergePlan(source) }
     guard let store = command.store ?? PathArgument(argument: plan.store),
       let origin = command.origin ?? PathArgument(argument: plan.origin),
-      let table = TableOptions(plan)
+      let table = TableOptions(plan), let volumes = VolumeOptions(plan)
     else {
       throw Failure(.refused, "\(file.text): is not a plan that this program could have made")
     }
-    input = StoreOptions(store, command.volumes, table)
+    input = StoreOptions(store, volumes, table)
     self.origin = origin
     let hasWay = command.undo != nil || command.noUndo
     undo = hasWay ? command.undo : plan.undo
@@ -75,7 +75,7 @@ struct MergeJob {
       command, loaded, view, found, undo: undo,
       skippedByteCount: whole.mappedByteCount - view.mappedByteCount,
       isDamagedUndo: isDamagedUndo)
-    if let file = command.plan { try write(view, to: file) }
+    if let file = command.plan { try write(view, of: found, to: file) }
     try checkPlan(view, source)
     guard let target else { return try report.sayPlan() }
     let outcome = try merge(loaded, view, target)
@@ -200,10 +200,14 @@ struct MergeJob {
 
   // MARK: - Plans
 
-  private func write(_ view: SnapshotView, to path: String) throws(Failure) {
+  private func write(
+    _ view: SnapshotView, of found: StoreInput, to path: String
+  ) throws(Failure) {
     let table = input.table
     let plan = MergePlan(
-      store: input.store.absolute, origin: origin?.absolute ?? "", reading: table.reading,
+      store: found.isStoreVolume ? input.store.text : input.store.absolute,
+      origin: found.originVolume?.text ?? origin?.absolute ?? "", volumes: input.volumes.planned,
+      reading: table.reading,
       chunkSizeAsked: table.chunkSizeAsked, generation: table.generation,
       map: table.map?.absolute, skipIdentical: skipIdentical,
       undo: undo.map(absolutePath), noUndo: noUndo, of: view)
@@ -246,7 +250,7 @@ struct MergeJob {
     if let undo { undoStore = try prepareUndo(undo, view, target) }
     StopRequest.listen()
     let line = ProgressLine("merged", command.talk)
-    let outcome = try failingMerge(command.volumes) { () throws(MergeError) in
+    let outcome = try failingMerge(input.volumes) { () throws(MergeError) in
       try Merger(view, of: loaded.store.source, into: target).merge(
         undo: undoStore, verify: command.verify, progress: { line.update($0, $1) },
         shouldStop: { StopRequest.isMade })
@@ -279,5 +283,30 @@ extension TableOptions {
     generation = plan.generation
     map = plan.map.flatMap { PathArgument(argument: $0) }
     guard (try? validate()) != nil else { return nil }
+  }
+}
+
+extension VolumeOptions {
+  /// How a plan says that the volume group is found.
+  fileprivate init?(_ plan: MergePlan) {
+    self.init()
+    let volumes = plan.volumes
+    physicalVolumes = []
+    for text in volumes?.physicalVolumes ?? [] {
+      guard let volume = PhysicalVolumeArgument(argument: text) else { return nil }
+      physicalVolumes.append(volume)
+    }
+    vgcfg = volumes?.vgcfg.flatMap { PathArgument(argument: $0) }
+    (seqno, leg) = (volumes?.seqno, volumes?.leg)
+    guard (try? validate()) != nil else { return nil }
+  }
+
+  /// What a plan says of them.
+  fileprivate var planned: MergePlan.Volumes? {
+    physicalVolumes.isEmpty
+      ? nil
+      : MergePlan.Volumes(
+        physicalVolumes: physicalVolumes.map(\.absolute), vgcfg: vgcfg?.absolute, seqno: seqno,
+        leg: leg)
   }
 }

@@ -10,6 +10,8 @@ struct MergeReporter {
   private let origin: String
   private let store: String
   private let volume: SnapshotVolume?
+  /// The options by which a volume group is found.
+  private let options: String
   private let undo: String?
   private let skippedByteCount: UInt64
   private let isDamagedUndo: Bool
@@ -24,6 +26,7 @@ struct MergeReporter {
     origin = view.originName
     store = loaded.store.source.name
     volume = found.volume
+    options = found.volumeWords
     self.undo = undo
     self.skippedByteCount = skippedByteCount
     self.isDamagedUndo = isDamagedUndo
@@ -97,7 +100,7 @@ struct MergeReporter {
     try Console.print(
       undo.map {
         "to undo, before anything else writes to it: dmsnap merge \(quoted($0)) --origin"
-          + " \(quoted(origin))\(command.volumes.words) --no-undo"
+          + " \(quoted(origin))\(options) --no-undo"
       } ?? "there is no way back; the same command again would end the same")
     guard let volume else { return }
     let snapshot = "\(volume.version.name)/\(volume.snapshot.store)"

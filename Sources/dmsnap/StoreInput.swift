@@ -7,6 +7,8 @@ import SystemPackage
 /// The store that a command is about, and its origin: files, or volumes of a group.
 struct StoreInput {
   let store: Store
+  /// Whether it is a volume of a group, be it a snapshot's or not.
+  let isStoreVolume: Bool
   /// What the snapshot was taken of; nil where nobody said, or nothing is found.
   let origin: (any BlockSource)?
   /// Where the store is a snapshot of a volume group: which.
@@ -33,11 +35,12 @@ struct StoreInput {
     guard !options.volumes.physicalVolumes.isEmpty else {
       store = Store(try options.store.open(options.table.map?.readMap()))
       self.origin = try origin?.open()
-      (volume, originVolume) = (nil, nil)
+      (isStoreVolume, volume, originVolume) = (false, nil, nil)
       return
     }
     let input = try VolumeInput(options.volumes, map: options.table.map)
     (volume, store) = try Self.store(options.store, input)
+    isStoreVolume = try input.volume(options.store) != nil
     var originArgument = origin
     if origin == nil, let volume {
       originArgument = PathArgument(argument: "\(volume.version.name)/\(volume.snapshot.origin)")
@@ -88,6 +91,9 @@ struct StoreInput {
     guard FileTarget.exists(FilePath(argument.path)) else { throw input.noVolume(argument) }
     return try argument.open()
   }
+
+  /// The options by which the volume group is found, to be said again.
+  var volumeWords: String { options.volumes.words }
 
   /// The origin, where a command cannot do without.
   func requireOrigin() throws(Failure) -> any BlockSource {

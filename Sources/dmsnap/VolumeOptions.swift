@@ -53,6 +53,9 @@ struct PhysicalVolumeArgument: ExpressibleByArgument {
   let path: PathArgument
   let map: PathArgument?
 
+  /// The same, with paths that hold in any directory.
+  var absolute: String { path.absolute + (map.map { ",map=\($0.absolute)" } ?? "") }
+
   init?(argument: String) {
     text = argument
     guard let place = argument.range(ofLast: ",map=") else {

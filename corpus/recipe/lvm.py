@@ -25,6 +25,7 @@ fill() { stamp $1 "${2:-origin gen 0}" 1024 0:$(blockdev --getsz /dev/$1); }
 digest() { sha256sum $1 2>/dev/null | cut -d' ' -f1; }
 # The snapshot as it is, for what becomes of it: while the group has this seqno, it is there
 before() { echo "@before $1 $(field vgs vg_seqno ${1%/*}) $(digest /dev/$1)"; }
+valid() { [ "$(field lvs lv_snapshot_invalid $1)" = "" ]; }
 in_sync() { until [ "$(field lvs sync_percent $1)" = 100.00 ]; do usleep 50000; done; }
 # A PV goes, and comes back as it then was
 unplug() { dmsetup remove $1; }
@@ -139,7 +140,7 @@ def make_groups(groups, folder, share):
             befores[name].append(Before(words[0], int(words[1]), words[2]))
         elif key in ("@done", "POWER-CUT"):
             done.add(name)
-        elif key != "@live":
+        elif key not in ("@live", "WARNING:", "See"):  # lvm2 warns of what the scripts do on purpose
             print(f"  {name}: {line}", flush=True)
     for group in groups:
         if group.name not in done:

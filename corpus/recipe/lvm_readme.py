@@ -72,7 +72,7 @@ An entry of `before`:
 |---|---|
 | `volume` | vg/name of the snapshot |
 | `seqno` | of the group, while the snapshot was there: look for its segments in the metadata of this number |
-| `sha256` | of what the snapshot showed then |
+| `sha256` | of what the snapshot showed then, which in `overflow`, `removed-reused` and `shortened` is no longer all there, or not where the newest metadata say |
 
 ## The cases
 

@@ -15,10 +15,12 @@ internal import SnapshotFormat
 public struct MergePlan: Codable, Equatable, Sendable {
   /// `dmsnap.plan.v1`.
   public var schema = Self.schema
-  /// Where the store was when it was planned, as a path from the root.
+  /// Where the store was when it was planned, as a path from the root, or its name in a volume group.
   public var store: String
-  /// Where the origin was.
+  /// Where the origin was, likewise.
   public var origin: String
+  /// Where the volume group was found, if there is one.
+  public var volumes: Volumes?
   public var originByteCount: UInt64
   /// By which rules the table is read.
   public var reading: String
@@ -39,12 +41,33 @@ public struct MergePlan: Codable, Equatable, Sendable {
 
   public static let schema = "dmsnap.plan.v1"
 
+  /// Where a volume group was found, and which version of it was taken.
+  public struct Volumes: Codable, Equatable, Sendable {
+    /// As `--pv` takes them, with paths from the root.
+    public var physicalVolumes: [String]
+    /// The file of vgcfgbackup that was named.
+    public var vgcfg: String?
+    /// The version that was asked for.
+    public var seqno: UInt64?
+    /// The leg that was asked for.
+    public var leg: Int?
+
+    public init(physicalVolumes: [String], vgcfg: String?, seqno: UInt64?, leg: Int?) {
+      self.physicalVolumes = physicalVolumes
+      self.vgcfg = vgcfg
+      self.seqno = seqno
+      self.leg = leg
+    }
+  }
+
   public init(
-    store: String, origin: String, reading: Reading, chunkSizeAsked: UInt32?, generation: Int?,
+    store: String, origin: String, volumes: Volumes? = nil, reading: Reading,
+    chunkSizeAsked: UInt32?, generation: Int?,
     map: String?, skipIdentical: Bool, undo: String?, noUndo: Bool, of view: SnapshotView
   ) {
     self.store = store
     self.origin = origin
+    self.volumes = volumes
     originByteCount = view.byteCount
     self.reading = reading.rawValue
     self.chunkSizeAsked = chunkSizeAsked

@@ -8,7 +8,7 @@ public import LVM2
 ///     {"schema": "dmsnap.lvm-list.v1", "orphans": [{"path", "uuid"}],
 ///      "volumeGroups": [{"name", "uuid", "seqno", "missing": ["uuid"], "problems": ["…"],
 ///        "physicalVolumes": [{"name", "uuid", "path" | null}],
-///        "logicalVolumes": [{"name", "byteCount", "type", "supported", "complete"}],
+///        "logicalVolumes": [{"name", "uuid", "byteCount", "type", "supported", "complete"}],
 ///        "snapshots": [{"name", "origin", "chunkSectors", "merging", "verdict", "fill", "complete"}],
 ///        "gone": [{"name", "origin", "seqno"}],
 ///        "history": [{"seqno", "description", "time", "snapshots": [{"name", "origin"}]}]}]}
@@ -48,6 +48,7 @@ public struct VolumeReport: Encodable, Sendable {
 
   public struct Volume: Encodable, Sendable {
     public let name: String
+    public let uuid: String
     public let byteCount: UInt64
     /// lvm2's name for the way in which its first segment is mapped.
     public let type: String
@@ -119,7 +120,7 @@ extension VolumeReport.Group {
     logicalVolumes = version.wholeVolumes.map { volume in
       let map = try? mapper.map(of: volume.name)
       return VolumeReport.Volume(
-        name: volume.name,
+        name: volume.name, uuid: "\(volume.uuid)",
         byteCount: volume.extentCount.multipliedReportingOverflow(by: version.extentByteCount)
           .partialValue,
         type: volume.type, supported: map != nil, complete: map?.isUnreadable == false)

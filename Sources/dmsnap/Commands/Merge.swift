@@ -104,14 +104,12 @@ struct Merge: ParsableCommand {
         throw ValidationError("--plan and --apply go with a merge in place")
       }
     }
-    if plan != nil || apply != nil, !volumes.physicalVolumes.isEmpty {
-      throw ValidationError("--plan and --apply are for files and devices, not for --pv")
-    }
     if plan != nil, apply != nil || dryRun || verify {
       throw ValidationError("--plan writes a plan and nothing else")
     }
-    if apply != nil, skipIdentical || table.isGiven {
-      throw ValidationError("how the table is read, and what is skipped, stands in the plan")
+    if apply != nil, skipIdentical || table.isGiven || !volumes.physicalVolumes.isEmpty {
+      throw ValidationError(
+        "how the table is read, what is skipped, and where volumes are, stands in the plan")
     }
     if to == "" || undo == "" || plan == "" { throw ValidationError("an output needs a name") }
     if to == "-" { throw ValidationError("merge has no stream; `export --to -` writes the same") }
