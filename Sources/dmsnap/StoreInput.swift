@@ -130,7 +130,7 @@ struct StoreInput {
 
   /// Plans the salvage of the store.
   func plan() throws(Failure) -> SalvagePlan {
-    try failingStore { () throws(StoreError) in
+    try store.failing { () throws(StoreError) in
       try SalvagePlan(store, chunkSize: chunkSize, originByteCount: origin?.byteCount)
     }
   }
@@ -139,11 +139,11 @@ struct StoreInput {
   func loadTable() throws(Failure) -> LoadedTable {
     if options.table.reading == .salvage {
       let plan = try plan()
-      return try failingStore { () throws(StoreError) in
+      return try store.failing { () throws(StoreError) in
         try LoadedTable(plan, generation: options.table.generation ?? 0)
       }
     }
-    return try failingStore { () throws(StoreError) in
+    return try store.failing { () throws(StoreError) in
       try LoadedTable(store, reading: options.table.reading)
     }
   }
@@ -152,6 +152,25 @@ struct StoreInput {
   func warn(about loaded: LoadedTable, _ talk: TalkOptions) throws(Failure) {
     try volume?.warn(talk)
     if !talk.quiet { loaded.warn(about: try requireOrigin()) }
+  }
+}
+
+extension Store {
+  /// Runs a call on the store, and makes what it throws a failure of the command: that nothing is
+  /// found where nothing can be read is no word on what is there.
+  func failing<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
+    do throws(StoreError) { return try body() } catch {
+      let unread = source.knownUnreadable(in: 0..<source.byteCount).totalCount
+      switch error {
+      case .notAStore, .noGeneration:
+        if unread == 0 { throw Failure(error) }
+        throw Failure(
+          .damage,
+          "\(source.name): nothing is left of its table: \(byteSize(unread)) of \(byteSize(source.byteCount))"
+            + " cannot be read")
+      default: throw Failure(error)
+      }
+    }
   }
 }
 

@@ -43,23 +43,27 @@ struct LvmExtract: ParsableCommand {
     guard let (group, version, name) = try input.volume(volume) else {
       throw input.noVolume(volume)
     }
+    var isDoubtful = false
     if let snapshot = version.snapshot(shownBy: name) {
       let found = try failingVolume { () throws(VolumeError) in
         try SnapshotVolume(snapshot, of: version, group, leg: volumes.leg)
       }
       if try extract(found, shownBy: name) { return }
+      isDoubtful = KernelLoad(Store(found.store)).verdict == .refuses
     }
     let own = version.volume(namedLikeDevice: name)
     let source = try failingVolume { () throws(VolumeError) in
       try group.mapper(version, leg: volumes.leg).source(of: own)
     }
     try extract(source)
+    // Of what would have been merged, nobody can say what it was.
+    if isDoubtful { throw Failure(.damage) }
   }
 
   /// Writes what a snapshot shows.
   ///
-  /// - Returns: false, with nothing done, where Linux would show the origin as it is: a merge into
-  ///   it does not begin with a store that is invalid.
+  /// - Returns: false, with nothing done, where that is the origin and its merge would not begin: from
+  ///   a store that is invalid, or that Linux refuses.
   private func extract(_ found: SnapshotVolume, shownBy name: String) throws(Failure) -> Bool {
     let store = Store(found.store)
     if name != found.snapshot.store, KernelLoad(store).verdict != .loads {
@@ -68,7 +72,7 @@ struct LvmExtract: ParsableCommand {
           + " is \(volume.text) without it")
       return false
     }
-    let loaded = try failingStore { () throws(StoreError) in
+    let loaded = try store.failing { () throws(StoreError) in
       try LoadedTable(store, reading: .kernel)
     }
     // An origin may be longer than its snapshot.
