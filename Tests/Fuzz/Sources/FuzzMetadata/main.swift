@@ -1,3 +1,4 @@
+import BlockIO
 import Fuzzing
 import LVM2
 
@@ -5,7 +6,10 @@ import LVM2
 fuzz { bytes in
   let text = unsafe bytes.withUnsafeBufferPointer { unsafe Array($0) }
   do throws(MetadataTextError) {
-    check(try VolumeGroup(parsing: text))
+    let group = try VolumeGroup(parsing: text)
+    check(group)
+    read(group, from: nil)
+    read(group, from: MemorySource([UInt8](repeating: 1, count: 65536)))
   } catch {
     precondition(error.line >= 1 && error.column >= 1 && error.column <= text.count + 1)
     precondition(error.description.utf8.count < 600)
@@ -59,4 +63,30 @@ func check(_ group: VolumeGroup) {
       precondition((extent + extentCount) * group.extentByteCount < 1 << 63)
     }
   }
+}
+
+/// Maps the volumes of a group whose physical volumes are all missing, or all so short, and reads a
+/// few places of each.
+func read(_ group: VolumeGroup, from device: MemorySource?) {
+  _ = group.allocations
+  let mapper = VolumeMapper(group) { _ in device }
+  let buffer = IOBuffer(byteCount: 65536)
+  for volume in group.logicalVolumes {
+    guard let source = try? mapper.source(of: volume.name) else { continue }
+    precondition(source.byteCount == volume.extentCount * group.extentByteCount)
+    for start in [0, source.byteCount / 2, source.byteCount - min(source.byteCount, 65536)] {
+      let count = min(65536, source.byteCount - start)
+      let lost = source.knownUnreadable(in: start..<start + count)
+      guard let around = try? source.readAround(at: start, into: buffer, 0..<Int(count)) else {
+        preconditionFailure("what is missing or short is no other failure")
+      }
+      precondition(lost.totalCount == around.totalCount)
+      guard let data = try? source.nextData(from: start) else { continue }
+      precondition(data.lowerBound >= start && !data.isEmpty)
+    }
+  }
+}
+
+extension [Range<UInt64>] {
+  var totalCount: UInt64 { reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
 }
