@@ -13,13 +13,13 @@ public protocol BlockTarget: BlockSource {
   /// Returns when everything that was written is on the medium.
   func flush() throws(BlockIOError)
 
-  /// What lies on the medium now, read past the system's cache, or after telling it to forget; of
-  /// copies, the first.
-  func readingBack() -> any BlockSource
+  /// What lies on the medium now, read past the system's cache, or after telling it to forget: each
+  /// copy by itself, of which there is one as a rule.
+  func readingBack() -> [any BlockSource]
 }
 
 extension BlockTarget {
   public func startWriting(_ range: Range<UInt64>) {}
 
-  public func readingBack() -> any BlockSource { self }
+  public func readingBack() -> [any BlockSource] { [self] }
 }

@@ -9,8 +9,17 @@ public final class ExtentSource: BlockSource {
   /// Whether nothing is known to be unreadable, so that nobody need look for it.
   private let isWhole: Bool
 
+  /// Which copy is read, be it out of date; nil where it is any that can be.
+  private let onlyCopy: Int?
+
   /// The volume of that map, whose device n is `devices[n]`.
-  public init(_ name: String, _ map: ExtentMap, of devices: [any BlockSource]) {
+  public convenience init(_ name: String, _ map: ExtentMap, of devices: [any BlockSource]) {
+    self.init(name, map, of: devices, onlyCopy: nil)
+  }
+
+  /// One copy of a volume; what has fewer copies is read from its last.
+  init(_ name: String, _ map: ExtentMap, of devices: [any BlockSource], onlyCopy: Int?) {
+    self.onlyCopy = onlyCopy
     self.name = name
     self.map = map
     self.devices = devices
@@ -48,6 +57,11 @@ public final class ExtentSource: BlockSource {
     try map.forEachPiece(of: bytes) { (piece) throws(BlockIOError) in
       let start = range.lowerBound + Int(piece.range.lowerBound - byteOffset)
       let target = start..<start + piece.range.count
+      if let onlyCopy {
+        let places = [piece.place] + piece.copies + piece.staleCopies
+        let place = places[min(onlyCopy, places.count - 1)]
+        return try read(place, of: piece, into: buffer, target, isUncached)
+      }
       do throws(BlockIOError) {
         return try read(piece.place, of: piece, into: buffer, target, isUncached)
       } catch {

@@ -81,7 +81,11 @@ public final class ExtentTarget: BlockTarget {
     for device in devices { try device.flush() }
   }
 
-  public func readingBack() -> any BlockSource {
-    ExtentSource(name, source.map, of: devices.map { $0.readingBack() })
+  public func readingBack() -> [any BlockSource] {
+    // Each device is a file, or a part of one: it has no copies.
+    let devices = devices.map { $0.readingBack()[0] }
+    return (0..<source.map.copyCount).map {
+      ExtentSource(name, source.map, of: devices, onlyCopy: $0)
+    }
   }
 }

@@ -144,10 +144,10 @@ public final class FileTarget: BlockTarget {
     try source.descriptor.flush(name: name)
   }
 
-  public func readingBack() -> any BlockSource {
-    if let source = UncachedSource(self) { return source }
+  public func readingBack() -> [any BlockSource] {
+    if let source = UncachedSource(self) { return [source] }
     posix_fadvise(source.descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
-    return self
+    return [self]
   }
 
   public func startWriting(_ range: Range<UInt64>) {

@@ -52,10 +52,11 @@ struct MergeJob {
 
   func run() throws(Failure) {
     let found = try StoreInput(input, origin: origin)
+    try found.volume?.warn(command.talk)
     let original = try found.requireWholeOrigin()
     let loaded = try found.loadTable()
     let place = MergeTarget(found, origin: origin)
-    if isInPlace { try place.check(undo: undo) }
+    if isInPlace { try place.check(undo: undo, skipIdentical: skipIdentical) }
     if let plan = command.plan {
       try failing { () throws(BlockIOError) in try OutputFile.checkAbsent(FilePath(plan)) }
     }
@@ -64,7 +65,7 @@ struct MergeJob {
     let source: any BlockSource = if let target { target } else { original }
     let whole = SnapshotView(of: source, through: loaded.table, of: loaded.store.source)
     let isDamagedUndo = try check(loaded, whole, source)
-    try found.warn(about: loaded, command.talk)
+    loaded.warn(about: source, command.talk)
     if !isInPlace, writes, let to = command.to {
       return try ImageWriter(whole, loaded, source, found.volume)
         .write(to: to, command: "merge", command.format, command.talk)

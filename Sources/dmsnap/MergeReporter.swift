@@ -102,7 +102,9 @@ struct MergeReporter {
         "to undo, before anything else writes to it: dmsnap merge \(quoted($0)) --origin"
           + " \(quoted(origin))\(options) --no-undo"
       } ?? "there is no way back; the same command again would end the same")
-    guard let volume else { return }
+    guard let volume,
+      volume.found.group.snapshots.contains(where: { $0.store == volume.snapshot.store })
+    else { return }
     let snapshot = "\(volume.version.name)/\(volume.snapshot.store)"
     try Console.print(
       volume.snapshot.isMerging

@@ -17,12 +17,16 @@ struct MergeTarget {
 
   /// Refuses a target before anything is opened for writing.
   ///
-  /// - Parameter undo: Where the undo store will be, or is.
-  func check(undo: String?) throws(Failure) {
+  /// - Parameters:
+  ///   - undo: Where the undo store will be, or is.
+  ///   - skipIdentical: Whether what the origin holds already is to be left alone.
+  func check(undo: String?, skipIdentical: Bool) throws(Failure) {
     let origin = try found.requireOrigin()
     let store = found.store.source
+    if let volume = found.volume { try checkReuse(volume) }
     if let volume = found.originVolume {
       try check(volume)
+      if skipIdentical { try checkWithoutCopies(volume) }
     } else if let path = self.origin, !path.isWhole {
       throw Failure(
         .refused,
@@ -67,6 +71,19 @@ struct MergeTarget {
     }
   }
 
+  /// Refuses a store of which others may have overwritten a part: it would go into the origin.
+  private func checkReuse(_ volume: SnapshotVolume) throws(Failure) {
+    let reuse = try failing { () throws(BlockIOError) in
+      try volume.found.reuse(of: volume.snapshot.store, in: volume.version)
+    }
+    if let owner = reuse.first?.owner {
+      throw Failure(
+        .refused,
+        "\(volume.store.name): some of its extents were given to \(volume.version.name)/\(owner)"
+          + " since, whose data may be there now; --to writes a new image")
+    }
+  }
+
   /// Refuses a volume that is not what it was, or that has bytes of the store.
   private func check(_ origin: StoreInput.OriginVolume) throws(Failure) {
     let own = origin.version.allocations(below: origin.name)
@@ -88,6 +105,19 @@ struct MergeTarget {
         .refused,
         "\(origin.text): has extents that are the store's as well, by the group's metadata; a store"
           + " is never written")
+    }
+  }
+
+  /// Refuses to compare with one leg of several, which a crash may have left unlike each other.
+  private func checkWithoutCopies(_ origin: StoreInput.OriginVolume) throws(Failure) {
+    let map = try failingVolume { () throws(VolumeError) in
+      try origin.group.mapper(origin.version, leg: origin.input.options.leg).map(of: origin.name)
+    }
+    if map.copyCount > 1 {
+      throw Failure(
+        .refused,
+        "\(origin.text): has copies, of which --skip-identical would compare but one; without it all"
+          + " are written")
     }
   }
 

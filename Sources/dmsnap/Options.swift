@@ -168,7 +168,8 @@ struct OriginOptions: ParsableArguments {
 
 extension LoadedTable {
   /// Says what the user should know before a result is relied on.
-  func warn(about origin: any BlockSource) {
+  func warn(about origin: any BlockSource, _ talk: TalkOptions) {
+    if talk.quiet { return }
     let name = store.source.name
     if table.reading == .salvage {
       if !isCurrent {

@@ -147,12 +147,6 @@ struct StoreInput {
       try LoadedTable(store, reading: options.table.reading)
     }
   }
-
-  /// Says what the user should know before a result is relied on.
-  func warn(about loaded: LoadedTable, _ talk: TalkOptions) throws(Failure) {
-    try volume?.warn(talk)
-    if !talk.quiet { loaded.warn(about: try requireOrigin()) }
-  }
 }
 
 extension Store {

@@ -5,6 +5,8 @@ public struct VolumeCatalog: Sendable {
   public let groups: [FoundVolumeGroup]
   /// Physical volumes that are in no group.
   public let orphans: [FoundPhysicalVolume]
+  /// What is wrong with the metadata areas of ``orphans``, which may be of a group all the same.
+  public let orphanProblems: [LVMIdentifier: [GroupProblem]]
 
   /// Puts together what was found.
   ///
@@ -24,6 +26,7 @@ public struct VolumeCatalog: Sendable {
     let claimed = Set(
       groups.flatMap { $0.group.physicalVolumes.map(\.uuid) + $0.strangers })
     orphans = found.filter { !claimed.contains($0.label.uuid) }
+    orphanProblems = assembly.problemsWithoutGroup.filter { !claimed.contains($0.key) }
   }
 
   /// What is known of one group while its parts come together.
@@ -90,6 +93,8 @@ public struct VolumeCatalog: Sendable {
   private struct Assembly {
     var candidates: [LVMIdentifier: Candidate] = [:]
     var members = Members()
+    /// Of physical volumes whose metadata areas name no group.
+    var problemsWithoutGroup: [LVMIdentifier: [GroupProblem]] = [:]
 
     mutating func add(_ volume: FoundPhysicalVolume) throws(BlockIOError) {
       let uuid = volume.label.uuid
@@ -121,6 +126,11 @@ public struct VolumeCatalog: Sendable {
         if let newest { candidates[group]?.fallbacks.append((newest, path)) }
         ownGroups.insert(group)
       }
+      if volume.label.metadataAreas.isEmpty {
+        problems.append(
+          .area(path: path, "has no metadata: only other physical volumes can tell its group"))
+      }
+      if ownGroups.isEmpty, !problems.isEmpty { problemsWithoutGroup[uuid] = problems }
       for group in ownGroups {
         candidates[group]?.holders.append(volume)
         candidates[group]?.problems += problems

@@ -77,7 +77,8 @@ public struct VolumeCheck {
       if users.isEmpty { continue }
       let lost = volume.store.knownUnreadable(in: 0..<volume.store.byteCount)
       add(
-        .volumeMissing, "no \(missing.words), on which \(users.joined(separator: " and ")) lie",
+        .volumeMissing,
+        "no \(missing.words), on which \(users.joined(separator: " and ")) \(users.count == 1 ? "lies" : "lie")",
         "all physical volumes", used[0].contains(missing.uuid) ? lost : [])
     }
     for problem in volume.found.problems {

@@ -122,21 +122,24 @@ public struct Merger: Sendable {
   /// - Returns: What the store cannot be read for, where the view's reading puts up with that: there
   ///   nothing was written.
   private func verify(orSay complaint: String?) throws(MergeError) -> [LostRange] {
-    let written = target.readingBack()
-    var first: UInt64?
-    let diff: SnapshotDiff
-    do throws(BlockIOError) {
-      diff = try SnapshotDiff(view, written) { range in first = first ?? range.lowerBound }
-    } catch {
-      throw .io(error)
-    }
     let isSalvage = view.table.reading == .salvage
-    let failed = diff.lost.first { !isSalvage || $0.reason == .originUnreadable }
-    if let first = first ?? failed?.range.lowerBound {
-      if let complaint { throw .wrongUndo(complaint) }
-      throw .verificationFailed(byteOffset: first)
+    var lost: [LostRange] = []
+    for written in target.readingBack() {
+      var first: UInt64?
+      let diff: SnapshotDiff
+      do throws(BlockIOError) {
+        diff = try SnapshotDiff(view, written) { range in first = first ?? range.lowerBound }
+      } catch {
+        throw .io(error)
+      }
+      let failed = diff.lost.first { !isSalvage || $0.reason == .originUnreadable }
+      if let first = first ?? failed?.range.lowerBound {
+        if let complaint { throw .wrongUndo(complaint) }
+        throw .verificationFailed(byteOffset: first)
+      }
+      lost = diff.lost
     }
-    return diff.lost
+    return lost
   }
 }
 

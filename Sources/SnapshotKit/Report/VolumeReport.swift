@@ -5,7 +5,7 @@ public import LVM2
 /// `lvm list --format json`: the volume groups, their volumes and snapshots, and, on request, the
 /// earlier versions of their metadata.
 ///
-///     {"schema": "dmsnap.lvm-list.v1", "orphans": [{"path", "uuid"}],
+///     {"schema": "dmsnap.lvm-list.v1", "orphans": [{"path", "uuid", "problems": ["…"]}],
 ///      "volumeGroups": [{"name", "uuid", "seqno", "missing": ["uuid"], "problems": ["…"],
 ///        "physicalVolumes": [{"name", "uuid", "path" | null}],
 ///        "logicalVolumes": [{"name", "uuid", "byteCount", "type", "supported", "complete"}],
@@ -25,6 +25,7 @@ public struct VolumeReport: Encodable, Sendable {
   public struct Orphan: Encodable, Sendable {
     public let path: String
     public let uuid: String
+    public let problems: [String]
   }
 
   public struct Group: Encodable, Sendable {
@@ -94,7 +95,11 @@ public struct VolumeReport: Encodable, Sendable {
   public init(
     _ catalog: VolumeCatalog, seqno: UInt64? = nil, withHistory: Bool
   ) throws(VolumeError) {
-    orphans = catalog.orphans.map { Orphan(path: $0.source.name, uuid: "\($0.label.uuid)") }
+    orphans = catalog.orphans.map { orphan in
+      Orphan(
+        path: orphan.source.name, uuid: "\(orphan.label.uuid)",
+        problems: (catalog.orphanProblems[orphan.label.uuid] ?? []).map(\.description))
+    }
     var groups: [Group] = []
     for found in catalog.groups {
       groups.append(try Group(found, found.version(seqno), withHistory: withHistory))

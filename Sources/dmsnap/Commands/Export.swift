@@ -37,9 +37,10 @@ struct Export: ParsableCommand {
 
   func run() throws {
     let found = try StoreInput(input, origin: originInput.origin)
+    try found.volume?.warn(talk)
     let origin = try found.requireOrigin()
     let loaded = try found.loadTable()
-    try found.warn(about: loaded, talk)
+    loaded.warn(about: origin, talk)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
     let image = ImageWriter(view, loaded, origin, found.volume)
     if to == "-" {

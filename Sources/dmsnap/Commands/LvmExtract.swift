@@ -55,6 +55,7 @@ struct LvmExtract: ParsableCommand {
     let source = try failingVolume { () throws(VolumeError) in
       try group.mapper(version, leg: volumes.leg).source(of: own)
     }
+    if !talk.quiet { group.warn(about: own, in: version) }
     try extract(source)
     // Of what would have been merged, nobody can say what it was.
     if isDoubtful { throw Failure(.damage) }
@@ -72,6 +73,7 @@ struct LvmExtract: ParsableCommand {
           + " is \(volume.text) without it")
       return false
     }
+    try found.warn(talk)
     let loaded = try store.failing { () throws(StoreError) in
       try LoadedTable(store, reading: .kernel)
     }
@@ -82,8 +84,7 @@ struct LvmExtract: ParsableCommand {
       : try failingVolume { () throws(VolumeError) in
         try found.found.mapper(found.version, leg: volumes.leg).source(of: name)
       }
-    try found.warn(talk)
-    if !talk.quiet { loaded.warn(about: origin) }
+    loaded.warn(about: origin, talk)
     try ImageWriter(
       SnapshotView(of: origin, through: loaded.table, of: loaded.store.source), loaded, origin,
       found
@@ -115,6 +116,19 @@ struct LvmExtract: ParsableCommand {
       losses.say()
     }
     try losses.finish()
+  }
+}
+
+extension FoundVolumeGroup {
+  /// Says which physical volumes a volume lies on are missing: a copy that is there may be out of
+  /// date, which only the missing one would tell.
+  fileprivate func warn(about name: String, in version: VolumeGroup) {
+    let used = Set(version.allocations(below: name).map(\.physicalVolume))
+    for volume in missing(in: version) where used.contains(volume.uuid) {
+      Console.say(
+        "dmsnap: \(version.name)/\(name): no \(volume.words), on which a part or a copy of it"
+          + " lies: what is read may be out of date")
+    }
   }
 }
 

@@ -43,7 +43,9 @@ struct LvmList: ParsableCommand {
       Console.say("dmsnap: \(volumes.physicalVolumes[index].text): no LVM2 physical volume here")
     }
     let problems = input.catalog.groups.flatMap(\.problems)
-    if problems.contains(where: \.isLoss) { throw Failure(.damage) }
+    if problems.contains(where: \.isLoss) || !input.catalog.orphanProblems.isEmpty {
+      throw Failure(.damage)
+    }
     if problems.contains(where: { !$0.isHarmless }) || !input.search.withoutVolume.isEmpty {
       throw Failure(.warnings)
     }
@@ -57,7 +59,11 @@ private struct VolumeScreen {
   init(_ report: VolumeReport) {
     for group in report.volumeGroups { add(group) }
     for orphan in report.orphans {
-      line("orphan   \(orphan.path): a physical volume in no group (\(orphan.uuid))")
+      line(
+        "orphan   \(orphan.path): a physical volume "
+          + (orphan.problems.isEmpty ? "in no group" : "whose group is not known")
+          + " (\(orphan.uuid))")
+      for problem in orphan.problems { line("  PROBLEM  \(problem)") }
     }
     text.removeLast()
   }

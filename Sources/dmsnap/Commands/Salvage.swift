@@ -41,12 +41,12 @@ struct Salvage: ParsableCommand {
   func run() throws {
     try wanted.check(input.volumes)
     let found = try StoreInput(input, origin: origin)
+    try found.volume?.warn(talk)
     let plan = try found.plan()
     let (generation, loaded) = try failingStore { () throws(StoreError) in
       let index = input.table.generation ?? 0
       return (try plan.generation(index), try LoadedTable(plan, generation: index))
     }
-    try found.volume?.warn(talk)
     let originByteCount = found.origin?.byteCount ?? .max
     let writer = StoreWriter(loaded)
     let line = ProgressLine("written", talk)

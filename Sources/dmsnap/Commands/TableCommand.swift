@@ -30,7 +30,9 @@ struct TableCommand: ParsableCommand {
 
   func run() throws {
     if input.table.reading == .salvage { return try printSalvaged() }
-    let store = try StoreInput(input, origin: nil).store
+    let found = try StoreInput(input, origin: nil)
+    try found.volume?.warn(talk)
+    let store = found.store
     let (geometry, extent) = try failingStore { () throws(StoreError) in
       try store.requireLoadable(input.table.reading)
     }
@@ -57,7 +59,9 @@ struct TableCommand: ParsableCommand {
   }
 
   private func printSalvaged() throws {
-    let plan = try StoreInput(input, origin: nil).plan()
+    let found = try StoreInput(input, origin: nil)
+    try found.volume?.warn(talk)
+    let plan = try found.plan()
     let generation = try failingStore { () throws(StoreError) in
       try plan.generation(input.table.generation ?? 0)
     }
