@@ -65,10 +65,11 @@ let package = Package(
       name: "BlkidTests", dependencies: ["Blkid", "BlockIO", "TestSupport", systemPackage],
       swiftSettings: strict),
     .testTarget(
-      name: "LVM2Tests", dependencies: ["BlockIO", "LVM2", "TestSupport"], swiftSettings: strict),
+      name: "LVM2Tests", dependencies: ["BlockIO", "LVM2", "TestSupport", systemPackage],
+      swiftSettings: strict),
     .testTarget(
       name: "SnapshotKitTests",
-      dependencies: ["BlockIO", "SnapshotFormat", "SnapshotKit", "TestSupport"],
+      dependencies: ["BlockIO", "LVM2", "SnapshotFormat", "SnapshotKit", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "DmsnapTests",

@@ -19,14 +19,16 @@ public struct ExtentMap: Sendable {
   public let segments: [Segment]
   /// Whether some of it has no bytes at all, its device being missing.
   public let isIncomplete: Bool
-  /// Whether some of it can be read from nowhere, its device being missing, and all copies.
-  ///
-  /// Copies with holes that fill each other's count as none; that is looked for where they are read.
-  public let isUnreadable: Bool
   /// Whether all of it can be written: parity, which would have to follow, is not known here.
   public let isWritable: Bool
   /// In how many places a byte is at the most.
   public let copyCount: Int
+  /// In how many ways segments are reached, those of the volumes below as often as they are used.
+  public let segmentCount: Int
+  /// Behind which byte of each device nothing is used, by the number of the device.
+  ///
+  /// All of a volume below counts, though a part of it may be used only.
+  let deviceEnds: [Int: UInt64]
 
   /// A map of those segments, none of which is empty.
   public init(_ segments: [Segment]) {
@@ -38,9 +40,15 @@ public struct ExtentMap: Sendable {
     self.segments = segments
     // Known once: volumes lie on volumes, and may share them.
     isIncomplete = segments.contains { $0.layout.isIncomplete }
-    isUnreadable = segments.contains { $0.layout.isUnreadable }
     isWritable = segments.allSatisfy { $0.layout.isWritable }
     copyCount = segments.map(\.layout.copyCount).max() ?? 1
+    segmentCount = segments.reduce(0) { $0.addingSaturated($1.layout.segmentCount) }
+    var ends: [Int: UInt64] = [:]
+    for segment in segments {
+      segment.layout.addDeviceEnds(
+        segment.range.upperBound - segment.range.lowerBound, to: &ends)
+    }
+    deviceEnds = ends
   }
 
   /// The map of the volume's first bytes, at most so many.
@@ -191,19 +199,38 @@ public indirect enum ExtentLayout: Sendable {
     case .striped(let layouts, _), .rotating(let layouts, _, _):
       layouts.map(\.copyCount).max() ?? 1
     case .copies(let layouts, _):
-      layouts.reduce(0) { $0.addingReportingOverflow($1.copyCount).partialValue }
+      layouts.reduce(0) { $0.addingSaturated($1.copyCount) }
     }
   }
 
-  fileprivate var isUnreadable: Bool {
+  fileprivate var segmentCount: Int {
     switch self {
-    case .place(.missing): true
-    case .place: false
-    case .volume(let map, _): map.isUnreadable
-    case .striped(let layouts, _), .rotating(let layouts, _, _):
-      layouts.contains { $0.isUnreadable }
-    case .copies(let layouts, let currentCount):
-      layouts.prefix(currentCount).allSatisfy { $0.isUnreadable }
+    case .place: 1
+    case .volume(let map, _): map.segmentCount
+    case .striped(let layouts, _), .rotating(let layouts, _, _), .copies(let layouts, _):
+      layouts.reduce(0) { $0.addingSaturated($1.segmentCount) }
+    }
+  }
+
+  /// Adds up to where its first bytes use each device.
+  fileprivate func addDeviceEnds(_ byteCount: UInt64, to ends: inout [Int: UInt64]) {
+    func add(_ layouts: [ExtentLayout], stripeByteCount size: UInt64, dataCount: Int) {
+      let geometry = StripeGeometry(count: dataCount, byteCount: size)
+      // No stripe has more than the first.
+      let own = geometry.part(of: 0..<byteCount, in: 0).upperBound
+      for layout in layouts { layout.addDeviceEnds(own, to: &ends) }
+    }
+    switch self {
+    case .place(.device(let device, let start)):
+      ends[device] = max(ends[device] ?? 0, start + byteCount)
+    case .place: break
+    case .volume(let map, _): ends.merge(map.deviceEnds) { max($0, $1) }
+    case .striped(let layouts, let size):
+      add(layouts, stripeByteCount: size, dataCount: layouts.count)
+    case .rotating(let layouts, let size, let rotation):
+      add(layouts, stripeByteCount: size, dataCount: layouts.count - rotation.parityCount)
+    case .copies(let layouts, _):
+      for layout in layouts { layout.addDeviceEnds(byteCount, to: &ends) }
     }
   }
 
@@ -214,5 +241,13 @@ public indirect enum ExtentLayout: Sendable {
     case .volume(let map, _): map.isWritable
     case .striped(let layouts, _), .copies(let layouts, _): layouts.allSatisfy { $0.isWritable }
     }
+  }
+}
+
+extension Int {
+  /// The sum of two counts, or the largest number where it is larger still.
+  fileprivate func addingSaturated(_ other: Int) -> Int {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? .max : sum
   }
 }

@@ -24,7 +24,7 @@ public final class ExtentSource: BlockSource {
     self.map = map
     self.devices = devices
     isWhole =
-      !map.isIncomplete
+      !map.isIncomplete && map.deviceEnds.allSatisfy { $0.value <= devices[$0.key].byteCount }
       && devices.allSatisfy { $0.knownUnreadable(in: 0..<$0.byteCount).isEmpty }
   }
 
@@ -66,14 +66,17 @@ public final class ExtentSource: BlockSource {
         return try read(piece.place, of: piece, into: buffer, target, isUncached)
       } catch {
         guard error.isUnreadableMedium else { throw error }
+        // Whoever reads around gives up what is lost throughout, and must not where one copy is.
+        var failure = error
         for copy in piece.copies {
           do throws(BlockIOError) {
             return try read(copy, of: piece, into: buffer, target, isUncached)
           } catch {
             guard error.isUnreadableMedium else { throw error }
+            if failure.isMarkedThroughout(byteCount: target.count) { failure = error }
           }
         }
-        throw error
+        throw failure
       }
     }
   }
@@ -160,15 +163,24 @@ public final class ExtentSource: BlockSource {
     return first..<end
   }
 
+  /// Of stripes without number, only what is known of the first is told; reading finds the rest.
+  private static let pieceCountMax = 1 << 21
+
   public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] {
     var unreadable: [Range<UInt64>] = []
     if isWhole { return unreadable }
-    map.forEachPiece(of: range.clamped(to: 0..<byteCount)) { piece in
+    let all = range.clamped(to: 0..<byteCount)
+    var position = all.lowerBound
+    var pieceCount = 0
+    while position < all.upperBound, pieceCount < Self.pieceCountMax {
+      let piece = map.piece(at: position, before: all.upperBound)
       var lost = self.unreadable(piece.place, of: piece)
       for copy in piece.copies where !lost.isEmpty {
         lost = lost.intersection(with: self.unreadable(copy, of: piece))
       }
       for range in lost { unreadable.append(mergingInto: range) }
+      position = piece.range.upperBound
+      pieceCount += 1
     }
     return unreadable
   }
@@ -190,6 +202,9 @@ public final class ExtentSource: BlockSource {
   }
 
   public var files: [FileSource] { devices.flatMap(\.files) }
+
+  /// Whether all of it can be read, as far as that is known without trying.
+  public var isComplete: Bool { knownUnreadable(in: 0..<byteCount).isEmpty }
 
   public func willRead(_ range: Range<UInt64>) {
     map.forEachPiece(of: range.clamped(to: 0..<byteCount)) { piece in

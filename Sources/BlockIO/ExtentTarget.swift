@@ -70,7 +70,7 @@ public final class ExtentTarget: BlockTarget {
   }
 
   public func startWriting(_ range: Range<UInt64>) {
-    source.map.forEachPiece(of: range) { piece in
+    source.map.forEachPiece(of: range.clamped(to: 0..<byteCount)) { piece in
       for case .device(let device, let start) in [piece.place] + piece.copies + piece.staleCopies {
         devices[device].startWriting(start..<start + UInt64(piece.range.count))
       }

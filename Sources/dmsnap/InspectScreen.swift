@@ -189,6 +189,9 @@ struct InspectScreen {
     // Of a snapshot of a volume group the origin is found again.
     let hasOrigin = origin == nil && volume != nil
     let origin = hasOrigin ? "" : " --origin \((self.origin?.text).map(quoted) ?? "ORIGIN")"
+    if audit.verdict == .notAStore, !input.volumes.physicalVolumes.isEmpty {
+      return ["dmsnap lvm extract \(store)\(options) --to FILE"]
+    }
     if audit.verdict == .notAStore {
       return ["dmsnap identify \(store)", "dmsnap carve \(store)   finds stores inside it"]
     }

@@ -109,6 +109,8 @@ struct MergeReporter {
     try Console.print(
       volume.snapshot.isMerging
         ? "at the next activation lvm2 merges \(snapshot) once more, to the same end, and removes it"
+          + (volume.siblings.isEmpty
+            ? "" : "; that copies to the other snapshots of \(origin), and may fill their stores")
         : "the group still has \(snapshot), which shows the same now: lvremove \(quoted(snapshot))")
   }
 

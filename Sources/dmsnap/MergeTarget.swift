@@ -25,6 +25,7 @@ struct MergeTarget {
     let store = found.store.source
     if let volume = found.volume { try checkReuse(volume) }
     if let volume = found.originVolume {
+      try checkSingle(volume)
       try check(volume)
       if skipIdentical { try checkWithoutCopies(volume) }
     } else if let path = self.origin, !path.isWhole {
@@ -68,6 +69,16 @@ struct MergeTarget {
               + " device and its file); a store is never written")
         }
       }
+    }
+  }
+
+  /// Refuses a physical volume of which there is a copy: the two would differ afterwards.
+  private func checkSingle(_ origin: StoreInput.OriginVolume) throws(Failure) {
+    let used = Set(origin.version.allocations(below: origin.name).map(\.physicalVolume))
+    for case .duplicate(let uuid, let path, let other) in origin.group.problems
+    where used.contains(uuid) {
+      throw Failure(
+        .refused, "\(origin.text): \(path) and \(other) have the same UUID: name one of them only")
     }
   }
 

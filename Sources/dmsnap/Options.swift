@@ -175,6 +175,11 @@ extension LoadedTable {
       if !isCurrent {
         Console.say("dmsnap: \(name): this is an older table, not the one in use")
       }
+      if store.header?.valid == 0 {
+        Console.say(
+          "dmsnap: \(name): the snapshot is invalid: if the origin was written since, chunks without"
+            + " an exception are newer than the snapshot; `dmsnap inspect` says what is known")
+      }
       for finding in findings where finding.severity != .note {
         Console.say("dmsnap: \(name): \(finding.line)")
       }

@@ -41,26 +41,24 @@ struct StoreInput {
     let input = try VolumeInput(options.volumes, map: options.table.map)
     (volume, store) = try Self.store(options.store, input)
     isStoreVolume = try input.volume(options.store) != nil
-    var originArgument = origin
     if origin == nil, let volume {
-      originArgument = PathArgument(argument: "\(volume.version.name)/\(volume.snapshot.origin)")
+      self.origin = volume.origin
+      originVolume = OriginVolume(
+        input: input, group: volume.found, version: volume.version, name: volume.snapshot.origin)
+      return
     }
-    guard let originArgument else {
+    guard let origin else {
       (self.origin, originVolume) = (nil, nil)
       return
     }
-    guard let (group, version, name) = try input.volume(originArgument) else {
-      self.origin = try Self.openFile(originArgument, input)
+    guard let (group, version, name) = try input.volume(origin) else {
+      self.origin = try Self.openFile(origin, input)
       originVolume = nil
       return
     }
     originVolume = OriginVolume(input: input, group: group, version: version, name: name)
-    if origin == nil, let volume {
-      self.origin = volume.origin
-    } else {
-      self.origin = try failingVolume { () throws(VolumeError) in
-        try group.mapper(version, leg: options.volumes.leg).source(of: name)
-      }
+    self.origin = try failingVolume { () throws(VolumeError) in
+      try group.mapper(version, leg: options.volumes.leg).source(of: name)
     }
   }
 
@@ -100,7 +98,9 @@ struct StoreInput {
     if let origin { return origin }
     if let volume { return try volume.requireOrigin() }
     throw Failure(
-      .couldNotFinish, "\(store.source.name): is no snapshot by its group's metadata: say --origin")
+      .couldNotFinish,
+      "\(store.source.name): is no snapshot by its group's metadata: `dmsnap lvm extract` reads it;"
+        + " --origin ORIGIN makes it a store")
   }
 
   /// The origin as a merge has it: all of a volume, which may be longer than its snapshot.
@@ -113,25 +113,19 @@ struct StoreInput {
 
   // MARK: - The table
 
-  /// The chunk size that the user says, or that the metadata says where the store has lost it.
-  var chunkSize: ChunkSize? {
-    if let asked = options.table.chunkSize { return asked }
-    guard let volume, InferredGeometry(store).geometry == nil else { return nil }
-    return UInt32(exactly: volume.snapshot.chunkSectors).flatMap {
-      try? ChunkSize(sectorCount: $0)
-    }
-  }
-
   /// An auditor of the store.
   var auditor: Auditor {
     Auditor(
-      store, origin: origin, reading: options.table.reading, chunkSize: chunkSize, volume: volume)
+      store, origin: origin, reading: options.table.reading, chunkSize: options.table.chunkSize,
+      volume: volume)
   }
 
   /// Plans the salvage of the store.
   func plan() throws(Failure) -> SalvagePlan {
     try store.failing { () throws(StoreError) in
-      try SalvagePlan(store, chunkSize: chunkSize, originByteCount: origin?.byteCount)
+      try SalvagePlan(
+        store, chunkSize: options.table.chunkSize ?? volume?.chunkSize(of: store),
+        originByteCount: origin?.byteCount)
     }
   }
 

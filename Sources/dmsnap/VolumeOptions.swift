@@ -117,10 +117,14 @@ struct VolumeInput {
   func volume(
     _ argument: PathArgument
   ) throws(Failure) -> (group: FoundVolumeGroup, version: VolumeGroup, name: String)? {
-    let parts = argument.text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+    var text = Substring(argument.text)
+    if text.hasPrefix("/dev/"), !FileTarget.exists(FilePath(argument.path)) { text.removeFirst(5) }
+    let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2 else { return nil }
-    let groups = catalog.groups.filter {
-      $0.group.name == parts[0] || $0.group.uuid.description == parts[0]
+    let groups = catalog.groups.filter { group in
+      // By the name that it has now, or had in the version that is asked for.
+      [group.group.name, group.group.uuid.description, (try? group.version(options.seqno))?.name]
+        .contains(String(parts[0]))
     }
     guard let group = groups.first else { return nil }
     guard groups.count == 1 else {
@@ -137,11 +141,12 @@ struct VolumeInput {
 
   /// The failure to find a volume of that name.
   func noVolume(_ argument: PathArgument) -> Failure {
-    let names = catalog.groups.map(\.group.name)
+    let names = catalog.groups.map { "\($0.group.name)/LV" }
     return Failure(
       .noStore,
-      "\(argument.text): names no volume and no file; the volume groups here: "
-        + (names.isEmpty ? "none" : names.joined(separator: ", ")))
+      "\(argument.text): names no volume and no file; with --pv say "
+        + (names.isEmpty
+          ? "--vgcfg FILE as well: no group is known" : names.joined(separator: ", ")))
   }
 }
 

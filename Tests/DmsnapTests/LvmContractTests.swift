@@ -81,7 +81,7 @@ import Testing
       ["inspect", "vg/snap", "--seqno", "3"], ["inspect", "vg/snap", "--vgcfg", "f"],
       ["inspect", "vg/snap", "--leg", "0"], ["export", "vg/snap", "--pv", "p"],
       ["merge", "vg/snap", "--pv", "p"], ["merge", "vg/snap", "--no-undo"],
-      ["merge", "vg/snap", "--pv", "p", "--plan", "f"], ["merge", "--apply", "f", "--pv", "p"],
+      ["merge", "--apply", "f", "--pv", "p"],
       ["merge", "vg/snap", "--pv", "p", "--no-undo", "--accept", "everything"],
       ["inspect", "vg/snap", "--pv", "p,map="],
     ])

@@ -128,8 +128,9 @@ import Testing
 
   @Test(
     arguments: [
-      ("vg/nope", "it has origin"), ("vg/", "it has origin"), ("nope/snap", "groups here: vg"),
-      ("snap", "groups here: vg"), ("/vg/snap", "groups here: vg"),
+      ("vg/nope", "it has origin, snap"), ("vg/", "it has origin, snap"),
+      ("nope/snap", "say vg/LV"),
+      ("snap", "say vg/LV"), ("/vg/snap", "say vg/LV"),
     ])
   func `an unknown volume or group is status 3, with those that there are`(
     volume: String, message: String

@@ -2,8 +2,10 @@ public import BlockIO
 
 /// A volume group, and those of its physical volumes that were found.
 public struct FoundVolumeGroup: Sendable {
-  /// By the newest metadata that could be read.
+  /// By the newest metadata that is known.
   public let group: VolumeGroup
+  /// By the file that takes its place, which may be older than what is in use on the disks.
+  let text: VolumeGroup?
   /// What is wrong with its physical volumes and its metadata.
   public internal(set) var problems: [GroupProblem]
   /// All physical volumes that were found, by UUID; versions differ in which are the group's.
@@ -29,6 +31,7 @@ public struct FoundVolumeGroup: Sendable {
   /// Reads the metadata areas, and nothing else.
   public func history() throws(BlockIOError) -> [VolumeGroup] {
     var versions: [UInt64: VolumeGroup] = [group.seqno: group]
+    if let text, text.seqno != group.seqno { versions[text.seqno] = text }
     for area in areas {
       for version in try area.history().versions.map(\.volumeGroup)
       where version.uuid == group.uuid && versions[version.seqno] == nil {
@@ -38,9 +41,10 @@ public struct FoundVolumeGroup: Sendable {
     return versions.values.sorted { $0.seqno > $1.seqno }
   }
 
-  /// The version of that number, or the newest.
+  /// The version of that number; else that of the file that was named, or the newest.
   public func version(_ seqno: UInt64?) throws(VolumeError) -> VolumeGroup {
-    guard let seqno, seqno != group.seqno else { return group }
+    guard let seqno else { return text ?? group }
+    if seqno == group.seqno { return group }
     let history: [VolumeGroup]
     do throws(BlockIOError) { history = try self.history() } catch { throw .io(error) }
     guard let version = history.first(where: { $0.seqno == seqno }) else {
@@ -61,7 +65,7 @@ public struct FoundVolumeGroup: Sendable {
   /// The extents of a volume of an older version that were given to others since, as far as the
   /// versions tell that can still be read.
   public func reuse(of name: String, in version: VolumeGroup) throws(BlockIOError) -> [Reuse] {
-    if version.seqno == group.seqno { return [] }
+    if version == group { return [] }
     let own = version.allocations(below: name)
     let owners = Set(own.map(\.volumeUUID))
     let devices = Dictionary(

@@ -11,11 +11,14 @@ public struct PhysicalVolumeSearch: Sendable {
   public private(set) var found: [FoundPhysicalVolume] = []
   /// In which of what was searched nothing was found.
   public private(set) var withoutVolume: [Int] = []
+  /// What was searched of one input: tables may name the same bytes over and over.
+  private var searched: Set<Range<UInt64>> = []
 
   /// Searches each of several files and devices.
   public init(_ inputs: [any BlockSource]) throws(BlkidError) {
     for (index, input) in inputs.enumerated() {
       let count = found.count
+      searched = []
       try search(input, of: index, at: 0, depth: 0)
       if found.count == count { withoutVolume.append(index) }
     }
@@ -24,6 +27,7 @@ public struct PhysicalVolumeSearch: Sendable {
   private mutating func search(
     _ source: any BlockSource, of input: Int, at byteOffset: UInt64, depth: Int
   ) throws(BlkidError) {
+    guard searched.insert(byteOffset..<byteOffset + source.byteCount).inserted else { return }
     let volume: FoundPhysicalVolume?
     do throws(BlockIOError) {
       volume = try PhysicalVolumeLabel.find(in: source).map { (label) throws(BlockIOError) in

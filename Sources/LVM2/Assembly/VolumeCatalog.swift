@@ -10,13 +10,20 @@ public struct VolumeCatalog: Sendable {
 
   /// Puts together what was found.
   ///
+  /// Of copies of a physical volume the one with the newest metadata is taken.
+  ///
   /// - Parameter texts: Groups from files of vgcfgbackup, which take the place of what the areas
-  ///   say of them.
+  ///   say of them: as older versions do where the areas have newer ones.
   public init(
     _ found: [FoundPhysicalVolume], texts: [VolumeGroup] = []
   ) throws(BlockIOError) {
     var assembly = Assembly()
-    for volume in found { try assembly.add(volume) }
+    var ranked: [(volume: FoundPhysicalVolume, rank: UInt64)] = []
+    for volume in found { ranked.append((volume, try volume.newestSeqno())) }
+    // Sorted where the ranks differ only: of equals the first stays the first.
+    for (_, (volume, _)) in ranked.enumerated().sorted(by: {
+      ($1.element.rank, $0.offset) < ($0.element.rank, $1.offset)
+    }) { try assembly.add(volume) }
     for text in texts { assembly.candidates[text.uuid, default: Candidate()].text = text }
     let members = assembly.members
     groups = assembly.candidates.values.compactMap { $0.group(members) }
@@ -26,7 +33,14 @@ public struct VolumeCatalog: Sendable {
     let claimed = Set(
       groups.flatMap { $0.group.physicalVolumes.map(\.uuid) + $0.strangers })
     orphans = found.filter { !claimed.contains($0.label.uuid) }
-    orphanProblems = assembly.problemsWithoutGroup.filter { !claimed.contains($0.key) }
+    var orphanProblems = members.areaProblems.filter { !claimed.contains($0.key) }
+    for orphan in orphans where orphan.label.metadataAreas.isEmpty {
+      orphanProblems[orphan.label.uuid] = [
+        .area(
+          path: orphan.source.name, "has no metadata: only other physical volumes tell its group")
+      ]
+    }
+    self.orphanProblems = orphanProblems
   }
 
   /// What is known of one group while its parts come together.
@@ -45,7 +59,10 @@ public struct VolumeCatalog: Sendable {
     func group(_ members: Members) -> FoundVolumeGroup? {
       let newest = committed.max { $0.group.seqno < $1.group.seqno }
       let fallback = fallbacks.max { $0.group.seqno < $1.group.seqno }
-      guard let group = text ?? newest?.group ?? fallback?.group else { return nil }
+      let known = newest?.group ?? (text == nil ? fallback?.group : nil)
+      guard let group = [known, text].compactMap(\.self).max(by: { $0.seqno < $1.seqno }) else {
+        return nil
+      }
       var problems = self.problems
       if text == nil, newest == nil, let fallback {
         problems.append(.fromRing(path: fallback.path, seqno: fallback.group.seqno))
@@ -59,7 +76,8 @@ public struct VolumeCatalog: Sendable {
         problems.append(.notMember(holder.label.uuid, path: holder.source.name))
       }
       return FoundVolumeGroup(
-        group: group, problems: problems, members: members.byUUID, areas: areas)
+        group: group, text: text, problems: problems,
+        members: members.byUUID, areas: areas)
     }
   }
 
@@ -67,6 +85,8 @@ public struct VolumeCatalog: Sendable {
   private struct Members {
     var byUUID: [LVMIdentifier: FoundPhysicalVolume] = [:]
     var duplicates: [LVMIdentifier: [String]] = [:]
+    /// What is wrong with the areas of those from which no group is known.
+    var areaProblems: [LVMIdentifier: [GroupProblem]] = [:]
 
     func problems(
       of volume: VolumeGroup.PhysicalVolume, in group: VolumeGroup
@@ -78,6 +98,7 @@ public struct VolumeCatalog: Sendable {
         problems.append(.duplicate(volume.uuid, used: path, ignored: ignored))
       }
       if let what = member.label.defect { problems.append(.label(path: path, what)) }
+      problems += areaProblems[volume.uuid] ?? []
       if volume.flags.contains("MISSING") { problems.append(.wasMissing(volume, path: path)) }
       let size = volume.extentCount.multipliedReportingOverflow(by: group.extentByteCount)
       let end = volume.startByteOffset.addingReportingOverflow(size.partialValue)
@@ -93,8 +114,6 @@ public struct VolumeCatalog: Sendable {
   private struct Assembly {
     var candidates: [LVMIdentifier: Candidate] = [:]
     var members = Members()
-    /// Of physical volumes whose metadata areas name no group.
-    var problemsWithoutGroup: [LVMIdentifier: [GroupProblem]] = [:]
 
     mutating func add(_ volume: FoundPhysicalVolume) throws(BlockIOError) {
       let uuid = volume.label.uuid
@@ -126,16 +145,23 @@ public struct VolumeCatalog: Sendable {
         if let newest { candidates[group]?.fallbacks.append((newest, path)) }
         ownGroups.insert(group)
       }
-      if volume.label.metadataAreas.isEmpty {
-        problems.append(
-          .area(path: path, "has no metadata: only other physical volumes can tell its group"))
-      }
-      if ownGroups.isEmpty, !problems.isEmpty { problemsWithoutGroup[uuid] = problems }
+      if ownGroups.isEmpty, !problems.isEmpty { members.areaProblems[uuid] = problems }
       for group in ownGroups {
         candidates[group]?.holders.append(volume)
         candidates[group]?.problems += problems
       }
     }
+  }
+}
+
+extension FoundPhysicalVolume {
+  /// The number of the newest metadata in use in its areas; 0 where there is none.
+  fileprivate func newestSeqno() throws(BlockIOError) -> UInt64 {
+    var newest: UInt64 = 0
+    for area in areas {
+      newest = max(newest, try area.committed().version?.volumeGroup.seqno ?? 0)
+    }
+    return newest
   }
 }
 

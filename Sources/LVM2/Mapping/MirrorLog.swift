@@ -17,14 +17,16 @@ enum MirrorLog {
     let (found, regions) = header.withBytes(0..<512) {
       ($0.littleEndian(at: 0, as: UInt32.self), $0.littleEndian(at: 8, as: UInt64.self))
     }
-    guard found == magic else { return false }
+    // A log of no regions says nothing.
+    guard found == magic, regions > 0, (regions - 1) / 8 < source.byteCount - bitsByteOffset else {
+      return false
+    }
     var regionCount = regions
     let bits = IOBuffer(byteCount: 65536)
     var position = bitsByteOffset
     while regionCount > 0 {
       let byteCount = min((regionCount + 7) / 8, UInt64(bits.byteCount))
-      guard position + byteCount <= source.byteCount,
-        try source.readAround(at: position, into: bits, 0..<Int(byteCount)).isEmpty
+      guard try source.readAround(at: position, into: bits, 0..<Int(byteCount)).isEmpty
       else { return false }
       let count = min(regionCount, byteCount * 8)
       let isSet = bits.withBytes(0..<Int(byteCount)) { bytes in

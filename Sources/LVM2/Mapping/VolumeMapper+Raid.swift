@@ -1,17 +1,22 @@
 internal import BlockIO
 
 extension VolumeMapper {
-  /// How an array of md lies on its legs.
+  /// How an array of md, of so many bytes, lies on its legs.
   func layout(
-    of raid: VolumeGroup.Raid, in volume: VolumeGroup.LogicalVolume, _ depth: Int,
-    _ known: inout Known
+    of raid: VolumeGroup.Raid, byteCount: UInt64, in volume: VolumeGroup.LogicalVolume,
+    _ depth: Int, _ known: inout Known
   ) throws(VolumeError) -> ExtentLayout {
-    var legs: [ExtentLayout] = []
-    for leg in raid.legs {
-      legs.append(.volume(try map(of: leg.data, below: depth, &known), byteOffset: 0))
-    }
     if raid.type != "raid1", raid.stripeByteCount == 0 {
       throw unsupported(volume, "\(raid.type) with stripes of no size")
+    }
+    let required = requiredByteCount(ofLegOf: raid, byteCount: byteCount)
+    var legs: [ExtentLayout] = []
+    for leg in raid.legs {
+      let map = try map(of: leg.data, below: depth, &known)
+      guard map.byteCount >= required else {
+        throw .unsupported("\(group.name)/\(leg.data)", "less room than is used of it")
+      }
+      legs.append(.volume(map, byteOffset: 0))
     }
     switch raid.type {
     case "raid0", "raid0_meta":
@@ -32,6 +37,23 @@ extension VolumeMapper {
       }
       return .rotating(readable, stripeByteCount: raid.stripeByteCount, rotation)
     }
+  }
+
+  /// How many bytes of each leg an array needs: whole rows of stripes.
+  private func requiredByteCount(
+    ofLegOf raid: VolumeGroup.Raid, byteCount: UInt64
+  ) -> UInt64 {
+    if raid.type == "raid1" { return byteCount }
+    let legCount = raid.legs.count
+    let dataCount =
+      if raid.type.hasPrefix("raid10") {
+        legCount / max(Int(clamping: raid.dataCopies), 1)
+      } else {
+        legCount - (ParityRotation(lvm: raid.type)?.parityCount ?? 0)
+      }
+    let row = raid.stripeByteCount.multipliedReportingOverflow(by: UInt64(max(dataCount, 1)))
+    let rowCount = row.overflow ? 1 : (byteCount - 1) / row.partialValue + 1
+    return rowCount.multipliedReportingOverflow(by: raid.stripeByteCount).partialValue
   }
 
   /// The "near" layout: neighbours are copies of each other, and stripes go over these groups.

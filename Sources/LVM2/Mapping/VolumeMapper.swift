@@ -6,6 +6,8 @@ public struct VolumeMapper {
   private static let depthMax = 16
   /// A byte has copies, and these may be on volumes with copies, but not more than this.
   private static let copyCountMax = 64
+  /// Segments lie on segments, and these on others, but in no more ways than this.
+  private static let segmentCountMax = 1 << 20
 
   let group: VolumeGroup
   /// Which copy of a mirror the user wants read, whatever is known of it.
@@ -64,6 +66,9 @@ public struct VolumeMapper {
     guard map.copyCount <= Self.copyCountMax else {
       throw unsupported(volume, "\(map.copyCount) copies of each byte")
     }
+    guard map.segmentCount <= Self.segmentCountMax else {
+      throw unsupported(volume, "more than \(Self.segmentCountMax) segments")
+    }
     known[name] = map
     return map
   }
@@ -91,7 +96,13 @@ public struct VolumeMapper {
       let own = extentCount / UInt64(max(places.count, 1))
       let stripes = try layouts(places, extentCount: own, depth, &known)
       if stripes.count == 1 { return stripes[0] }
-      guard stripeByteCount > 0 else { throw unsupported(volume, "stripes of no size") }
+      // Linux refuses others as well; the last stripes would go beyond what is theirs.
+      guard stripeByteCount > 0,
+        (own * group.extentByteCount).isMultiple(of: stripeByteCount)
+      else {
+        throw unsupported(
+          volume, "stripes of \(stripeByteCount) bytes, of which extents are no multiple")
+      }
       return .striped(stripes, stripeByteCount: stripeByteCount)
     case .mirror(let places, let mirror):
       let legs = try layouts(places, extentCount: extentCount, depth, &known)
@@ -104,7 +115,8 @@ public struct VolumeMapper {
       guard segment.extents.lowerBound == 0, !raid.legs.isEmpty else {
         throw unsupported(volume, "\(raid.type) of several segments")
       }
-      return try layout(of: raid, in: volume, depth, &known)
+      let byteCount = try bytes(of: segment.extents).upperBound
+      return try layout(of: raid, byteCount: byteCount, in: volume, depth, &known)
     case .unsupported(let type): throw unsupported(volume, type)
     }
   }
@@ -170,7 +182,8 @@ public struct VolumeMapper {
     let current = legs.indices.filter { isCurrent[$0] }.map { legs[$0] }
     let stale = legs.indices.filter { !isCurrent[$0] }.map { legs[$0] }
     if current.isEmpty {
-      let nowhere = ExtentLayout.place(.missing("a leg of \(volume.name) that is up to date"))
+      let nowhere = ExtentLayout.place(
+        .missing("a leg of \(volume.name) that is known to be up to date (--leg N reads another)"))
       return .copies([nowhere] + stale, currentCount: 1)
     }
     return .copies(current + stale, currentCount: current.count)

@@ -20,7 +20,8 @@ public struct Auditor {
   ///
   /// - Parameters:
   ///   - reading: The kernel that is asked what it would do.
-  ///   - chunkSize: What the user says that the chunk size is.
+  ///   - chunkSize: What the user says that the chunk size is; else the volume's metadata says it
+  ///     where the store has lost it.
   ///   - volume: The snapshot of a volume group whose store it is.
   public init(
     _ store: Store, origin: (any BlockSource)? = nil, reading: Reading = .kernel,
@@ -29,7 +30,7 @@ public struct Auditor {
     self.store = store
     self.origin = origin
     self.reading = reading
-    self.chunkSize = chunkSize
+    self.chunkSize = chunkSize ?? volume?.chunkSize(of: store)
     self.volume = volume
   }
 
@@ -193,5 +194,13 @@ public struct Auditor {
           required: "nobody else uses it")
       }
     }
+  }
+}
+
+extension SnapshotVolume {
+  /// The chunk size by the group's metadata, where the store does not tell it any more.
+  public func chunkSize(of store: Store) -> ChunkSize? {
+    guard InferredGeometry(store).geometry == nil else { return nil }
+    return UInt32(exactly: snapshot.chunkSectors).flatMap { try? ChunkSize(sectorCount: $0) }
   }
 }

@@ -42,7 +42,7 @@ extension FindingCatalogue {
       FindingEntry(
         severity: .warning, title: "this is an older version of the volume group",
         meaning: "The group was changed since: the snapshot may have been removed or merged.",
-        cause: "--seqno asked for it.",
+        cause: "--seqno asked for it, or the file given with --vgcfg is as old.",
         consequence: "Since the snapshot was removed, nothing was copied to it: chunks without an"
           + " exception show the origin as it is now, which may be newer than the snapshot. A merge"
           + " that came to its end has emptied the table.",

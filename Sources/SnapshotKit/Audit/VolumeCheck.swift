@@ -98,11 +98,11 @@ public struct VolumeCheck {
 
   /// Says what may have changed since an older version of the group.
   private mutating func addVersion() throws(BlockIOError) {
-    let (version, newest) = (volume.version, volume.found.group)
-    guard version.seqno != newest.seqno else { return }
+    let (version, newest) = (volume.version, volume.found.group.seqno)
+    guard version != volume.found.group else { return }
     add(
       .volumeOlder, "version \(version.seqno) of the group's metadata",
-      "version \(newest.seqno), the newest")
+      "version \(newest), the newest")
     for part in [volume.snapshot.store, volume.snapshot.origin] {
       for reuse in try volume.found.reuse(of: part, in: version) {
         add(

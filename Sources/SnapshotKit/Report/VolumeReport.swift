@@ -123,12 +123,12 @@ extension VolumeReport.Group {
     }
     let mapper = found.mapper(version)
     logicalVolumes = version.wholeVolumes.map { volume in
-      let map = try? mapper.map(of: volume.name)
+      let source = try? mapper.source(of: volume.name)
       return VolumeReport.Volume(
         name: volume.name, uuid: "\(volume.uuid)",
         byteCount: volume.extentCount.multipliedReportingOverflow(by: version.extentByteCount)
           .partialValue,
-        type: volume.type, supported: map != nil, complete: map?.isUnreadable == false)
+        type: volume.type, supported: source != nil, complete: source?.isComplete == true)
     }
     var snapshots: [VolumeReport.Snapshot] = []
     for snapshot in version.snapshots {
@@ -170,8 +170,8 @@ extension VolumeReport.Snapshot {
     verdict = audit.verdict.rawValue
     fill = audit.load.fill.map { ($0 * 10000).rounded() / 100 }
     complete =
-      !volume.store.map.isUnreadable
-      && (try? found.mapper(version).map(of: snapshot.origin))?.isUnreadable == false
+      volume.store.isComplete
+      && (try? found.mapper(version).source(of: snapshot.origin))?.isComplete == true
   }
 }
 

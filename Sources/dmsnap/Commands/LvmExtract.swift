@@ -43,22 +43,22 @@ struct LvmExtract: ParsableCommand {
     guard let (group, version, name) = try input.volume(volume) else {
       throw input.noVolume(volume)
     }
-    var isDoubtful = false
+    // Of what would have been merged, nobody can say what it was.
+    var status = ExitStatus.allWell
     if let snapshot = version.snapshot(shownBy: name) {
       let found = try failingVolume { () throws(VolumeError) in
         try SnapshotVolume(snapshot, of: version, group, leg: volumes.leg)
       }
       if try extract(found, shownBy: name) { return }
-      isDoubtful = KernelLoad(Store(found.store)).verdict == .refuses
+      status = KernelLoad(Store(found.store)).verdict == .refuses ? .damage : .allWell
     }
     let own = version.volume(namedLikeDevice: name)
     let source = try failingVolume { () throws(VolumeError) in
       try group.mapper(version, leg: volumes.leg).source(of: own)
     }
-    if !talk.quiet { group.warn(about: own, in: version) }
+    if group.warn(about: own, in: version, talk), status == .allWell { status = .warnings }
     try extract(source)
-    // Of what would have been merged, nobody can say what it was.
-    if isDoubtful { throw Failure(.damage) }
+    if status != .allWell { throw Failure(status) }
   }
 
   /// Writes what a snapshot shows.
@@ -67,10 +67,11 @@ struct LvmExtract: ParsableCommand {
   ///   a store that is invalid, or that Linux refuses.
   private func extract(_ found: SnapshotVolume, shownBy name: String) throws(Failure) -> Bool {
     let store = Store(found.store)
-    if name != found.snapshot.store, KernelLoad(store).verdict != .loads {
+    let load = KernelLoad(store)
+    if name != found.snapshot.store, load.verdict != .loads {
       Console.say(
-        "dmsnap: \(found.store.name): is to be merged into \(volume.text), but Linux would not: this"
-          + " is \(volume.text) without it")
+        "dmsnap: \(found.store.name): is to be merged into \(volume.text), which cannot be done from it:"
+          + " \(load.reason); this is \(volume.text) without it")
       return false
     }
     try found.warn(talk)
@@ -122,13 +123,17 @@ struct LvmExtract: ParsableCommand {
 extension FoundVolumeGroup {
   /// Says which physical volumes a volume lies on are missing: a copy that is there may be out of
   /// date, which only the missing one would tell.
-  fileprivate func warn(about name: String, in version: VolumeGroup) {
+  ///
+  /// - Returns: Whether there is any.
+  fileprivate func warn(about name: String, in version: VolumeGroup, _ talk: TalkOptions) -> Bool {
     let used = Set(version.allocations(below: name).map(\.physicalVolume))
-    for volume in missing(in: version) where used.contains(volume.uuid) {
+    let missing = missing(in: version).filter { used.contains($0.uuid) }
+    for volume in missing where !talk.quiet {
       Console.say(
         "dmsnap: \(version.name)/\(name): no \(volume.words), on which a part or a copy of it"
-          + " lies: what is read may be out of date")
+          + " lies: what is read may be out of date; --leg N reads a copy whatever is known of it")
     }
+    return !missing.isEmpty
   }
 }
 

@@ -64,6 +64,9 @@ private struct VolumeScreen {
           + (orphan.problems.isEmpty ? "in no group" : "whose group is not known")
           + " (\(orphan.uuid))")
       for problem in orphan.problems { line("  PROBLEM  \(problem)") }
+      if !orphan.problems.isEmpty {
+        line("  next     --vgcfg FILE, a file of vgcfgbackup or from /etc/lvm/archive, may tell")
+      }
     }
     text.removeLast()
   }
