@@ -167,8 +167,14 @@ public final class ExtentSource: BlockSource {
   private static let pieceCountMax = 1 << 21
 
   public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] {
+    isWhole ? [] : unreadable(in: range).ranges
+  }
+
+  /// What of a range is unreadable, and whether all of the range was looked at.
+  private func unreadable(
+    in range: Range<UInt64>
+  ) -> (ranges: [Range<UInt64>], isAll: Bool) {
     var unreadable: [Range<UInt64>] = []
-    if isWhole { return unreadable }
     let all = range.clamped(to: 0..<byteCount)
     var position = all.lowerBound
     var pieceCount = 0
@@ -182,7 +188,7 @@ public final class ExtentSource: BlockSource {
       position = piece.range.upperBound
       pieceCount += 1
     }
-    return unreadable
+    return (unreadable, position == all.upperBound)
   }
 
   private func unreadable(_ place: ExtentPlace, of piece: ExtentMap.Piece) -> [Range<UInt64>] {
@@ -203,8 +209,13 @@ public final class ExtentSource: BlockSource {
 
   public var files: [FileSource] { devices.flatMap(\.files) }
 
-  /// Whether all of it can be read, as far as that is known without trying.
-  public var isComplete: Bool { knownUnreadable(in: 0..<byteCount).isEmpty }
+  /// Whether all of it can be read, as far as that is known without trying; false where that could
+  /// not be found out.
+  public var isComplete: Bool {
+    if isWhole { return true }
+    let known = unreadable(in: 0..<byteCount)
+    return known.ranges.isEmpty && known.isAll
+  }
 
   public func willRead(_ range: Range<UInt64>) {
     map.forEachPiece(of: range.clamped(to: 0..<byteCount)) { piece in

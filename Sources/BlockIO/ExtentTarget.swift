@@ -20,6 +20,11 @@ public final class ExtentTarget: BlockTarget {
       throw BlockIOError(
         name, .open, .refused("is laid out in a way that is read here, but not written"))
     }
+    guard map.deviceEnds.allSatisfy({ $0.value <= devices[$0.key].byteCount }) else {
+      throw BlockIOError(
+        name, .open,
+        .refused("a part of it lies behind the end of a device, and could not be written"))
+    }
     source = ExtentSource(name, map, of: devices)
     self.devices = devices
   }

@@ -83,6 +83,15 @@ public struct VolumeGroup: Equatable, Sendable {
     /// In a way that is not read here, under lvm2's name for it: "thin", "cache", "vdo".
     case unsupported(type: String)
 
+    /// The size of a stripe; 0 where there are none.
+    var stripeByteCount: UInt64 {
+      switch self {
+      case .striped(_, let byteCount): byteCount
+      case .raid(let raid): raid.stripeByteCount
+      default: 0
+      }
+    }
+
     /// lvm2's name for it.
     public var type: String {
       switch self {

@@ -45,7 +45,8 @@ struct Losses {
   /// - Parameter volume: The snapshot of a volume group that the result is of, if it is of one.
   func finish(_ volume: SnapshotVolume? = nil) throws(Failure) {
     if !isEmpty { throw Failure(.damage) }
-    if let volume, try volume.check().contains(where: { $0.code == .volumeReused }) {
+    let inDoubt: Set<FindingCode> = [.volumeReused, .volumeMissing, .volumeStale]
+    if let volume, try volume.check().contains(where: { inDoubt.contains($0.code) }) {
       throw Failure(.warnings)
     }
   }

@@ -64,13 +64,14 @@ struct MergeJob {
     let target = isInPlace && writes ? try place.open() : nil
     let source: any BlockSource = if let target { target } else { original }
     let whole = SnapshotView(of: source, through: loaded.table, of: loaded.store.source)
-    let isDamagedUndo = try check(loaded, whole, source)
+    let (isUndo, isDamagedUndo) = try check(loaded, whole, source)
     loaded.warn(about: source, command.talk)
     if !isInPlace, writes, let to = command.to {
       return try ImageWriter(whole, loaded, source, found.volume)
         .write(to: to, command: "merge", command.format, command.talk)
     }
-    if isInPlace { try checkSiblings(found, whole, source) }
+    // An undo gives back what other snapshots were taken of.
+    if isInPlace, !isUndo { try checkSiblings(found, whole, source) }
     let view = try skippingIdentical(whole)
     let report = MergeReporter(
       command, loaded, view, found, undo: undo,
@@ -87,10 +88,10 @@ struct MergeJob {
 
   /// Refuses a table that does not fit the origin.
   ///
-  /// - Returns: Whether the store is an undo store that is damaged.
+  /// - Returns: Whether the store is an undo store, and whether it is a damaged one.
   private func check(
     _ loaded: LoadedTable, _ view: SnapshotView, _ source: any BlockSource
-  ) throws(Failure) -> Bool {
+  ) throws(Failure) -> (isUndo: Bool, isDamaged: Bool) {
     let obstacle = try failingStore { () throws(StoreError) in
       try loaded.mergeObstacle(originByteCount: source.byteCount)
     }
@@ -98,7 +99,7 @@ struct MergeJob {
       throw Failure(MergeError.kernelWouldFail(store: input.store.text, obstacle))
     }
     let (isUndo, isDamaged) = try checkUndoStore(loaded, view, source)
-    guard isInPlace else { return isDamaged }
+    guard isInPlace else { return (isUndo, isDamaged) }
     if !command.accept.contains(.smallOrigin), let count = loaded.beyondOriginCount {
       throw Failure(
         .refused,
@@ -106,14 +107,14 @@ struct MergeJob {
           + " dropped; `--accept small-origin` merges the others")
     }
     // An undo store knows its origin.
-    if isUndo || command.accept.contains(.unrelatedOrigin) { return isDamaged }
+    if isUndo || command.accept.contains(.unrelatedOrigin) { return (isUndo, isDamaged) }
     let contradiction = try failingContent { () throws(ContentError) in
       try OriginContradiction(view, origin: source)
     }
     if let contradiction {
       throw Failure(MergeError.contradiction(contradiction, origin: source.name))
     }
-    return isDamaged
+    return (isUndo, isDamaged)
   }
 
   /// Refuses an undo store that does not fit the origin, or is damaged; whoever knows that, and
@@ -176,13 +177,23 @@ struct MergeJob {
   private func checkSiblings(
     _ found: StoreInput, _ view: SnapshotView, _ origin: any BlockSource
   ) throws(Failure) {
-    guard let volume = found.volume, !command.accept.contains(.otherSnapshots) else { return }
+    guard let target = found.originVolume, !command.accept.contains(.otherSnapshots) else { return }
+    // As the group is now, whatever version the store is of.
+    let now = target.group.group
+    func uuid(of name: String, in group: VolumeGroup) -> LVMIdentifier? {
+      group.logicalVolumes.first { $0.name == name }?.uuid
+    }
+    let own = found.volume?.volume?.uuid
+    let originUUID = uuid(of: target.name, in: target.version)
+    let siblings = now.snapshots.filter {
+      uuid(of: $0.origin, in: now) == originUUID && uuid(of: $0.store, in: now) != own
+    }
     var affected: [String] = []
-    for sibling in volume.siblings {
-      let name = "\(volume.version.name)/\(sibling.store)"
+    for sibling in siblings {
+      let name = "\(now.name)/\(sibling.store)"
       let isLeftAlone: Bool
       do {
-        let other = try SnapshotVolume(sibling, of: volume.version, volume.found).store
+        let other = try SnapshotVolume(sibling, of: now, target.group).store
         let table = try LoadedTable(Store(other), reading: .kernel).table
         isLeftAlone = view.leavesAlone(
           SnapshotView(of: origin, through: table, of: other))

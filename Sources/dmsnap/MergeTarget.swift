@@ -25,9 +25,13 @@ struct MergeTarget {
     let store = found.store.source
     if let volume = found.volume { try checkReuse(volume) }
     if let volume = found.originVolume {
-      try checkSingle(volume)
+      try checkProblems(volume)
       try check(volume)
-      if skipIdentical { try checkWithoutCopies(volume) }
+      try checkMetadata(volume)
+      if skipIdentical { try checkWithoutCopies(volume, "--skip-identical would compare but one") }
+      if volume.input.options.leg != nil {
+        try checkWithoutCopies(volume, "--leg would save but one, and not the one in use")
+      }
     } else if let path = self.origin, !path.isWhole {
       throw Failure(
         .refused,
@@ -72,13 +76,21 @@ struct MergeTarget {
     }
   }
 
-  /// Refuses a physical volume of which there is a copy: the two would differ afterwards.
-  private func checkSingle(_ origin: StoreInput.OriginVolume) throws(Failure) {
+  /// Refuses a group of which it is not certain what it is, or that is another's by now.
+  private func checkProblems(_ origin: StoreInput.OriginVolume) throws(Failure) {
     let used = Set(origin.version.allocations(below: origin.name).map(\.physicalVolume))
-    for case .duplicate(let uuid, let path, let other) in origin.group.problems
-    where used.contains(uuid) {
-      throw Failure(
-        .refused, "\(origin.text): \(path) and \(other) have the same UUID: name one of them only")
+    for problem in origin.group.problems {
+      let isInDoubt =
+        switch problem {
+        case .duplicate(let uuid, _, _): used.contains(uuid)
+        case .inOtherGroup(let volume, _, _): used.contains(volume.uuid)
+        case .fromRing: true
+        default: false
+        }
+      if isInDoubt {
+        throw Failure(
+          .refused, "\(origin.text): \(problem): it is not written; --to writes a new image")
+      }
     }
   }
 
@@ -97,13 +109,16 @@ struct MergeTarget {
 
   /// Refuses a volume that is not what it was, or that has bytes of the store.
   private func check(_ origin: StoreInput.OriginVolume) throws(Failure) {
-    let own = origin.version.allocations(below: origin.name)
-    if own != origin.group.group.allocations(below: origin.name) {
+    let now = origin.group.group
+    if origin.version != now,
+      origin.version.mapping(below: origin.name) != now.mapping(below: origin.name)
+    {
       throw Failure(
         .refused,
         "\(origin.text): lies elsewhere since version \(origin.version.seqno), in which it is not"
           + " written; --to writes a new image")
     }
+    let own = origin.version.allocations(below: origin.name)
     guard let volume = found.volume else { return }
     let store = volume.version.allocations(below: volume.snapshot.store)
     let isShared = own.contains { mine in
@@ -119,16 +134,29 @@ struct MergeTarget {
     }
   }
 
-  /// Refuses to compare with one leg of several, which a crash may have left unlike each other.
-  private func checkWithoutCopies(_ origin: StoreInput.OriginVolume) throws(Failure) {
+  /// Refuses extents that have a metadata area in them.
+  private func checkMetadata(_ origin: StoreInput.OriginVolume) throws(Failure) {
+    for allocation in origin.version.allocations(below: origin.name) {
+      guard let member = origin.group.member(allocation.physicalVolume),
+        let bytes = origin.version.bytes(of: allocation)
+      else { continue }
+      if member.areas.contains(where: { $0.byteRange.overlaps(bytes) }) {
+        throw Failure(
+          .refused, "\(origin.text): has extents in which \(member.source.name) has metadata")
+      }
+    }
+  }
+
+  /// Refuses an option that goes by one copy where there are several.
+  private func checkWithoutCopies(
+    _ origin: StoreInput.OriginVolume, _ why: String
+  ) throws(Failure) {
     let map = try failingVolume { () throws(VolumeError) in
-      try origin.group.mapper(origin.version, leg: origin.input.options.leg).map(of: origin.name)
+      try origin.group.mapper(origin.version).map(of: origin.name)
     }
     if map.copyCount > 1 {
       throw Failure(
-        .refused,
-        "\(origin.text): has copies, of which --skip-identical would compare but one; without it all"
-          + " are written")
+        .refused, "\(origin.text): has copies, of which \(why); without it all are written")
     }
   }
 
@@ -176,6 +204,9 @@ struct MergeTarget {
       let identity = volume.source.files[0].identity
       let known = files[identity]
       let file = if let known { known } else { try FileTarget(path: FilePath(path.path)) }
+      guard file.identity == identity else {
+        throw BlockIOError(path.path, .open, .refused("was replaced while it was being opened"))
+      }
       files[identity] = file
       return try ExtentTarget(volume.source.name, map, of: [file])
     }

@@ -39,6 +39,12 @@ struct StoreInput {
       return
     }
     let input = try VolumeInput(options.volumes, map: options.table.map)
+    if options.table.map != nil, try input.volume(options.store) == nil {
+      throw Failure(
+        .refused,
+        "--map would be the physical volume's, and not \(options.store.text)'s: say --pv"
+          + " PATH,map=MAPFILE for that")
+    }
     (volume, store) = try Self.store(options.store, input)
     isStoreVolume = try input.volume(options.store) != nil
     if origin == nil, let volume {
@@ -55,6 +61,12 @@ struct StoreInput {
       self.origin = try Self.openFile(origin, input)
       originVolume = nil
       return
+    }
+    if [version, group.group].contains(where: { $0.snapshots.contains { $0.store == name } }) {
+      throw Failure(
+        .refused,
+        "\(origin.text): is a snapshot, whose volume is a COW store and no origin; `dmsnap lvm extract`"
+          + " makes an image of what it shows")
     }
     originVolume = OriginVolume(input: input, group: group, version: version, name: name)
     self.origin = try failingVolume { () throws(VolumeError) in

@@ -22,12 +22,12 @@ import Testing
     #expect(rebuilding.recoveredSectorCount == 2048)
   }
 
-  @Test func `none where there is none, or where it cannot be read`() throws {
+  @Test func `none where there is none, and an error where it cannot be read`() throws {
     #expect(try RaidSuperblock(MemorySource([])) == nil)
     #expect(try RaidSuperblock(MemorySource(Array(Self.bytes.dropLast()))) == nil)
     #expect(try RaidSuperblock(MemorySource(Array(repeating: 0, count: 4096))) == nil)
     let source = FaultySource(Self.bytes, unreadable: [400..<401])
-    #expect(try RaidSuperblock(source) == nil)
+    #expect(throws: BlockIOError.self) { try RaidSuperblock(source) }
     source.failure = .system(.noMemory)
     #expect(throws: BlockIOError.self) { try RaidSuperblock(source) }
   }

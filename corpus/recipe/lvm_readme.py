@@ -42,7 +42,7 @@ An image in `pvs`:
 | `file` | from the case's folder, packed with xz |
 | `byteCount`, `sha256` | of the unpacked image, which is a whole disk where there is a partition table |
 | `byteOffset` | where in the image the physical volume begins: 0, or that of its partition |
-| `uuid` | the physical volume's |
+| `uuid` | the physical volume's; null where lvm2 does not list it, as it is not in the group any more |
 | `vg` | the name of its group, null of an orphan |
 
 A group in `groups`:

@@ -68,19 +68,22 @@ public struct FoundVolumeGroup: Sendable {
     if version == group { return [] }
     let own = version.allocations(below: name)
     let owners = Set(own.map(\.volumeUUID))
+    let mine = Dictionary(grouping: own, by: \.physicalVolume).mapValues { allocations in
+      allocations.map(\.extents).sorted { $0.lowerBound < $1.lowerBound }
+    }
     let devices = Dictionary(
       version.physicalVolumes.map { ($0.uuid, $0) }, uniquingKeysWith: { first, _ in first })
     var found: [Reuse] = []
-    for later in try history() where later.seqno > version.seqno {
+    // What is known of each physical volume already; later versions say it again and again.
+    var known: [LVMIdentifier: Set<Range<UInt64>>] = [:]
+    for later in try history() where later == group || later.seqno > version.seqno {
       for allocation in later.allocations where !owners.contains(allocation.volumeUUID) {
-        for mine in own where mine.physicalVolume == allocation.physicalVolume {
-          let shared = mine.extents.clamped(to: allocation.extents)
-          guard !shared.isEmpty, let device = devices[mine.physicalVolume],
-            !found.contains(where: {
-              $0.physicalVolume == device && $0.extents.overlaps(shared)
-                && $0.extents.clamped(to: shared) == shared
-            })
-          else { continue }
+        let uuid = allocation.physicalVolume
+        guard let ranges = mine[uuid], let device = devices[uuid] else { continue }
+        for range in ranges[ranges.indexOfFirst(endingBehind: allocation.extents.lowerBound)...] {
+          if range.lowerBound >= allocation.extents.upperBound { break }
+          let shared = range.clamped(to: allocation.extents)
+          guard known[uuid, default: []].insert(shared).inserted else { continue }
           found.append(
             Reuse(
               physicalVolume: device, extents: shared, owner: allocation.volume,
@@ -89,5 +92,17 @@ public struct FoundVolumeGroup: Sendable {
       }
     }
     return found.sorted { $0.extents.lowerBound < $1.extents.lowerBound }
+  }
+}
+
+extension [Range<UInt64>] {
+  /// The index of the first of ascending ranges without overlap that reaches past a number, by halving.
+  fileprivate func indexOfFirst(endingBehind number: UInt64) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle].upperBound <= number { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 }

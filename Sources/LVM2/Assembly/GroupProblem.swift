@@ -6,7 +6,9 @@ public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
   case wasMissing(VolumeGroup.PhysicalVolume, path: String)
   /// A physical volume ends before its last extent does.
   case tooShort(VolumeGroup.PhysicalVolume, path: String, byteCount: UInt64, required: UInt64)
-  /// Two have the same UUID: copies of each other, of which the first is used.
+  /// A physical volume is in use by another group.
+  case inOtherGroup(VolumeGroup.PhysicalVolume, path: String, group: String)
+  /// Two have the same UUID: copies of each other, of which the one with the newest metadata is used.
   case duplicate(LVMIdentifier, used: String, ignored: String)
   /// A physical volume has metadata of this group, which does not count it among its own any more.
   case notMember(LVMIdentifier, path: String)
@@ -44,6 +46,8 @@ public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
     case .tooShort(let volume, let path, let byteCount, let required):
       "\(path): \(volume.name) (\(volume.uuid)) ends at byte \(byteCount), its extents at"
         + " \(required)"
+    case .inOtherGroup(let volume, let path, let group):
+      "\(path): \(volume.name) (\(volume.uuid)) is in use by the group \(group)"
     case .duplicate(let uuid, let used, let ignored):
       "\(ignored): has the same UUID as \(used) (\(uuid)); \(used) is used"
     case .notMember(let uuid, let path):

@@ -3,7 +3,8 @@ public import BlockIO
 
 /// Looks for physical volumes in files and devices, and in their partitions.
 ///
-/// Only labels and partition tables are read.
+/// Only labels, partition tables and the headers of metadata areas are read. A disk with a physical volume
+/// in a partition is not one itself: a label may be left from before it was partitioned.
 public struct PhysicalVolumeSearch: Sendable {
   /// Partitions lie in partitions, as in the image of a virtual machine's disk, but not deeper.
   private static let depthMax = 4
@@ -40,10 +41,14 @@ public struct PhysicalVolumeSearch: Sendable {
     } catch {
       throw .source(error)
     }
-    if let volume {
-      found.append(volume)
-      return
-    }
+    let count = found.count
+    try searchPartitions(source, of: input, at: byteOffset, depth: depth)
+    if let volume, found.count == count { found.append(volume) }
+  }
+
+  private mutating func searchPartitions(
+    _ source: any BlockSource, of input: Int, at byteOffset: UInt64, depth: Int
+  ) throws(BlkidError) {
     guard depth < Self.depthMax else { return }
     for partition in try Probe.identify(source).partitionTable?.partitions ?? []
     where !partition.isExtended && partition.byteOffset < source.byteCount {

@@ -34,7 +34,8 @@ public struct VolumeCatalog: Sendable {
       groups.flatMap { $0.group.physicalVolumes.map(\.uuid) + $0.strangers })
     orphans = found.filter { !claimed.contains($0.label.uuid) }
     var orphanProblems = members.areaProblems.filter { !claimed.contains($0.key) }
-    for orphan in orphans where orphan.label.metadataAreas.isEmpty {
+    for orphan in orphans
+    where orphan.label.metadataAreas.isEmpty && orphan.label.isUsed != false {
       orphanProblems[orphan.label.uuid] = [
         .area(
           path: orphan.source.name, "has no metadata: only other physical volumes tell its group")
@@ -59,10 +60,8 @@ public struct VolumeCatalog: Sendable {
     func group(_ members: Members) -> FoundVolumeGroup? {
       let newest = committed.max { $0.group.seqno < $1.group.seqno }
       let fallback = fallbacks.max { $0.group.seqno < $1.group.seqno }
-      let known = newest?.group ?? (text == nil ? fallback?.group : nil)
-      guard let group = [known, text].compactMap(\.self).max(by: { $0.seqno < $1.seqno }) else {
-        return nil
-      }
+      // What is in use on the disks, be its number lower: a file may be of another line of versions.
+      guard let group = newest?.group ?? text ?? fallback?.group else { return nil }
       var problems = self.problems
       if text == nil, newest == nil, let fallback {
         problems.append(.fromRing(path: fallback.path, seqno: fallback.group.seqno))
@@ -85,6 +84,8 @@ public struct VolumeCatalog: Sendable {
   private struct Members {
     var byUUID: [LVMIdentifier: FoundPhysicalVolume] = [:]
     var duplicates: [LVMIdentifier: [String]] = [:]
+    /// The groups whose metadata they have in use.
+    var owners: [LVMIdentifier: VolumeGroup] = [:]
     /// What is wrong with the areas of those from which no group is known.
     var areaProblems: [LVMIdentifier: [GroupProblem]] = [:]
 
@@ -99,6 +100,9 @@ public struct VolumeCatalog: Sendable {
       }
       if let what = member.label.defect { problems.append(.label(path: path, what)) }
       problems += areaProblems[volume.uuid] ?? []
+      if let owner = owners[volume.uuid], owner.uuid != group.uuid {
+        problems.append(.inOtherGroup(volume, path: path, group: owner.name))
+      }
       if volume.flags.contains("MISSING") { problems.append(.wasMissing(volume, path: path)) }
       let size = volume.extentCount.multipliedReportingOverflow(by: group.extentByteCount)
       let end = volume.startByteOffset.addingReportingOverflow(size.partialValue)
@@ -128,18 +132,26 @@ public struct VolumeCatalog: Sendable {
       var problems: [GroupProblem] = []
       for area in volume.areas {
         let committed = try area.committed()
+        if area.isIgnored {
+          problems.append(.area(path: path, "lvm2 was told not to keep it up to date"))
+          damaged.append(area)
+          continue
+        }
         problems += committed.problems.map { .area(path: path, $0.description) }
         if let group = committed.version?.volumeGroup, committed.problems.isEmpty {
           candidates[group.uuid, default: Candidate()].committed.append((group, path))
           candidates[group.uuid]?.areas.append(area)
           ownGroups.insert(group.uuid)
+          members.owners[uuid] = group
         } else if !committed.problems.isEmpty {
           damaged.append(area)
         }
       }
       for area in damaged {
-        // The newest that is whole, be it the one in use with a wrong checksum.
-        let newest = try area.history().versions.first?.volumeGroup
+        // A text whose checksum is wrong may say anything; the one before it was sound in its time.
+        let versions = try area.history().versions
+        let sound = area.isIgnored ? versions.first : versions.first { !$0.isCommitted }
+        let newest = (sound ?? versions.first)?.volumeGroup
         guard let group = newest?.uuid ?? ownGroups.first else { continue }
         candidates[group, default: Candidate()].areas.append(area)
         if let newest { candidates[group]?.fallbacks.append((newest, path)) }

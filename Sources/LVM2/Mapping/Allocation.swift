@@ -7,6 +7,14 @@ public struct Allocation: Equatable, Sendable {
   public let volumeUUID: LVMIdentifier
 }
 
+/// Something that a volume's bytes are mapped by: a segment, an allocation, where extents begin.
+public struct MappedPart: Equatable, Sendable {
+  let uuid: LVMIdentifier
+  let extents: Range<UInt64>
+  let kind: String
+  let unit: UInt64
+}
+
 extension VolumeGroup {
   /// All extents that are given out.
   public var allocations: [Allocation] { logicalVolumes.flatMap { ownAllocations(of: $0) } }
@@ -21,7 +29,7 @@ extension VolumeGroup {
         let volume = logicalVolumes.first(where: { $0.name == name })
       else { continue }
       found += ownAllocations(of: volume)
-      for segment in volume.segments { open += segment.mapping.volumes }
+      for segment in volume.segments { open += segment.mapping.volumeNames }
     }
     return found
   }
@@ -31,6 +39,44 @@ extension VolumeGroup {
   public var wholeVolumes: [LogicalVolume] {
     let ofSnapshots = Set(snapshots.flatMap { [$0.store, $0.origin] })
     return logicalVolumes.filter { $0.isVisible || ofSnapshots.contains($0.name) }
+  }
+
+  /// The bytes of an allocation on its physical volume; nil where nobody could count them.
+  public func bytes(of allocation: Allocation) -> Range<UInt64>? {
+    guard
+      let volume = physicalVolumes.first(where: { $0.uuid == allocation.physicalVolume })
+    else { return nil }
+    let start = allocation.extents.lowerBound.multipliedReportingOverflow(by: extentByteCount)
+    let end = allocation.extents.upperBound.multipliedReportingOverflow(by: extentByteCount)
+    let last = volume.startByteOffset.addingReportingOverflow(end.partialValue)
+    guard !start.overflow, !end.overflow, !last.overflow else { return nil }
+    return volume.startByteOffset + start.partialValue..<last.partialValue
+  }
+
+  /// What a volume's bytes are mapped by, with all that it lies on: two versions of a group in which
+  /// these are the same have the same bytes in it.
+  public func mapping(below name: String) -> [MappedPart] {
+    let used = allocations(below: name)
+    let segments = logicalVolumes.filter { volume in
+      volume.name == name || used.contains { $0.volumeUUID == volume.uuid }
+    }.flatMap { volume in
+      volume.segments.map {
+        MappedPart(
+          uuid: volume.uuid, extents: $0.extents, kind: $0.mapping.type,
+          unit: $0.mapping.stripeByteCount)
+      }
+    }
+    let starts = physicalVolumes.filter { volume in
+      used.contains { $0.physicalVolume == volume.uuid }
+    }.map {
+      MappedPart(
+        uuid: $0.uuid, extents: $0.startByteOffset..<$0.startByteOffset, kind: "start",
+        unit: extentByteCount)
+    }
+    let places = used.map {
+      MappedPart(uuid: $0.physicalVolume, extents: $0.extents, kind: $0.volume, unit: 0)
+    }
+    return segments + starts + places
   }
 
   private func ownAllocations(of volume: LogicalVolume) -> [Allocation] {
@@ -53,24 +99,5 @@ extension VolumeGroup {
           volumeUUID: volume.uuid)
       }
     }
-  }
-}
-
-extension VolumeGroup.Mapping {
-  /// The logical volumes that a segment lies on, data and metadata.
-  var volumes: [String] {
-    switch self {
-    case .striped(let places, _): places.compactMap(\.volume)
-    case .mirror(let places, let mirror):
-      places.compactMap(\.volume) + [mirror.log].compactMap(\.self)
-    case .raid(let raid): raid.legs.flatMap { [$0.metadata, $0.data].compactMap(\.self) }
-    case .zero, .error, .unsupported: []
-    }
-  }
-}
-
-extension VolumeGroup.Place {
-  fileprivate var volume: String? {
-    if case .logical(let name, _) = self { name } else { nil }
   }
 }

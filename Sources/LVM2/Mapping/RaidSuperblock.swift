@@ -20,11 +20,13 @@ struct RaidSuperblock: Equatable {
   /// Whether all of the leg was in step when this was written.
   var isRecovered: Bool { recoveredSectorCount == Self.allSectors }
 
-  /// Reads what a metadata volume has; nil where there is nothing, or nothing can be read.
+  /// Reads what a metadata volume has; nil where there is nothing.
+  ///
+  /// - Throws: Also where it cannot be read, for want of the medium or of a device.
   init?(_ source: any BlockSource) throws(BlockIOError) {
     guard source.byteCount >= 512 else { return nil }
     let buffer = IOBuffer(byteCount: 512)
-    guard try source.readAround(at: 0, into: buffer, 0..<512).isEmpty else { return nil }
+    try source.readUncached(at: 0, into: buffer, 0..<512)
     let decoded = buffer.withBytes(0..<512) { bytes in
       bytes.littleEndian(at: 0, as: UInt32.self) == Self.magic
         ? (

@@ -4,7 +4,7 @@ extension VolumeMapper {
   /// How an array of md, of so many bytes, lies on its legs.
   func layout(
     of raid: VolumeGroup.Raid, byteCount: UInt64, in volume: VolumeGroup.LogicalVolume,
-    _ depth: Int, _ known: inout Known
+    _ known: inout Known
   ) throws(VolumeError) -> ExtentLayout {
     if raid.type != "raid1", raid.stripeByteCount == 0 {
       throw unsupported(volume, "\(raid.type) with stripes of no size")
@@ -12,7 +12,7 @@ extension VolumeMapper {
     let required = requiredByteCount(ofLegOf: raid, byteCount: byteCount)
     var legs: [ExtentLayout] = []
     for leg in raid.legs {
-      let map = try map(of: leg.data, below: depth, &known)
+      let map = try map(of: leg.data, &known)
       guard map.byteCount >= required else {
         throw .unsupported("\(group.name)/\(leg.data)", "less room than is used of it")
       }
@@ -22,14 +22,14 @@ extension VolumeMapper {
     case "raid0", "raid0_meta":
       return .striped(legs, stripeByteCount: raid.stripeByteCount)
     case "raid1":
-      return try copies(legs, isCurrent: currentLegs(of: raid, depth, &known), volume)
+      return try copies(legs, isCurrent: currentLegs(of: raid, &known), volume)
     case "raid10", "raid10_near":
-      return try layoutOfRaid10(raid, legs, volume, depth, &known)
+      return try layoutOfRaid10(raid, legs, volume, &known)
     default:
       guard let rotation = ParityRotation(lvm: raid.type), legs.count > rotation.parityCount else {
         throw unsupported(volume, raid.type)
       }
-      let isCurrent = try currentLegs(of: raid, depth, &known)
+      let isCurrent = try currentLegs(of: raid, &known)
       // A leg that is out of date would have to be computed from the others.
       let readable = zip(legs, raid.legs).enumerated().map { index, leg in
         isCurrent[index]
@@ -59,13 +59,13 @@ extension VolumeMapper {
   /// The "near" layout: neighbours are copies of each other, and stripes go over these groups.
   private func layoutOfRaid10(
     _ raid: VolumeGroup.Raid, _ legs: [ExtentLayout], _ volume: VolumeGroup.LogicalVolume,
-    _ depth: Int, _ known: inout Known
+    _ known: inout Known
   ) throws(VolumeError) -> ExtentLayout {
     let copyCount = Int(clamping: raid.dataCopies)
     guard copyCount > 0, legs.count % copyCount == 0 else {
       throw unsupported(volume, "raid10 of \(legs.count) legs with \(raid.dataCopies) copies")
     }
-    let isCurrent = try currentLegs(of: raid, depth, &known)
+    let isCurrent = try currentLegs(of: raid, &known)
     var stripes: [ExtentLayout] = []
     for start in stride(from: 0, to: legs.count, by: copyCount) {
       let own = start..<start + copyCount
@@ -78,23 +78,29 @@ extension VolumeMapper {
 
   /// The legs that are in step, by what the newest superblock says of them and by their own.
   ///
-  /// Where no leg has a superblock, all are as good: it is written when the array first runs.
+  /// Where all legs have been read and none has a superblock, all are as good: it is written when the
+  /// array first runs.
   private func currentLegs(
-    of raid: VolumeGroup.Raid, _ depth: Int, _ known: inout Known
+    of raid: VolumeGroup.Raid, _ known: inout Known
   ) throws(VolumeError) -> [Bool] {
     var superblocks: [RaidSuperblock?] = []
+    var isUnreadable = false
     for leg in raid.legs {
-      guard let name = leg.metadata, let map = try? map(of: name, below: depth, &known) else {
+      guard let name = leg.metadata else {
         superblocks.append(nil)
         continue
       }
-      superblocks.append(
-        try reading { () throws(BlockIOError) in
-          try RaidSuperblock(ExtentSource(name, map, of: devices))
-        })
+      let map = try map(of: name, &known)
+      do throws(BlockIOError) {
+        superblocks.append(try RaidSuperblock(ExtentSource(name, map, of: devices)))
+      } catch {
+        guard error.isUnreadableMedium else { throw .io(error) }
+        superblocks.append(nil)
+        isUnreadable = true
+      }
     }
     guard let newest = superblocks.compactMap(\.self).max(by: { $0.events < $1.events }) else {
-      return raid.legs.map { _ in true }
+      return raid.legs.map { _ in !isUnreadable }
     }
     return superblocks.enumerated().map { index, superblock in
       guard let superblock else { return false }

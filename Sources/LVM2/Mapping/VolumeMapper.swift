@@ -2,8 +2,6 @@ public import BlockIO
 
 /// Maps the logical volumes of a group to bytes of its physical ones.
 public struct VolumeMapper {
-  /// Volumes lie on volumes, but not deeper than this.
-  private static let depthMax = 16
   /// A byte has copies, and these may be on volumes with copies, but not more than this.
   private static let copyCountMax = 64
   /// Segments lie on segments, and these on others, but in no more ways than this.
@@ -45,22 +43,21 @@ public struct VolumeMapper {
   /// Where the bytes of the volume of that name lie.
   public func map(of name: String) throws(VolumeError) -> ExtentMap {
     var known: Known = [:]
-    return try map(of: name, below: 0, &known)
+    return try map(of: name, &known)
   }
 
   /// The maps that were made already: many volumes may lie on one.
   typealias Known = [String: ExtentMap]
 
-  func map(of name: String, below depth: Int, _ known: inout Known) throws(VolumeError) -> ExtentMap
-  {
+  func map(of name: String, _ known: inout Known) throws(VolumeError) -> ExtentMap {
     if let map = known[name] { return map }
     guard let volume = volumes[name] else { throw .noVolume("\(group.name)/\(name)", group) }
-    guard depth < Self.depthMax else { throw .unsupported(name, "volumes on volumes without end") }
+    // A group that was decoded has no volume that lies on itself, and no more than a few layers.
     var segments: [ExtentMap.Segment] = []
     for segment in volume.segments {
       let range = try bytes(of: segment.extents)
       segments.append(
-        ExtentMap.Segment(range, try layout(of: segment, in: volume, depth + 1, &known)))
+        ExtentMap.Segment(range, try layout(of: segment, in: volume, &known)))
     }
     let map = ExtentMap(segments)
     guard map.copyCount <= Self.copyCountMax else {
@@ -85,8 +82,7 @@ public struct VolumeMapper {
   // MARK: - Segments
 
   private func layout(
-    of segment: VolumeGroup.Segment, in volume: VolumeGroup.LogicalVolume, _ depth: Int,
-    _ known: inout Known
+    of segment: VolumeGroup.Segment, in volume: VolumeGroup.LogicalVolume, _ known: inout Known
   ) throws(VolumeError) -> ExtentLayout {
     let extentCount = segment.extents.upperBound - segment.extents.lowerBound
     switch segment.mapping {
@@ -94,7 +90,7 @@ public struct VolumeMapper {
     case .error: return .place(.missing("nothing: an error segment"))
     case .striped(let places, let stripeByteCount):
       let own = extentCount / UInt64(max(places.count, 1))
-      let stripes = try layouts(places, extentCount: own, depth, &known)
+      let stripes = try layouts(places, extentCount: own, &known)
       if stripes.count == 1 { return stripes[0] }
       // Linux refuses others as well; the last stripes would go beyond what is theirs.
       guard stripeByteCount > 0,
@@ -105,18 +101,18 @@ public struct VolumeMapper {
       }
       return .striped(stripes, stripeByteCount: stripeByteCount)
     case .mirror(let places, let mirror):
-      let legs = try layouts(places, extentCount: extentCount, depth, &known)
+      let legs = try layouts(places, extentCount: extentCount, &known)
       if let moved = mirror.extentsMoved {
         // Until all of a segment has moved, the first place has everything that was written.
         return legs.count > 1 && moved >= extentCount ? legs[1] : legs[0]
       }
-      return try copies(legs, isCurrent: currentLegs(of: mirror, legs.count, depth, &known), volume)
+      return try copies(legs, isCurrent: currentLegs(of: mirror, legs.count, &known), volume)
     case .raid(let raid):
       guard segment.extents.lowerBound == 0, !raid.legs.isEmpty else {
         throw unsupported(volume, "\(raid.type) of several segments")
       }
       let byteCount = try bytes(of: segment.extents).upperBound
-      return try layout(of: raid, byteCount: byteCount, in: volume, depth, &known)
+      return try layout(of: raid, byteCount: byteCount, in: volume, &known)
     case .unsupported(let type): throw unsupported(volume, type)
     }
   }
@@ -126,17 +122,17 @@ public struct VolumeMapper {
   }
 
   private func layouts(
-    _ places: [VolumeGroup.Place], extentCount: UInt64, _ depth: Int, _ known: inout Known
+    _ places: [VolumeGroup.Place], extentCount: UInt64, _ known: inout Known
   ) throws(VolumeError) -> [ExtentLayout] {
     var layouts: [ExtentLayout] = []
     for place in places {
-      layouts.append(try layout(at: place, extentCount: extentCount, depth, &known))
+      layouts.append(try layout(at: place, extentCount: extentCount, &known))
     }
     return layouts
   }
 
   private func layout(
-    at place: VolumeGroup.Place, extentCount: UInt64, _ depth: Int, _ known: inout Known
+    at place: VolumeGroup.Place, extentCount: UInt64, _ known: inout Known
   ) throws(VolumeError) -> ExtentLayout {
     switch place {
     case .physical(let name, let extent):
@@ -156,7 +152,7 @@ public struct VolumeMapper {
       guard let device else { return .place(.missing(volume.words)) }
       return .place(.device(device, byteOffset: start))
     case .logical(let name, let extent):
-      let map = try map(of: name, below: depth, &known)
+      let map = try map(of: name, &known)
       let end = extent.addingReportingOverflow(extentCount)
       guard !end.overflow, try bytes(of: extent..<end.partialValue).upperBound <= map.byteCount
       else { throw .unsupported("\(group.name)/\(name)", "less room than is used of it") }
@@ -192,10 +188,10 @@ public struct VolumeMapper {
   /// The legs of a mirror that are in step: the first, from which dm-mirror brings the others into
   /// step, and all if a log on disk says so.
   private func currentLegs(
-    of mirror: VolumeGroup.Mirror, _ count: Int, _ depth: Int, _ known: inout Known
+    of mirror: VolumeGroup.Mirror, _ count: Int, _ known: inout Known
   ) throws(VolumeError) -> [Bool] {
     var isInSync = false
-    if let log = mirror.log, let map = try? map(of: log, below: depth, &known) {
+    if let log = mirror.log, let map = try? map(of: log, &known) {
       isInSync = try reading { () throws(BlockIOError) in
         try MirrorLog.isInSync(ExtentSource(log, map, of: devices))
       }

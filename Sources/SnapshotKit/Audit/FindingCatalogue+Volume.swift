@@ -20,9 +20,11 @@ extension FindingCatalogue {
     case .volumeStale:
       FindingEntry(
         severity: .warning, title: "a physical volume may be out of date",
-        meaning: "lvm2 noted that it had to do without it, or there are two of the same UUID.",
+        meaning:
+          "lvm2 noted that it had to do without it, or there are two of the same UUID, or it is in use"
+          + " by another group.",
         cause: "A disk that was away while the others were written; a member of a RAID 1, or a copy"
-          + " of a disk, beside the original.",
+          + " of a disk, beside the original; a disk that was given to another group since.",
         consequence: "What lies there may be older than the rest.",
         remedy: "Of two copies name just one with --pv. Check what comes out: the file system, and"
           + " the files that matter.")

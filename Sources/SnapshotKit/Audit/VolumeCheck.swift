@@ -87,6 +87,8 @@ public struct VolumeCheck {
         add(.volumeCutOff, "\(problem)", "a whole physical volume")
       case .wasMissing(let device, _) where used.contains { $0.contains(device.uuid) }:
         add(.volumeStale, "\(problem)", "physical volumes that were all in use")
+      case .inOtherGroup(let device, _, _) where used.contains { $0.contains(device.uuid) }:
+        add(.volumeStale, "\(problem)", "a physical volume of this group")
       case .duplicate(let uuid, _, _) where used.contains { $0.contains(uuid) }:
         add(.volumeStale, "\(problem)", "one physical volume of that UUID")
       case .fromRing, .area, .label:

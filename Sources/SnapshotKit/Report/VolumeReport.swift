@@ -14,7 +14,7 @@ public import LVM2
 ///        "history": [{"seqno", "description", "time", "snapshots": [{"name", "origin"}]}]}]}
 ///
 /// `gone` are the snapshots that earlier versions had, each with the last that did.
-/// `verdict` is that of `inspect`; `fill` how much of the store is used, in percent, where Linux
+/// `verdict` is that of `inspect`, or "not-supported" where the store is laid out in a way that is not read; `fill` how much of the store is used, in percent, where Linux
 /// would say so; `time` in the form of ISO 8601. `history` begins with the version in use, and is
 /// left out unless asked for.
 public struct VolumeReport: Encodable, Sendable {
@@ -161,12 +161,17 @@ extension VolumeReport.Snapshot {
   init(
     _ snapshot: VolumeGroup.Snapshot, _ found: FoundVolumeGroup, _ version: VolumeGroup
   ) throws(VolumeError) {
-    let volume = try SnapshotVolume(snapshot, of: version, found)
-    let audit = Auditor(Store(volume.store), origin: volume.origin, volume: volume).audit()
     name = snapshot.store
     origin = snapshot.origin
     chunkSectors = snapshot.chunkSectors
     merging = snapshot.isMerging
+    let volume: SnapshotVolume
+    do throws(VolumeError) { volume = try SnapshotVolume(snapshot, of: version, found) } catch {
+      guard case .unsupported = error else { throw error }
+      (verdict, fill, complete) = ("not-supported", nil, false)
+      return
+    }
+    let audit = Auditor(Store(volume.store), origin: volume.origin, volume: volume).audit()
     verdict = audit.verdict.rawValue
     fill = audit.load.fill.map { ($0 * 10000).rounded() / 100 }
     complete =

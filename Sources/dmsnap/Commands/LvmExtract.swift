@@ -56,7 +56,7 @@ struct LvmExtract: ParsableCommand {
     let source = try failingVolume { () throws(VolumeError) in
       try group.mapper(version, leg: volumes.leg).source(of: own)
     }
-    if group.warn(about: own, in: version, talk), status == .allWell { status = .warnings }
+    if try group.warn(about: own, in: version, talk), status == .allWell { status = .warnings }
     try extract(source)
     if status != .allWell { throw Failure(status) }
   }
@@ -121,19 +121,35 @@ struct LvmExtract: ParsableCommand {
 }
 
 extension FoundVolumeGroup {
-  /// Says which physical volumes a volume lies on are missing: a copy that is there may be out of
-  /// date, which only the missing one would tell.
+  /// Says what speaks against a volume's bytes: physical volumes that it lies on and that are missing or
+  /// in doubt, extents that others were given since.
   ///
-  /// - Returns: Whether there is any.
-  fileprivate func warn(about name: String, in version: VolumeGroup, _ talk: TalkOptions) -> Bool {
+  /// - Returns: Whether there is anything.
+  fileprivate func warn(
+    about name: String, in version: VolumeGroup, _ talk: TalkOptions
+  ) throws(Failure) -> Bool {
     let used = Set(version.allocations(below: name).map(\.physicalVolume))
-    let missing = missing(in: version).filter { used.contains($0.uuid) }
-    for volume in missing where !talk.quiet {
-      Console.say(
-        "dmsnap: \(version.name)/\(name): no \(volume.words), on which a part or a copy of it"
-          + " lies: what is read may be out of date; --leg N reads a copy whatever is known of it")
+    var doubts = missing(in: version).filter { used.contains($0.uuid) }.map { volume in
+      "no \(volume.words), on which a part or a copy of it lies: what is read may be out of date;"
+        + " --leg N reads a copy whatever is known of it"
     }
-    return !missing.isEmpty
+    doubts += problems.filter { problem in
+      switch problem {
+      case .wasMissing(let volume, _), .inOtherGroup(let volume, _, _): used.contains(volume.uuid)
+      case .duplicate(let uuid, _, _): used.contains(uuid)
+      case .fromRing: true
+      default: false
+      }
+    }.map(\.description)
+    let reuses = try failing { () throws(BlockIOError) in try reuse(of: name, in: version) }
+    doubts += reuses.map {
+      "extents \($0.extents.lowerBound) to \($0.extents.upperBound - 1) of \($0.physicalVolume.name) were"
+        + " given to \($0.owner) by version \($0.seqno)"
+    }
+    if !talk.quiet {
+      for doubt in doubts { Console.say("dmsnap: \(version.name)/\(name): \(doubt)") }
+    }
+    return !doubts.isEmpty
   }
 }
 
