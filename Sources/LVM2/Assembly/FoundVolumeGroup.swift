@@ -1,4 +1,5 @@
 public import BlockIO
+internal import Synchronization
 
 /// A volume group, and those of its physical volumes that were found.
 public struct FoundVolumeGroup: Sendable {
@@ -12,6 +13,12 @@ public struct FoundVolumeGroup: Sendable {
   let members: [LVMIdentifier: FoundPhysicalVolume]
   /// The metadata areas that have, or had, the group's metadata.
   let areas: [MetadataArea]
+  private let known = KnownVersions()
+
+  /// The versions, once they have been read.
+  private final class KnownVersions: Sendable {
+    let versions = Mutex<[VolumeGroup]?>(nil)
+  }
 
   /// Those of a version's physical volumes that were not found.
   public func missing(in version: VolumeGroup) -> [VolumeGroup.PhysicalVolume] {
@@ -28,8 +35,15 @@ public struct FoundVolumeGroup: Sendable {
 
   /// The versions of the metadata that can still be read, the newest first: rings keep old texts.
   ///
-  /// Reads the metadata areas, and nothing else.
+  /// Reads the metadata areas, and nothing else, and these once.
   public func history() throws(BlockIOError) -> [VolumeGroup] {
+    if let versions = known.versions.withLock({ $0 }) { return versions }
+    let versions = try readHistory()
+    known.versions.withLock { $0 = versions }
+    return versions
+  }
+
+  private func readHistory() throws(BlockIOError) -> [VolumeGroup] {
     var versions: [UInt64: VolumeGroup] = [group.seqno: group]
     if let text, text.seqno != group.seqno { versions[text.seqno] = text }
     for area in areas {

@@ -8,6 +8,9 @@ public struct VolumeCheck {
   /// The version of lvm2 from which on stores are made right where ``FindingCode`` says otherwise.
   private static let mendedVersion = "2.02.106"
 
+  /// How many places of reused extents a finding names.
+  private static let extentsNamed = 256
+
   public private(set) var findings: [Finding] = []
   private let volume: SnapshotVolume
 
@@ -106,13 +109,22 @@ public struct VolumeCheck {
       .volumeOlder, "version \(version.seqno) of the group's metadata",
       "version \(newest), the newest")
     for part in [volume.snapshot.store, volume.snapshot.origin] {
-      for reuse in try volume.found.reuse(of: part, in: version) {
-        add(
-          .volumeReused,
-          "extents \(reuse.extents.lowerBound) to \(reuse.extents.upperBound - 1) of"
-            + " \(reuse.physicalVolume.name), where \(name(part)) lay, in \(name(reuse.owner)) by"
-            + " version \(reuse.seqno)",
-          "extents that nobody else was given since")
+      let reuses = try volume.found.reuse(of: part, in: version)
+      for (owner, own) in Dictionary(grouping: reuses, by: \.owner).sorted(by: { $0.key < $1.key })
+      {
+        let words = own.prefix(Self.extentsNamed).map {
+          "extents \($0.extents.lowerBound) to \($0.extents.upperBound - 1) of"
+            + " \($0.physicalVolume.name)"
+        }
+        let more = own.count - words.count
+        var finding = Finding(
+          code: .volumeReused, place: Finding.Place(),
+          found: words.joined(separator: ", ") + (more > 0 ? ", and \(more) places more" : "")
+            + ", where \(name(part)) lay, in \(name(owner)) by version"
+            + " \(own.map(\.seqno).max() ?? version.seqno)",
+          required: "extents that nobody else was given since")
+        finding.count = UInt64(own.count)
+        findings.append(finding)
       }
     }
   }
