@@ -10,7 +10,7 @@ public struct BadSectorMap: Equatable, Sendable {
   /// read.
   public func firstUnreadableRange(in range: Range<UInt64>) -> Range<UInt64>? {
     var start = range.lowerBound
-    var next = indexOfFirst(endingBehind: start)
+    var next = readable.indexOfFirst(endingBehind: start)
     if next < readable.count, readable[next].lowerBound <= start {
       start = readable[next].upperBound
       next += 1
@@ -29,16 +29,6 @@ public struct BadSectorMap: Equatable, Sendable {
       rest = unreadable.upperBound..<range.upperBound
     }
     return ranges
-  }
-
-  /// The index of the first readable range that reaches past a byte, by halving.
-  private func indexOfFirst(endingBehind byteOffset: UInt64) -> Int {
-    var (low, high) = (0, readable.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if readable[middle].upperBound <= byteOffset { low = middle + 1 } else { high = middle }
-    }
-    return low
   }
 }
 

@@ -146,6 +146,17 @@ extension [Range<UInt64>] {
   /// How many numbers the ranges have in all.
   package var totalCount: UInt64 { reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
 
+  /// The index of the first range that reaches past a number, by halving, where they are ascending
+  /// and do not overlap.
+  package func indexOfFirst(endingBehind number: UInt64) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle].upperBound <= number { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
   /// What is in both lists, each of which is ascending.
   func intersection(with others: [Range<UInt64>]) -> [Range<UInt64>] {
     flatMap { range in others.map { $0.clamped(to: range) }.filter { !$0.isEmpty } }

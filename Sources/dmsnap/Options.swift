@@ -135,14 +135,7 @@ struct WantedOptions: ParsableArguments {
 extension PathArgument {
   /// Reads the mapfile that it names.
   func readMap() throws(Failure) -> BadSectorMap {
-    let source = try open()
-    guard source.byteCount <= 1 << 32 else {
-      throw Failure(.couldNotFinish, "\(text): is too large for a mapfile")
-    }
-    let buffer = IOBuffer(byteCount: Int(source.byteCount))
-    try failing { () throws(BlockIOError) in
-      try source.read(at: 0, into: buffer, 0..<buffer.byteCount)
-    }
+    let buffer = try readAll(atMost: 1 << 32, as: "a mapfile")
     do throws(BadSectorMapError) {
       return try buffer.withBytes(0..<buffer.byteCount) { (bytes) throws(BadSectorMapError) in
         try BadSectorMap(parsing: bytes)

@@ -60,6 +60,23 @@ struct PathArgument: ExpressibleByArgument {
   }
 }
 
+extension PathArgument {
+  /// Reads all of a file that is taken whole.
+  ///
+  /// - Parameter what: What a file of more bytes than these is too large for.
+  func readAll(atMost byteCount: UInt64, as what: String) throws(Failure) -> IOBuffer {
+    let source = try open()
+    guard source.byteCount <= byteCount else {
+      throw Failure(.couldNotFinish, "\(text): is too large for \(what)")
+    }
+    let buffer = IOBuffer(byteCount: Int(source.byteCount))
+    try failing { () throws(BlockIOError) in
+      try source.read(at: 0, into: buffer, 0..<buffer.byteCount)
+    }
+    return buffer
+  }
+}
+
 /// A path from the root, for one that begins here.
 ///
 /// What it says is left as it is: behind a symbolic link, `..` is not where the name suggests.

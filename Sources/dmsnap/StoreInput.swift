@@ -39,14 +39,15 @@ struct StoreInput {
       return
     }
     let input = try VolumeInput(options.volumes, map: options.table.map)
-    if options.table.map != nil, try input.volume(options.store) == nil {
+    let place = try input.volume(options.store)
+    isStoreVolume = place != nil
+    if options.table.map != nil, !isStoreVolume {
       throw Failure(
         .refused,
         "--map would be the physical volume's, and not \(options.store.text)'s: say --pv"
           + " PATH,map=MAPFILE for that")
     }
-    (volume, store) = try Self.store(options.store, input)
-    isStoreVolume = try input.volume(options.store) != nil
+    (volume, store) = try Self.store(options.store, at: place, input)
     if origin == nil, let volume {
       self.origin = volume.origin
       originVolume = OriginVolume(
@@ -75,9 +76,9 @@ struct StoreInput {
   }
 
   private static func store(
-    _ argument: PathArgument, _ input: VolumeInput
+    _ argument: PathArgument, at place: VolumeInput.Place?, _ input: VolumeInput
   ) throws(Failure) -> (SnapshotVolume?, Store) {
-    guard let (group, version, name) = try input.volume(argument) else {
+    guard let (group, version, name) = place else {
       return (nil, Store(try openFile(argument, input)))
     }
     guard let snapshot = version.snapshots.first(where: { $0.store == name }) else {

@@ -113,10 +113,13 @@ struct VolumeInput {
     }
   }
 
+  /// A volume, by its name in a version of a group.
+  typealias Place = (group: FoundVolumeGroup, version: VolumeGroup, name: String)
+
   /// The group and the volume that an argument names; nil where it names no group that was found.
   func volume(
     _ argument: PathArgument
-  ) throws(Failure) -> (group: FoundVolumeGroup, version: VolumeGroup, name: String)? {
+  ) throws(Failure) -> Place? {
     var text = Substring(argument.text)
     if text.hasPrefix("/dev/"), !FileTarget.exists(FilePath(argument.path)) { text.removeFirst(5) }
     let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
@@ -153,14 +156,7 @@ struct VolumeInput {
 extension PathArgument {
   /// Reads the volume group's text that it names.
   fileprivate func readVolumeGroup() throws(Failure) -> VolumeGroup {
-    let source = try open()
-    guard source.byteCount <= 1 << 28 else {
-      throw Failure(.couldNotFinish, "\(text): is too large for a volume group's metadata")
-    }
-    let buffer = IOBuffer(byteCount: Int(source.byteCount))
-    try failing { () throws(BlockIOError) in
-      try source.read(at: 0, into: buffer, 0..<buffer.byteCount)
-    }
+    let buffer = try readAll(atMost: 1 << 28, as: "a volume group's metadata")
     do throws(MetadataTextError) {
       return try VolumeGroup(parsing: buffer.bytes(0..<buffer.byteCount))
     } catch {

@@ -24,20 +24,12 @@ import Testing
   private func backup(
     _ volumes: Volumes, seqno: Int, _ changes: [(String, String)]
   ) throws -> String {
-    let opening = Array("vg {\nid = ".utf8)
-    for bytes in try volumes.bytes() {
-      for start in stride(from: 0, to: bytes.count, by: 512)
-      where Array(bytes[start..<start + opening.count]) == opening {
-        var text = String(decoding: bytes[start...].prefix { $0 != 0 }, as: UTF8.self)
-        guard text.contains("\nseqno = \(seqno)\n") else { continue }
-        for (old, new) in changes {
-          #expect(text.contains(old))
-          text = text.replacing(old, with: new)
-        }
-        return try directory.write(Array(text.utf8), to: "backup")
-      }
+    var text = try volumes.text(ofVersion: seqno)
+    for (old, new) in changes {
+      #expect(text.contains(old))
+      text = text.replacing(old, with: new)
     }
-    throw ToolRunner.Failure(try volumes.run("lvm", "list", "--history"))
+    return try directory.write(Array(text.utf8), to: "backup")
   }
 
   @Test func `other snapshots are those of the group as it is, whatever the store is`() throws {

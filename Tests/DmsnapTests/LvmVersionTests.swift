@@ -9,24 +9,9 @@ import Testing
 
   init() throws { directory = try TemporaryDirectory() }
 
-  /// A file with the text of a version, as vgcfgbackup would have made it then.
-  private func backup(of seqno: Int, _ volumes: Volumes, named group: String) throws -> String {
-    let opening = Array("\(group) {\nid = ".utf8)
-    for bytes in try volumes.bytes() {
-      for start in stride(from: 0, to: bytes.count, by: 512)
-      where Array(bytes[start..<start + opening.count]) == opening {
-        let text = Array(bytes[start...].prefix { $0 != 0 })
-        if String(decoding: text, as: UTF8.self).contains("\nseqno = \(seqno)\n") {
-          return try directory.write(text, to: "backup-\(seqno)")
-        }
-      }
-    }
-    throw ToolRunner.Failure(try dmsnap.run(["lvm", "list", "--history"] + volumes.options))
-  }
-
   @Test func `a file that is older than the disks' metadata is an older version`() throws {
     let volumes = try Volumes("removed-reused", in: directory)
-    let old = try backup(of: 4, volumes, named: "vg")
+    let old = try directory.write(Array(volumes.text(ofVersion: 4).utf8), to: "backup")
     let inspected = try volumes.run("inspect", "vg/snap", "--vgcfg", old)
     #expect(inspected.status == 1 && inspected.output.contains("lvm.extents-reused"))
     let undo = directory.path("undo")

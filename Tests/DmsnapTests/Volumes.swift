@@ -60,6 +60,19 @@ struct Volumes {
     return bytes
   }
 
+  /// The text of a version of a group, as vgcfgbackup would have made it then.
+  func text(ofVersion seqno: Int, named group: String = "vg") throws -> String {
+    let opening = Array("\(group) {\nid = ".utf8)
+    for bytes in try bytes() {
+      for start in stride(from: 0, to: bytes.count, by: 512)
+      where Array(bytes[start..<start + opening.count]) == opening {
+        let text = String(decoding: bytes[start...].prefix { $0 != 0 }, as: UTF8.self)
+        if text.contains("\nseqno = \(seqno)\n") { return text }
+      }
+    }
+    throw ToolRunner.Failure(try run("lvm", "list", "--history"))
+  }
+
   /// Finds the COW store's header in the image of a physical volume.
   func headerByteOffset(in bytes: [UInt8]) throws -> Int {
     let magic = Data("SnAp".utf8)

@@ -108,15 +108,3 @@ public struct FoundVolumeGroup: Sendable {
     return found.sorted { $0.extents.lowerBound < $1.extents.lowerBound }
   }
 }
-
-extension [Range<UInt64>] {
-  /// The index of the first of ascending ranges without overlap that reaches past a number, by halving.
-  fileprivate func indexOfFirst(endingBehind number: UInt64) -> Int {
-    var (low, high) = (0, count)
-    while low < high {
-      let middle = (low + high) / 2
-      if self[middle].upperBound <= number { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-}

@@ -18,11 +18,11 @@ public struct VolumeCatalog: Sendable {
     _ found: [FoundPhysicalVolume], texts: [VolumeGroup] = []
   ) throws(BlockIOError) {
     var assembly = Assembly()
-    var ranked: [(volume: FoundPhysicalVolume, rank: UInt64)] = []
-    for volume in found { ranked.append((volume, try volume.newestSeqno())) }
-    // Sorted where the ranks differ only: of equals the first stays the first.
-    for (_, (volume, _)) in ranked.enumerated().sorted(by: {
-      ($1.element.rank, $0.offset) < ($0.element.rank, $1.offset)
+    var read: [ReadVolume] = []
+    for volume in found { read.append(try ReadVolume(volume)) }
+    // Sorted where the numbers differ only: of equals the first stays the first.
+    for (_, volume) in read.enumerated().sorted(by: {
+      ($1.element.newestSeqno, $0.offset) < ($0.element.newestSeqno, $1.offset)
     }) { try assembly.add(volume) }
     for text in texts { assembly.candidates[text.uuid, default: Candidate()].text = text }
     let members = assembly.members
@@ -115,11 +115,30 @@ public struct VolumeCatalog: Sendable {
     }
   }
 
+  /// A physical volume, and what its areas have in use.
+  private struct ReadVolume {
+    let volume: FoundPhysicalVolume
+    let areas: [(area: MetadataArea, committed: CommittedMetadata)]
+
+    init(_ volume: FoundPhysicalVolume) throws(BlockIOError) {
+      self.volume = volume
+      var areas: [(MetadataArea, CommittedMetadata)] = []
+      for area in volume.areas { areas.append((area, try area.committed())) }
+      self.areas = areas
+    }
+
+    /// The number of the newest metadata; 0 where there is none.
+    var newestSeqno: UInt64 {
+      areas.compactMap(\.committed.version?.volumeGroup.seqno).max() ?? 0
+    }
+  }
+
   private struct Assembly {
     var candidates: [LVMIdentifier: Candidate] = [:]
     var members = Members()
 
-    mutating func add(_ volume: FoundPhysicalVolume) throws(BlockIOError) {
+    mutating func add(_ read: ReadVolume) throws(BlockIOError) {
+      let volume = read.volume
       let uuid = volume.label.uuid
       guard members.byUUID[uuid] == nil else {
         members.duplicates[uuid, default: []].append(volume.source.name)
@@ -130,8 +149,7 @@ public struct VolumeCatalog: Sendable {
       var ownGroups: Set<LVMIdentifier> = []
       var damaged: [MetadataArea] = []
       var problems: [GroupProblem] = []
-      for area in volume.areas {
-        let committed = try area.committed()
+      for (area, committed) in read.areas {
         if area.isIgnored {
           problems.append(.area(path: path, "lvm2 was told not to keep it up to date"))
           damaged.append(area)
@@ -163,17 +181,6 @@ public struct VolumeCatalog: Sendable {
         candidates[group]?.problems += problems
       }
     }
-  }
-}
-
-extension FoundPhysicalVolume {
-  /// The number of the newest metadata in use in its areas; 0 where there is none.
-  fileprivate func newestSeqno() throws(BlockIOError) -> UInt64 {
-    var newest: UInt64 = 0
-    for area in areas {
-      newest = max(newest, try area.committed().version?.volumeGroup.seqno ?? 0)
-    }
-    return newest
   }
 }
 

@@ -49,8 +49,8 @@ struct LvmExtract: ParsableCommand {
       let found = try failingVolume { () throws(VolumeError) in
         try SnapshotVolume(snapshot, of: version, group, leg: volumes.leg)
       }
-      if try extract(found, shownBy: name) { return }
-      status = KernelLoad(Store(found.store)).verdict == .refuses ? .damage : .allWell
+      guard let load = try extract(found, shownBy: name) else { return }
+      status = load.verdict == .refuses ? .damage : .allWell
     }
     let own = version.volume(namedLikeDevice: name)
     let source = try failingVolume { () throws(VolumeError) in
@@ -63,16 +63,16 @@ struct LvmExtract: ParsableCommand {
 
   /// Writes what a snapshot shows.
   ///
-  /// - Returns: false, with nothing done, where that is the origin and its merge would not begin: from
-  ///   a store that is invalid, or that Linux refuses.
-  private func extract(_ found: SnapshotVolume, shownBy name: String) throws(Failure) -> Bool {
+  /// - Returns: nil; or, with nothing done, what Linux makes of the store, where the snapshot is the
+  ///   origin's and its merge would not begin: from a store that is invalid, or that Linux refuses.
+  private func extract(_ found: SnapshotVolume, shownBy name: String) throws(Failure) -> KernelLoad?
+  {
     let store = Store(found.store)
-    let load = KernelLoad(store)
-    if name != found.snapshot.store, load.verdict != .loads {
+    if name != found.snapshot.store, case let load = KernelLoad(store), load.verdict != .loads {
       Console.say(
         "dmsnap: \(found.store.name): is to be merged into \(volume.text), which cannot be done from it:"
           + " \(load.reason); this is \(volume.text) without it")
-      return false
+      return load
     }
     try found.warn(talk)
     let loaded = try store.failing { () throws(StoreError) in
@@ -90,7 +90,7 @@ struct LvmExtract: ParsableCommand {
       SnapshotView(of: origin, through: loaded.table, of: loaded.store.source), loaded, origin,
       found
     ).write(to: to, command: "lvm-extract", format, talk)
-    return true
+    return nil
   }
 
   /// Writes the bytes of a volume.
