@@ -11,11 +11,13 @@ MANUAL := $(STATIC)/plugins/GenerateManual/outputs/dmsnap
 # Options for Tests/Benchmarks/bench, Tests/CrashTest/crash-test, Tests/Fuzz/fuzz and what is in
 # Tests/KernelTest: make bench BENCH='--rounds 3'
 BENCH ?=
+AREA_TEST ?=
 CRASH_POINTS ?= 100000
 CRASH_TEST ?=
 FUZZ ?=
 KERNEL_TEST ?=
 LVM_TEST ?=
+OVERFLOW_TEST ?=
 SALVAGE_TEST ?=
 STORM ?=
 
@@ -56,6 +58,12 @@ lvm-test: release lab  ## read and merge volume groups, made up from a seed, tha
 
 salvage-test: release lab  ## damage the corpus in every way; Linux loads what is salvaged
 	Tests/KernelTest/salvage-test --dmsnap $(RELEASE) --kernel 6.12 $(SALVAGE_TEST)
+
+area-test: release  ## overwrite one area of 500 stores: make area-test AREA_TEST='--seed 2'
+	Tests/KernelTest/area-test --dmsnap $(RELEASE) $(AREA_TEST)
+
+overflow-test: release lab  ## have Linux overflow snapshots, and count what no exception names
+	Tests/KernelTest/overflow-test --dmsnap $(RELEASE) $(OVERFLOW_TEST)
 
 storm: release  ## salvage 10,000 stores that are damaged at random: make storm STORM='--seed 2'
 	Tests/KernelTest/storm --dmsnap $(RELEASE) $(STORM)
@@ -109,4 +117,4 @@ static: setup
 	for shell in bash zsh fish; do \
 	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell; done
 
-.PHONY: help demo test lint bench corpus kernel-test salvage-test storm crash-test crash-points fuzz docs install clean setup lab release static
+.PHONY: help demo test lint bench corpus kernel-test salvage-test area-test overflow-test storm crash-test crash-points fuzz docs install clean setup lab release static

@@ -15,6 +15,9 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
     case system(Errno)
     /// The bytes asked for do not all lie in the source, which has `byteCount` of them.
     case beyondEnd(byteCount: UInt64)
+    /// Somebody changed the file or device while it was read: what was read of it, and what it says
+    /// of its holes, need not belong together.
+    case changed(String)
     /// A map of bad sectors says that these of the bytes asked for were not read from the medium.
     case markedUnreadable(Range<UInt64>)
     /// These of the bytes asked for lie on something that is not there, in words.
@@ -48,7 +51,7 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
       // ENODATA and EILSEQ are what some drivers make of a medium error; EREMOTEIO as well.
       [.ioError, .noData, .remoteIO, .illegalByteSequence].contains(errno)
     case .beyondEnd, .markedUnreadable, .missing: true
-    case .notAFileOrBlockDevice, .refused: false
+    case .changed, .notAFileOrBlockDevice, .refused: false
     }
   }
 
@@ -70,6 +73,7 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
     case .system(let errno): "\(name): cannot \(operation.rawValue)\(place): \(errno)"
     case .beyondEnd(let byteCount):
       "\(name): cannot \(operation.rawValue)\(place): it ends at byte \(byteCount)"
+    case .changed(let how): "\(name): changed while it was read: \(how)"
     case .markedUnreadable(let bytes):
       "\(name): cannot \(operation.rawValue)\(place): the map says that \(Self.words(bytes)) were"
         + " not read"

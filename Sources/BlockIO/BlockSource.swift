@@ -56,6 +56,13 @@ extension BlockSource {
 
   public var files: [FileSource] { [] }
 
+  /// Throws where any of the files that it is read from was changed since they were opened.
+  ///
+  /// Whoever has read at length asks at the end, before what came of it is shown or published.
+  public func checkUnchanged() throws(BlockIOError) {
+    for file in files { try file.checkUnchanged() }
+  }
+
   /// Says that these ranges will be read, one after another, where that is of use: where they are
   /// several, and the cache does not seem to have them.
   public func willRead(_ ranges: [Range<UInt64>]) {

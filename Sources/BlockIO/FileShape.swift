@@ -21,6 +21,8 @@ struct FileShape {
   let byteCount: UInt64
   let identity: FileIdentity
   let logicalBlockByteCount: Int
+  /// When a file was last written, in nanoseconds since 1970; devices do not tell.
+  let writeTime: Int64?
 
   init(of descriptor: FileDescriptor, name: String) throws(BlockIOError) {
     let status: Stat
@@ -34,6 +36,7 @@ struct FileShape {
       identity = FileIdentity(
         device: UInt64(status.deviceID.rawValue), inode: UInt64(status.inode.rawValue))
       logicalBlockByteCount = 512
+      writeTime = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
     case .blockSpecial:
       var size: UInt64 = 0
       var block: CInt = 0
@@ -43,6 +46,7 @@ struct FileShape {
       byteCount = size
       identity = FileIdentity(device: UInt64(status.specialDeviceID.rawValue), inode: 0)
       logicalBlockByteCount = Int(block)
+      writeTime = nil
     case .directory: throw BlockIOError(name, .open, .notAFileOrBlockDevice("a directory"))
     case .fifo: throw BlockIOError(name, .open, .notAFileOrBlockDevice("a pipe"))
     case .socket: throw BlockIOError(name, .open, .notAFileOrBlockDevice("a socket"))

@@ -6,6 +6,9 @@ public import SystemPackage
 ///
 /// Opening leaves no trace where the system allows that: without changing the access time of a
 /// file that we own (O_NOATIME).
+///
+/// Nobody can keep others from writing to it meanwhile. What shows at once that someone did, such as
+/// another length, is an error at once; ``checkUnchanged()`` tells at the end of a job.
 public final class FileSource: BlockSource {
   public let name: String
   public let byteCount: UInt64
@@ -14,22 +17,34 @@ public final class FileSource: BlockSource {
   /// What a block device reads and writes at the least, in bytes; 512 for a file.
   public let logicalBlockByteCount: Int
   let descriptor: FileDescriptor
+  private let asksForHoles: Bool
+  /// When it was last written before it was opened; nil where that does not matter or is not known.
+  private let writeTime: Int64?
 
   /// Opens the file or block device at `path`.
   ///
+  /// - Parameter asksForHoles: Whether the file system is asked where data is, and what it calls a
+  ///   hole is taken for zeroes. Some are wrong about that.
   /// - Throws: Also for a directory, a pipe, a terminal: only files and block devices have bytes
   ///   that stay where they are.
-  public convenience init(path: FilePath) throws(BlockIOError) {
+  public convenience init(path: FilePath, asksForHoles: Bool = true) throws(BlockIOError) {
     let readOnly = O_RDONLY | O_CLOEXEC | O_NONBLOCK
     let number = openUntouched(path, readOnly)
     guard number >= 0 else {
       throw BlockIOError(path.string, .open, .system(Errno(rawValue: Glibc.errno)))
     }
-    try self.init(name: path.string, owning: FileDescriptor(rawValue: number))
+    try self.init(
+      name: path.string, owning: FileDescriptor(rawValue: number), asksForHoles: asksForHoles,
+      isInput: true)
   }
 
   /// Takes over an open descriptor, which is closed with the source.
-  init(name: String, owning descriptor: FileDescriptor) throws(BlockIOError) {
+  ///
+  /// - Parameter isInput: Whether nobody is supposed to write to the file; false where we do.
+  init(
+    name: String, owning descriptor: FileDescriptor, asksForHoles: Bool = true,
+    isInput: Bool = false
+  ) throws(BlockIOError) {
     do throws(BlockIOError) {
       let shape = try FileShape(of: descriptor, name: name)
       self.name = name
@@ -37,6 +52,8 @@ public final class FileSource: BlockSource {
       byteCount = shape.byteCount
       identity = shape.identity
       logicalBlockByteCount = shape.logicalBlockByteCount
+      writeTime = isInput ? shape.writeTime : nil
+      self.asksForHoles = asksForHoles
     } catch {
       try? descriptor.close()  // the error that matters is the one on the way up
       throw error
@@ -79,20 +96,51 @@ public final class FileSource: BlockSource {
 
   public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
     guard byteOffset < byteCount, let start = off_t(exactly: byteOffset) else { return nil }
+    guard asksForHoles else { return byteOffset..<byteCount }
     let data = lseek(descriptor.rawValue, start, dmsnap_seek_data)
+    let errno = Errno(rawValue: Glibc.errno)
+    if data < 0, errno == .invalidArgument { return byteOffset..<byteCount }  // it cannot tell
+    // Of a file that is not as long as it was, no answer is one to what was asked.
+    try checkLength()
     guard data >= 0 else {
-      switch Errno(rawValue: Glibc.errno) {
-      case .noSuchAddressOrDevice: return nil  // only a hole up to the end
-      case .invalidArgument: return byteOffset..<byteCount  // it cannot tell
-      case let errno: throw BlockIOError(name, .seek, .system(errno))
-      }
+      if errno == .noSuchAddressOrDevice { return nil }  // only a hole up to the end
+      throw BlockIOError(name, .seek, .system(errno))
     }
     let hole = lseek(descriptor.rawValue, data, dmsnap_seek_hole)
-    guard hole >= 0 else {
+    guard hole >= 0 || Glibc.errno == ENXIO else {
       throw BlockIOError(name, .seek, .system(Errno(rawValue: Glibc.errno)))
     }
-    let range = UInt64(data)..<min(UInt64(hole), byteCount)
-    return range.isEmpty ? nil : range
+    guard data >= start, hole > data, UInt64(data) < byteCount else {
+      try checkLength()
+      throw BlockIOError(
+        name, .seek,
+        .changed(
+          "there is no data at byte \(data), where there was a moment ago; if nobody writes to it, its"
+            + " file system reports holes wrongly: --no-holes"))
+    }
+    return UInt64(data)..<min(UInt64(hole), byteCount)
+  }
+
+  // MARK: - Whether it is what was opened
+
+  /// Throws where the file or device is not as long as it was when it was opened, or a file was
+  /// written since.
+  public func checkUnchanged() throws(BlockIOError) {
+    let shape = try checkLength()
+    guard let writeTime, shape.writeTime != writeTime else { return }
+    throw BlockIOError(
+      name, .read, .changed("someone wrote to it; stop the writer, or read a copy"))
+  }
+
+  @discardableResult
+  private func checkLength() throws(BlockIOError) -> FileShape {
+    let shape = try FileShape(of: descriptor, name: name)
+    guard shape.byteCount == byteCount else {
+      throw BlockIOError(
+        name, .read,
+        .changed("it had \(byteCount) bytes when it was opened, and has \(shape.byteCount) now"))
+    }
+    return shape
   }
 
   public var files: [FileSource] { [self] }
@@ -136,7 +184,8 @@ extension FileDescriptor {
       // The file was as long as this when it was opened; it is being cut while we read.
       guard count > 0 else {
         throw BlockIOError(
-          name, .read, .beyondEnd(byteCount: bytes.lowerBound + UInt64(done)), at: bytes)
+          name, .read, .changed("it ends at byte \(bytes.lowerBound + UInt64(done)) now"), at: bytes
+        )
       }
       done += count
     }

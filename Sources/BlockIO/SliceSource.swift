@@ -1,8 +1,10 @@
 /// A part of another source: `PATH,offset=BYTES,length=BYTES`.
 public final class SliceSource: BlockSource {
   public let name: String
-  let base: any BlockSource
-  let range: Range<UInt64>
+  /// What it is a part of; no part itself.
+  public let base: any BlockSource
+  /// Which bytes of that it is.
+  public let range: Range<UInt64>
 
   /// The bytes `range` of `base`.
   ///
@@ -11,9 +13,12 @@ public final class SliceSource: BlockSource {
     guard range.upperBound <= base.byteCount else {
       throw BlockIOError(base.name, .open, .beyondEnd(byteCount: base.byteCount), at: range)
     }
-    name = "\(base.name),offset=\(range.lowerBound),length=\(range.count)"
-    self.base = base
-    self.range = range
+    // A part of a part is named, and read, as one of the whole.
+    let outer = base as? SliceSource
+    let start = outer?.range.lowerBound ?? 0
+    self.base = outer?.base ?? base
+    self.range = start + range.lowerBound..<start + range.upperBound
+    name = "\(self.base.name),offset=\(self.range.lowerBound),length=\(range.count)"
   }
 
   public var byteCount: UInt64 { UInt64(range.count) }

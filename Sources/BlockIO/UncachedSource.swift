@@ -68,7 +68,7 @@ extension FileDescriptor {
       guard count >= 0 else { throw BlockIOError(name, .read, .system(errno), at: place) }
       guard count > 0 else {
         throw BlockIOError(
-          name, .read, .beyondEnd(byteCount: byteOffset + UInt64(done)), at: place)
+          name, .read, .changed("it ends at byte \(byteOffset + UInt64(done)) now"), at: place)
       }
       done += count
     }

@@ -1,3 +1,4 @@
+import Blkid
 import BlockIO
 import LVM2
 import SnapshotFormat
@@ -14,23 +15,29 @@ struct InspectScreen {
   private let input: StoreOptions
   private let origin: PathArgument?
   private let volume: SnapshotVolume?
+  private let check: OriginCheck?
 
   init(
-    _ audit: Audit, _ diagnosis: Diagnosis?, _ content: ContentIdentity?, _ input: StoreOptions,
+    _ audit: Audit, _ diagnosis: Diagnosis?, _ check: OriginCheck?, _ input: StoreOptions,
     _ origin: PathArgument?, _ volume: SnapshotVolume?
   ) {
     self.audit = audit
     self.diagnosis = diagnosis
+    self.check = check
     self.input = input
     self.origin = origin
     self.volume = volume
     addStore()
+    if let content = audit.content { add("is", "\(content)") }
     if let undo = UndoStore.description(of: audit.store.source) { add("is", undo) }
-    if let content {
+    if let content = check?.content.snapshot {
       add(
         "holds",
         content.type + (content.label.map { " \"\($0)\"" } ?? "")
           + (content.uuid.map { ", UUID \($0)" } ?? ""))
+    }
+    if let contradiction = check?.contradiction, let origin {
+      add(wrapping: "origin", "\(origin.text) \(contradiction)")
     }
     addProspect()
     add("verdict", verdict)
@@ -79,6 +86,13 @@ struct InspectScreen {
       }
     }
     if audit.isStore { add("Linux", kernel) }
+    if audit.plan != nil, audit.unnamedCount > 0 {
+      add(
+        "unnamed",
+        "\(counted(audit.unnamedCount, "data chunk")) (\(size(audit.unnamedCount)))"
+          + " \(audit.unnamedCount == 1 ? "was" : "were") copied for the snapshot, but no exception"
+          + " names \(audit.unnamedCount == 1 ? "it" : "them")")
+    }
   }
 
   private func words(of volume: SnapshotVolume) -> String {
@@ -126,6 +140,12 @@ struct InspectScreen {
         add("in doubt", "\(prospect.doubtfulCount) of them (\(size(prospect.doubtfulCount)))")
       }
       add("lost", lost(prospect))
+      if let needed = neededOriginByteCount {
+        add(
+          wrapping: "origin",
+          "it ends before the table does: what the store has for chunks behind its end is not lost"
+            + " over a copy of it that is \(needed) bytes long")
+      }
       if let originState { add(wrapping: "origin", originState) }
     }
     if audit.generations.count > 1 || audit.generations.first?.isCurrent == false {
@@ -141,23 +161,36 @@ struct InspectScreen {
 
   /// Whether the origin is still what it was when an invalid snapshot stopped; nil for others.
   private var originState: String? {
-    let codes = Set(audit.findings.map(\.code))
-    guard codes.contains(.headerInvalid) else { return nil }
-    if codes.contains(.originUnchanged) {
-      return "not written since: the usable exceptions and the origin are the snapshot exactly"
+    guard audit.findings.contains(where: { $0.code == .headerInvalid }) else { return nil }
+    guard let writes = check?.writes else {
+      let hasOrigin = origin != nil || volume?.origin != nil
+      return OriginWrites.unknownWords + (hasOrigin ? "" : " (--origin ORIGIN may tell)")
     }
-    let risk = "chunks without an exception may be newer than the snapshot"
-    if codes.contains(.originWritten) { return "written after the snapshot was taken: \(risk)" }
-    return "if it was written after the snapshot became invalid, \(risk); "
-      + (origin == nil && volume?.origin == nil
-        ? "--origin ORIGIN may tell" : "nothing in it tells")
+    return "\(writes)"
+  }
+
+  /// How long the origin would have to be for the table and the snapshot's file system.
+  private var neededOriginByteCount: UInt64? {
+    audit.neededOriginByteCount.map { needed in
+      // A superblock may say anything.
+      let byteCount = check?.fileSystemByteCount ?? 0
+      return byteCount / 4 > needed ? needed : max(needed, byteCount)
+    }
   }
 
   private func lost(_ prospect: Diagnosis.Prospect) -> String {
     if prospect.lostCount == 0 {
+      if audit.neededOriginByteCount != nil { return "nothing that the store has" }
       let codes = Set(audit.findings.map(\.code))
       if codes.contains(.dataUnreadable) { return "sectors of data that were not read" }
       if codes.contains(.storeTooShort) { return "parts of chunks at the store's end" }
+      if codes.contains(.generationEndInDoubt) {
+        return "not known: data behind the table may be the snapshot's"
+      }
+      if codes.contains(.mergeResidue) {
+        return "nothing if it was merged, or never used; otherwise the table"
+      }
+      if codes.contains(.headerInvalid) { return "nothing that was copied" }
       return prospect.isEndLost ? "nobody knows: the table went on behind what is left" : "nothing"
     }
     return "up to \(counted(prospect.lostCount, "exception")) (\(size(prospect.lostCount)))"
@@ -179,7 +212,12 @@ struct InspectScreen {
           ? "damage of \(counted(UInt64(count), "kind"))"
           : counted(UInt64(count), severity.rawValue)
     }
-    return audit.verdict.rawValue + (counts.isEmpty ? "" : ": " + counts.joined(separator: ", "))
+    // Of a sound store that is full the next thing that happens is an overflow.
+    let isFull =
+      audit.verdict == .healthy && UndoStore.description(of: audit.store.source) == nil
+      && audit.findings.contains { $0.code == .storeFull }
+    return audit.verdict.rawValue + (isFull ? ", but full" : "")
+      + (counts.isEmpty ? "" : ": " + counts.joined(separator: ", "))
   }
 
   // MARK: - What to do
@@ -188,12 +226,14 @@ struct InspectScreen {
   private var next: [String] {
     // Of a snapshot of a volume group the origin is found again.
     let hasOrigin = origin == nil && volume != nil
-    let origin = hasOrigin ? "" : " --origin \((self.origin?.text).map(quoted) ?? "ORIGIN")"
+    let origin = hasOrigin ? "" : " --origin \(originWords)"
     if audit.verdict == .notAStore, !input.volumes.physicalVolumes.isEmpty {
       return ["dmsnap lvm extract \(store)\(options) --to FILE"]
     }
     if audit.verdict == .notAStore {
-      return ["dmsnap identify \(store)", "dmsnap carve \(store)   finds stores inside it"]
+      return partitions + [
+        "dmsnap identify \(store)", "dmsnap carve \(store)   finds stores inside it",
+      ]
     }
     if audit.verdict == .healthy, UndoStore.description(of: audit.store.source) != nil {
       return ["dmsnap merge \(store)\(origin)\(options) --dry-run"]
@@ -206,13 +246,46 @@ struct InspectScreen {
     }
     let isFound = audit.usableCount > 0
     guard isFound else {
-      return ["dmsnap audit \(store)\(options)   says what is wrong, and where"]
+      return
+        (audit.unnamedCount == 0
+        ? [] : ["dmsnap salvage \(store)\(options) --to NEW --format json   lists what is unnamed"])
+        + ["dmsnap audit \(store)\(options)   says what is wrong, and where"]
+    }
+    if let needed = neededOriginByteCount, let path = self.origin, check?.contradiction == nil,
+      let byteCount = check?.originByteCount
+    {
+      return [
+        path.copyCommand(byteCount: byteCount, to: "COPY"), "truncate --size \(needed) COPY",
+        "dmsnap inspect \(store)\(options) --origin COPY",
+      ]
     }
     let careful = audit.load.verdict == .new ? "   (do NOT activate it)" : ""
+    let gaps = volume == nil ? audit.plan?.gaps ?? [] : []
+    let mended = quoted(input.store.adding(gaps))
     return [
       "dmsnap salvage \(store)\(options) --to NEW\(careful)",
       "dmsnap export \(store) --reading salvage\(options)\(origin) --to FILE",
-    ] + (input.table.generation == nil ? older : [])
+    ] + (gaps.isEmpty ? [] : ["dmsnap inspect \(mended)\(options)   reads it as the medium was"])
+      + (input.table.generation == nil ? older : [])
+  }
+
+  /// The partitions of a disk that may be a store.
+  private var partitions: [String] {
+    guard case .disk(let table) = audit.content else { return [] }
+    return table.partitions.filter { !$0.isExtended && $0.byteCount > 0 }.prefix(4).map {
+      let part = input.store.part(from: $0.byteOffset, byteCount: $0.byteCount)
+      return "dmsnap identify \(quoted(part))"
+        + ($0.content?.signatures.first.map { "   \($0.type)" } ?? "")
+    }
+  }
+
+  /// The origin to name: not one that something speaks against.
+  private var originWords: String {
+    switch check?.contradiction {
+    case nil: (origin?.text).map(quoted) ?? "ORIGIN"
+    case .disk(let partition): quoted(partition.path)
+    case .store, .container, .otherContent, .noRelation: "ORIGIN"
+    }
   }
 
   private var store: String { quoted(input.store.text) }

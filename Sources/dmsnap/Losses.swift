@@ -42,12 +42,22 @@ struct Losses {
 
   /// Ends the command with status 2 where anything is missing, and with 1 where it is in doubt.
   ///
-  /// - Parameter volume: The snapshot of a volume group that the result is of, if it is of one.
-  func finish(_ volume: SnapshotVolume? = nil) throws(Failure) {
+  /// - Parameters:
+  ///   - volume: The snapshot of a volume group that the result is of, if it is of one.
+  ///   - check: What the content tells of the origin, where the result has chunks of it.
+  func finish(
+    _ volume: SnapshotVolume? = nil, _ check: OriginCheck? = nil
+  ) throws(Failure) {
     if !isEmpty { throw Failure(.damage) }
+    if check?.isInDoubt == true { throw Failure(.warnings) }
+    try volume?.finish()
+  }
+}
+
+extension SnapshotVolume {
+  /// Ends the command with status 1 where what the volume lies on is in doubt.
+  func finish() throws(Failure) {
     let inDoubt: Set<FindingCode> = [.volumeReused, .volumeMissing, .volumeStale]
-    if let volume, try volume.check().contains(where: { inDoubt.contains($0.code) }) {
-      throw Failure(.warnings)
-    }
+    if try check().contains(where: { inDoubt.contains($0.code) }) { throw Failure(.warnings) }
   }
 }

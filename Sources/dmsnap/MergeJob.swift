@@ -30,7 +30,7 @@ struct MergeJob {
     let plan = try failingMerge { () throws(MergeError) in try MergePlan(source) }
     guard let store = command.store ?? PathArgument(argument: plan.store),
       let origin = command.origin ?? PathArgument(argument: plan.origin),
-      let table = TableOptions(plan), let volumes = VolumeOptions(plan)
+      let table = TableOptions(plan), let volumes = VolumeOptions(plan, command.volumes.input)
     else {
       throw Failure(.refused, "\(file.text): is not a plan that this program could have made")
     }
@@ -64,10 +64,10 @@ struct MergeJob {
     let target = isInPlace && writes ? try place.open() : nil
     let source: any BlockSource = if let target { target } else { original }
     let whole = SnapshotView(of: source, through: loaded.table, of: loaded.store.source)
-    let (isUndo, isDamagedUndo) = try check(loaded, whole, source)
-    loaded.warn(about: source, command.talk)
+    let (isUndo, isDamagedUndo, origin) = try check(loaded, whole, source)
+    loaded.warn(about: whole, origin, command.talk, isDoubted: !isInPlace)
     if !isInPlace, writes, let to = command.to {
-      return try ImageWriter(whole, loaded, source, found.volume)
+      return try ImageWriter(whole, loaded, source, found.volume, origin)
         .write(to: to, command: "merge", command.format, command.talk)
     }
     // An undo gives back what other snapshots were taken of.
@@ -79,7 +79,10 @@ struct MergeJob {
       isDamagedUndo: isDamagedUndo)
     if let file = command.plan { try write(view, of: found, to: file) }
     try checkPlan(view, source)
-    guard let target else { return try report.sayPlan() }
+    guard let target else {
+      try found.requireUnchanged()
+      return try report.sayPlan()
+    }
     let outcome = try merge(loaded, view, target)
     try report.say(outcome)
   }
@@ -88,10 +91,11 @@ struct MergeJob {
 
   /// Refuses a table that does not fit the origin.
   ///
-  /// - Returns: Whether the store is an undo store, and whether it is a damaged one.
+  /// - Returns: Whether the store is an undo store, whether it is a damaged one, and what tells of
+  ///   the origin.
   private func check(
     _ loaded: LoadedTable, _ view: SnapshotView, _ source: any BlockSource
-  ) throws(Failure) -> (isUndo: Bool, isDamaged: Bool) {
+  ) throws(Failure) -> (isUndo: Bool, isDamaged: Bool, origin: OriginCheck) {
     let obstacle = try failingStore { () throws(StoreError) in
       try loaded.mergeObstacle(originByteCount: source.byteCount)
     }
@@ -99,22 +103,19 @@ struct MergeJob {
       throw Failure(MergeError.kernelWouldFail(store: input.store.text, obstacle))
     }
     let (isUndo, isDamaged) = try checkUndoStore(loaded, view, source)
-    guard isInPlace else { return (isUndo, isDamaged) }
-    if !command.accept.contains(.smallOrigin), let count = loaded.beyondOriginCount {
+    if isInPlace, !command.accept.contains(.smallOrigin), let count = loaded.beyondOriginCount {
       throw Failure(
         .refused,
         "\(source.name): is smaller than the table needs: \(counted(count, "exception")) would be"
           + " dropped; `--accept small-origin` merges the others")
     }
-    // An undo store knows its origin.
-    if isUndo || command.accept.contains(.unrelatedOrigin) { return (isUndo, isDamaged) }
-    let contradiction = try failingContent { () throws(ContentError) in
-      try OriginContradiction(view, origin: source)
-    }
-    if let contradiction {
+    let origin = try loaded.check(view)
+    if isInPlace, !isUndo, !command.accept.contains(.unrelatedOrigin),
+      let contradiction = origin.contradiction
+    {
       throw Failure(MergeError.contradiction(contradiction, origin: source.name))
     }
-    return (isUndo, isDamaged)
+    return (isUndo, isDamaged, origin)
   }
 
   /// Refuses an undo store that does not fit the origin, or is damaged; whoever knows that, and
@@ -300,8 +301,9 @@ extension TableOptions {
 
 extension VolumeOptions {
   /// How a plan says that the volume group is found.
-  fileprivate init?(_ plan: MergePlan) {
+  fileprivate init?(_ plan: MergePlan, _ input: InputOptions) {
     self.init()
+    self.input = input
     let volumes = plan.volumes
     physicalVolumes = []
     for text in volumes?.physicalVolumes ?? [] {

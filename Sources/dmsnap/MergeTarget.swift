@@ -33,6 +33,10 @@ struct MergeTarget {
         try checkWithoutCopies(volume, "--leg would save but one, and not the one in use")
       }
     } else if let path = self.origin, !path.isWhole {
+      guard path.gaps.isEmpty else {
+        throw Failure(
+          .refused, "\(path.text): has gaps, into which nothing can be written; use --to")
+      }
       throw Failure(
         .refused,
         "\(path.text): a merge in place cannot write to a part of a file;"
@@ -195,6 +199,10 @@ struct MergeTarget {
     _ files: inout [FileIdentity: FileTarget]
   ) throws(Failure) -> any BlockTarget {
     let path = input.options.physicalVolumes[volume.input].path
+    guard path.gaps.isEmpty else {
+      throw Failure(
+        .refused, "\(path.text): has gaps, into which nothing can be written; use --to")
+    }
     let start = path.start + volume.range.lowerBound
     let map = ExtentMap([
       ExtentMap.Segment(

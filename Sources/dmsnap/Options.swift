@@ -20,6 +20,15 @@ struct TalkOptions: ParsableArguments {
   var progress = ProgressMode.auto
 }
 
+/// How files and devices are read.
+struct InputOptions: ParsableArguments {
+  @Flag(
+    help: ArgumentHelp(
+      "Read everything, and do not ask the file system where holes are: for file systems that report"
+        + " holes wrongly."))
+  var noHoles = false
+}
+
 /// How a store's table is read.
 struct TableOptions: ParsableArguments {
   @Option(
@@ -156,37 +165,5 @@ struct OriginOptions: ParsableArguments {
     if origin == nil, volumes.physicalVolumes.isEmpty {
       throw ValidationError("Missing expected argument '--origin <origin>'")
     }
-  }
-}
-
-extension LoadedTable {
-  /// Says what the user should know before a result is relied on.
-  func warn(about origin: any BlockSource, _ talk: TalkOptions) {
-    if talk.quiet { return }
-    let name = store.source.name
-    if table.reading == .salvage {
-      if !isCurrent {
-        Console.say("dmsnap: \(name): this is an older table, not the one in use")
-      }
-      if store.header?.valid == 0 {
-        Console.say(
-          "dmsnap: \(name): the snapshot is invalid: if the origin was written since, chunks without"
-            + " an exception are newer than the snapshot; `dmsnap inspect` says what is known")
-      }
-      for finding in findings where finding.severity != .note {
-        Console.say("dmsnap: \(name): \(finding.line)")
-      }
-      return
-    }
-    // A kernel reading shows what Linux would, and Linux does not look at what it maps.
-    let findings = Auditor(store, origin: origin, reading: table.reading).audit().findings
-    for finding in findings where finding.code == .inUse {
-      Console.say("dmsnap: \(finding.found): what is read may change meanwhile")
-    }
-    let damage = findings.filter { $0.severity == .damage }.map(\.code.rawValue)
-    if damage.isEmpty { return }
-    Console.say(
-      "dmsnap: \(name): there is damage (\(damage.joined(separator: ", "))); the result"
-        + " is what Linux would show; --reading salvage leaves out what cannot be right")
   }
 }

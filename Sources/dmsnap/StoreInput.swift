@@ -33,8 +33,9 @@ struct StoreInput {
   init(_ options: StoreOptions, origin: PathArgument?) throws(Failure) {
     self.options = options
     guard !options.volumes.physicalVolumes.isEmpty else {
-      store = Store(try options.store.open(options.table.map?.readMap()))
-      self.origin = try origin?.open()
+      let reading = options.volumes.input
+      store = Store(try options.store.open(reading, options.table.map?.readMap()))
+      self.origin = try origin?.open(reading)
       (isStoreVolume, volume, originVolume) = (false, nil, nil)
       return
     }
@@ -100,7 +101,7 @@ struct StoreInput {
     _ argument: PathArgument, _ input: VolumeInput
   ) throws(Failure) -> any BlockSource {
     guard FileTarget.exists(FilePath(argument.path)) else { throw input.noVolume(argument) }
-    return try argument.open()
+    return try argument.open(input.options.input)
   }
 
   /// The options by which the volume group is found, to be said again.
@@ -124,13 +125,23 @@ struct StoreInput {
     }
   }
 
+  /// Ends the command where the store or the origin was changed since it was opened: nobody knows then
+  /// what was read.
+  func requireUnchanged() throws(Failure) {
+    try failing { () throws(BlockIOError) in
+      try store.source.checkUnchanged()
+      try origin?.checkUnchanged()
+    }
+  }
+
   // MARK: - The table
 
   /// An auditor of the store.
   var auditor: Auditor {
     Auditor(
       store, origin: origin, reading: options.table.reading, chunkSize: options.table.chunkSize,
-      volume: volume)
+      volume: volume,
+      surroundings: volume == nil && !isStoreVolume ? options.store.surroundings : nil)
   }
 
   /// Plans the salvage of the store.
@@ -158,9 +169,11 @@ struct StoreInput {
 
 extension Store {
   /// Runs a call on the store, and makes what it throws a failure of the command: that nothing is
-  /// found where nothing can be read is no word on what is there.
+  /// found where nothing can be read is no word on what is there, and neither is what is found in a
+  /// file that is being changed.
   func failing<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
     do throws(StoreError) { return try body() } catch {
+      try dmsnap.failing { () throws(BlockIOError) in try source.checkUnchanged() }
       let unread = source.knownUnreadable(in: 0..<source.byteCount).totalCount
       switch error {
       case .notAStore, .noGeneration:

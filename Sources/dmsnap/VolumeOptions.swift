@@ -32,6 +32,8 @@ struct VolumeOptions: ParsableArguments {
       "Which leg of a mirror to read, from 0, whatever is known of it.", valueName: "number"))
   var leg: Int?
 
+  @OptionGroup var input: InputOptions
+
   func validate() throws {
     if physicalVolumes.isEmpty, vgcfg != nil || seqno != nil || leg != nil {
       throw ValidationError("--vgcfg, --seqno and --leg go with --pv PATH")
@@ -43,6 +45,7 @@ struct VolumeOptions: ParsableArguments {
     physicalVolumes.map { " --pv \(quoted($0.text))" }.joined()
       + (vgcfg.map { " --vgcfg \(quoted($0.text))" } ?? "")
       + (seqno.map { " --seqno \($0)" } ?? "") + (leg.map { " --leg \($0)" } ?? "")
+      + (input.noHoles ? " --no-holes" : "")
   }
 }
 
@@ -84,6 +87,8 @@ extension String {
 /// The volume groups in what the user named with --pv.
 struct VolumeInput {
   let options: VolumeOptions
+  /// What was named, in that order.
+  let sources: [any BlockSource]
   let search: PhysicalVolumeSearch
   let catalog: VolumeCatalog
 
@@ -99,8 +104,10 @@ struct VolumeInput {
     }
     var sources: [any BlockSource] = []
     for argument in arguments {
-      sources.append(try argument.path.open((argument.map ?? map)?.readMap()))
+      sources.append(
+        try argument.path.open(options.input, (argument.map ?? map)?.readMap()))
     }
+    self.sources = sources
     let texts = try options.vgcfg.map { (file) throws(Failure) in [try file.readVolumeGroup()] }
     search = try failingProbe { () throws(BlkidError) in try PhysicalVolumeSearch(sources) }
     let found = search.found

@@ -39,6 +39,7 @@ import Testing
     #expect(BlockIOError("f", .read, .beyondEnd(byteCount: 1)).isUnreadableMedium)
     #expect(BlockIOError("f", .read, .markedUnreadable(0..<1)).isUnreadableMedium)
     #expect(!BlockIOError("f", .read, .system(.permissionDenied)).isUnreadableMedium)
+    #expect(!BlockIOError("f", .read, .changed("it ends at byte 1 now")).isUnreadableMedium)
     #expect(!BlockIOError("f", .open, .refused("is in use")).isUnreadableMedium)
     #expect(!BlockIOError("f", .open, .notAFileOrBlockDevice("a pipe")).isUnreadableMedium)
   }

@@ -19,7 +19,7 @@ import Testing
     let outcome = try dmsnap.run(["carve", image, "--format", "json"])
     #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome)")
     let json = try outcome.object()
-    #expect(Set(json.keys) == ["schema", "image", "stores", "beheaded", "unreadable"])
+    #expect(Set(json.keys) == ["schema", "image", "stores", "beheaded", "container", "unreadable"])
     #expect(json["schema"] as? String == "dmsnap.carve.v1")
     let found = try stores(json)
     #expect(found.count == 1)
@@ -27,6 +27,8 @@ import Testing
       Set(try #require(found.first).keys) == [
         "byteOffset", "chunkSectors", "exceptionCount", "header", "confidence", "inOrderCount",
         "firstArea", "areaCount", "damagedAreaCount", "chainByteCount", "staleExceptionCount",
+        "gaps",
+        "filesystem",
       ])
     #expect(found.first?["byteOffset"] as? Int == 1_049_088)
     #expect(found.first?["chunkSectors"] as? Int == 8)

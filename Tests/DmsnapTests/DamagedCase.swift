@@ -159,6 +159,18 @@ struct DamagedCase {
   /// Whether there is too little to go by: then nothing is demanded but that nothing is made up.
   var isHopeless: Bool { kept.isEmpty || (kind.hidesHeader && kept.count < 4) }
 
+  /// Whether data behind the table may be the snapshot's: of an invalid store, or one whose header does
+  /// not tell, and where the table ends with a sector or an area.
+  var mayHaveGoneOn: Bool {
+    let builder = pristine.builder
+    let count = pristine.exceptions.count
+    let isBehind = builder.dataChunk(count) * chunkByteCount < store.count
+    let isMarkedValid =
+      !kind.hidesHeader && Array(store.prefix(8)) == Array("SnAp".utf8) + [1, 0, 0, 0]
+    let isAtEnd = count % min(32, builder.exceptionsPerArea / 2) == 0
+    return isBehind && (!isMarkedValid || isAtEnd)
+  }
+
   /// Whether the damage cost nothing but the header.
   var isWhole: Bool {
     store.count == pristine.bytes.count && kept.count == pristine.exceptions.count && lost.isEmpty

@@ -37,7 +37,7 @@ extension ToolOutcome {
 
   private static let inspectKeys: Set = [
     "schema", "store", "header", "table", "kernel", "verdict", "findings", "generations",
-    "snapshot",
+    "snapshot", "gaps", "unnamed",
   ]
 
   @Test(arguments: Corpus.names)
@@ -274,7 +274,7 @@ extension ToolOutcome {
     for path in paths {
       #expect(
         Set(path.keys).isSuperset(of: [
-          "path", "byteCount", "signatures", "store", "partitionTable",
+          "path", "byteCount", "signatures", "store", "partitionTable", "container",
         ]))
       for signature in try elements(path["signatures"]) {
         #expect(Set(signature.keys).isSuperset(of: ["type", "usage", "label", "uuid"]))

@@ -73,6 +73,20 @@ import Testing
 
   // MARK: - What lvm2 says
 
+  /// Of groups in which not all is well: a snapshot that overflowed or was cut, a chunk size that is
+  /// not the metadata's, a physical volume that is none of the group's any more.
+  private static let statuses: [String: Int32] = [
+    "overflow": 2, "shortened": 2, "chunk-differs": 1, "outdated-pv": 1,
+  ]
+
+  @Test func `an overflowed snapshot is called so, with the next command`() throws {
+    let volumes = try Volumes("overflow", in: directory)
+    let outcome = try volumes.run("lvm", "list")
+    #expect(outcome.status == 2 && outcome.output.contains("overflowed"), "\(outcome)")
+    let next = "dmsnap inspect vg/snap" + volumes.options.map { " \($0)" }.joined()
+    #expect(outcome.output.contains("next   \(next)"), "\(outcome)")
+  }
+
   @Test(arguments: VolumeCorpus.names)
   func `groups, volumes and snapshots are those of lvs, and the images are only read`(
     name: String
@@ -80,7 +94,7 @@ import Testing
     let volumes = try Volumes(name, in: directory)
     for path in volumes.paths { Files.age(path) }
     let before = try volumes.states()
-    let listing = try list(volumes.options + ["--history"])
+    let listing = try list(volumes.options + ["--history"], status: Self.statuses[name] ?? 0)
     #expect(listing.schema == "dmsnap.lvm-list.v1")
     #expect(listing.volumeGroups.map(\.name) == volumes.facts.groups.map(\.name))
     for (group, expected) in zip(listing.volumeGroups, volumes.facts.groups) {
@@ -114,7 +128,8 @@ import Testing
         #expect(abs(fill - numbers[0] / numbers[1] * 100) < 0.01, "\(status)")
         #expect(["healthy", "usable"].contains(snapshot.verdict))
       } else {
-        #expect(snapshot.fill == nil && snapshot.verdict == "damaged", "\(status)")
+        let verdict = status == "Invalid" ? "overflowed" : "damaged"
+        #expect(snapshot.fill == nil && snapshot.verdict == verdict, "\(status)")
       }
     }
   }
@@ -142,7 +157,7 @@ import Testing
     #expect(version.snapshots == [.init(name: "snap", origin: "origin")])
     // The version itself shows it as a snapshot, with a verdict.
     let old = try #require(
-      try list(volumes.options + ["--seqno", "\(earlier.seqno)"]).volumeGroups.first)
+      try list(volumes.options + ["--seqno", "\(earlier.seqno)"], status: 1).volumeGroups.first)
     #expect(old.seqno == earlier.seqno && old.history == nil)
     #expect(old.snapshots.map(\.name) == ["snap"])
   }
@@ -178,7 +193,7 @@ import Testing
   @Test func `a physical volume that was taken out of the group is said to be, and no more`() throws
   {
     let volumes = try Volumes("outdated-pv", in: directory)
-    let group = try #require(try list(volumes.options).volumeGroups.first)
+    let group = try #require(try list(volumes.options, status: 1).volumeGroups.first)
     #expect(group.physicalVolumes.map(\.path) == [volumes.paths[0]])
     #expect(group.problems.contains { $0.hasPrefix("\(volumes.paths[1]): the physical volume ") })
   }

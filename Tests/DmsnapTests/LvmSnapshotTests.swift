@@ -73,7 +73,7 @@ import Testing
       ("chunk-differs", [], ["lvm.chunk-size"], 1),
       ("merge-pending", [], ["lvm.merging"], 0),
       ("merge-cut", [], ["lvm.merging", "merge.interrupted", "data.identical"], 0),
-      ("overflow", [], ["header.invalid", "store.full"], 2),
+      ("overflow", [], ["header.invalid", "store.full", "context.origin-unknown"], 2),
       (
         "shortened", [], ["store.too-short", "exception.new-beyond-end", "lvm.store-shortened"], 2
       ),
@@ -152,8 +152,8 @@ import Testing
     #expect(salvage.status == 0 && salvage.output.contains("30 exceptions"), "\(salvage)")
     #expect(
       try volumes.run("export", store, "--origin", "vg/origin", "--to", salvaged).status == 0)
-    #expect(
-      try volumes.run("export", "vg/snap", "--reading", "salvage", "--to", image).status == 0)
+    let export = try volumes.run("export", "vg/snap", "--reading", "salvage", "--to", image)
+    #expect(export.status == 1 && export.errors.contains("not known; assume"), "\(export)")
     let bytes = try Files.bytes(image)
     #expect(try Files.areEqual(image, salvaged))
     // 160 sectors were written to the snapshot: 20 chunks. 10 of the 50 chunks that were written to

@@ -71,11 +71,12 @@ import Testing
     #expect(try dmsnap.run(["merge", store, "--origin", left, "--no-undo"]).status == 0)
   }
 
-  @Test func `a store that goes to another file is not refused for it`() throws {
+  @Test func `a store that goes to another file is not refused for it, but warned of`() throws {
     let store = try store([0, 1, 5], of: make("ext4", 0))
-    let image = directory.path("image")
-    let outcome = try dmsnap.run(["merge", store, "--origin", make("ext4", 1), "--to", image])
-    #expect(outcome.status == 0, "\(outcome)")
+    let (image, origin) = (directory.path("image"), try make("ext4", 1))
+    let outcome = try dmsnap.run(["merge", store, "--origin", origin, "--to", image])
+    #expect(outcome.status == 1 && outcome.output.contains(image), "\(outcome)")
+    #expect(outcome.complaint(naming: origin) == nil && outcome.errors.contains(Self.uuids[0]))
   }
 
   @Test func `data without any relation to the origin's file system is refused`() throws {

@@ -73,6 +73,7 @@ import Testing
       Set(json.keys) == [
         "schema", "complete", "exceptionCount", "byteCount", "chunkSectors", "chunkSizeFrom",
         "chunkSizes", "generation", "lost", "lostExceptionCount", "endLost", "decisions", "orphans",
+        "gaps", "unnamed",
       ])
     #expect(json["schema"] as? String == "dmsnap.salvage.v1")
     #expect(json["complete"] as? Bool == false && json["endLost"] as? Bool == false)

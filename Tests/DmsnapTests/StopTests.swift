@@ -30,7 +30,8 @@ struct StopTests {
     let pair = try Pair("written", in: directory)
     let arguments = arguments(pair, at.call == 0 ? ["--no-undo"] : ["--undo", undo])
     let outcome = try Strace.run(
-      arguments, inject: "pwrite64:signal=\(signal):when=\(max(at.call, 1))")
+      arguments, inject: "pwrite64:signal=\(signal):when=\(max(at.call, 1))",
+      on: [pair.origin, undo])
     #expect(outcome.status == 5 && outcome.output.isEmpty, "\(outcome)")
     #expect(outcome.complaint() == nil && outcome.errors.contains("stopped as asked"), "\(outcome)")
     #expect(outcome.errors.contains("\(pair.origin) \(at.words)"), "\(outcome)")
@@ -55,7 +56,8 @@ struct StopTests {
   @Test func `a second signal ends it at once`() throws {
     let pair = try Pair("written", in: directory)
     let arguments = arguments(pair, ["--undo", undo])
-    let outcome = try Strace.run(arguments, inject: "pwrite64,fdatasync:signal=SIGINT:when=3+")
+    let outcome = try Strace.run(
+      arguments, inject: "pwrite64,fdatasync:signal=SIGINT:when=3+", on: [pair.origin, undo])
     #expect(outcome.ending == .killed(signal: SIGINT), "\(outcome)")
     #expect(try Files.sha256(pair.origin) == pair.facts.origin.sha256)
     #expect(try dmsnap.run(arguments).status == 0)
@@ -84,7 +86,7 @@ struct StopTests {
     let merge = [
       "merge", store, "--origin", origin, "--no-undo", "--accept", "unrelated-origin",
     ]
-    let outcome = try Strace.run(merge, inject: "pwrite64:signal=SIGTERM:when=1")
+    let outcome = try Strace.run(merge, inject: "pwrite64:signal=SIGTERM:when=1", on: [origin])
     #expect(outcome.status == 5 && outcome.complaint(naming: origin) == nil, "\(outcome)")
     let half = try Files.bytes(origin)
     #expect(half.contains { $0 != 0 } && half.suffix(4 << 20).allSatisfy { $0 == 0 })
@@ -102,7 +104,8 @@ struct StopTests {
         ["merge", pair.store, "--origin", pair.origin, "--plan", plan] + way)
       let apply = ["merge", "--apply", plan, "--accept", "unrelated-origin"]
       let call = way.count == 2 ? 5 : 1
-      let outcome = try Strace.run(apply, inject: "pwrite64:signal=SIGINT:when=\(call)")
+      let outcome = try Strace.run(
+        apply, inject: "pwrite64:signal=SIGINT:when=\(call)", on: [pair.origin, undo])
       #expect(outcome.status == 5, "\(outcome)")
       let again = try dmsnap.run(apply)
       #expect(again.status == 0, "\(again)")

@@ -12,9 +12,16 @@ enum Strace {
   }()
 
   /// Runs dmsnap, and disturbs it: "pwrite64:signal=SIGKILL:when=3".
-  static func run(_ arguments: [String], inject: String) throws -> ToolOutcome {
+  ///
+  /// - Parameter paths: The files whose calls are disturbed, and counted; all if there is none.
+  static func run(
+    _ arguments: [String], inject: String, on paths: [String] = []
+  ) throws -> ToolOutcome {
     try #require(tool).run(
-      ["-f", "-qq", "-o", "/dev/null", "-e", "inject=\(inject)", ToolRunner.dmsnap.path] + arguments
-    )
+      ["-f", "-qq", "-o", "/dev/null"] + only(paths) + ["-e", "inject=\(inject)"]
+        + [ToolRunner.dmsnap.path] + arguments)
   }
+
+  /// The options for the calls on those files alone.
+  static func only(_ paths: [String]) -> [String] { paths.flatMap { ["-P", $0] } }
 }

@@ -17,7 +17,9 @@ enum Subcommand: String, CaseIterable, CustomTestStringConvertible {
   static let ofFiles = allCases.filter { $0 != .explain }
 
   /// The options that design.md and its own help promise.
-  var options: [String] {
+  var options: [String] { ownOptions + (self == .explain ? [] : ["--no-holes"]) }
+
+  private var ownOptions: [String] {
     switch self {
     case .identify: ["--format"]
     case .carve: ["--format", "--quiet", "--progress"]

@@ -15,12 +15,14 @@ struct SystemCallTests {
 
   /// Runs dmsnap and returns the system calls of those names, a line each.
   private func trace(
-    _ names: String, _ arguments: [String], inject: String? = nil
+    _ names: String, _ arguments: [String], inject: String? = nil, on paths: [String] = []
   ) throws -> (outcome: ToolOutcome, calls: [String]) {
     let log = directory.path("log")
     let outcome = try #require(Strace.tool).run(
       ["-f", "-qq", "-y", "-s", "8", "-e", "trace=\(names)", "-o", log]
-        + (inject.map { ["-e", "inject=\($0)"] } ?? []) + [ToolRunner.dmsnap.path] + arguments)
+        + Strace.only(paths) + (inject.map { ["-e", "inject=\($0)"] } ?? []) + [
+          ToolRunner.dmsnap.path
+        ] + arguments)
     let text = String(decoding: try Files.bytes(log), as: UTF8.self)
     _ = unsafe unlink(log)
     return (outcome, text.split(separator: "\n").map(String.init))
@@ -164,7 +166,9 @@ struct SystemCallTests {
       "merge", pair.store, "--origin", pair.origin, "--undo", undo, "--accept", "unrelated-origin",
     ]
     // Header, data, table and header of the undo file, then the origin's second write.
-    let (outcome, _) = try trace("pwrite64", arguments, inject: "pwrite64:error=\(error):when=6")
+    let (outcome, _) = try trace(
+      "pwrite64", arguments, inject: "pwrite64:error=\(error):when=6",
+      on: [pair.origin, undo])
     #expect(outcome.status == 5 && outcome.output.isEmpty, "\(outcome)")
     #expect(outcome.complaint(naming: pair.origin) == nil)
     #expect(try Files.sha256(pair.origin) != pair.facts.origin.sha256)
@@ -225,7 +229,7 @@ struct SystemCallTests {
     ]
     // The write is said to be done, and is not.
     let lie = "pwrite64:retval=4096:when=1"
-    let (outcome, _) = try trace("pwrite64", merge + ["--verify"], inject: lie)
+    let (outcome, _) = try trace("pwrite64", merge + ["--verify"], inject: lie, on: [pair.origin])
     #expect(outcome.status == 2 && outcome.output.isEmpty, "\(outcome)")
     #expect(outcome.complaint() == nil && outcome.errors.contains("read back other data"))
     #expect(try ToolRunner.dmsnap.run(merge + ["--verify"]).status == 0)

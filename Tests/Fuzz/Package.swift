@@ -5,7 +5,10 @@ import PackageDescription
 /// The fuzzers, apart from the package that they test: nobody but `make fuzz` builds them.
 let package = Package(
   name: "dmsnap-fuzz",
-  dependencies: [.package(name: "dmsnap", path: "../..")],
+  dependencies: [
+    .package(name: "dmsnap", path: "../.."),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
   targets: [
     .systemLibrary(name: "CFuzzer"),
     .target(name: "Fuzzing", dependencies: ["CFuzzer"], swiftSettings: [.strictMemorySafety()]),
@@ -13,7 +16,10 @@ let package = Package(
     + ["FuzzHeader", "FuzzStore", "FuzzMapfile", "FuzzMetadata", "FuzzPhysicalVolume"].map { name in
       .executableTarget(
         name: name,
-        dependencies: ["Fuzzing", .product(name: "SnapshotKit", package: "dmsnap")],
+        dependencies: [
+          "Fuzzing", .product(name: "SnapshotKit", package: "dmsnap"),
+          .product(name: "SystemPackage", package: "swift-system"),
+        ],
         swiftSettings: [.strictMemorySafety()])
     },
   swiftLanguageModes: [.v6]

@@ -29,14 +29,6 @@ public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// Whether nothing is in doubt by it.
-  public var isHarmless: Bool {
-    switch self {
-    case .notMember, .outdated: true
-    default: false
-    }
-  }
-
   public var description: String {
     switch self {
     case .missing(let volume): "\(volume.words) is missing"

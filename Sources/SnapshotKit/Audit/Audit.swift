@@ -18,11 +18,15 @@ public struct Audit: Sendable {
   public private(set) var findings: [Finding]
   /// Whether this is a store at all.
   public let isStore: Bool
+  /// What it is where it is no store, if that is known.
+  public let content: OtherContent?
 
   init(
     store: Store, load: KernelLoad, inferred: InferredGeometry, extent: TableExtent?,
-    usableCount: UInt64, plan: SalvagePlan?, findings: [Finding], isStore: Bool
+    usableCount: UInt64, plan: SalvagePlan?, findings: [Finding], isStore: Bool,
+    content: OtherContent? = nil
   ) {
+    self.content = content
     self.store = store
     self.load = load
     self.inferred = inferred
@@ -45,6 +49,12 @@ public struct Audit: Sendable {
       return order.firstIndex(of: other.code) ?? 0 > order.firstIndex(of: finding.code) ?? 0
     }
     findings.insert(finding, at: index ?? findings.endIndex)
+  }
+
+  /// How many data chunks were copied to, at most, and are named by no exception.
+  public var unnamedCount: UInt64 {
+    if let plan { return plan.generations.first?.orphanCount ?? 0 }
+    return findings.first { $0.code == .leakedChunks }?.count ?? 0
   }
 
   /// What to think of a store, in a word.

@@ -9,34 +9,12 @@ extension Auditor {
   ///
   /// Of a store that Linux would not show, the salvaged snapshot is looked at.
   ///
-  /// - Returns: nil without an origin, where nothing can be salvaged, or where nothing in it is
-  ///   recognised.
-  public func identifyContent(
-    addingTo audit: inout Audit
-  ) throws(ContentError) -> ContentIdentity? {
-    guard let origin, let view = try view(audit) else { return nil }
-    let comparison: ContentComparison
-    do throws(BlkidError) {
-      comparison = try ContentComparison(snapshot: view, origin: origin)
-    } catch {
-      throw .probe(error)
-    }
-    if audit.store.header?.hasMagic == true, audit.store.header?.valid == 0 {
-      do throws(BlockIOError) {
-        let writes = try OriginWrites(
-          snapshot: view, origin: origin, originType: comparison.origin?.type)
-        if let writes { audit.add(writes.finding) }
-      } catch {
-        throw .io(error)
-      }
-    }
-    if let uuid = comparison.sharedUUID {
-      audit.add(
-        Finding(
-          code: .sameUUID, place: Finding.Place(), found: "UUID \(uuid) in both",
-          required: "one of them mounted at a time"))
-    }
-    return comparison.snapshot
+  /// - Returns: nil without an origin, or where nothing can be salvaged.
+  public func checkOrigin(addingTo audit: inout Audit) throws(ContentError) -> OriginCheck? {
+    guard let view = try view(audit) else { return nil }
+    let check = try OriginCheck(view, hasInFlightChunks: audit.findings.hasInFlightChunks)
+    for finding in check.findings { audit.add(finding) }
+    return check
   }
 
   /// Compares the data of every exception with the origin's, and adds what that means.
@@ -61,11 +39,11 @@ extension Auditor {
   private func view(_ audit: Audit) throws(ContentError) -> SnapshotView? {
     guard let origin else { return nil }
     guard audit.load.verdict == .loads, let geometry = store.geometry,
-      let extent = audit.load.extent
+      let extent = audit.load.extent, audit.plan?.gaps.isEmpty ?? true
     else {
       guard let plan = audit.plan, let generation = plan.generations.first else { return nil }
       let table = ExceptionTable(salvaged: generation.runs, plan.geometry)
-      return SnapshotView(of: origin, through: table, of: store.source)
+      return SnapshotView(of: origin, through: table, of: plan.store.source)
     }
     do throws(TableError) {
       let table = try ExceptionTable(store, geometry, extent, reading: reading)

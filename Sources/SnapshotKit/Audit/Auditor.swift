@@ -12,6 +12,7 @@ public struct Auditor {
   let reading: Reading
   private let chunkSize: ChunkSize?
   private let volume: SnapshotVolume?
+  private let surroundings: Surroundings?
 
   /// So many areas behind the table of a store that Linux loads are searched for older ones.
   private static let lookBehindCount: UInt64 = 256
@@ -23,27 +24,32 @@ public struct Auditor {
   ///   - chunkSize: What the user says that the chunk size is; else the volume's metadata says it
   ///     where the store has lost it.
   ///   - volume: The snapshot of a volume group whose store it is.
+  ///   - surroundings: The file system in which the store was found.
   public init(
     _ store: Store, origin: (any BlockSource)? = nil, reading: Reading = .kernel,
-    chunkSize: ChunkSize? = nil, volume: SnapshotVolume? = nil
+    chunkSize: ChunkSize? = nil, volume: SnapshotVolume? = nil, surroundings: Surroundings? = nil
   ) {
     self.store = store
     self.origin = origin
     self.reading = reading
     self.chunkSize = chunkSize ?? volume?.chunkSize(of: store)
     self.volume = volume
+    self.surroundings = surroundings
   }
 
   /// Audits metadata only.
   public func audit() -> Audit {
     var findings = HeaderCheck(store).findings
     let inferred = InferredGeometry(store, chunkSize: chunkSize)
-    guard let geometry = inferred.geometry else {
+    let content =
+      inferred.basis == .option
+      ? nil : OtherContent.contradicting(store, inferred.geometry)
+    guard let geometry = inferred.geometry, content == nil else {
       return Audit(
         store: store, load: KernelLoad(store, reading: reading), inferred: inferred, extent: nil,
         usableCount: 0, plan: nil,
         findings: (store.isRecognised ? findings : []) + volumeFindings(nil, nil),
-        isStore: store.isRecognised)
+        isStore: store.isRecognised, content: content)
     }
     var census = TableCensus(
       geometry, originChunkCount: origin.map { geometry.chunkCount(ofOrigin: $0.byteCount) })
@@ -61,14 +67,17 @@ public struct Auditor {
     }
     findings += census.findings()
     let plan = plan(inferred, geometry, load, findings)
+    if let finding = plan?.gaps.finding { findings.append(finding) }
     findings += planFindings(plan, load, besides: findings)
     findings += unreadableDataFinding(plan)
     if let origin { findings += ContextCheck(store, origin, geometry, census).findings }
     findings += volumeFindings(geometry, census)
     findings += useFindings()
+    if let surroundings { findings.append(surroundings.finding) }
     // Of a table that Linux shows, what it can rightly show; a salvage may find more behind damage.
     let salvageable = plan?.generations.first?.exceptionCount ?? 0
-    let usable = plan == nil || load.verdict == .loads ? census.usableCount : 0
+    let isShown = plan == nil || (load.verdict == .loads && plan?.gaps.isEmpty == true)
+    let usable = isShown ? census.usableCount : 0
     return Audit(
       store: store, load: load, inferred: inferred, extent: extent,
       usableCount: max(usable, salvageable),
@@ -84,7 +93,8 @@ public struct Auditor {
     let isSound = load.verdict == .loads && findings.allSatisfy { $0.severity != .damage }
     let isEmpty = load.extent?.exceptionCount == 0
     if isSound, reading != .salvage, !isEmpty, !hasKnownUnreadable,
-      !findings.contains(where: { $0.code == .areaStale })
+      !findings.contains(where: { $0.code == .areaStale }),
+      !isShifted(geometry, load.extent, findings)
     {
       return nil
     }
@@ -96,6 +106,18 @@ public struct Auditor {
     // table has met and reported by now.
     return try? SalvagePlan(
       store, inferred, geometry, originByteCount: origin?.byteCount, reach: reach)
+  }
+
+  /// Whether a table goes on, at another place, behind where Linux sees its end.
+  private func isShifted(
+    _ geometry: StoreGeometry, _ extent: TableExtent?, _ findings: [Finding]
+  ) -> Bool {
+    // It may, behind a full sector, or where a part of an area seems to have been left out.
+    guard case .terminator(_, let slot) = extent?.end,
+      slot % PlacedArea.slotsPerSector == 0
+        || findings.contains(where: { $0.code == .leakedChunks })
+    else { return false }
+    return (try? ShiftEvidence(store.source, geometry.chunkSize).gaps.isEmpty) == false
   }
 
   /// What a volume group's metadata says of the snapshot.
@@ -127,14 +149,18 @@ public struct Auditor {
     _ plan: SalvagePlan?, _ load: KernelLoad, besides findings: [Finding]
   ) -> [Finding] {
     guard let generation = plan?.generations.first else { return [] }
-    // Where Linux shows the table whole, what another generation lost is no damage of the store.
+    // Where Linux shows the table whole, what another generation lost is no damage of the store, and
+    // the end is where Linux finds it.
     if load.verdict == .loads, !generation.isCurrent { return [] }
     let seenAreas = Set(
       findings.filter { $0.code.rawValue.hasPrefix("area.") }.compactMap(\.place.area))
     return generation.findings.filter { finding in
       switch finding.code {
       case .areaLost, .areaDamaged: !seenAreas.contains(finding.place.area ?? 0)
-      case .generationAmbiguous: true
+      case .generationAmbiguous, .inFlight, .storeUnconfirmed,
+        .generationMaybeOverwritten:
+        true
+      case .generationEndInDoubt: load.verdict != .loads
       default: false
       }
     }

@@ -27,17 +27,24 @@ public struct Diagnosis: Sendable {
     guard let cause = Self.cause(of: audit) else { return nil }
     self.cause = cause
     let generation = audit.plan?.generations.first
-    let byPlace = generation?.lostChunkCount(for: [.beyondStore, .overwritten])
+    let byPlace = generation?.lostChunkCount(for: [.beyondStore, .lostInCopy, .overwritten])
+    // What lies shortly behind a short origin's end is there, and wants a longer origin.
+    let behindOrigin = audit.neededOriginByteCount.flatMap { _ in
+      generation?.findings.first { $0.code == .oldBeyondOrigin }?.count
+    }
+    let lostCount =
+      (generation?.lostExceptionCount ?? 0) + (byPlace ?? 0) + (generation?.inFlightCount ?? 0)
     prospect = Prospect(
       usableCount: generation?.exceptionCount ?? audit.usableCount,
       doubtfulCount: generation?.doubtfulCount ?? 0,
-      lostCount: (generation?.lostExceptionCount ?? 0) + (byPlace ?? 0),
+      lostCount: lostCount - min(behindOrigin ?? 0, lostCount),
       isEndLost: generation?.isEndLost ?? false)
   }
 
   private static func cause(of audit: Audit) -> String? {
     let codes = Set(audit.findings.map(\.code))
-    return headerCause(audit, codes) ?? tableCause(audit, codes) ?? pastCause(audit, codes)
+    return shiftCause(audit) ?? headerCause(audit, codes) ?? tableCause(audit, codes)
+      ?? pastCause(audit, codes)
   }
 
   /// What the path makes of the store; only its name can tell.
@@ -49,6 +56,16 @@ public struct Diagnosis: Sendable {
   }
 
   // MARK: - Accidents
+
+  private static func shiftCause(_ audit: Audit) -> String? {
+    guard let gaps = audit.plan?.gaps, let first = gaps.first else { return nil }
+    let others = gaps.count == 1 ? "" : ", and there are \(gaps.count - 1) more such places"
+    return first.missingByteCount > 0
+      ? "this copy lost \(first.missingByteCount) bytes \(first.place)\(others): dd conv=noerror"
+        + " without sync leaves out what it cannot read, and a file in fragments has other bytes there"
+      : "this copy has \(first.missingByteCount.magnitude) bytes too many \(first.place)\(others):"
+        + " a part was copied twice, or it is of a file in fragments, with another file between them"
+  }
 
   private static func headerCause(_ audit: Audit, _ codes: Set<FindingCode>) -> String? {
     if codes.contains(.headerMagicErased) {
@@ -115,11 +132,19 @@ public struct Diagnosis: Sendable {
       return "the medium fails in metadata areas"
     }
     if codes.contains(.originSmaller) {
-      return "the origin is shorter than the table reaches: another one, or an incomplete copy"
+      return "the origin is shorter than the table reaches: another one, an incomplete copy, or one"
+        + " that was extended with zeroes"
     }
-    if codes.contains(.newInMetadata) || codes.contains(.areaImplausible) {
+    if hasOldKernelsMark(audit) {
       return "other data stands in metadata areas: Linux before 3.12 wrote over them"
         + " (CVE-2013-4299), or the medium or a copy is damaged"
+    }
+    if codes.contains(.areaImplausible) {
+      return codes.contains(.insideFilesystem)
+        ? "other data stands in metadata areas: the file is in fragments, and this is the first of"
+          + " them, or the copy is shifted; read the file through its file system"
+        : "other data stands in metadata areas: the copy is shifted, of a file in fragments, or"
+          + " damaged, or another program wrote there"
     }
     if codes.contains(.areaHole) || codes.contains(.areaDamaged) {
       return "a write of a metadata area was torn (power loss), or sectors of it were lost"
@@ -131,6 +156,13 @@ public struct Diagnosis: Sendable {
       return "single exceptions are damaged: flipped bits, or an edited store"
     }
     return nil
+  }
+
+  /// Whether an exception that stands elsewhere names an area for its data: nonsense in an area may
+  /// look so by itself.
+  private static func hasOldKernelsMark(_ audit: Audit) -> Bool {
+    let nonsense = audit.findings.first { $0.code == .areaImplausible }?.place.area
+    return audit.findings.contains { $0.code == .newInMetadata && $0.place.area != nonsense }
   }
 
   private static func pastCause(_ audit: Audit, _ codes: Set<FindingCode>) -> String? {

@@ -79,6 +79,9 @@ struct Tally {
     self.finding.ranges = finding.place.bytes.map { [$0] } ?? []
   }
 
+  /// Says how many there are, where not each has a range.
+  mutating func setCount(_ count: UInt64) { finding.count = count }
+
   /// Counts more at those bytes.
   mutating func add(_ bytes: Range<UInt64>, count: UInt64 = 1) {
     finding.count += count

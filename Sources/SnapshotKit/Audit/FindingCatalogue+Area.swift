@@ -42,12 +42,39 @@ extension FindingCatalogue {
         remedy: "Enlarge the store before it is used again.")
     case .storeFull:
       FindingEntry(
-        severity: .note, title: "the store has no free chunk",
+        severity: .note, title: "the store is full",
         meaning: "The chunk that Linux would copy to next does not lie wholly in the store.",
         cause: "The store is full to the last chunk.",
         consequence: "The next write that needs a copy overflows it: Linux invalidates the"
           + " snapshot, or fails the write if it was activated with PO.",
         remedy: "Enlarge the store before the snapshot is used again.")
+    case .storeShifted:
+      FindingEntry(
+        severity: .damage, title: "the copy lost bytes, or has some too many",
+        meaning: "An area, and what follows it, stands some sectors before or behind its place. So"
+          + " the copy lost bytes between the last area in its place and that one, or has some too"
+          + " many there.",
+        cause: "`dd conv=noerror` without `sync`, which leaves out what it cannot read; a copy that"
+          + " was resumed at the wrong place; a store carved from a file in fragments.",
+        consequence:
+          "Linux, and every program that does not know of it, takes everything behind that"
+          + " place for other chunks. Of the data between the two areas nothing tells where the place"
+          + " is: it is doubted, and listed as lost.",
+        remedy: "Copy the medium again, with GNU ddrescue, if it still can be read. Otherwise"
+          + " `dmsnap salvage` reads the copy as if the bytes were there. `STORE,gap=AT:BYTES` does"
+          + " so by hand, for any command: where dd's log has the place, nothing need be doubted.")
+    case .storeUnconfirmed:
+      FindingEntry(
+        severity: .warning, title: "nothing confirms where data lies",
+        meaning: "An area that should follow, or its end, is not in its place, and none is found"
+          + " behind it or near.",
+        cause: "An area that was overwritten; or a copy that lost bytes, or a file in fragments, in"
+          + " which everything behind lies elsewhere.",
+        consequence:
+          "The data of the exceptions before that area may be other data, shifted. They are"
+          + " used, and counted as in doubt.",
+        remedy: "Find out how the copy was made, and whether the file lay in one piece. Where the"
+          + " place and the number of lost bytes are known, say STORE,gap=AT:BYTES.")
     case .areaUnreadable:
       FindingEntry(
         severity: .damage, title: "an area cannot be read",
@@ -87,7 +114,8 @@ extension FindingCatalogue {
       FindingEntry(
         severity: .damage, title: "an area holds something other than exceptions",
         meaning: "More than half of the area's exceptions are impossible in this store.",
-        cause: "File data in the area: Linux before 3.12 put data over an area after an activation"
+        cause: "A copy that lost bytes, or a file in fragments, read as if it were in one piece."
+          + " File data in the area: Linux before 3.12 put data over an area after an activation"
           + " with the table just full (CVE-2013-4299); Linux 3.14-rc1 to rc5 wrote random memory;"
           + " Linux up to 2.6.28 could lose the clearing of a new area in a crash; a bad copy.",
         consequence: "Linux maps the nonsense: those chunks of the snapshot read as other data or"

@@ -28,7 +28,9 @@ extension FindingCatalogue {
           + " that was cut short: Linux merges from the last exception to the first and clears each"
           + " from its area when it is done, but leaves the data.",
         consequence:
-          "None, unless a merge was begun. Then the origin holds the snapshot's content in"
+          "None after a crash: Linux acknowledges a write, or lets it reach the origin, only when the"
+          + " exception is on the medium, so that what was being copied is still in the origin. If a"
+          + " merge was begun, the origin holds the snapshot's content in"
           + " the chunks that are gone from the table already, and the rest is still to be merged.",
         remedy:
           "Only if a merge was begun and did not end, finish it: `dmsnap merge`. What is in the"
@@ -47,20 +49,6 @@ extension FindingCatalogue {
         remedy:
           "If you did not merge it, keep the store as it is: do not activate it, do not write to"
           + " it, and copy it before anything else.")
-    case .originSmaller:
-      FindingEntry(
-        severity: .damage, title: "the origin is smaller than the table needs",
-        meaning: "Exceptions are for chunks shortly behind the origin's end.",
-        cause: "The wrong origin, one that was made smaller, or an incomplete copy of it.",
-        consequence: "The snapshot's end is missing from what can be shown or merged.",
-        remedy: "Find the whole origin before anything is written.")
-    case .originLarger:
-      FindingEntry(
-        severity: .note, title: "the origin is much larger than the table reaches",
-        meaning: "Every exception is for a chunk in the first sixty-fourth of the origin.",
-        cause: "Nothing was written further behind; or the origin is not the right one.",
-        consequence: "None if the origin is the right one. A store does not name its origin.",
-        remedy: "Make sure of the origin before anything is written.")
     case .inUse:
       FindingEntry(
         severity: .warning, title: "the device or file is in use",
@@ -77,47 +65,31 @@ extension FindingCatalogue {
         consequence: "Mounting both may be refused (XFS), or mixes them up (btrfs), and a mount by"
           + " UUID may take the wrong one.",
         remedy: "Mount one at a time, or with nouuid on XFS; never both on btrfs.")
-    case .originUnchanged:
+    case .dataZeroBlock:
       FindingEntry(
-        severity: .note, title: "the origin was not written since the snapshot was invalidated",
-        meaning: "The origin's file system is of a kind that is never written, or was last written"
-          + " no later than the snapshot's own copy of it.",
-        cause: "An overlay over a read-only image (a live system), or an origin that was not"
-          + " mounted for writing again.",
-        consequence: "What the table holds, and the origin elsewhere, is the snapshot exactly; only"
-          + " the writes that failed are not in it.",
-        remedy: "Use it: `dmsnap salvage`, or --reading salvage with export.")
-    case .originWritten:
+        severity: .note, title: "a block of zeroes begins or ends within data",
+        meaning: "An aligned block of the store is zero, across the bounds of chunks that have"
+          + " nothing to do with one another, or of an area.",
+        cause:
+          "`dd conv=noerror,sync` writes a block of zeroes for each that it cannot read. Chunks"
+          + " may also be zero by themselves.",
+        consequence: "If so, that data is lost, and nothing else says so.",
+        remedy:
+          "Look whether the copy was made so. If the medium can still be read, copy it with GNU"
+          + " ddrescue, and name its mapfile with --map.")
+    case .insideFilesystem:
       FindingEntry(
-        severity: .warning, title: "the origin was written after the snapshot was taken",
-        meaning: "The origin's file system was last written later than the snapshot's copy of it"
-          + " was, and the snapshot is invalid.",
-        cause: "The origin stayed in use. Whether that went on after the snapshot was invalidated,"
-          + " the time of its last write does not tell.",
-        consequence: "If it did, chunks that have no exception may be newer than the snapshot: a"
-          + " file system in it may be a mixture of two times.",
-        remedy: "Salvage it, and check what comes out: the file system, and the files that matter.")
-    case .generationOverwritten:
-      FindingEntry(
-        severity: .damage, title: "a newer table has used the data chunks of an older one",
-        meaning: "The exception is of an older generation, and its new chunk is one that a newer"
-          + " generation handed out again.",
-        cause: "A new store over an older one.",
-        consequence: "The older content of those chunks is gone.",
-        remedy: "Nothing brings it back; the other chunks of that generation are whole.")
-    case .generationAmbiguous:
-      FindingEntry(
-        severity: .warning, title: "it is in doubt whether two parts are of one table",
-        meaning: "Between exceptions lie slots that hold none. Either they were lost, or a newer"
-          + " table ends there and an older one shows behind it. They share no old chunk, but might"
-          + " do so by chance.",
-        cause: "A lost area; or a store made over an older one, with just so many exceptions that"
-          + " its last area is full.",
-        consequence: "The salvage reading takes what is likelier. Where `inspect` counts exceptions"
-          + " as in doubt, it took both parts for one table, and if they are not, chunks of an older"
-          + " snapshot are mixed in. Otherwise the other part is the next generation.",
-        remedy: "Compare with --reading kernel, which ends before that area, and with the next"
-          + " generation.")
+        severity: .warning, title: "the store lies within a file system",
+        meaning:
+          "The bytes that were named lie in a file system, or in a partition with one, so that"
+          + " the store is a file of it, or was.",
+        cause:
+          "A store that was found by `carve` in the image of a disk, as a live system's overlay"
+          + " on its stick.",
+        consequence: "A file may lie in fragments: then other files' data stands behind the first,"
+          + " and is taken for the store's.",
+        remedy: "Mount the file system read-only and name the file; if it was deleted, compare what"
+          + " comes out with what should.")
     default: preconditionFailure("\(code) is another group's")
     }
   }

@@ -46,8 +46,9 @@ extension FindingCatalogue {
         severity: .damage, title: "an exception is for a chunk past the end of the origin",
         meaning: "Its old chunk is not in the origin that was given.",
         cause: "The wrong origin, an origin that was made smaller, or a damaged exception.",
-        consequence: "The exception cannot be seen in the snapshot; Linux's merge stops there"
-          + " (\"Merge failed\").",
+        consequence: "The exception cannot be seen in the snapshot. Linux's merge stops there"
+          + " (\"Merge failed\"), unless the old chunk begins exactly where the origin ends: that"
+          + " exception it clears without copying anything.",
         remedy: "Make sure of the origin before anything is written.")
     case .topByte:
       FindingEntry(
@@ -93,6 +94,27 @@ extension FindingCatalogue {
           + " and behind them are the ends of one run whose middle they fill: then the old chunk is"
           + " given.",
         remedy: "Nothing uses them by itself. `dmsnap salvage --format json` lists them.")
+    case .inFlight:
+      FindingEntry(
+        severity: .damage, title: "data chunks were copied, and no exception names them",
+        meaning:
+          "Linux hands a data chunk out when a copy begins, and writes its exception when the"
+          + " area is full or no copy is pending any more. When it invalidates the snapshot it drops"
+          + " the exceptions that are not written yet. An overflowed store has handed out every data"
+          + " chunk; these are in no exception and are not holes of the store's file.",
+        cause:
+          "The snapshot was invalidated in the middle of a burst of writes. Newer"
+          + " kernels begin some 2,048 copies at once, and keep up to an area's exceptions in memory;"
+          + " up to 2,942 chunks were seen in flight. Older kernels set no limit. Where a failed write and no overflow invalidated the snapshot,"
+          + " chunks that were never handed out are counted as well.",
+        consequence:
+          "The snapshot's content of that many chunks of the origin is in the store without"
+          + " its place, and the origin shows through, which was overwritten afterwards. A copy that"
+          + " had not ended left whatever stood in its chunk before.",
+        remedy:
+          "Keep the store. `dmsnap salvage --format json` lists the chunks as orphans; what they"
+          + " hold may be recognised. Whatever else is read from this snapshot has gaps: check it,"
+          + " file by file.")
     default: preconditionFailure("\(code) is another group's")
     }
   }

@@ -48,9 +48,10 @@ extension FindingCatalogue {
         cause: "The store was full when a chunk had to be copied, or a write to it failed. Linux"
           + " then writes this flag and nothing else.",
         consequence:
-          "Linux answers every read with an error. The exceptions that were committed are"
-          + " in the table, and their data in the store. If the origin was written afterwards, chunks"
-          + " that are not in the table are newer than the snapshot; nothing in the store tells.",
+          "Linux answers every read with an error. The exceptions that were written before are in"
+          + " the table, and their data in the store. Those of the last burst of writes are not: see"
+          + " exception.in-flight. Writes to the origin go on, so that chunks which are not in"
+          + " the table may be newer than the snapshot; nothing in the store tells.",
         remedy:
           "Do not remove the snapshot. `dmsnap export --reading salvage` shows it as the table"
           + " has it. With --origin, `dmsnap inspect` says what is known of later writes to the origin."

@@ -7,16 +7,23 @@ enum FindingCatalogue {
       .headerValidOdd, .headerVersion, .headerChunkSize, .headerChunkSizeContradicted, .headerTail:
       headerEntry(for: code)
     case .storeTooShort, .storeNextAreaBeyondEnd, .storePartialChunk, .storeAtBoundary, .storeFull,
+      .storeShifted, .storeUnconfirmed,
       .areaUnreadable, .areaHole, .areaStale, .areaImplausible, .areaHeaderImage, .areaLost,
       .areaDamaged:
       areaEntry(for: code)
     case .newInHeader, .newInMetadata, .newBeyondEnd, .newDuplicate, .oldDuplicate,
-      .oldBeyondOrigin, .topByte, .outOfOrder, .leakedChunks, .unsupported, .orphans:
+      .oldBeyondOrigin, .topByte, .outOfOrder, .leakedChunks, .unsupported, .orphans,
+      .inFlight:
       exceptionEntry(for: code)
-    case .dataUnreadable, .dataIdentical, .mergeInterrupted, .mergeResidue, .originSmaller,
-      .originLarger, .inUse,
-      .sameUUID, .generationOverwritten, .generationAmbiguous, .originUnchanged, .originWritten:
+    case .dataUnreadable, .dataIdentical, .mergeInterrupted, .mergeResidue, .inUse, .sameUUID,
+      .dataZeroBlock, .insideFilesystem:
       contextEntry(for: code)
+    case .originSmaller, .originLarger, .originUnchanged, .originWritten, .originUnknown,
+      .unrelatedOrigin, .originIsDisk, .originIsStore:
+      originEntry(for: code)
+    case .generationOverwritten, .generationAmbiguous, .generationEndInDoubt,
+      .generationMaybeOverwritten:
+      generationEntry(for: code)
     case .volumeMissing, .volumeCutOff, .volumeStale, .volumeMetadata, .volumeOlder, .volumeReused,
       .volumeMerging, .volumeChunkSize, .volumeAdopted, .volumeAreaShort, .volumeShortened:
       volumeEntry(for: code)

@@ -18,6 +18,8 @@ public enum FindingCode: String, CaseIterable, Sendable {
   case storePartialChunk = "store.partial-chunk"
   case storeAtBoundary = "store.at-boundary"
   case storeFull = "store.full"
+  case storeShifted = "store.shifted"
+  case storeUnconfirmed = "store.unconfirmed"
 
   case areaUnreadable = "area.unreadable"
   case areaHole = "area.hole"
@@ -29,6 +31,8 @@ public enum FindingCode: String, CaseIterable, Sendable {
 
   case generationOverwritten = "generation.overwritten"
   case generationAmbiguous = "generation.ambiguous"
+  case generationEndInDoubt = "generation.end-in-doubt"
+  case generationMaybeOverwritten = "generation.maybe-overwritten"
 
   case newInHeader = "exception.new-in-header"
   case newInMetadata = "exception.new-in-metadata"
@@ -41,19 +45,26 @@ public enum FindingCode: String, CaseIterable, Sendable {
   case leakedChunks = "exception.leaked-chunks"
   case unsupported = "exception.unsupported"
   case orphans = "exception.orphans"
+  case inFlight = "exception.in-flight"
 
   case dataUnreadable = "data.unreadable"
   case dataIdentical = "data.identical"
+  case dataZeroBlock = "data.zero-block"
 
   case mergeInterrupted = "merge.interrupted"
   case mergeResidue = "merge.residue"
 
   case originSmaller = "context.origin-smaller"
   case originLarger = "context.origin-larger"
+  case insideFilesystem = "context.inside-filesystem"
   case inUse = "context.in-use"
   case sameUUID = "context.same-uuid"
   case originUnchanged = "context.origin-unchanged"
   case originWritten = "context.origin-written"
+  case originUnknown = "context.origin-unknown"
+  case unrelatedOrigin = "context.unrelated-origin"
+  case originIsDisk = "context.origin-is-disk"
+  case originIsStore = "context.origin-is-store"
 
   case volumeMissing = "lvm.pv-missing"
   case volumeCutOff = "lvm.pv-cut-off"

@@ -8,7 +8,8 @@ struct PastCheck {
   init(_ store: Store, _ geometry: StoreGeometry, _ extent: TableExtent) {
     guard case .terminator(let area, _) = extent.end else { return }
     findStaleAreas(store, geometry, behind: area)
-    findData(store, geometry, extent)
+    // Of a snapshot that was invalidated, what stands there was in flight.
+    if store.header?.valid != 0 { findData(store, geometry, extent) }
   }
 
   /// Counts the areas behind the last one, as long as all they hold is possible.
@@ -72,10 +73,12 @@ struct PastCheck {
       return  // an unused chunk that cannot be read concerns nobody
     }
     guard !buffer.isZero(0..<byteCount) else { return }
-    let isEmpty = extent.exceptionCount == 0
+    // Zeroes from a sector's end on may be sectors that were lost.
+    let isAtEnd = extent.exceptionCount % SlotJudge.damageSlotCount(geometry) == 0
     findings.append(
       Finding(
-        code: isEmpty ? .mergeResidue : .mergeInterrupted,
+        code: extent.exceptionCount == 0
+          ? .mergeResidue : isAtEnd ? .generationEndInDoubt : .mergeInterrupted,
         place: Finding.Place(bytes: start..<start + geometry.chunkSize.byteCount),
         found: "data in chunk \(chunk.index), the next that Linux would copy to",
         required: "nothing: no exception names it"))

@@ -17,6 +17,9 @@ struct AreaChain {
   var highestChunk: UInt64 = 0
   /// Whether area 0 holds something, but no exceptions of this store.
   var isContradicted = false
+  /// Whether the table was not followed to its end: the last area that was looked at is not there, or
+  /// ended with a whole sector, which zeroes may have done.
+  var isBroken = true
 }
 
 /// Reads areas of assumed stores from an image, in pieces of one buffer.
@@ -101,11 +104,17 @@ struct AreaReader {
         chain.add(look, area, missed: missed, missedInOrder)
         chain.reach(place.geometry.chunk(of: area)?.index ?? 0)
         (shift, missed, missedInOrder) = (look.shift, 0, 0)
-        if !look.isFull { break }
+        if !look.isFull {
+          chain.isBroken = look.liveCount % UInt64(PlacedArea.slotsPerSector) == 0
+          break
+        }
       } else {
         if area.index == 0 {
           chain.isContradicted = !look.isEmpty
-          if hasSoundHeader, look.isEmpty { break }
+          if hasSoundHeader, look.isEmpty {
+            chain.isBroken = false
+            break
+          }
         }
         missed += 1
         missedInOrder += chain.areas == nil ? 0 : look.inOrderCount

@@ -1,3 +1,4 @@
+public import BlockIO
 public import SnapshotFormat
 
 /// A COW store that was found in an image by what it looks like.
@@ -31,6 +32,10 @@ public struct CarvedStore: Equatable, Sendable {
   /// How much of the image the store takes up at the least: up to the last chunk that is known to
   /// belong to it, in bytes from its beginning.
   public internal(set) var chainByteCount: UInt64
+  /// The file system of the image in which it was found.
+  public internal(set) var surroundings: Surroundings?
+  /// Where the image lost bytes of the store, or has some too many, in bytes from its beginning.
+  public internal(set) var gaps: [Gap] = []
   /// How many exceptions of older tables stand in areas behind the table's end.
   public internal(set) var staleExceptionCount: UInt64 = 0
 
@@ -70,6 +75,8 @@ public struct Carving: Equatable, Sendable {
   public internal(set) var stores: [CarvedStore] = []
   /// Stores that begin before the image, so that no offset in it names them.
   public internal(set) var beheaded: [BeheadedStore] = []
+  /// The format of the image itself, if it is not that of a raw one.
+  public internal(set) var container: ContainerFormat?
   /// The byte ranges of the image that could not be read, ascending.
   public internal(set) var unreadable: [Range<UInt64>] = []
 }

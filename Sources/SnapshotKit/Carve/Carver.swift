@@ -1,3 +1,4 @@
+internal import Blkid
 public import BlockIO
 internal import SnapshotFormat
 
@@ -47,7 +48,18 @@ public struct Carver {
       }
     }
     progress(source.byteCount, source.byteCount)
-    return evidence.result()
+    var result = evidence.result()
+    result.container = ContainerFormat(of: source)
+    if result.stores.contains(where: { $0.byteOffset > 0 }),
+      let identity = try? Probe.identify(source)
+    {
+      for index in result.stores.indices where result.stores[index].byteOffset > 0 {
+        result.stores[index].surroundings = Surroundings(
+          of: result.stores[index].byteOffset, in: identity)
+      }
+    }
+    try source.checkUnchanged()
+    return result
   }
 
   private static func sectorEnd(_ byteOffset: UInt64) -> UInt64 {

@@ -47,7 +47,7 @@ extension CarvingEvidence {
       if let other = best, !(other < candidate) { continue }
       best = candidate
     }
-    if let best { add(best.chain, at: best.place, best.header) }
+    if let best { try add(best.chain, at: best.place, best.header) }
   }
 
   /// Whether the bytes before an area count up to its first new chunk: then it is no area's beginning,

@@ -48,12 +48,12 @@ extension CarvingEvidence {
       let chain = try reader.chain(of: place, from: AreaIndex(0), hasSoundHeader: true)
       // The field may be what is damaged: then the areas lie elsewhere.
       if chain.isContradicted, chain.areas == nil, let other = try bestChain(from: start) {
-        add(other.chain, at: other.place, .damaged)
+        try add(other.chain, at: other.place, .damaged)
       } else {
-        add(chain, at: place, .intact)
+        try add(chain, at: place, .intact)
       }
     } else if let other = try bestChain(from: start) {
-      add(other.chain, at: other.place, .damaged)
+      try add(other.chain, at: other.place, .damaged)
     }
   }
 
@@ -89,6 +89,6 @@ extension CarvingEvidence {
     // So few bytes may look like this by chance, and zeroes behind them say little in small chunks.
     let isSmall = chunkSize.byteCount < 4096
     guard chain.inOrderCount >= (isSmall ? Self.convincingCount : 1) else { return }
-    add(chain, at: place, .damaged)
+    try add(chain, at: place, .damaged)
   }
 }

@@ -47,7 +47,10 @@ struct CarvingEvidence {
   }
 
   /// Adds a store to the result.
-  mutating func add(_ chain: AreaChain, at place: StorePlace, _ header: CarvedStore.Header) {
+  mutating func add(
+    _ chain: AreaChain, at place: StorePlace, _ header: CarvedStore.Header
+  ) throws(BlockIOError) {
+    let (chain, gaps) = try mended(chain, at: place, hasSoundHeader: header == .intact)
     let nextArea = chain.areas.map { $0.upperBound + 1 } ?? 0
     guard let byteOffset = UInt64(exactly: place.start) else {
       known[place] = Known(index: nil, nextArea: nextArea)
@@ -58,7 +61,9 @@ struct CarvingEvidence {
           chunkSize: place.chunkSize, exceptionCount: chain.exceptionCount))
       return
     }
-    known[place] = Known(index: carving.stores.count, nextArea: nextArea)
+    for place in [place] + place.shifted(by: gaps) {
+      known[place] = Known(index: carving.stores.count, nextArea: nextArea)
+    }
     let end = place.geometry.byteOffset(of: Chunk(chain.highestChunk + 1)) ?? .max
     carving.stores.append(
       CarvedStore(
@@ -66,7 +71,7 @@ struct CarvingEvidence {
         exceptionCount: chain.exceptionCount, inOrderCount: chain.inOrderCount,
         firstArea: AreaIndex(chain.areas?.lowerBound ?? 0), areaCount: chain.areaCount,
         damagedAreaCount: chain.damagedAreaCount,
-        chainByteCount: min(end, source.byteCount - byteOffset)))
+        chainByteCount: min(end, source.byteCount - byteOffset), gaps: gaps))
   }
 
   /// Whether an area belongs to a store that is known; if it lies behind the end of that store's

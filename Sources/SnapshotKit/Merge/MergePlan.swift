@@ -102,6 +102,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
         total.add(piece)
       }
       try file.write(total.line + "\n")
+      try view.checkUnchanged()
       try file.publish()
     } catch {
       throw .io(error)

@@ -66,11 +66,13 @@ public struct Merger: Sendable {
     }
     let stage = MergeCut.Stage.merging(undo: undo?.name)
     let (lost, wasStopped) = try cutting(at: stage) { () throws(BlockIOError) in
+      try checkStore()
       let outcome = try copy {
         progress(saving + $0, total)
         return !shouldStop()
       }
       try target.flush()
+      try checkStore()
       return outcome
     }
     if wasStopped { throw cut(at: stage) }
@@ -78,6 +80,15 @@ public struct Merger: Sendable {
     try cutting(at: stage) { () throws(BlockIOError) in try undo?.finish() }
     return Outcome(
       byteCount: byteCount - lost.map(\.range).totalCount, wasFinished: false, lost: lost)
+  }
+
+  /// Throws where the store was changed since it was opened, but for what we write ourselves: a store
+  /// may lie on the same physical volume as its origin.
+  private func checkStore() throws(BlockIOError) {
+    for file in store.files
+    where !target.files.contains(where: { DeviceUse.overlap($0.identity, file.identity) }) {
+      try file.checkUnchanged()
+    }
   }
 
   private func cut(at stage: MergeCut.Stage, by cause: BlockIOError? = nil) -> MergeError {

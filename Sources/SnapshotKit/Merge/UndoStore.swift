@@ -177,6 +177,15 @@ public struct UndoStore: Sendable {
     return true
   }
 
+  /// Whether a view is that of an undo store over the very origin whose merge it undoes.
+  static func isUndo(_ view: SnapshotView) throws(MergeError) -> Bool {
+    guard let manifest = UndoManifest(view.store),
+      manifest.originByteCount == view.byteCount,
+      manifest.fingerprint != UndoManifest.noFingerprint
+    else { return false }
+    return try manifest.fingerprint == fingerprint(of: view.origin, outside: view)
+  }
+
   /// Whether what an undo store holds is known not to be what was saved in it.
   public static func isDamaged(
     _ store: Store, through view: SnapshotView

@@ -56,6 +56,6 @@ struct ByteRangeReport: Encodable {
 
   init(_ range: Range<UInt64>) {
     byteOffset = range.lowerBound
-    byteCount = UInt64(range.count)
+    byteCount = range.upperBound - range.lowerBound  // not `count`, which may not fit an Int
   }
 }

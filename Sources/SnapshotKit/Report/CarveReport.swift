@@ -6,8 +6,11 @@ internal import SnapshotFormat
 ///      "stores": [{"byteOffset", "chunkSectors", "exceptionCount",
 ///                  "header": "intact" | "damaged" | "lost", "confidence",
 ///                  "inOrderCount", "firstArea", "areaCount", "damagedAreaCount",
-///                  "chainByteCount", "staleExceptionCount"}],
+///                  "chainByteCount", "staleExceptionCount",
+///                  "filesystem": {"type", "byteOffset"} | null,
+///                  "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}],
 ///      "beheaded": [{"areaByteOffset", "missingByteCount", "chunkSectors", "exceptionCount"}],
+///      "container": {"type", "advice"} | null,
 ///      "unreadable": [{"byteOffset", "byteCount"}]}
 ///
 /// Offsets are bytes of the image as it was named. `confidence` is that of ``CarvedStore``.
@@ -16,6 +19,7 @@ public struct CarveReport: Encodable, Sendable {
   let image: InspectReport.Place
   let stores: [Entry]
   let beheaded: [BeheadedEntry]
+  @Nullable var container: ContainerReport?
   let unreadable: [ByteRangeReport]
 
   struct Entry: Encodable {
@@ -30,6 +34,8 @@ public struct CarveReport: Encodable, Sendable {
     let damagedAreaCount: UInt64
     let chainByteCount: UInt64
     let staleExceptionCount: UInt64
+    let gaps: [GapReport]
+    @Nullable var filesystem: Filesystem?
 
     init(_ store: CarvedStore) {
       byteOffset = store.byteOffset
@@ -43,7 +49,14 @@ public struct CarveReport: Encodable, Sendable {
       damagedAreaCount = store.damagedAreaCount
       chainByteCount = store.chainByteCount
       staleExceptionCount = store.staleExceptionCount
+      gaps = store.gaps.map { GapReport($0) }
+      filesystem = store.surroundings.map { Filesystem(type: $0.type, byteOffset: $0.byteOffset) }
     }
+  }
+
+  struct Filesystem: Encodable {
+    let type: String
+    let byteOffset: UInt64
   }
 
   struct BeheadedEntry: Encodable {
@@ -65,6 +78,7 @@ public struct CarveReport: Encodable, Sendable {
     image = InspectReport.Place(path: path, byteCount: byteCount)
     stores = carving.stores.map { Entry($0) }
     beheaded = carving.beheaded.map { BeheadedEntry($0) }
+    container = carving.container.map { ContainerReport($0) }
     unreadable = carving.unreadable.map { ByteRangeReport($0) }
   }
 }

@@ -1,5 +1,4 @@
 public import Blkid
-public import BlockIO
 
 /// What a device holds, in three words: the type, label and UUID that `mount` goes by.
 ///
@@ -22,17 +21,21 @@ public struct ContentIdentity: Equatable, Sendable {
 
   /// The most telling part of what libblkid found, or nil when it found nothing.
   public init?(_ identity: Identity) {
-    let ranks: [Signature.Usage] = [.filesystem, .crypto, .raid, .other, .unknown]
-    let signature = ranks.lazy.compactMap { usage in
-      identity.signatures.first { $0.usage == usage && !$0.hasBadChecksum }
-    }.first
-    if let signature {
+    if let signature = Self.signature(of: identity) {
       self.init(type: signature.type, label: signature.label, uuid: signature.uuid)
     } else if let table = identity.partitionTable {
       self.init(type: table.type, uuid: table.identifier)
     } else {
       return nil
     }
+  }
+
+  /// The most telling of the signatures.
+  static func signature(of identity: Identity) -> Signature? {
+    let ranks: [Signature.Usage] = [.filesystem, .crypto, .raid, .other, .unknown]
+    return ranks.lazy.compactMap { usage in
+      identity.signatures.first { $0.usage == usage && !$0.hasBadChecksum }
+    }.first
   }
 }
 
@@ -49,17 +52,6 @@ public struct ContentComparison: Equatable, Sendable {
   public init(snapshot: ContentIdentity?, origin: ContentIdentity?) {
     self.snapshot = snapshot
     self.origin = origin
-  }
-
-  /// Asks libblkid what a snapshot's view holds, and what its origin does.
-  ///
-  /// Chunks that the view cannot show are looked at as zeroes.
-  public init(
-    snapshot: any BlockSource, origin: any BlockSource
-  ) throws(BlkidError) {
-    self.init(
-      snapshot: ContentIdentity(try Probe.identify(snapshot)),
-      origin: ContentIdentity(try Probe.identify(origin)))
   }
 
   /// The UUID that both have, so that it does not tell them apart; nil when they differ.

@@ -22,7 +22,7 @@ public struct CopyReport: Encodable, Sendable {
 
     init(_ lost: LostRange) {
       byteOffset = lost.range.lowerBound
-      byteCount = UInt64(lost.range.count)
+      byteCount = lost.range.upperBound - lost.range.lowerBound
       reason = lost.reason.rawValue
     }
   }

@@ -12,12 +12,15 @@ public struct IdentifiedContent: Sendable {
   public let header: SnapshotHeader?
   /// The same for each partition, in the order of the table.
   public let partitionHeaders: [SnapshotHeader?]
+  /// The format of the source, if it has to be unpacked first.
+  public let container: ContainerFormat?
 
   /// Looks at a source.
   public init(_ source: any BlockSource) throws(BlkidError) {
     self.source = source
     identity = try Probe.identify(source)
     header = Self.header(in: source)
+    container = ContainerFormat(of: source)
     partitionHeaders = (identity.partitionTable?.partitions ?? []).map { partition in
       guard !partition.isExtended, partition.byteOffset < source.byteCount else { return nil }
       let end = min(source.byteCount - partition.byteOffset, partition.byteCount)
@@ -48,5 +51,5 @@ public struct IdentifiedContent: Sendable {
   }
 
   /// Whether neither libblkid nor a header recognises anything.
-  public var isEmpty: Bool { identity.isEmpty && header == nil }
+  public var isEmpty: Bool { identity.isEmpty && header == nil && container == nil }
 }

@@ -12,6 +12,7 @@ internal import SnapshotFormat
 ///        "partitionTable": {"type", "id", "sectorBytes", "partitions": [
 ///          {"number", "byteOffset", "byteCount", "type", "name", "uuid",
 ///           "signatures": […], "store": … }]} | null,
+///        "container": {"type", "advice"} | null,
 ///        "unreadable": [{"byteOffset", "byteCount"}]}]}
 ///
 /// `store` is there where the first four bytes say "SnAp"; its numbers are as they stand on the
@@ -27,6 +28,7 @@ public struct IdentifyReport: Encodable, Sendable {
     let signatures: [SignatureEntry]
     @Nullable var store: HeaderReport?
     @Nullable var partitionTable: Table?
+    @Nullable var container: ContainerReport?
     let unreadable: [ByteRangeReport]
   }
 
@@ -82,6 +84,7 @@ public struct IdentifyReport: Encodable, Sendable {
               Self.entry($0, $1)
             })
         },
+        container: content.container.map { ContainerReport($0) },
         unreadable: content.unreadable.map { ByteRangeReport($0) })
     }
   }

@@ -5,24 +5,29 @@ internal import BlockIO
 ///     {"schema": "dmsnap.inspect.v1", "store": {"path", "byteCount"},
 ///      "header": {"magic", "valid", "version", "chunkSectors"} | null,
 ///      "table": {"exceptionCount", "runCount", "areaCount", "usableCount"},
+///      "unnamed": {"chunkCount", "byteCount"},
 ///      "kernel": {"verdict": "loads" | "invalid" | "refuses" | "new", "reason", "status"},
 ///      "verdict": "healthy" | "usable" | "damaged" | "unusable" | "not-a-store",
 ///      "findings": {"note", "warning", "damage"},
 ///      "generations": [{"index", "current", "exceptionCount", "areaCount"}],
-///      "snapshot": {"type", "label", "uuid"} | null}
+///      "snapshot": {"type", "label", "uuid"} | null,
+///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}
 ///
 /// `kernel.status` is null where `dmsetup status` has nothing to print, or what it prints depends
-/// on more than the store. `snapshot` is what libblkid finds in the snapshot, if there is an origin.
+/// on more than the store. `unnamed` are data chunks that were copied to and that no exception names.
+/// `snapshot` is what libblkid finds in the snapshot, if there is an origin.
 public struct InspectReport: Encodable, Sendable {
   let schema = "dmsnap.inspect.v1"
   let store: Place
   @Nullable var header: HeaderReport?
   let table: Table
+  let unnamed: UnnamedReport
   let kernel: Kernel
   let verdict: String
   let findings: Findings
   let generations: [Generation]
   @Nullable var snapshot: Content?
+  let gaps: [GapReport]
 
   struct Place: Encodable {
     let path: String
@@ -68,6 +73,7 @@ public struct InspectReport: Encodable, Sendable {
     table = Table(
       exceptionCount: audit.extent?.exceptionCount ?? 0, runCount: audit.extent?.runCount ?? 0,
       areaCount: audit.extent?.areaCount ?? 0, usableCount: audit.usableCount)
+    unnamed = UnnamedReport(audit.unnamedCount, audit.geometry)
     kernel = Kernel(
       verdict: audit.load.verdict.rawValue, reason: audit.load.reason, status: audit.load.status)
     verdict = audit.verdict.rawValue
@@ -79,6 +85,7 @@ public struct InspectReport: Encodable, Sendable {
         index: $0.index, current: $0.isCurrent, exceptionCount: $0.exceptionCount,
         areaCount: $0.areaCount)
     }
+    gaps = (audit.plan?.gaps ?? []).map { GapReport($0) }
     snapshot = content.map { Content(type: $0.type, label: $0.label, uuid: $0.uuid) }
   }
 }

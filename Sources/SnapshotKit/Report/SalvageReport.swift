@@ -9,13 +9,15 @@ internal import SnapshotFormat
 ///      "lost": [{"byteOffset", "byteCount", "reason"}], "lostExceptionCount": 0, "endLost": false,
 ///      "decisions": [{"decision": "kept" | "dropped" | "lost" | "doubted", "reason", "count",
 ///                     "ranges": [{"byteOffset", "byteCount"}]}],
-///      "orphans": [{"newChunk", "count", "oldChunk"}]}
+///      "orphans": [{"newChunk", "count", "oldChunk"}], "unnamed": {"chunkCount", "byteCount"},
+///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}
 ///
 /// `exceptionCount` and `byteCount` are the new store's. `lost` are ranges of the origin; the ranges
 /// of a decision are of the old store. `lostExceptionCount` is how many exceptions at most are gone
 /// without a trace of what they were for, `endLost` whether more may have followed. `reason` is
 /// "supported" or the code of a finding. `chunkSizes` has what each chunk size finds, where the
-/// header did not settle that; only those that find anything.
+/// header did not settle that; only those that find anything. `unnamed` are all orphans, those
+/// included that are not listed.
 public struct SalvageReport: Encodable, Sendable {
   let schema = "dmsnap.salvage.v1"
   let complete: Bool
@@ -30,6 +32,8 @@ public struct SalvageReport: Encodable, Sendable {
   let endLost: Bool
   let decisions: [Decision]
   let orphans: [Orphan]
+  let unnamed: UnnamedReport
+  let gaps: [GapReport]
 
   struct Score: Encodable {
     let chunkSectors: UInt32
@@ -82,9 +86,11 @@ public struct SalvageReport: Encodable, Sendable {
             ranges: finding.ranges.map { ByteRangeReport($0) })
         }
       }
+    gaps = plan.gaps.map { GapReport($0) }
     orphans = generation.orphans.map {
       Orphan(newChunk: $0.new, count: $0.count, oldChunk: $0.old)
     }
+    unnamed = UnnamedReport(generation.orphanCount, plan.geometry)
   }
 }
 
@@ -93,8 +99,12 @@ extension FindingCode {
   fileprivate var decision: String? {
     switch self {
     case .unsupported, .oldDuplicate, .newDuplicate, .oldBeyondOrigin: "dropped"
-    case .newBeyondEnd, .areaLost, .areaDamaged, .generationOverwritten, .orphans: "lost"
-    case .generationAmbiguous: "doubted"
+    case .newBeyondEnd, .areaLost, .areaDamaged, .generationOverwritten, .orphans, .inFlight,
+      .storeShifted:
+      "lost"
+    case .generationAmbiguous, .generationEndInDoubt, .generationMaybeOverwritten,
+      .storeUnconfirmed:
+      "doubted"
     default: nil
     }
   }

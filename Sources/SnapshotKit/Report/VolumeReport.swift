@@ -14,8 +14,9 @@ public import LVM2
 ///        "history": [{"seqno", "description", "time", "snapshots": [{"name", "origin"}]}]}]}
 ///
 /// `gone` are the snapshots that earlier versions had, each with the last that did.
-/// `verdict` is that of `inspect`, or "not-supported" where the store is laid out in a way that is not read; `fill` how much of the store is used, in percent, where Linux
-/// would say so; `time` in the form of ISO 8601. `history` begins with the version in use, and is
+/// `verdict` is that of `inspect`, "overflowed" where Linux invalidated the snapshot, or
+/// "not-supported" where the store is laid out in a way that is not read; `fill` how much of the
+/// store is used, in percent, where Linux would say so; `time` in the form of ISO 8601. `history` begins with the version in use, and is
 /// left out unless asked for.
 public struct VolumeReport: Encodable, Sendable {
   let schema = "dmsnap.lvm-list.v1"
@@ -158,6 +159,19 @@ extension VolumeReport.Group {
 }
 
 extension VolumeReport.Snapshot {
+  /// The verdict on a snapshot that Linux invalidated.
+  private static let overflowed = "overflowed"
+
+  /// How bad it is; nil for a snapshot that is healthy, or of which nothing is known.
+  public var severity: Severity? {
+    if verdict == Self.overflowed { return .damage }
+    return switch Audit.Verdict(rawValue: verdict) {
+    case .damaged, .unusable, .notAStore: .damage
+    case .usable: .warning
+    case .healthy, nil: nil
+    }
+  }
+
   init(
     _ snapshot: VolumeGroup.Snapshot, _ found: FoundVolumeGroup, _ version: VolumeGroup
   ) throws(VolumeError) {
@@ -172,7 +186,7 @@ extension VolumeReport.Snapshot {
       return
     }
     let audit = Auditor(Store(volume.store), origin: volume.origin, volume: volume).audit()
-    verdict = audit.verdict.rawValue
+    verdict = audit.load.verdict == .invalid ? Self.overflowed : audit.verdict.rawValue
     fill = audit.load.fill.map { ($0 * 10000).rounded() / 100 }
     complete =
       volume.store.isComplete

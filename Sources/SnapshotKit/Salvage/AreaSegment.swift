@@ -28,6 +28,15 @@ struct AreaSegment {
     let exception: DiskException
   }
 
+  /// Where a shift begins that those before do not have.
+  struct Step {
+    let shift: Int64
+    /// Where in the table its first exception stands.
+    let position: UInt64
+    /// How many exceptions of the segment stand before that.
+    fileprivate(set) var index: UInt64
+  }
+
   /// The first and the last area.
   private(set) var areas: ClosedRange<UInt64>
   /// What is kept, in table order.
@@ -38,6 +47,8 @@ struct AreaSegment {
   /// How many slots of other content than exceptions were passed over.
   private(set) var passedOverCount: UInt64 = 0
   private(set) var tail = Tail.unknown
+  /// Every shift that it has, as long as they rise.
+  private(set) var steps: [Step] = []
   private(set) var firstShift: Int64 = 0
   private(set) var lastShift: Int64 = 0
   /// Where in the table the last exception stands, and one above the last slot that is in use.
@@ -72,6 +83,9 @@ struct AreaSegment {
 
   /// Takes in a kept exception, the next one of its table, which stands at that position in it.
   mutating func append(_ exception: DiskException, at position: UInt64, shift: Int64) {
+    if exceptionCount == 0 || (shift > lastShift && isOrdered) {
+      steps.append(Step(shift: shift, position: position, index: exceptionCount))
+    }
     lastPosition = position
     let (old, new) = (exception.oldChunk, exception.newChunk)
     sameCount = exceptionCount > 0 && shift == lastShift ? sameCount + 1 : 1
@@ -88,16 +102,22 @@ struct AreaSegment {
     lastShift = shift
     exceptionCount += 1
     nextFree = max(nextFree, new + 1)
-    oldBounds =
-      oldBounds.map { min($0.lowerBound, old)...max($0.upperBound, old) } ?? old...old
+    oldBounds = bounds(with: old...old)
     if !runs.isEmpty, runs[runs.count - 1].extend(old: old, new: new) { return }
     runs.append(ExceptionRun(old: old, new: new, count: 1))
   }
 
   /// Takes in a segment that goes on behind this one, perhaps after areas that are lost.
   mutating func append(_ next: AreaSegment) {
-    areas = areas.lowerBound...next.areas.upperBound
     isOrdered = isOrdered && next.isOrdered && next.firstShift >= lastShift
+    if isOrdered {
+      steps += next.steps.filter { $0.shift > lastShift }.map {
+        var step = $0
+        step.index += exceptionCount
+        return step
+      }
+    }
+    areas = areas.lowerBound...next.areas.upperBound
     lastShift = next.lastShift
     (confirmedShift, unconfirmedCount) = (next.confirmedShift, next.unconfirmedCount)
     sameCount = next.sameCount
@@ -108,10 +128,7 @@ struct AreaSegment {
     tail = next.tail
     damages += next.damages
     dropped += next.dropped
-    if let bounds = oldBounds, let others = next.oldBounds {
-      oldBounds =
-        min(bounds.lowerBound, others.lowerBound)...max(bounds.upperBound, others.upperBound)
-    }
+    if let others = next.oldBounds { oldBounds = bounds(with: others) }
     for run in next.runs {
       if let last = runs.last, last.old &+ last.count == run.old, last.new &+ last.count == run.new
       {
@@ -120,6 +137,11 @@ struct AreaSegment {
         runs.append(run)
       }
     }
+  }
+
+  private func bounds(with others: ClosedRange<UInt64>) -> ClosedRange<UInt64> {
+    guard let bounds = oldBounds else { return others }
+    return min(bounds.lowerBound, others.lowerBound)...max(bounds.upperBound, others.upperBound)
   }
 
   /// Whether an area stands where the table goes on if its last few exceptions are not believed.
@@ -144,6 +166,7 @@ struct AreaSegment {
     }
     exceptionCount -= unconfirmedCount
     passedOverCount += unconfirmedCount
+    steps.removeAll { $0.index >= exceptionCount }
     let before = damages.last?.area.index == areas.upperBound ? damages.popLast() : nil
     damages.append(
       Damage(
@@ -153,6 +176,102 @@ struct AreaSegment {
     nextFree = runs.reduce(StoreGeometry.firstDataChunk) { max($0, $1.new + $1.count) }
     lastPosition -= unconfirmedCount
     (lastShift, unconfirmedCount) = (confirmedShift, 0)
+  }
+
+  /// By how much the shift rises with a step.
+  func rise(ofStep index: Int) -> UInt64 {
+    let before = index > 0 ? steps[index - 1].shift : 0
+    return (steps[index].shift - before).magnitude
+  }
+
+  /// Whether a step is what sectors of another area leave where they are written over this one's:
+  /// it begins where a sector does, and whole sectors' worth of chunks are left out.
+  func isDisplaced(step index: Int, _ geometry: StoreGeometry) -> Bool {
+    let unit = SlotJudge.damageSlotCount(geometry)
+    let rise = rise(ofStep: index)
+    return rise > 0 && rise % unit == 0 && steps[index].position % unit == 0
+  }
+
+  /// Whether the chunks that a step leaves out may be those of lost exceptions, and not leaked ones:
+  /// of sectors of another area, or of slots at the beginning of this one.
+  func mayHideLoss(step index: Int, _ geometry: StoreGeometry) -> Bool {
+    isDisplaced(step: index, geometry)
+      || rise(ofStep: index) > 0
+        && steps[index].position % geometry.chunkSize.exceptionsPerArea == 0
+  }
+
+  /// Takes back exceptions at the end that are not this table's, as an area behind them goes on where
+  /// those before them end: a copy of another area, or of a part of one, stands there.
+  ///
+  /// - Parameter goesOn: Whether the area behind may be of the same table: it is the next one, and
+  ///   repeats no old chunks.
+  /// - Returns: The areas that hold nothing of the table now; nil if there was nothing to take back.
+  mutating func dropDisplaced(
+    before next: AreaSegment, _ geometry: StoreGeometry, goesOn: Bool
+  ) -> Range<UInt64>? {
+    guard isOrdered, let first = steps.firstIndex(where: { $0.shift > next.firstShift }) else {
+      return nil
+    }
+    let step = steps[first]
+    let slotCount = geometry.chunkSize.exceptionsPerArea
+    // Of one area, which goes on to its end, or was moved by a slot as a whole.
+    let isMoved = step.position % slotCount == 0 && usedEnd % slotCount == slotCount - 1
+    let isFew =
+      exceptionCount - step.index <= slotCount && goesOn && (tail != .ended || isMoved)
+    guard isDisplaced(step: first, geometry) || isFew else { return nil }
+    let area = step.position / slotCount
+    let isWhole = step.position % slotCount == 0 || step.index == 0
+    let end = areas.upperBound + 1
+    let wasEnded = area + 1 == end && tail == .ended
+    let before = damages.first { $0.area.index == area }
+    truncate(to: first)
+    damages.removeAll { $0.area.index >= area }
+    dropped.removeAll { $0.area.index >= area }
+    if isWhole {
+      areas = areas.lowerBound...max(area, areas.lowerBound + 1) - 1
+      (tail, usedEnd, lastPosition) = (.full, area * slotCount, area * slotCount &- 1)
+      return area..<end
+    }
+    areas = areas.lowerBound...area
+    // What else the area holds of the table is not known.
+    if wasEnded { tail = .unknown } else { (tail, usedEnd) = (.full, (area + 1) * slotCount) }
+    lastPosition = step.position - 1
+    damages.append(
+      Damage(
+        area: AreaIndex(area),
+        lostSlotCount: (before?.lostSlotCount ?? 0) + usedEnd - step.position,
+        isUnreadable: before?.isUnreadable ?? false))
+    return area + 1..<end
+  }
+
+  /// Keeps only what stands before a step.
+  private mutating func truncate(to first: Int) {
+    while exceptionCount > steps[first].index, let run = runs.popLast() {
+      let count = min(run.count, exceptionCount - steps[first].index)
+      exceptionCount -= count
+      if run.count > count {
+        runs.append(ExceptionRun(old: run.old, new: run.new, count: run.count - count))
+      }
+    }
+    steps.removeSubrange(first...)
+    lastShift = steps.last?.shift ?? 0
+    (confirmedShift, unconfirmedCount, sameCount) = (lastShift, 0, 0)
+    oldBounds = nil
+    nextFree = StoreGeometry.firstDataChunk
+    for run in runs {
+      oldBounds = bounds(with: run.old...run.lastOld)
+      nextFree = max(nextFree, run.new + run.count)
+    }
+  }
+
+  /// Counts the zeroes that seemed to end it as lost, as the table goes on behind them.
+  mutating func reopen(_ slotCount: UInt64) {
+    guard tail == .ended else { return }
+    let end = (areas.upperBound + 1) * slotCount
+    damages.append(
+      Damage(
+        area: AreaIndex(areas.upperBound), lostSlotCount: end - usedEnd, isUnreadable: false))
+    (tail, usedEnd) = (.full, end)
   }
 
   /// Notes an exception that is not believed although those around it are.

@@ -34,7 +34,10 @@ struct AreaSurvey {
   /// E.
   var exceptionsPerArea: UInt64 { geometry.chunkSize.exceptionsPerArea }
 
-  private let source: any BlockSource
+  /// How many slots damage takes at the least.
+  var damageSlotCount: UInt64 { SlotJudge.damageSlotCount(geometry) }
+
+  let source: any BlockSource
   private let geometry: StoreGeometry
   private let buffer: IOBuffer
   private var judge: SlotJudge
@@ -163,24 +166,53 @@ struct AreaSurvey {
     let segment = reader.closed
     if segment.exceptionCount == 0 {
       if reader.isZero { return }
-      let content = reader.isUnreadable ? Content.unreadable : .foreign
-      if let last = lostAreas.last, last.areas.upperBound == area.index, last.content == content {
-        lostAreas[lostAreas.count - 1].areas = last.areas.lowerBound..<area.index + 1
-      } else {
-        lostAreas.append((area.index..<area.index + 1, content))
-      }
+      addLost(area.index..<area.index + 1, reader.isUnreadable ? .unreadable : .foreign)
       return
     }
     if isContinued, segments[segments.count - 1].isContradicted(by: segment) {
       segments[segments.count - 1].dropUnconfirmed(exceptionsPerArea)
     }
-    if isContinued, let last = segments.last, segment.isPlaced(behind: last), !isRepeated(segment) {
+    dropDisplaced(before: segment)
+    if segments.last?.isContinued(in: area) ?? false, let last = segments.last,
+      segment.isPlaced(behind: last), !isRepeated(segment)
+    {
       segments[segments.count - 1].append(segment)
     } else {
       olds = ChunkSet()
       segments.append(segment)
     }
     olds.insert(oldChunksOf: segment.runs)
+  }
+
+  /// Takes back what stands before an area and is contradicted by it.
+  private mutating func dropDisplaced(before next: AreaSegment) {
+    guard let last = segments.last, !next.isPlaced(behind: last) else { return }
+    // Behind a lost area another table may show: then only whole sectors of another area are dropped.
+    let goesOn =
+      last.areas.upperBound + 1 == next.areas.lowerBound
+      && olds.count(ofOldChunksOf: next.runs) <= 1
+    guard
+      let areas = segments[segments.count - 1].dropDisplaced(
+        before: next, geometry, goesOn: goesOn)
+    else { return }
+    addLost(areas, .foreign)
+    if segments[segments.count - 1].exceptionCount == 0 { segments.removeLast() }
+    olds = ChunkSet()
+    olds.insert(oldChunksOf: segments.last?.runs ?? [])
+  }
+
+  /// Notes areas that hold nothing of any table.
+  private mutating func addLost(_ areas: Range<UInt64>, _ content: Content) {
+    if areas.isEmpty { return }
+    let index =
+      lostAreas.lastIndex { $0.areas.upperBound <= areas.lowerBound }.map { $0 + 1 } ?? 0
+    if index > 0, lostAreas[index - 1].areas.upperBound == areas.lowerBound,
+      lostAreas[index - 1].content == content
+    {
+      lostAreas[index - 1].areas = lostAreas[index - 1].areas.lowerBound..<areas.upperBound
+    } else {
+      lostAreas.insert((areas, content), at: index)
+    }
   }
 
   /// Whether an area is for chunks that the table before it has already: then it is an older one

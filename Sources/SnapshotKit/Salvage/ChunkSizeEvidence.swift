@@ -148,10 +148,11 @@ public struct InferredGeometry: Sendable {
     }
     let evidence = ChunkSizeEvidence(source)
     if let own = store.isRecognised ? store.geometry : nil,
-      evidence.best.map({ best in
-        // A store that has no room for an area by its header's size says nothing for that size.
-        best.chunkSize == own.chunkSize || (!best.overrules && own.chunkCount > 1)
-      }) ?? true
+      ShiftEvidence.explains(own.chunkSize, rather: evidence.best?.chunkSize, source)
+        || evidence.best.map({ best in
+          // A store that has no room for an area by its header's size says nothing for that size.
+          best.chunkSize == own.chunkSize || (!best.overrules && own.chunkCount > 1)
+        }) ?? true
     {
       (geometry, basis, self.evidence) = (own, .header, nil)
       return

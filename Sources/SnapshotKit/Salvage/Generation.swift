@@ -23,12 +23,19 @@ public struct Generation: Sendable {
   public let lost: [LostChunks]
   /// Data chunks that Linux handed out and no surviving exception names, ascending.
   public let orphans: [OrphanedChunks]
+  /// How many they are; more than those listed only where there are very many ranges.
+  public let orphanCount: UInt64
+  /// How many of them at most Linux was copying, or had copied, when it invalidated the snapshot.
+  public let inFlightCount: UInt64
+  /// Whether evidence does not decide where the table ends.
+  public let isInDoubt: Bool
   /// What was decided, and why.
   public let findings: [Finding]
 
   /// Whether exceptions are lost, or may be, of which nothing tells what they were for.
   var hasUnknownLosses: Bool {
-    isEndLost || lostExceptionCount > lostChunkCount(for: [.exceptionLost, .exceptionDamaged])
+    isEndLost || inFlightCount > 0
+      || lostExceptionCount > lostChunkCount(for: [.exceptionLost, .exceptionDamaged])
   }
 
   /// How many chunks of the origin are lost for one of those reasons.
@@ -36,9 +43,10 @@ public struct Generation: Sendable {
     lost.filter { reasons.contains($0.reason) }.map(\.old).totalCount
   }
 
-  /// Whether everything that the table ever had is here.
+  /// Whether everything that the table ever had is here, and nothing else, beyond doubt.
   public var isComplete: Bool {
-    lost.isEmpty && lostExceptionCount == 0 && !isEndLost
+    lost.isEmpty && lostExceptionCount == 0 && !isEndLost && inFlightCount == 0
+      && doubtfulCount == 0 && !isInDoubt
   }
 }
 

@@ -5,9 +5,13 @@ internal import SnapshotFormat
 struct GenerationBuilder {
   private let geometry: StoreGeometry
   private let table: TableSplit.Table
+  private let shifts: ShiftEvidence?
+  /// What a copy with gaps does not tell of the store.
+  private let unknown: [Range<UInt64>]
   /// Data chunks below this number hold what a newer generation put there.
   private let overwrittenEnd: UInt64
   private let originChunkCount: UInt64
+  private let validity: Store.Validity
   /// How many exceptions are for chunks that the origin does not have.
   private var beyondOriginCount: UInt64 = 0
   /// How many exceptions are for chunks that others are for.
@@ -24,10 +28,14 @@ struct GenerationBuilder {
   /// - Parameters:
   ///   - overwrittenEnd: One above the highest chunk that newer generations used.
   ///   - originChunkCount: How many chunks the origin has, if that is known.
+  ///   - validity: Whether Linux invalidated the snapshot.
   init(
-    _ table: TableSplit.Table, _ geometry: StoreGeometry, overwrittenEnd: UInt64,
-    originChunkCount: UInt64?
+    _ table: TableSplit.Table, _ geometry: StoreGeometry, _ shifts: ShiftEvidence?,
+    overwrittenEnd: UInt64, originChunkCount: UInt64?, validity: Store.Validity
   ) {
+    self.validity = validity
+    self.shifts = shifts
+    unknown = shifts?.gaps.unknownRanges ?? []
     self.originChunkCount = originChunkCount ?? .max
     self.geometry = geometry
     self.table = table
@@ -44,6 +52,10 @@ struct GenerationBuilder {
     let leadingCount = table.segment.areas.lowerBound
     var lostCount =
       leadingCount * survey.exceptionsPerArea + beyondOriginCount + duplicateCount
+    for step in table.segment.steps.indices
+    where index == 0 && table.segment.isOrdered && table.segment.mayHideLoss(step: step, geometry) {
+      lostCount += table.segment.rise(ofStep: step)
+    }
     if index == 0 { noteLostAreas(0..<leadingCount) }
     for areas in table.lostAreas {
       lostCount += UInt64(areas.count) * survey.exceptionsPerArea
@@ -75,14 +87,52 @@ struct GenerationBuilder {
       survey)
     lost += orphans.lost
     finish()
-    // Where nothing is lost they have leaked, of which the audit speaks.
+    // Where nothing is lost they have leaked, of which the audit speaks; or they are in flight.
     if lostCount > 0 || isEndLost { noteOrphans(orphans.chunks) }
+    let isNewest = index == 0
+    var inFlightCount: UInt64 = 0
+    if isNewest, validity == .invalid {
+      let inFlight = try orphans.addInFlight(in: survey.source)
+      inFlightCount = inFlight.count
+      noteInFlight(inFlight.ranges, inFlight.count)
+    }
+    var isEndInDoubt = false
+    if isNewest, isCurrent { isEndInDoubt = try isEndDoubtful(survey, shift) }
+    if isEndInDoubt { noteDoubtfulEnd(shift) }
+    // Linux may have handed out again what an older table named, and have overflowed.
+    let isOverwritten = !isCurrent && validity == .invalid
+    if isOverwritten { noteOverwritten() }
+    let unconfirmed = shifts?.unconfirmed(runs, geometry)
     return Generation(
       index: index, isCurrent: isCurrent, areas: table.segment.areas.lowerBound..<areaEnd,
-      runs: runs, exceptionCount: exceptionCount, doubtfulCount: table.doubtfulCount,
+      runs: runs, exceptionCount: exceptionCount,
+      doubtfulCount: isOverwritten
+        ? exceptionCount
+        : min(max(table.doubtfulCount, unconfirmed?.count ?? 0), exceptionCount),
       lostExceptionCount: lostCount,
-      isEndLost: isEndLost, lost: lost, orphans: orphans.chunks,
-      findings: FindingCode.allCases.compactMap { tallies[$0]?.finding })
+      isEndLost: isEndLost, lost: lost, orphans: orphans.chunks, orphanCount: orphans.count,
+      inFlightCount: inFlightCount, isInDoubt: isEndInDoubt || !table.doubtfulAreas.isEmpty,
+      findings: [shifts?.gaps.finding, unconfirmed].compactMap(\.self)
+        + FindingCode.allCases.compactMap { tallies[$0]?.finding })
+  }
+
+  /// Whether the table may have gone on where it seems to end.
+  ///
+  /// Behind the table's last exception Linux has copied nothing, or the copy of a write that it never
+  /// acknowledged. Data there is that, or an older store's; but where the exceptions end as they would
+  /// if sectors behind them were lost, or nobody knows whether the snapshot overflowed, it may be
+  /// the snapshot's as well.
+  private func isEndDoubtful(_ survey: AreaSurvey, _ shift: UInt64) throws(BlockIOError) -> Bool {
+    let segment = table.segment
+    guard segment.tail != .unknown, validity != .invalid,
+      validity == .unknown || segment.usedEnd % survey.damageSlotCount == 0
+    else { return false }
+    // A sector's worth of chunks: the first may be zero by itself.
+    for position in segment.usedEnd..<segment.usedEnd + survey.damageSlotCount {
+      guard let next = geometry.dataChunk(inOrder: position + shift) else { return false }
+      if try survey.isUsed(next) { return true }
+    }
+    return false
   }
 
   // MARK: - Exceptions
@@ -131,6 +181,9 @@ struct GenerationBuilder {
       note(
         .newBeyondEnd, old, new, "new chunk \(new)",
         "below \(geometry.chunkCount), the chunks of the store")
+    } else if isUnknown(new) {
+      lose(old, .lostInCopy)
+      beyondRuns.append(ExceptionRun(old: old, new: new, count: 1))
     } else if !news.insert(new) {
       lose(old, .exceptionDamaged)
       note(.newDuplicate, old, new, "new chunk \(new) a second time", "once; the first is kept")
@@ -139,6 +192,13 @@ struct GenerationBuilder {
       return true
     }
     return false
+  }
+
+  /// Whether a copy with gaps does not tell what a chunk holds.
+  private func isUnknown(_ new: UInt64) -> Bool {
+    guard !unknown.isEmpty, let start = geometry.byteOffset(of: Chunk(new)) else { return false }
+    let next = unknown.indexOfFirst(endingBehind: start)
+    return next < unknown.count && unknown[next].lowerBound < start + geometry.chunkSize.byteCount
   }
 
   /// An exception that is not believed tells of a chunk that is lost, if its old chunk is like the
@@ -245,6 +305,38 @@ struct GenerationBuilder {
         "\(chunks.count) chunks from \(chunks.new) on", "an exception for each",
         count: chunks.count)
     }
+  }
+
+  private mutating func noteInFlight(_ chunks: [Range<UInt64>], _ count: UInt64) {
+    let size = geometry.chunkSize.byteCount
+    for range in chunks {
+      let bytes = range.lowerBound * size..<range.upperBound * size
+      add(
+        .inFlight, Finding.Place(bytes: bytes, newChunk: range.lowerBound),
+        "up to \(count) data chunks that Linux had copied, or was copying",
+        "an exception for each", count: range.upperBound - range.lowerBound)
+    }
+    tallies[.inFlight]?.setCount(count)
+  }
+
+  private mutating func noteDoubtfulEnd(_ shift: UInt64) {
+    let area = AreaIndex(table.segment.usedEnd / geometry.chunkSize.exceptionsPerArea)
+    let next = geometry.dataChunk(inOrder: table.segment.usedEnd + shift)?.index ?? 0
+    note(
+      .generationEndInDoubt, area,
+      "no exception for chunk \(next), and data there or shortly behind",
+      "evidence that the table ends there")
+  }
+
+  private mutating func noteOverwritten() {
+    let bytes = runs.first.flatMap { geometry.byteOffset(of: Chunk($0.new)) }.map {
+      $0..<$0 + geometry.chunkSize.byteCount
+    }
+    let count = exceptionCount
+    add(
+      .generationMaybeOverwritten, Finding.Place(bytes: bytes),
+      "\(count) exceptions of a table that is not in use, in an invalid store",
+      "evidence that their chunks were not handed out again", count: count)
   }
 
   // MARK: - Findings

@@ -8,10 +8,14 @@ struct Orphans {
 
   /// The chunks, ascending; none of the ranges has an area in it.
   private(set) var chunks: [OrphanedChunks] = []
+  /// How many they are, those included that are not listed.
+  private(set) var count: UInt64 = 0
   /// The chunks of the origin that they must belong to, where that is determined.
   private(set) var lost: [LostChunks] = []
 
   private let geometry: StoreGeometry
+  /// The runs whose chunks have names, by new chunk.
+  private let named: [ExceptionRun]
 
   /// Finds the gaps between what `runs` name.
   ///
@@ -26,6 +30,7 @@ struct Orphans {
     var ordered = runs
     let isAscending = zip(runs, runs.dropFirst()).allSatisfy { $0.new < $1.new }
     if !isAscending { ordered.sort { $0.new < $1.new } }
+    named = ordered
     var ascending: [ExceptionRun] = []  // by old chunk, when first needed
     var before: ExceptionRun?
     var position =
@@ -60,12 +65,46 @@ struct Orphans {
         return
       }
       if position >= usedEnd, try !survey.isUsed(new) { continue }
+      count += 1
       if let last = chunks.last, last.old == nil, last.new + last.count == new.index {
         chunks[chunks.count - 1].count += 1
-      } else {
-        add(position..<position + 1, nil)
+      } else if chunks.count < Self.countMax {
+        chunks.append(OrphanedChunks(new: new.index, count: 1, old: nil))
       }
     }
+  }
+
+  /// Adds what a snapshot that was invalidated has left: every data chunk that is in none of the
+  /// ranges yet and is no hole of the store's file.
+  ///
+  /// - Returns: Those chunks, ascending, as far as they are listed, and how many they are.
+  mutating func addInFlight(
+    in source: any BlockSource
+  ) throws(BlockIOError) -> (ranges: [Range<UInt64>], count: UInt64) {
+    let taken = takenPositions
+    var search = InFlightSearch(source, geometry)
+    var position: UInt64 = 0
+    for range in taken {
+      if range.lowerBound > position { try search.look(at: position..<range.lowerBound) }
+      position = max(position, range.upperBound)
+    }
+    try search.look(at: position..<max(position, search.positionEnd))
+    count += search.count
+    chunks =
+      (chunks
+      + search.ranges.map { range in
+        OrphanedChunks(
+          new: range.lowerBound, count: range.upperBound - range.lowerBound, old: nil)
+      }).sorted { $0.new < $1.new }
+    return (search.ranges, search.count)
+  }
+
+  /// The positions of all data chunks that have a name or are listed, by their beginnings.
+  private var takenPositions: [Range<UInt64>] {
+    let orphans = chunks.map { ExceptionRun(old: 0, new: $0.new, count: $0.count) }
+    return (named + orphans).compactMap { run in
+      geometry.position(ofData: Chunk(run.new)).map { $0..<$0 + run.count }
+    }.sorted { $0.lowerBound < $1.lowerBound }
   }
 
   /// The chunks between the ends of one run, if so many are missing there.
@@ -89,14 +128,17 @@ struct Orphans {
     let perArea = geometry.chunkSize.exceptionsPerArea
     var position = positions.lowerBound
     while position < positions.upperBound, let new = geometry.dataChunk(inOrder: position),
-      chunks.count < Self.countMax
+      new.index < geometry.chunkCount
     {
       let end = min(positions.upperBound, (position / perArea + 1) * perArea)
-      if new.index >= geometry.chunkCount { return }
-      chunks.append(
-        OrphanedChunks(
-          new: new.index, count: min(end - position, geometry.chunkCount - new.index),
-          old: old.map { $0.lowerBound + (position - positions.lowerBound) }))
+      let chunkCount = min(end - position, geometry.chunkCount - new.index)
+      count += chunkCount
+      if chunks.count < Self.countMax {
+        chunks.append(
+          OrphanedChunks(
+            new: new.index, count: chunkCount,
+            old: old.map { $0.lowerBound + (position - positions.lowerBound) }))
+      }
       position = end
     }
   }

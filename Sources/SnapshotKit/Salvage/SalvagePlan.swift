@@ -1,4 +1,4 @@
-internal import BlockIO
+public import BlockIO
 public import SnapshotFormat
 
 /// What can be had of a store, however broken: each generation of it, and what is lost.
@@ -6,7 +6,10 @@ public import SnapshotFormat
 /// The plan reads metadata only, and decides everything: what `table`, `export`, `diff` and `merge`
 /// do in the salvage reading, and what a salvaged store holds, is what stands here.
 public struct SalvagePlan: Sendable {
+  /// The store; where its copy has gaps, as the medium was, the gaps being unreadable.
   public let store: Store
+  /// Where the copy that was given lost bytes, or has extra ones, in bytes of that copy.
+  public let gaps: [Gap]
   /// Where areas lie, and who says so.
   public let inferred: InferredGeometry
   /// Where areas lie.
@@ -27,11 +30,16 @@ public struct SalvagePlan: Sendable {
     _ store: Store, chunkSize: ChunkSize? = nil, originByteCount: UInt64? = nil
   ) throws(StoreError) {
     let inferred = InferredGeometry(store, chunkSize: chunkSize)
-    guard let geometry = inferred.geometry else { throw .notAStore(store.source.name) }
+    let content =
+      inferred.basis == .option
+      ? nil : OtherContent.contradicting(store, inferred.geometry)
+    guard let geometry = inferred.geometry, content == nil else {
+      throw .notAStore(store.source.name, content)
+    }
     try self.init(
       store, inferred, geometry, originByteCount: originByteCount, reach: .whole)
     if generations.allSatisfy({ $0.exceptionCount == 0 }), !store.isRecognised {
-      throw .notAStore(store.source.name)
+      throw .notAStore(store.source.name, OtherContent(of: store.source))
     }
   }
 
@@ -40,16 +48,24 @@ public struct SalvagePlan: Sendable {
     _ store: Store, _ inferred: InferredGeometry, _ geometry: StoreGeometry,
     originByteCount: UInt64?, reach: AreaSurvey.Reach
   ) throws(StoreError) {
-    self.store = store
     self.inferred = inferred
-    self.geometry = geometry
+    let isExpected = store.isRecognised && inferred.basis == .header
     do throws(BlockIOError) {
-      let survey = try AreaSurvey(
-        store.source, geometry, isExpected: store.isRecognised && inferred.basis == .header,
-        reach: reach)
+      var (store, geometry) = (store, geometry)
+      var survey = try AreaSurvey(store.source, geometry, isExpected: isExpected, reach: reach)
+      let shifts =
+        survey.mayBeShifted ? try ShiftEvidence(store.source, geometry.chunkSize) : nil
+      gaps = shifts?.gaps ?? []
+      if !gaps.isEmpty {
+        store = Store(try ExtentSource(store.source.name, store.source, with: gaps))
+        geometry = StoreGeometry(
+          chunkSize: geometry.chunkSize, byteCount: store.source.byteCount)
+        survey = try AreaSurvey(store.source, geometry, isExpected: isExpected, reach: reach)
+      }
+      (self.store, self.geometry) = (store, geometry)
       unreadable = survey.unreadable
       generations = try Self.generations(
-        of: survey, geometry,
+        of: survey, geometry, shifts, store.validity(by: inferred),
         originChunkCount: originByteCount.map { geometry.chunkCount(ofOrigin: $0) })
     } catch {
       throw .io(error)
@@ -57,7 +73,9 @@ public struct SalvagePlan: Sendable {
   }
 
   private static func generations(
-    of survey: AreaSurvey, _ geometry: StoreGeometry, originChunkCount: UInt64?
+    of survey: AreaSurvey, _ geometry: StoreGeometry, _ shifts: ShiftEvidence?,
+    _ validity: Store.Validity,
+    originChunkCount: UInt64?
   ) throws(BlockIOError) -> [Generation] {
     let isFirstLost =
       survey.areaCount == 0 || survey.lostAreas.contains { $0.areas.contains(0) }
@@ -66,7 +84,8 @@ public struct SalvagePlan: Sendable {
     for (index, table) in TableSplit(survey).tables.enumerated() {
       let isCurrent = index == 0 && (table.segment.areas.lowerBound == 0 || isFirstLost)
       var builder = GenerationBuilder(
-        table, geometry, overwrittenEnd: overwrittenEnd, originChunkCount: originChunkCount)
+        table, geometry, shifts, overwrittenEnd: overwrittenEnd,
+        originChunkCount: originChunkCount, validity: validity)
       generations.append(try builder.build(index: index, isCurrent: isCurrent, survey))
       // The newer table used the chunks of its damaged slots as well.
       let segment = table.segment
@@ -74,7 +93,21 @@ public struct SalvagePlan: Sendable {
         inOrder: segment.usedEnd + UInt64(max(segment.lastShift, 0)))
       overwrittenEnd = max(overwrittenEnd, segment.nextFree, used?.index ?? 0)
     }
-    return generations.isEmpty && isFirstLost ? [.lost(geometry)] : generations
+    if !generations.isEmpty { return generations }
+    if isFirstLost { return [.lost(geometry)] }
+    // An empty table has nothing to say, unless chunks were copied all the same.
+    var builder = GenerationBuilder(
+      .empty, geometry, shifts, overwrittenEnd: overwrittenEnd, originChunkCount: nil,
+      validity: validity)
+    let empty = try builder.build(index: 0, isCurrent: true, survey)
+    return empty.isComplete || validity == .unknown ? [] : [empty]
+  }
+
+  /// Whether a generation is all that its table ever had, the data of its exceptions included, as far
+  /// as that is known without reading them.
+  public func isWhole(_ generation: Generation) -> Bool {
+    generation.isComplete && WantedSectors(self, generation, lost: []).data.isEmpty
+      && generation.runs.allSatisfy { $0.new + $0.count <= geometry.wholeChunkCount }
   }
 
   /// The generation of that number.
@@ -92,7 +125,8 @@ extension Generation {
   /// The table of a store that nothing was copied to.
   static let empty = Generation(
     index: 0, isCurrent: true, areas: 0..<1, runs: [], exceptionCount: 0, doubtfulCount: 0,
-    lostExceptionCount: 0, isEndLost: false, lost: [], orphans: [], findings: [])
+    lostExceptionCount: 0, isEndLost: false, lost: [], orphans: [], orphanCount: 0,
+    inFlightCount: 0, isInDoubt: false, findings: [])
 
   /// A table of which nothing is left: something else stands in area 0.
   static func lost(_ geometry: StoreGeometry) -> Generation {
@@ -103,6 +137,23 @@ extension Generation {
       found: "no exception in area 0", required: "\(slotCount) exceptions", ranges: [bytes])
     return Generation(
       index: 0, isCurrent: true, areas: 0..<1, runs: [], exceptionCount: 0, doubtfulCount: 0,
-      lostExceptionCount: slotCount, isEndLost: true, lost: [], orphans: [], findings: [finding])
+      lostExceptionCount: slotCount, isEndLost: true, lost: [], orphans: [], orphanCount: 0,
+      inFlightCount: 0, isInDoubt: false, findings: [finding])
+  }
+}
+
+extension Store {
+  /// Whether Linux invalidated the snapshot.
+  enum Validity {
+    case valid, invalid
+    /// The header that would say so is lost, or is another table's.
+    case unknown
+  }
+
+  /// What the header says of that, if it is the table's.
+  func validity(by inferred: InferredGeometry) -> Validity {
+    guard let header, isRecognised else { return .unknown }
+    if header.valid == 0 { return .invalid }
+    return inferred.basis == .areas ? .unknown : .valid
   }
 }

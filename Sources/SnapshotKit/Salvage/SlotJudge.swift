@@ -50,6 +50,12 @@ struct SlotJudge {
 
   init(_ geometry: StoreGeometry) { self.geometry = geometry }
 
+  /// How many slots damage takes or moves at the least: those of a sector, or of half an area where an
+  /// area is one sector.
+  static func damageSlotCount(_ geometry: StoreGeometry) -> UInt64 {
+    min(UInt64(512 / DiskException.byteCount), geometry.chunkSize.exceptionsPerArea / 2)
+  }
+
   /// The slots that a range of bytes touches, in a piece that begins at `byteOffset`.
   static func slots(of range: Range<UInt64>, from byteOffset: UInt64) -> Range<Int> {
     let size = DiskException.byteCount
@@ -68,7 +74,7 @@ struct SlotJudge {
     after context: Context
   ) {
     classify(exceptions, position, unreadable)
-    let strong = strongRuns(exceptions, context)
+    let strong = strongRuns(exceptions, position, context)
     keep(strong)
     keepPermuted(between: strong)
     keepWeak(between: strong, context)
@@ -100,6 +106,12 @@ struct SlotJudge {
       }
       kinds.append(kind)
       shifts.append(shift)
+      // Linux copies a chunk once: three in a row for one chunk are something else.
+      if slot >= 2, kind == .unsupported, old == exceptions[slot - 1].oldChunk,
+        old == exceptions[slot - 2].oldChunk
+      {
+        for other in slot - 2...slot { kinds[other] = .impossible }
+      }
     }
     for slots in unreadable {
       for slot in slots { kinds[slot] = .unreadable }
@@ -107,34 +119,59 @@ struct SlotJudge {
   }
 
   /// The maximal ranges of ``strongCount`` slots and more with one shift, the contradicted left out.
-  private func strongRuns(
-    _ exceptions: Span<DiskException>, _ context: Context
+  private mutating func strongRuns(
+    _ exceptions: Span<DiskException>, _ position: UInt64, _ context: Context
   ) -> [Range<Int>] {
-    // An area of another store has its own order, far from this one's.
-    let shiftMax = context.shift.map { $0 + Self.riseMax } ?? Self.leakMax
-    var runs: [Range<Int>] = []
+    // An area of another store has its own order, far from this one's. Exceptions that changed
+    // places may have left a negative shift.
+    let shiftMax = context.shift.map { max($0, 0) + Self.riseMax } ?? Self.leakMax
+    var (runs, others): ([Range<Int>], [Range<Int>]) = ([], [])
     var start = 0
     while start < kinds.count {
       var end = start + 1
-      if kinds[start] == .unsupported, (0...shiftMax).contains(shifts[start]) {
+      if kinds[start] == .unsupported {
         while end < kinds.count, kinds[end] == .unsupported, shifts[end] == shifts[start],
           exceptions[end].oldChunk != exceptions[end - 1].oldChunk
         {
           end += 1
         }
-        if end - start >= Self.strongCount { runs.append(start..<end) }
+        if end - start >= Self.strongCount {
+          if shifts[start] >= 0, shifts[start] <= shiftMax {
+            runs.append(start..<end)
+          } else {
+            others.append(start..<end)
+          }
+        }
       }
       start = end
+    }
+    let shiftBefore = context.shift ?? 0
+    if !isRising(runs), runs.contains(where: { shifts[$0.lowerBound] == shiftBefore }) {
+      // The table itself goes on with the shift that it had.
+      others += runs.filter { isDisplaced($0, position, shiftBefore) }
+      runs.removeAll { isDisplaced($0, position, shiftBefore) }
+    }
+    // A copy of another area's sectors is not one of exceptions that changed places.
+    for run in others where isDisplaced(run, position, shiftBefore) {
+      for slot in run { kinds[slot] = .impossible }
     }
     return withoutContradictions(runs)
   }
 
+  /// Whether a run stands where sectors of another area would put it.
+  private func isDisplaced(_ run: Range<Int>, _ position: UInt64, _ shiftBefore: Int64) -> Bool {
+    let unit = Self.damageSlotCount(geometry)
+    let rise = (shifts[run.lowerBound] - shiftBefore).magnitude
+    return rise > 0 && rise % unit == 0 && (position + UInt64(run.lowerBound)) % unit == 0
+  }
+
+  private func isRising(_ runs: [Range<Int>]) -> Bool {
+    zip(runs, runs.dropFirst()).allSatisfy { shifts[$0.lowerBound] <= shifts[$1.lowerBound] }
+  }
+
   /// The longest part of the runs, in slots, whose shifts never fall.
   private func withoutContradictions(_ runs: [Range<Int>]) -> [Range<Int>] {
-    let isRising = zip(runs, runs.dropFirst()).allSatisfy {
-      shifts[$0.lowerBound] <= shifts[$1.lowerBound]
-    }
-    if isRising { return runs }
+    if isRising(runs) { return runs }
     var weights = runs.map(\.count)
     var previous = [Int?](repeating: nil, count: runs.count)
     // Quadratic, but only in runs that contradict each other; more than these are no table.
@@ -256,9 +293,13 @@ struct SlotJudge {
     else { return false }
     var (lowest, highest) = (Int64.max, Int64.min)
     var (orders, olds) = (ChunkSet(), ChunkSet())
+    // Those of another area, copied here, are as dense, but have no chunk of this one's.
+    let own = 0..<Int64(kinds.count) + max(context.shift ?? 0, 0) + Self.riseMax
+    var ownCount = 0
     for slot in kinds.indices where kinds[slot] == .kept || kinds[slot] == .unsupported {
       let order = shifts[slot] + Int64(slot)
       (lowest, highest) = (min(lowest, order), max(highest, order))
+      if kinds[slot] == .unsupported, own.contains(order) { ownCount += 1 }
       _ = orders.insert(UInt64(bitPattern: order))
       _ = olds.insert(exceptions[slot].oldChunk)
     }
@@ -266,7 +307,8 @@ struct SlotJudge {
     let isUnique = all - Int(min(orders.count, olds.count)) <= all / 16
     let isDense = highest - lowest < Int64(all + all / 4 + 16)
     let shift = context.shift ?? 0
-    return isUnique && isDense && lowest + Int64(position) >= 0 && lowest >= -Self.leakMax
+    return isUnique && isDense && ownCount * 2 >= left && lowest + Int64(position) >= 0
+      && lowest >= -Self.leakMax
       && highest <= Int64(kinds.count) + shift + Self.leakMax
   }
 }

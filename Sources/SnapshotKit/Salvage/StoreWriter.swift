@@ -36,6 +36,7 @@ public struct StoreWriter: Sendable {
       SnapshotHeader(chunkSize: layout.geometry.chunkSize).encode(into: &$0)
     }
     try output.write(at: 0, from: header, 0..<512)
+    try source.checkUnchanged()
     return lost
   }
 

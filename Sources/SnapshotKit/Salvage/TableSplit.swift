@@ -6,12 +6,14 @@ internal import SnapshotFormat
 /// of an older, longer table stays behind it. What lies between two segments decides:
 ///
 /// - zeroes behind an exception: the table ended there, what follows is older;
-/// - shifts that fall, or an area that repeats old chunks: another table;
+/// - zeroes behind a sector's last exception may also be sectors that were lost: unless the two sides
+///   share old chunks, that is in doubt;
+/// - shifts that fall, or an area that repeats old chunks: another table. Linux clears an area before
+///   it fills the one before, so that a full area with another table's behind it is in doubt;
 /// - a whole area of zeroes behind a full one, or one that is lost, may be either the end of a table
 ///   or a hole in it. Within a table each old chunk comes once: if the two sides share old chunks,
 ///   they are two tables; if by chance they would share many and share none, they are one. Where
-///   neither is so, they are taken for one behind damage, and said to be in doubt; behind zeroes,
-///   where Linux ends the table, only if something speaks for it.
+///   neither is so, they are taken for one, and said to be in doubt.
 struct TableSplit {
   /// Segments of one table, with what lies between them.
   struct Table {
@@ -24,13 +26,24 @@ struct TableSplit {
     fileprivate(set) var doubtfulCount: UInt64 = 0
     fileprivate var olds = ChunkSet()
 
+    /// The table of a store that nothing was copied to, as far as exceptions tell.
+    static var empty: Table {
+      var segment = AreaSegment(startingAt: AreaIndex(0))
+      segment.close(
+        AreaIndex(0), tail: .ended, usedEnd: 0, lostSlotCount: 0, isUnreadable: false)
+      return Table(segment)
+    }
+
     fileprivate init(_ segment: AreaSegment) {
       self.segment = segment
       olds.insert(oldChunksOf: segment.runs)
     }
 
-    fileprivate mutating func append(_ next: AreaSegment, isCertain: Bool) {
+    fileprivate mutating func append(
+      _ next: AreaSegment, isCertain: Bool, _ survey: AreaSurvey
+    ) {
       let gap = segment.areas.upperBound + 1..<next.areas.lowerBound
+      segment.reopen(survey.exceptionsPerArea)
       if !isCertain { doubtfulAreas.append(gap.lowerBound) }
       if !doubtfulAreas.isEmpty { doubtfulCount += next.exceptionCount }
       if !gap.isEmpty { lostAreas.append(gap) }
@@ -42,10 +55,6 @@ struct TableSplit {
   /// So many old chunks that should be shared by chance, and are not, settle it: e^-8.
   private static let improbableCount = 8.0
 
-  private static let slotsPerSector = UInt64(512 / DiskException.byteCount)
-  /// So many, reckoned roughly, at least suggest it.
-  private static let suggestiveCount = 3.0
-
   /// The newest first.
   private(set) var tables: [Table] = []
 
@@ -56,7 +65,7 @@ struct TableSplit {
         continue
       }
       switch Self.relation(of: tables[last], to: segment, survey) {
-      case .one(let isCertain): tables[last].append(segment, isCertain: isCertain)
+      case .one(let isCertain): tables[last].append(segment, isCertain: isCertain, survey)
       case .two(let isCertain):
         if !isCertain { tables[last].doubtfulAreas.append(segment.areas.lowerBound - 1) }
         tables[last].olds = ChunkSet()  // nobody asks for them any more
@@ -76,25 +85,26 @@ struct TableSplit {
   ) -> Relation {
     let before = table.segment
     let gap = before.areas.upperBound + 1..<next.areas.lowerBound
-    if !next.isPlaced(behind: before) { return .two(isCertain: true) }
-    if gap.isEmpty, before.tail == .full { return .two(isCertain: true) }
+    if !next.isPlaced(behind: before) {
+      return .two(isCertain: before.tail == .ended || !gap.isEmpty)
+    }
+    // Linux has zeroed the area behind a full one, so that damage is at work here.
+    if gap.isEmpty, before.tail == .full { return .two(isCertain: false) }
     let shared = table.olds.count(ofOldChunksOf: next.runs)
+    let isImprobable = expectedShare(before, next) >= improbableCount
     let isContinuous = continues(before, next, survey)
     if before.tail == .ended {
-      // Linux ended the table here, or a sector of the area was zeroed.
-      let isSectorsEnd = before.usedEnd % slotsPerSector == 0
-      return .two(isCertain: !(isSectorsEnd && isContinuous && shared == 0))
+      guard before.usedEnd % survey.damageSlotCount == 0, shared == 0 else {
+        return .two(isCertain: true)
+      }
+      return isImprobable || isContinuous
+        ? .one(isCertain: isImprobable) : .two(isCertain: false)
     }
     let isZero = !survey.lostAreas.contains { $0.areas.overlaps(gap) } && before.tail == .full
     // One shared chunk may be a flipped bit where there is damage; zeroes alone are not damage.
     if shared >= (isZero ? 1 : 2) { return .two(isCertain: true) }
     // A zero area between two ends of one run can still be an older table that was as long a run.
-    if expectedShare(before, next) >= improbableCount || (isContinuous && !isZero) {
-      return .one(isCertain: true)
-    }
-    // Linux itself would end the table at zeroes. Against that there must be something to be said.
-    let isLikely = !isZero || isContinuous || roughShare(before, next) >= suggestiveCount
-    return isLikely ? .one(isCertain: false) : .two(isCertain: false)
+    return .one(isCertain: isImprobable || (isContinuous && !isZero))
   }
 
   /// How many old chunks two tables of their size would share by chance.
@@ -108,12 +118,6 @@ struct TableSplit {
     let both = lefts.clamped(to: rights)
     return density(left, lefts) * density(right, rights)
       * (Double(both.upperBound - both.lowerBound) + 1)
-  }
-
-  /// The same, if either was as likely to have any chunk up to the highest.
-  private static func roughShare(_ left: AreaSegment, _ right: AreaSegment) -> Double {
-    let highest = max(left.oldBounds?.upperBound ?? 0, right.oldBounds?.upperBound ?? 0)
-    return Double(left.exceptionCount) * Double(right.exceptionCount) / (Double(highest) + 1)
   }
 
   /// Whether both sides are ends of one run whose middle just fits the lost slots.

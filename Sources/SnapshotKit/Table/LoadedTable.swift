@@ -87,8 +87,10 @@ extension Store {
   ) throws(StoreError) -> (StoreGeometry, TableExtent) {
     let load = KernelLoad(self, reading: reading)
     guard load.verdict == .loads, let geometry, let extent = load.extent else {
-      throw InferredGeometry(self).geometry == nil && !isRecognised
-        ? .notAStore(source.name) : .notLoadable(source.name, load)
+      let geometry = InferredGeometry(self).geometry
+      let content = OtherContent.contradicting(self, geometry)
+      throw (geometry == nil || content != nil) && !isRecognised
+        ? .notAStore(source.name, content) : .notLoadable(source.name, load)
     }
     return (geometry, extent)
   }
@@ -96,8 +98,8 @@ extension Store {
 
 /// Why there is no table to work with.
 public enum StoreError: Error, Sendable, CustomStringConvertible {
-  /// Nothing in the bytes speaks for a store.
-  case notAStore(String)
+  /// Nothing in the bytes speaks for a store, or they are something else, if it is known what.
+  case notAStore(String, OtherContent?)
   /// There is a store, but Linux would not show its snapshot.
   case notLoadable(String, KernelLoad)
   /// Linux does not get to the end of the table.
@@ -109,7 +111,10 @@ public enum StoreError: Error, Sendable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .notAStore(let name): "\(name): no COW store here: neither a header nor areas of one"
+    case .notAStore(let name, let content?):
+      "\(name): no COW store here, but \(content): \(content.advice)"
+    case .notAStore(let name, nil):
+      "\(name): no COW store here: neither a header nor areas of one"
     case .notLoadable(let name, let load):
       "\(name): Linux \(Self.words(load.verdict)): \(load.reason);"
         + " `--reading salvage` reads what is there, `dmsnap inspect` says what to do"

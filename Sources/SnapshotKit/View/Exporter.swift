@@ -59,6 +59,7 @@ public struct Exporter: Sendable {
       progress(position, view.byteCount)
     }
     try sink.appendZeroes(byteCount: view.byteCount - position)
+    try view.checkUnchanged()
     progress(view.byteCount, view.byteCount)
     return lost
   }
@@ -108,6 +109,7 @@ public struct Exporter: Sendable {
     let lost = outcome.unreadable.map { LostRange($0, .storeUnreadable) }
       .merged(with: view.rangesBeyondStore)
     for lost in lost { try output.zero(lost.range) }
+    try view.checkUnchanged()
     return lost
   }
 }
@@ -137,6 +139,7 @@ extension Exporter {
         progress($0, byteCount)
         return true
       })
+    try volume.checkUnchanged()
     return outcome.unreadable.map { LostRange($0, .volumeUnreadable) }
   }
 }

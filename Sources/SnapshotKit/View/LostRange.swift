@@ -7,6 +7,8 @@ public struct LostRange: Equatable, Sendable {
     case storeUnreadable = "store-unreadable"
     /// The exception points past the end of the store.
     case beyondStore = "beyond-store"
+    /// The copy of the store lost bytes, and nothing tells whether those before or those behind.
+    case lostInCopy = "lost-in-copy"
     /// The exception is damaged, so that the place of its data is not known.
     case exceptionDamaged = "exception-damaged"
     /// The exception is gone; those before and behind it tell which chunk it was for.
@@ -33,6 +35,8 @@ extension LostRange: CustomStringConvertible {
       case .originUnreadable: "the origin cannot be read there (zeroes in an image)"
       case .storeUnreadable: "the store cannot be read where it has them (zeroes in an image)"
       case .beyondStore: "their exception points past the end of the store"
+      case .lostInCopy:
+        "the copy of the store lost bytes near their data (the origin shows through)"
       case .exceptionDamaged: "their exception is damaged (the origin shows through)"
       case .exceptionLost: "their exception is gone (the origin shows through)"
       case .volumeUnreadable: "what the volume lies on cannot be read (zeroes in the image)"

@@ -13,7 +13,8 @@ public final class SnapshotView: BlockSource {
   /// The table that the view is made of.
   public let table: ExceptionTable
   let store: any BlockSource
-  let origin: any BlockSource
+  /// What it shows where the table maps nothing.
+  public let origin: any BlockSource
 
   /// The view of `origin` through a store's `table`.
   public init(of origin: any BlockSource, through table: ExceptionTable, of store: any BlockSource)
@@ -25,6 +26,8 @@ public final class SnapshotView: BlockSource {
   }
 
   public var byteCount: UInt64 { origin.byteCount }
+
+  public var files: [FileSource] { origin.files + store.files }
 
   /// What to call the origin in a message.
   public var originName: String { origin.name }

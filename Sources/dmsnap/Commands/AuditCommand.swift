@@ -8,7 +8,8 @@ struct AuditCommand: ParsableCommand {
     commandName: "audit",
     abstract: "Lists everything that is wrong with a store, or worth knowing.",
     discussion: """
-      With an origin, the data of every exception is also compared with it. `dmsnap explain CODE` \
+      With an origin, the data of every exception is also compared with it. Samples of the data tell \
+      blocks of zeroes as `dd conv=noerror,sync` leaves them. `dmsnap explain CODE` \
       says more on a finding. The status is that of inspect.
       """)
 
@@ -23,14 +24,17 @@ struct AuditCommand: ParsableCommand {
   @OptionGroup var talk: TalkOptions
 
   func run() throws {
-    let auditor = try StoreInput(input, origin: origin).auditor
+    let found = try StoreInput(input, origin: origin)
+    let auditor = found.auditor
     let line = ProgressLine("comparing", talk)
     var audit = auditor.audit()
     try failingContent { () throws(ContentError) in
-      _ = try auditor.identifyContent(addingTo: &audit)
+      _ = try auditor.checkOrigin(addingTo: &audit)
       try auditor.compareData(addingTo: &audit) { line.update($0, $1) }
+      try auditor.findZeroBlocks(addingTo: &audit)
     }
     line.end()
+    try found.requireUnchanged()
     switch format {
     case .json: try Console.print(json: AuditReport(audit))
     case .text: try Console.print(text(of: audit))

@@ -11,12 +11,15 @@ struct Carve: ParsableCommand {
       Stores are found at any multiple of 512 bytes, by the header or by the order in which Linux \
       hands out chunks. STORE,offset=BYTES names what was found for the other commands. The \
       confidence is 1 - 1/(1 + n) for n facts that fit: each exception in order is one, an intact \
-      header counts 16, a damaged one 8. The status is 0 when a store was found, 3 when none was, \
-      and 2 when bytes of the image could not be read.
+      header counts 16, a damaged one 8. The status is 0 when a store was found, 1 when it may be a \
+      file in fragments or the image is not a raw one, 2 when bytes of a store are missing or bytes of \
+      the image could not be read, and 3 when none was found.
       """)
 
   @Argument(help: "A file, a block device, or a part: PATH,offset=BYTES,length=BYTES.")
   var image: PathArgument
+
+  @OptionGroup var input: InputOptions
 
   @Option(help: "text for people, json for programs.")
   var format = OutputFormat.text
@@ -24,7 +27,7 @@ struct Carve: ParsableCommand {
   @OptionGroup var talk: TalkOptions
 
   func run() throws {
-    let source = try image.open()
+    let source = try image.open(input)
     let line = ProgressLine("searched", talk)
     let carving = try failing { () throws(BlockIOError) in
       try Carver(source).carve { line.update($0, $1) }
@@ -41,7 +44,14 @@ struct Carve: ParsableCommand {
       Console.say(
         "dmsnap: \(source.name): byte \(store.areaByteOffset): an area of a store"
           + " (\(counted(store.exceptionCount, "exception"))) that begins"
-          + " \(store.missingByteCount) bytes before the image; take the image from further ahead")
+          + " \(store.missingByteCount) bytes before the image; take the image from further ahead;"
+          + " if it lost its beginning,"
+          + " \(image.adding(Gap(at: 0, missing: Int64(clamping: store.missingByteCount)).map { [$0] } ?? []))"
+          + " reads it")
+    }
+    if let container = carving.container {
+      Console.say(
+        "dmsnap: \(source.name): is \(container.title): \(container.advice); it is not a raw image")
     }
     for range in carving.unreadable {
       Console.say(
@@ -50,6 +60,10 @@ struct Carve: ParsableCommand {
     }
     if !carving.unreadable.isEmpty { throw Failure(.damage) }
     if carving.stores.isEmpty { throw Failure(.noStore, "\(source.name): no COW store was found") }
+    if carving.stores.contains(where: { !$0.gaps.isEmpty }) { throw Failure(.damage) }
+    if carving.container != nil || carving.stores.contains(where: { $0.surroundings != nil }) {
+      throw Failure(.warnings)
+    }
   }
 }
 
@@ -65,6 +79,17 @@ private struct CarveScreen {
       if store.staleExceptionCount > 0 {
         let stale = counted(store.staleExceptionCount, "exception")
         add("past", "\(stale) of an older table in areas behind the end of this one")
+      }
+      for gap in store.gaps.prefix(4) { add("lost", gap.words) }
+      if !store.gaps.isEmpty {
+        let part = PathArgument(argument: image.part(from: store.byteOffset))
+        add("as", part?.adding(store.gaps) ?? "")
+      }
+      if let surroundings = store.surroundings {
+        add(
+          "within",
+          "a file system (\(surroundings.type)) at byte \(surroundings.byteOffset): a file in fragments"
+            + " has other bytes behind the first; read it through the file system")
       }
       add("extent", "\(byteSize(store.chainByteCount)) (\(store.chainByteCount) bytes) or more")
       add("sure", "\(store.confidence), from \(counted(store.factCount, "fact"))")

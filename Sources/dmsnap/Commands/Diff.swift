@@ -9,7 +9,7 @@ struct Diff: ParsableCommand {
     abstract: "Lists the byte ranges in which snapshot and origin really differ.",
     discussion: """
       Only chunks in the table are compared, sector by sector; an exception may hold nothing new. \
-      Status 0 whether or not they differ.
+      Status 0 whether or not they differ, 1 where the origin is in doubt.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -27,8 +27,9 @@ struct Diff: ParsableCommand {
     try found.volume?.warn(talk)
     let origin = try found.requireOrigin()
     let loaded = try found.loadTable()
-    loaded.warn(about: origin, talk)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
+    let check = try loaded.check(view)
+    loaded.warn(about: view, check, talk)
     let line = ProgressLine("compared", talk)
     let ranges = try failing { () throws(BlockIOError) in try RangeList(format) }
     let diff = try failing { () throws(BlockIOError) in
@@ -39,6 +40,7 @@ struct Diff: ParsableCommand {
       }
     }
     line.end()
+    try found.requireUnchanged()
     let losses = Losses(loaded, diff.lost, originByteCount: origin.byteCount)
     switch format {
     case .json:
@@ -52,7 +54,7 @@ struct Diff: ParsableCommand {
           + "; the table holds \(byteSize(diff.sameByteCount)) that the origin holds too")
       losses.say()
     }
-    try losses.finish(found.volume)
+    try losses.finish(found.volume, check)
   }
 }
 

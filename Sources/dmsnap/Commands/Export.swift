@@ -9,8 +9,8 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes the snapshot as a raw, sparse image.",
     discussion: """
-      What cannot be read becomes zeroes and is listed, and the status is 2. Where the file system \
-      can share data (reflink), nothing is copied.
+      What cannot be read becomes zeroes and is listed, and the status is 2. It is 1 where the \
+      origin is in doubt. Where the file system can share data (reflink), nothing is copied.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -40,9 +40,9 @@ struct Export: ParsableCommand {
     try found.volume?.warn(talk)
     let origin = try found.requireOrigin()
     let loaded = try found.loadTable()
-    loaded.warn(about: origin, talk)
     let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
-    let image = ImageWriter(view, loaded, origin, found.volume)
+    let check = try loaded.check(view)
+    loaded.warn(about: view, check, talk)
     if to == "-" {
       let line = ProgressLine("exported", talk)
       let unreadable = try failing { () throws(BlockIOError) in
@@ -51,9 +51,10 @@ struct Export: ParsableCommand {
       line.end()
       let losses = Losses(loaded, unreadable, originByteCount: view.byteCount)
       losses.say()
-      try losses.finish(found.volume)
+      try losses.finish(found.volume, check)
     } else {
-      try image.write(to: to, command: "export", format, talk)
+      try ImageWriter(view, loaded, origin, found.volume, check)
+        .write(to: to, command: "export", format, talk)
     }
   }
 }
@@ -64,15 +65,17 @@ struct ImageWriter {
   private let loaded: LoadedTable
   private let origin: any BlockSource
   private let volume: SnapshotVolume?
+  private let check: OriginCheck
 
   init(
     _ view: SnapshotView, _ loaded: LoadedTable, _ origin: any BlockSource,
-    _ volume: SnapshotVolume?
+    _ volume: SnapshotVolume?, _ check: OriginCheck
   ) {
     self.view = view
     self.loaded = loaded
     self.origin = origin
     self.volume = volume
+    self.check = check
   }
 
   /// Writes the image and says what is in it.
@@ -105,6 +108,6 @@ struct ImageWriter {
       }
       losses.say()
     }
-    try losses.finish(volume)
+    try losses.finish(volume, check)
   }
 }

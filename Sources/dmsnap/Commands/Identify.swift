@@ -18,6 +18,8 @@ struct Identify: ParsableCommand {
   @Argument(help: "Files, block devices, or parts of them: PATH,offset=BYTES,length=BYTES.")
   var paths: [PathArgument]
 
+  @OptionGroup var input: InputOptions
+
   @Option(help: "text for people, json for programs.")
   var format = OutputFormat.text
 
@@ -26,8 +28,10 @@ struct Identify: ParsableCommand {
     var failure: Failure?
     for path in paths {
       do throws(Failure) {
-        let source = try path.open()
-        contents.append(try failingProbe { () throws(BlkidError) in try IdentifiedContent(source) })
+        let source = try path.open(input)
+        let content = try failingProbe { () throws(BlkidError) in try IdentifiedContent(source) }
+        try failing { () throws(BlockIOError) in try source.checkUnchanged() }
+        contents.append(content)
       } catch {
         // One path that fails does not keep the others from being looked at; JSON is all or nothing.
         if format == .json { throw error }
@@ -56,6 +60,9 @@ private struct IdentifyScreen {
     let byteCount = content.source.byteCount
     text = "\(content.source.name): \(byteSize(byteCount)) (\(byteCount) bytes)"
     if content.isEmpty { add("nothing recognised") }
+    if let container = content.container {
+      add(container.type, "\(container.title): \(container.advice)")
+    }
     for signature in content.identity.signatures { add(line(signature)) }
     if let header = content.header { add(line(header)) }
     for range in content.unreadable.prefix(8) {

@@ -28,8 +28,8 @@ struct Inspect: ParsableCommand {
     let found = try StoreInput(input, origin: origin)
     let auditor = found.auditor
     var audit = auditor.audit()
-    let content = try failingContent { () throws(ContentError) in
-      try auditor.identifyContent(addingTo: &audit)
+    let check = try failingContent { () throws(ContentError) in
+      try auditor.checkOrigin(addingTo: &audit)
     }
     if wanted.wanted != nil {
       let plan = try found.plan()
@@ -44,11 +44,12 @@ struct Inspect: ParsableCommand {
         StoreError.noGeneration(found.store.source.name, asked, count: audit.generations.count)
           .description)
     }
+    try found.requireUnchanged()
     switch format {
-    case .json: try Console.print(json: InspectReport(audit, content: content))
+    case .json: try Console.print(json: InspectReport(audit, content: check?.content.snapshot))
     case .text:
       try Console.print(
-        InspectScreen(audit, Diagnosis(audit), content, input, origin, found.volume).text)
+        InspectScreen(audit, Diagnosis(audit), check, input, origin, found.volume).text)
     }
     try audit.finish()
   }
@@ -58,7 +59,8 @@ extension Audit {
   /// Ends the command with the status that belongs to the verdict.
   func finish() throws(Failure) {
     switch verdict {
-    case .notAStore: throw Failure(.noStore, StoreError.notAStore(store.source.name).description)
+    case .notAStore:
+      throw Failure(.noStore, StoreError.notAStore(store.source.name, content).description)
     case .damaged, .unusable: throw Failure(.damage)
     case .usable: throw Failure(.warnings)
     case .healthy: return

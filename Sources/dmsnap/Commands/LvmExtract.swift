@@ -85,11 +85,11 @@ struct LvmExtract: ParsableCommand {
       : try failingVolume { () throws(VolumeError) in
         try found.found.mapper(found.version, leg: volumes.leg).source(of: name)
       }
-    loaded.warn(about: origin, talk)
-    try ImageWriter(
-      SnapshotView(of: origin, through: loaded.table, of: loaded.store.source), loaded, origin,
-      found
-    ).write(to: to, command: "lvm-extract", format, talk)
+    let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
+    let check = try loaded.check(view)
+    loaded.warn(about: view, check, talk)
+    try ImageWriter(view, loaded, origin, found, check)
+      .write(to: to, command: "lvm-extract", format, talk)
     return nil
   }
 

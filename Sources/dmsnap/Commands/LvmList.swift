@@ -12,7 +12,8 @@ struct LvmList: ParsableCommand {
       Physical volumes are found in the files and devices themselves and in their partitions. The \
       rings of metadata keep earlier versions, in which snapshots still are that were removed or \
       merged since: --history lists them, --seqno goes back to one with any command. The status is \
-      1 when something is in doubt, 2 when anything is missing, 3 when there is no physical volume.
+      1 when something is in doubt, 2 when anything is missing or a snapshot is damaged, 3 when there \
+      is no physical volume.
       """)
 
   @OptionGroup var volumes: VolumeOptions
@@ -35,18 +36,24 @@ struct LvmList: ParsableCommand {
     let report = try failingVolume { () throws(VolumeError) in
       try VolumeReport(input.catalog, seqno: volumes.seqno, withHistory: history)
     }
+    try failing { () throws(BlockIOError) in
+      for source in input.sources { try source.checkUnchanged() }
+    }
     switch format {
     case .json: try Console.print(json: report)
-    case .text: try Console.print(VolumeScreen(report).text)
+    case .text: try Console.print(VolumeScreen(report, volumes).text)
     }
     for index in input.search.withoutVolume {
       Console.say("dmsnap: \(volumes.physicalVolumes[index].text): no LVM2 physical volume here")
     }
     let problems = input.catalog.groups.flatMap(\.problems)
-    if problems.contains(where: \.isLoss) || !input.catalog.orphanProblems.isEmpty {
+    let worst = report.volumeGroups.flatMap(\.snapshots).compactMap(\.severity).max()
+    if problems.contains(where: \.isLoss) || !input.catalog.orphanProblems.isEmpty
+      || worst == .damage
+    {
       throw Failure(.damage)
     }
-    if problems.contains(where: { !$0.isHarmless }) || !input.search.withoutVolume.isEmpty {
+    if !problems.isEmpty || !input.search.withoutVolume.isEmpty || worst != nil {
       throw Failure(.warnings)
     }
   }
@@ -55,8 +62,10 @@ struct LvmList: ParsableCommand {
 /// The text of `dmsnap lvm list`.
 private struct VolumeScreen {
   private(set) var text = ""
+  private let volumes: VolumeOptions
 
-  init(_ report: VolumeReport) {
+  init(_ report: VolumeReport, _ volumes: VolumeOptions) {
+    self.volumes = volumes
     for group in report.volumeGroups { add(group) }
     for orphan in report.orphans {
       line(
@@ -93,7 +102,7 @@ private struct VolumeScreen {
         "  snapshot".padding(to: 26) + "of".padding(to: 18) + "chunks".padding(to: 10)
           + "full".padding(to: 9) + "verdict")
     }
-    for snapshot in group.snapshots { add(snapshot) }
+    for snapshot in group.snapshots { add(snapshot, of: group) }
     for gone in group.gone {
       line(
         "  removed, last in \(gone.seqno)".padding(to: 26) + "\(gone.name) of \(gone.origin)"
@@ -103,14 +112,18 @@ private struct VolumeScreen {
     for version in group.history ?? [] { add(version) }
   }
 
-  private mutating func add(_ snapshot: VolumeReport.Snapshot) {
+  private mutating func add(_ snapshot: VolumeReport.Snapshot, of group: VolumeReport.Group) {
     let fill = snapshot.fill.map { "\(Int($0)) %" } ?? "-"
     line(
       "  \(snapshot.name) ".padding(to: 26) + "\(snapshot.origin) ".padding(to: 18)
         + byteSize(snapshot.chunkSectors.multipliedReportingOverflow(by: 512).partialValue)
         .padding(to: 10) + fill.padding(to: 9) + snapshot.verdict
+        + (snapshot.fill ?? 0 >= 100 ? ", but full" : "")
         + (snapshot.merging ? ", being merged" : "")
         + (snapshot.complete ? "" : ", store or origin INCOMPLETE or not supported"))
+    if snapshot.severity == .damage {
+      line("    next   dmsnap inspect \(quoted("\(group.name)/\(snapshot.name)"))\(volumes.words)")
+    }
   }
 
   private mutating func add(_ version: VolumeReport.Version) {

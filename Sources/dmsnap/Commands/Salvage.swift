@@ -48,6 +48,7 @@ struct Salvage: ParsableCommand {
       return (try plan.generation(index), try LoadedTable(plan, generation: index))
     }
     let originByteCount = found.origin?.byteCount ?? .max
+    try warn(loaded, found.origin)
     let writer = StoreWriter(loaded)
     let line = ProgressLine("written", talk)
     let unreadable = try failing { () throws(BlockIOError) -> [LostRange] in
@@ -72,6 +73,20 @@ struct Salvage: ParsableCommand {
       losses.say()
     }
     try losses.finish(found.volume)
+  }
+
+  /// Says what speaks against the origin, and what is not in the store of an invalid snapshot.
+  private func warn(_ loaded: LoadedTable, _ origin: (any BlockSource)?) throws(Failure) {
+    if talk.quiet { return }
+    var check: OriginCheck?
+    if let origin {
+      let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
+      check = try loaded.check(view)
+    }
+    if let origin, let contradiction = check?.contradiction {
+      Console.say("dmsnap: \(origin.name): \(contradiction)")
+    }
+    loaded.warnIfInvalid(check)
   }
 
   private func text(

@@ -33,7 +33,7 @@ struct TableCommand: ParsableCommand {
     let found = try StoreInput(input, origin: nil)
     try found.volume?.warn(talk)
     let store = found.store
-    let (geometry, extent) = try failingStore { () throws(StoreError) in
+    let (geometry, extent) = try store.failing { () throws(StoreError) in
       try store.requireLoadable(input.table.reading)
     }
     var writer = TableWriter(format, geometry, input.table.reading)
@@ -50,12 +50,14 @@ struct TableCommand: ParsableCommand {
       }
     }
     if let run { try writer.write(run) }
-    try failingStore { () throws(StoreError) in
+    try store.failing { () throws(StoreError) in
       do throws(TableError) { try walked.require(equals: extent) } catch {
         throw .table(store.source.name, error)
       }
     }
+    try found.requireUnchanged()
     try writer.end()
+    try found.volume?.finish()
   }
 
   private func printSalvaged() throws {
@@ -76,13 +78,18 @@ struct TableCommand: ParsableCommand {
         try writer.write(ExceptionRun(old: run.old + within, new: run.new + within, count: 1))
       }
     }
+    try found.requireUnchanged()
     try writer.end()
     if !talk.quiet {
       for finding in generation.findings where finding.severity != .note {
         Console.say("dmsnap: \(plan.store.source.name): \(finding.line)")
       }
     }
-    if generation.isComplete { return }
-    throw Failure(.damage, "\(plan.store.source.name): exceptions are lost, or may be")
+    guard plan.isWhole(generation) else {
+      throw Failure(
+        .damage,
+        "\(plan.store.source.name): exceptions, or what they name, are lost or in doubt")
+    }
+    try found.volume?.finish()
   }
 }

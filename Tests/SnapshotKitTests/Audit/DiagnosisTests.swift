@@ -144,7 +144,7 @@ import Testing
     let invalid = try #require(diagnosis(Self.ten.image(.valid(0))))
     #expect(
       invalid.prospect
-        == Diagnosis.Prospect(usableCount: 10, doubtfulCount: 0, lostCount: 0, isEndLost: false))
+        == Diagnosis.Prospect(usableCount: 10, doubtfulCount: 0, lostCount: 48, isEndLost: false))
     let damaged = try #require(diagnosis(Self.hundred.image(.randomChunk(34, seed: 1))))
     #expect(damaged.prospect.usableCount == 68 && damaged.prospect.lostCount == 32)
     #expect(!damaged.prospect.isEndLost)

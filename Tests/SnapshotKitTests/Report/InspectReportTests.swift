@@ -12,14 +12,14 @@ import Testing
     let builder = StoreBuilder(chunkSectors: 1, chunkCount: 40).copying([5, 6, 9])
     #expect(
       try text(builder.image())
-        == #"{"findings":{"damage":0,"note":0,"warning":0},"generations":["#
+        == #"{"findings":{"damage":0,"note":0,"warning":0},"gaps":[],"generations":["#
         + #"{"areaCount":1,"current":true,"exceptionCount":3,"index":0}],"#
         + #""header":{"chunkSectors":1,"magic":1883336275,"valid":1,"version":1},"#
         + #""kernel":{"reason":"the table is read to its end","status":"5/40 2","verdict":"loads"},"#
         + #""schema":"dmsnap.inspect.v1","snapshot":null,"#
         + #""store":{"byteCount":20480,"path":"store.img"},"#
         + #""table":{"areaCount":1,"exceptionCount":3,"runCount":2,"usableCount":3},"#
-        + #""verdict":"healthy"}"#)
+        + #""unnamed":{"byteCount":0,"chunkCount":0},"verdict":"healthy"}"#)
   }
 
   @Test func `what the snapshot holds is said in three words`() throws {
@@ -32,11 +32,11 @@ import Testing
   @Test func `no store`() throws {
     #expect(
       try text([])
-        == #"{"findings":{"damage":0,"note":0,"warning":0},"generations":[],"header":null,"#
+        == #"{"findings":{"damage":0,"note":0,"warning":0},"gaps":[],"generations":[],"header":null,"#
         + #""kernel":{"reason":"Failed to read snapshot metadata (-EIO): the header cannot be read","#
         + #""status":null,"verdict":"refuses"},"schema":"dmsnap.inspect.v1","snapshot":null,"#
         + #""store":{"byteCount":0,"path":"store.img"},"#
         + #""table":{"areaCount":0,"exceptionCount":0,"runCount":0,"usableCount":0},"#
-        + #""verdict":"not-a-store"}"#)
+        + #""unnamed":{"byteCount":0,"chunkCount":0},"verdict":"not-a-store"}"#)
   }
 }

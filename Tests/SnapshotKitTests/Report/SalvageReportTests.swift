@@ -22,8 +22,9 @@ import Testing
       try text(image)
         == #"{"byteCount":8192,"chunkSectors":8,"chunkSizeFrom":"header","chunkSizes":[],"#
         + #""complete":true,"decisions":[{"count":4,"decision":"kept","ranges":[],"#
-        + #""reason":"supported"}],"endLost":false,"exceptionCount":4,"generation":0,"lost":[],"#
-        + #""lostExceptionCount":0,"orphans":[],"schema":"dmsnap.salvage.v1"}"#)
+        + #""reason":"supported"}],"endLost":false,"exceptionCount":4,"gaps":[],"generation":0,"#
+        + #""lost":[],"lostExceptionCount":0,"orphans":[],"schema":"dmsnap.salvage.v1","#
+        + #""unnamed":{"byteCount":0,"chunkCount":0}}"#)
   }
 
   @Test func `every decision is there, with bytes of the old store`() throws {
@@ -38,10 +39,10 @@ import Testing
         + #""reason":"supported"},{"count":1,"decision":"dropped","ranges":[{"byteCount":16,"#
         + "\"byteOffset\":\(start)}],\"reason\":\"exception.unsupported\"},"
         + #"{"count":1,"decision":"lost","ranges":[{"byteCount":512,"byteOffset":5632}],"#
-        + #""reason":"exception.orphans"}],"endLost":false,"exceptionCount":39,"generation":0,"#
+        + #""reason":"exception.orphans"}],"endLost":false,"exceptionCount":39,"gaps":[],"generation":0,"#
         + #""lost":[{"byteCount":512,"byteOffset":55808,"reason":"exception-damaged"}],"#
         + #""lostExceptionCount":1,"orphans":[{"count":1,"newChunk":11,"oldChunk":109}],"#
-        + #""schema":"dmsnap.salvage.v1"}"#)
+        + #""schema":"dmsnap.salvage.v1","unnamed":{"byteCount":512,"chunkCount":1}}"#)
   }
 
   @Test func `who says the chunk size is told, and what each would find`() throws {

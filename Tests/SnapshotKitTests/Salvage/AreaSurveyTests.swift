@@ -97,10 +97,17 @@ import Testing
     #expect(areas(try survey(FaultySource(few.image()))) == [0...1])
   }
 
-  @Test func `an area whose shifts fall is another table's`() throws {
+  @Test func `an area that the one behind it contradicts is lost, a longer table is not`() throws {
     var builder = StoreBuilder(chunkSectors: 1).copying(0..<64)
     for index in 0..<32 { builder.exceptions[index].new += index < 27 ? 5 : 6 }
-    #expect(areas(try survey(FaultySource(builder.image()))) == [0...0, 1...1])
+    let one = try survey(FaultySource(builder.image()))
+    #expect(areas(one) == [1...1] && one.lostAreas.map(\.areas) == [0..<1])
+    var longer = StoreBuilder(chunkSectors: 1).copying(0..<128)
+    for index in 0..<96 {
+      longer.exceptions[index].new = UInt64(longer.dataChunk(index + 7 + index / 32))
+    }
+    let two = try survey(FaultySource(longer.image()))
+    #expect(areas(two) == [0...2, 3...3] && two.lostAreas.isEmpty)
   }
 
   @Test func `an area that the store's end cuts counts as far as it goes`() throws {

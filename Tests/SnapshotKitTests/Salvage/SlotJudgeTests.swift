@@ -118,7 +118,7 @@ import Testing
 
   @Test func `numbers that count up, but all for one chunk, are no exceptions`() throws {
     let slots = (UInt64(7)..<15).map { (UInt64(5), $0) }
-    #expect(try verdicts(slots, isExpected: false) == "uuuuuuuu")
+    #expect(try verdicts(slots, isExpected: false) == "iiiiiiii")
   }
 
   @Test func `a table that is expected stands beside garbage, exceptions of nobody do not`() throws
@@ -177,5 +177,10 @@ import Testing
         }
       }
     }
+  }
+
+  @Test(arguments: [-1, -255, -256, -4096, -4098, -1 << 40] as [Int64])
+  func `behind an exception far before its place nothing traps`(shift: Int64) throws {
+    #expect(try verdicts(naming(101..<111), at: 96, shift: shift) == "kkkkkkkkkk")
   }
 }

@@ -58,10 +58,13 @@ import Testing
     #expect(tables.first?.doubtfulCount == 96)
   }
 
-  @Test func `zeroes between sides that have nothing to do with each other are an end`() throws {
+  @Test func `zeroes between sides that share nothing are a lost area, in doubt`() throws {
     let far = StoreBuilder(chunkSectors: 1).copying(
       Array(0..<32).map { $0 * 1000 } + Array(32..<64) + (0..<32).map { 500_000 + $0 * 1000 })
-    #expect(areas(try tables(far, [.zeroChunk(Self.lost)])) == [0...0, 2...2])
+    let zeroed = try tables(far, [.zeroChunk(Self.lost)])
+    #expect(areas(zeroed) == [0...2])
+    #expect(zeroed.first?.lostAreas == [1..<2])
+    #expect(zeroed.first?.doubtfulAreas == [1] && zeroed.first?.doubtfulCount == 32)
     #expect(areas(try tables(far, [.randomChunk(Self.lost, seed: 5)])) == [0...2])
   }
 
@@ -76,7 +79,7 @@ import Testing
     #expect(zeroed.first?.doubtfulAreas == [1])
     let off = StoreBuilder(chunkSectors: 1).copying(
       Array(1_000_000..<1_000_032) + Array(100..<132) + Array(1_000_065..<1_000_080))
-    #expect(areas(try tables(off, [.zeroChunk(Self.lost)])) == [0...0, 2...2])
+    #expect(try tables(off, [.zeroChunk(Self.lost)]).first?.doubtfulAreas == [1])
   }
 
   @Test func `a shared old chunk makes two tables of sides with zeroes between`() throws {
@@ -94,6 +97,25 @@ import Testing
   @Test func `behind zeroes within an area there is another table, whatever it holds`() throws {
     let end = Damage.bytes([UInt8](repeating: 0, count: 16), at: 512 + 31 * 16)
     #expect(areas(try tables(Self.mixed, [end])) == [0...0, 1...4])
+    #expect(try tables(Self.mixed, [end]).first?.doubtfulAreas == [])
+  }
+
+  @Test func `zeroes that begin where a sector or half an area does may be lost sectors`() throws {
+    let half = Damage.bytes([UInt8](repeating: 0, count: 256), at: 512 + 256)
+    // The sides would share old chunks by chance, and share none.
+    let mixed = try tables(Self.mixed, [half])
+    #expect(areas(mixed) == [0...4] && mixed.first?.doubtfulAreas == [])
+    #expect(mixed.first?.segment.damages.map(\.lostSlotCount) == [16])
+    let ascending = try tables(Self.ascending, [half])
+    #expect(areas(ascending) == [0...0, 1...4])
+    #expect(ascending.first?.doubtfulAreas == [0])
+  }
+
+  @Test func `a full area with another table's behind it is in doubt`() throws {
+    let twice = StoreBuilder(chunkSectors: 1).copying(Array(0..<64) + Array(0..<40))
+    let tables = try tables(twice)
+    #expect(areas(tables) == [0...1, 2...3])
+    #expect(tables.first?.doubtfulAreas == [1])
   }
 
   @Test func `a doubt covers all behind it`() throws {

@@ -1,6 +1,7 @@
 import BlockIO
 import SnapshotFormat
 @testable import SnapshotKit
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -40,8 +41,13 @@ import Testing
   }
 
   private func contradiction(_ store: [UInt8], _ origin: [UInt8]) throws -> OriginContradiction? {
-    let source = FaultySource(origin)
-    return try OriginContradiction(SnapshotView(store, over: source), origin: source)
+    try contradiction(store, FaultySource(origin))
+  }
+
+  private func contradiction(
+    _ store: [UInt8], _ origin: any BlockSource
+  ) throws -> OriginContradiction? {
+    try OriginCheck(SnapshotView(store, over: origin), hasInFlightChunks: false).contradiction
   }
 
   @Test func `a superblock in the store that is another file system's`() throws {
@@ -70,7 +76,7 @@ import Testing
       Issue.record("\(String(describing: found))")
       return
     }
-    #expect((64...512).contains(count))
+    #expect((64...2048).contains(count))
     // The right one has sectors in common, and one is enough.
     #expect(try contradiction(store(olds, of: right), right) == nil)
     var related = store(olds, of: nil)
@@ -108,7 +114,59 @@ import Testing
   @Test func `what cannot be read says nothing`() throws {
     let right = try ext4(1)
     let source = FaultySource(right, unreadable: [9 << 20..<11 << 20])
-    let view = try SnapshotView(store(Array(2350..<2750), of: nil), over: source)
-    #expect(try OriginContradiction(view, origin: source) == nil)
+    #expect(try contradiction(store(Array(2350..<2750), of: nil), source) == nil)
+  }
+
+  @Test func `the right origin, all of whose copied chunks were rewritten`() throws {
+    // The store has its superblock.
+    let right = try ext4(1)
+    #expect(try contradiction(storeOfRewritten(right, besides: [0]), right) == nil)
+    // What is encrypted has no two sectors alike; of it nothing can be expected.
+    var encrypted = Stamp.origin(byteCount: Self.byteCount, by: "noise")
+    encrypted.put(Array("LUKS".utf8) + [0xba, 0xbe, 0, 1], at: 0)
+    encrypted.put(Array(Self.uuids[0].utf8), at: 168)
+    #expect(try contradiction(store(Array(2100..<2900), of: nil), encrypted) == nil)
+    let raw = Stamp.origin(byteCount: Self.byteCount, by: "raw")
+    #expect(try contradiction(store(Array(2100..<2900), of: nil), raw) == nil)
+  }
+
+  /// A store with other data for 800 chunks, and copies of some as they are.
+  private func storeOfRewritten(_ origin: [UInt8], besides olds: [Int]) -> [UInt8] {
+    var bytes = store(olds + Array(2100..<2900), of: nil)
+    for (index, old) in olds.enumerated() {
+      bytes.put(Array(origin[old * 4096..<(old + 1) * 4096]), at: (2 + index) * 4096)
+    }
+    return bytes
+  }
+
+  @Test func `an origin that is a store, or the very store`() throws {
+    let bytes = store([3, 4], of: nil)
+    #expect(try contradiction(bytes, bytes) == .store(isSame: false))
+    let path = try directory.write(bytes, to: "both")
+    let file = try FileSource(path: FilePath(path))
+    let table = try LoadedTable(Store(file), reading: .kernel).table
+    let view = SnapshotView(
+      of: try FileSource(path: FilePath(path)), through: table, of: file)
+    #expect(
+      try OriginCheck(view, hasInFlightChunks: false).contradiction == .store(isSame: true))
+  }
+
+  @Test func `a disk where a partition was the origin, by its superblock and by its data`() throws {
+    let part = try ext4(0)
+    var disk = [UInt8](repeating: 0, count: 1 << 20) + part
+    let sectorCount = UInt32(part.count / 512)
+    disk.put([0, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0] + sectorCount.littleEndianBytes, at: 446)
+    disk.put([0x55, 0xaa], at: 510)
+    for olds in [[0, 2200], [2200]] {
+      guard case .disk(let found) = try contradiction(store(olds, of: part), disk) else {
+        Issue.record("\(olds)")
+        continue
+      }
+      #expect(found.number == 1 && found.content?.uuid == Self.uuids[0])
+      #expect(found.path.hasSuffix(",offset=1048576,length=\(part.count)"))
+    }
+    // The disk's own snapshot has sectors of the disk.
+    #expect(try contradiction(store([300, 2456], of: disk), disk) == nil)
+    #expect(try contradiction(store([0, 2200], of: part), part) == nil)
   }
 }

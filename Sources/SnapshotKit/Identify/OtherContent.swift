@@ -1,0 +1,130 @@
+public import Blkid
+public import BlockIO
+internal import SnapshotFormat
+
+/// What a path holds where it is not a store: a disk, a file system, a file in some other format.
+public enum OtherContent: Equatable, Sendable {
+  case container(ContainerFormat)
+  /// A partition table, and what a person would call the whole of it.
+  case disk(PartitionTable)
+  case content(Signature)
+
+  /// What a source holds, as far as anybody recognises it; a COW store does not count.
+  public init?(of source: any BlockSource) {
+    if let format = ContainerFormat(of: source) {
+      self = .container(format)
+      return
+    }
+    // What cannot be probed is not recognised, which is no failure of whoever wants to know.
+    guard let identity = try? Probe.identify(source) else { return nil }
+    if let table = identity.partitionTable, table.partitions.contains(where: { $0.byteCount > 0 }) {
+      self = .disk(table)
+    } else if let signature = identity.signatures.first(where: { $0.isOwner }) {
+      self = .content(signature)
+    } else {
+      return nil
+    }
+  }
+
+  /// What is in the way of taking areas without a header for a store; nil where they are one.
+  ///
+  /// An area 0 in its place is beyond doubt: a file system that was made there would have written over
+  /// it. Other areas are more than a signature that may lie in the data of a chunk.
+  static func contradicting(
+    _ store: Store, _ geometry: StoreGeometry?
+  ) -> OtherContent? {
+    if store.isRecognised { return nil }
+    guard let content = OtherContent(of: store.source) else { return nil }
+    guard let geometry else { return content }
+    let dataStart = geometry.chunkSize.byteCount * StoreGeometry.firstDataChunk
+    let mayBeData: Bool =
+      if case .content(let signature) = content { signature.byteOffset ?? 0 >= dataStart } else {
+        false
+      }
+    let reader = AreaReader(store.source)
+    for area in 0..<(mayBeData ? min(geometry.wholeAreaCount, 64) : 1) {
+      guard let start = geometry.byteOffset(of: AreaIndex(area)),
+        let placed = try? reader.place(AreaIndex(area), at: start, leak: 0, geometry.chunkSize)
+      else { continue }
+      if placed.isRight, placed.look.shift == 0, placed.look.liveCount >= SlotJudge.strongCount {
+        return nil
+      }
+    }
+    return content
+  }
+}
+
+extension OtherContent: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .container(let format): "\(format.title)"
+    case .disk(let table): "a disk with a partition table (\(table.type))"
+    case .content(let signature):
+      switch signature.usage {
+      case .filesystem: "a file system (\(signature.type))"
+      default: "\(signature.type)"
+      }
+    }
+  }
+
+  /// What to do with it.
+  public var advice: String {
+    switch self {
+    case .container(let format): format.advice
+    case .disk:
+      "name one of its partitions, PATH,offset=BYTES,length=BYTES; `dmsnap carve` finds stores in it"
+    case .content(let signature) where signature.type == "LVM2_member":
+      "`dmsnap lvm list --pv PATH` lists its volumes"
+    case .content(let signature) where signature.usage == .filesystem:
+      "the store is a file in it: mount it read-only and name the file; `dmsnap carve` finds stores"
+        + " in it"
+    case .content: "open what it holds first; `dmsnap carve` finds stores in it"
+    }
+  }
+}
+
+extension Signature {
+  /// Whether it says what all of the source is, and not only what a part looks like.
+  fileprivate var isOwner: Bool {
+    type != "DM_snapshot_cow" && !hasBadChecksum && usage != .unknown
+  }
+}
+
+/// A file system in which a store was found.
+public struct Surroundings: Equatable, Sendable {
+  /// Its type.
+  public let type: String
+  /// Where it begins in the image.
+  public let byteOffset: UInt64
+
+  /// The file system in which a byte of an image lies that is not its first.
+  public init?(of byteOffset: UInt64, in image: any BlockSource) {
+    guard byteOffset > 0, let identity = try? Probe.identify(image) else { return nil }
+    self.init(of: byteOffset, in: identity)
+  }
+
+  init?(of byteOffset: UInt64, in identity: Identity) {
+    func filesystem(_ identity: Identity) -> Signature? {
+      identity.signatures.first { $0.usage == .filesystem && !$0.hasBadChecksum }
+    }
+    let partition = identity.partitionTable?.partitions.first {
+      $0.byteOffset < byteOffset && byteOffset - $0.byteOffset < $0.byteCount
+        && $0.content.flatMap(filesystem) != nil
+    }
+    if let partition, let type = partition.content.flatMap(filesystem)?.type {
+      (self.type, self.byteOffset) = (type, partition.byteOffset)
+    } else if identity.partitionTable == nil, let type = filesystem(identity)?.type {
+      (self.type, self.byteOffset) = (type, 0)
+    } else {
+      return nil
+    }
+  }
+
+  /// The finding of a store in it.
+  var finding: Finding {
+    Finding(
+      code: .insideFilesystem, place: Finding.Place(),
+      found: "a store within the file system (\(type)) at byte \(byteOffset) of the image",
+      required: "the file, read through its file system")
+  }
+}

@@ -1,0 +1,85 @@
+internal import Blkid
+internal import BlockIO
+internal import SnapshotFormat
+
+/// What the content of a snapshot and of its origin tells: whether the origin is the store's, and
+/// whether it still is what it was.
+///
+/// The one place that asks; every command that takes an origin says what it answers.
+public struct OriginCheck: Sendable {
+  /// What the snapshot and the origin hold.
+  public let content: ContentComparison
+  /// What speaks against the origin.
+  public let contradiction: OriginContradiction?
+  /// Whether the origin of an invalid snapshot was written; nil for a snapshot that is valid.
+  public let writes: OriginWrites?
+  /// How long the origin is.
+  public let originByteCount: UInt64
+  /// How long the snapshot's file system says that it is, for some.
+  public let fileSystemByteCount: UInt64?
+
+  /// Looks at the content of `view`.
+  ///
+  /// - Parameter hasInFlightChunks: Whether the store has copies that were under way when the
+  ///   snapshot became invalid.
+  public init(_ view: SnapshotView, hasInFlightChunks: Bool) throws(ContentError) {
+    let (shown, own): (Identity, Identity)
+    do throws(BlkidError) {
+      (shown, own) = (try Probe.identify(view), try Probe.identify(view.origin))
+    } catch {
+      throw .probe(error)
+    }
+    content = ContentComparison(
+      snapshot: ContentIdentity(shown), origin: ContentIdentity(own))
+    originByteCount = view.origin.byteCount
+    // An undo store knows its origin. What fails here fails below as well.
+    let isUndo = (try? UndoStore.isUndo(view)) ?? false
+    do throws(BlockIOError) {
+      contradiction = isUndo ? nil : try OriginContradiction(view, shown: shown, own: own)
+      let store = Store(view.store)
+      let isInvalid = store.header?.hasMagic == true && store.header?.valid == 0
+      writes =
+        isInvalid
+        ? try OriginWrites(view, own: own, hasInFlightChunks: hasInFlightChunks) : nil
+      let (ext, xfs) = (try ExtSuperblock(view), try XFSSuperblock(view))
+      fileSystemByteCount = ext?.byteCount ?? xfs?.byteCount
+    } catch {
+      throw .io(error)
+    }
+  }
+
+  /// Whether a result that takes chunks of the origin may be wrong.
+  public var isInDoubt: Bool {
+    if contradiction != nil { return true }
+    return switch writes {
+    case nil, .impossible: false
+    case .proved, .unknown: true
+    }
+  }
+
+  /// What an audit says of it.
+  public var findings: [Finding] {
+    var findings: [Finding] = []
+    if let contradiction { findings.append(contradiction.finding) }
+    if let writes { findings.append(writes.finding) }
+    if let uuid = content.sharedUUID {
+      findings.append(
+        Finding(
+          code: .sameUUID, place: Finding.Place(), found: "UUID \(uuid) in both",
+          required: "one of them mounted at a time"))
+    }
+    return findings
+  }
+}
+
+extension LoadedTable {
+  /// What the content of a view through this table tells of its origin.
+  public func checkOrigin(of view: SnapshotView) throws(ContentError) -> OriginCheck {
+    try OriginCheck(view, hasInFlightChunks: findings.hasInFlightChunks)
+  }
+}
+
+extension [Finding] {
+  /// Whether a store has copies that were under way when its snapshot became invalid.
+  var hasInFlightChunks: Bool { contains { $0.code == .inFlight } }
+}

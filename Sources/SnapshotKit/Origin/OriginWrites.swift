@@ -1,0 +1,89 @@
+internal import Blkid
+internal import BlockIO
+internal import SnapshotFormat
+
+/// Whether the origin of an invalid snapshot was written after Linux stopped copying for it.
+///
+/// Until then a copy preceded every write to the origin. Afterwards none did, so that chunks
+/// without an exception may be newer than the snapshot. Nothing proves that they are not, unless
+/// the origin is of a kind that is never written; but file systems note what proves that they are.
+public enum OriginWrites: Equatable, Sendable, CustomStringConvertible {
+  /// The origin holds nothing but a file system of that type, which cannot be written.
+  case impossible(type: String)
+  /// The origin was written after the snapshot was taken; what shows it.
+  case proved([String])
+  /// Nothing tells.
+  case unknown
+
+  /// File systems that cannot be written.
+  private static let readOnlyTypes: Set<String> = [
+    "squashfs", "iso9660", "erofs", "cramfs", "romfs",
+  ]
+
+  /// Looks for what tells in the origin of `view`.
+  ///
+  /// - Parameters:
+  ///   - own: What libblkid finds in the origin.
+  ///   - hasInFlightChunks: Whether copies were under way when the snapshot became invalid.
+  init(
+    _ view: SnapshotView, own: Identity, hasInFlightChunks: Bool
+  ) throws(BlockIOError) {
+    if let type = try Self.readOnlyType(of: view.origin, own) {
+      self = .impossible(type: type)
+      return
+    }
+    let notes = try WriteNotes(view)
+    var evidence = notes.evidence
+    // Of a snapshot that was written itself they may be its own.
+    if hasInFlightChunks, !notes.isSnapshotNewer {
+      evidence.append("copies were under way when the snapshot became invalid")
+    }
+    self = evidence.isEmpty ? .unknown : .proved(evidence)
+  }
+
+  /// The type of an origin that cannot be written anywhere; nil of any other.
+  private static func readOnlyType(
+    of origin: any BlockSource, _ own: Identity
+  ) throws(BlockIOError) -> String? {
+    let types = Set(own.signatures.map(\.type))
+    guard let type = types.first, types.count == 1, readOnlyTypes.contains(type) else { return nil }
+    // A stick with a live system may have partitions that are written, in the image or behind it.
+    for partition in own.partitionTable?.partitions ?? [] where !partition.isExtended {
+      guard let content = partition.content,
+        !content.signatures.isEmpty,
+        content.signatures.allSatisfy({ readOnlyTypes.contains($0.type) })
+      else { return nil }
+    }
+    return try ImageExtent(type, in: origin)?.isAll(of: origin) == true ? type : nil
+  }
+
+  public var description: String {
+    switch self {
+    case .impossible(let type):
+      "\(type), which cannot be written: chunks without an exception are what they were"
+    case .proved(let evidence):
+      "written after the snapshot was taken (\(evidence.joined(separator: "; "))): \(Self.risk)"
+    case .unknown: Self.unknownWords
+    }
+  }
+
+  private static let risk = "chunks without an exception may be newer than the snapshot"
+
+  /// What there is to say where nothing tells, or there is no origin to ask.
+  public static let unknownWords =
+    "not known; assume that it was written after the snapshot became invalid: \(risk)"
+
+  /// What `audit` calls it.
+  var finding: Finding {
+    let (code, found): (FindingCode, String) =
+      switch self {
+      case .impossible(let type):
+        (.originUnchanged, "an origin that holds \(type) and nothing else")
+      case .proved(let evidence): (.originWritten, evidence.joined(separator: "; "))
+      case .unknown: (.originUnknown, "nothing that tells")
+      }
+    return Finding(
+      code: code, place: Finding.Place(), found: found,
+      required: "no write to the origin after the snapshot became invalid")
+  }
+}

@@ -1,0 +1,7 @@
+/// A format that has to be unpacked first, and how.
+struct ContainerReport: Encodable {
+  let type: String
+  let advice: String
+
+  init(_ format: ContainerFormat) { (type, advice) = (format.type, format.advice) }
+}

@@ -1,0 +1,12 @@
+internal import SnapshotFormat
+
+/// The data chunks that were copied to and that no exception names: `{"chunkCount", "byteCount"}`.
+struct UnnamedReport: Encodable {
+  let chunkCount: UInt64
+  let byteCount: UInt64
+
+  init(_ chunkCount: UInt64, _ geometry: StoreGeometry?) {
+    self.chunkCount = chunkCount
+    byteCount = chunkCount * (geometry?.chunkSize.byteCount ?? 0)
+  }
+}

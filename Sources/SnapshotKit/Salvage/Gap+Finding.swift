@@ -1,0 +1,52 @@
+public import BlockIO
+internal import SnapshotFormat
+
+extension Gap {
+  /// Where bytes are missing in a copy of a store, or too many, for a person.
+  public var words: String {
+    let count = "\(missingByteCount.magnitude) bytes"
+    let what = missingByteCount > 0 ? "\(count) are missing" : "\(count) are extra"
+    return "\(what) \(place)"
+  }
+
+  /// The place in words.
+  var place: String {
+    range.isEmpty
+      ? "before byte \(range.lowerBound)"
+      : "between byte \(range.lowerBound) and byte \(range.upperBound)"
+  }
+}
+
+extension [Gap] {
+  /// The finding of them; nil where there are none.
+  var finding: Finding? {
+    guard let first else { return nil }
+    var tally = Tally(
+      Finding(
+        code: .storeShifted, place: Finding.Place(bytes: first.range),
+        found: prefix(4).map(\.words).joined(separator: "; ")
+          + (count > 4 ? "; and \(count - 4) more" : ""),
+        required: "all areas in their places"))
+    for gap in dropFirst() { tally.add(gap.range) }
+    return tally.finding
+  }
+}
+
+extension ShiftEvidence {
+  /// The finding of exceptions whose data nothing confirms to be in its place; nil where there are
+  /// none.
+  func unconfirmed(_ runs: [ExceptionRun], _ geometry: StoreGeometry) -> Finding? {
+    guard let start = unconfirmedStart else { return nil }
+    let first = geometry.chunk(containing: start).index
+    let count = runs.reduce(UInt64(0)) { count, run in
+      count + (run.new + run.count - min(max(run.new, first), run.new + run.count))
+    }
+    guard count > 0 else { return nil }
+    let bytes = start..<max(start, geometry.sectorCount * 512)
+    return Finding(
+      code: .storeUnconfirmed, place: Finding.Place(bytes: bytes),
+      found:
+        "\(count) exceptions whose data lies behind byte \(start), and no area in its place there",
+      required: "an area in its place", count: count, ranges: [bytes])
+  }
+}

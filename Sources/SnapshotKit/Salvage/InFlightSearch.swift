@@ -1,0 +1,76 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// Looks for data chunks that Linux may have copied to, among those that no exception names.
+///
+/// Linux hands a data chunk out when a copy begins, and writes its exception when the area is full or
+/// no copy is pending any more. When the snapshot is invalidated it drops the rest. So of an
+/// overflowed store every data chunk was handed out; where the store's file has a hole, nothing was
+/// ever written.
+///
+/// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_prepare_exception`,
+///   `persistent_commit_exception`; docs/format.md, "Chunks in flight".
+struct InFlightSearch {
+  /// More ranges than these are counted, but not listed.
+  private static let rangeCountMax = 1 << 16
+
+  /// The chunks, ascending; none of the ranges has an area in it.
+  private(set) var ranges: [Range<UInt64>] = []
+  /// How many they are, those included that are not listed.
+  private(set) var count: UInt64 = 0
+
+  private let source: any BlockSource
+  private let geometry: StoreGeometry
+  /// The data of the store's file that was asked for last; empty behind the last.
+  private var data: Range<UInt64> = 0..<0
+
+  init(_ source: any BlockSource, _ geometry: StoreGeometry) {
+    self.source = source
+    self.geometry = geometry
+  }
+
+  /// One above the position of the last data chunk that lies wholly in the store.
+  var positionEnd: UInt64 {
+    let end = Chunk(geometry.wholeChunkCount)
+    return geometry.position(ofData: end)
+      ?? geometry.position(ofData: Chunk(end.index + 1)) ?? 0
+  }
+
+  /// Looks at the data chunks of those positions, as far as they lie wholly in the store.
+  mutating func look(at positions: Range<UInt64>) throws(BlockIOError) {
+    let slotCount = geometry.chunkSize.exceptionsPerArea
+    let positionsEnd = min(positions.upperBound, positionEnd)
+    var position = positions.lowerBound
+    while position < positionsEnd, let first = geometry.dataChunk(inOrder: position) {
+      let end = min(positionsEnd, (position / slotCount + 1) * slotCount)
+      try search(first.index..<first.index + (end - position))
+      position = end
+    }
+  }
+
+  /// Looks at chunks between which no area lies.
+  private mutating func search(_ chunks: Range<UInt64>) throws(BlockIOError) {
+    let size = geometry.chunkSize.byteCount
+    var position = chunks.lowerBound * size
+    let end = chunks.upperBound * size
+    while position < end {
+      if data.upperBound <= position {
+        data = try source.nextData(from: position) ?? source.byteCount..<UInt64.max
+      }
+      let start = max(position, data.lowerBound)
+      guard start < end else { return }
+      let used = start / size..<(min(data.upperBound, end) - 1) / size + 1
+      add(used)
+      position = used.upperBound * size
+    }
+  }
+
+  private mutating func add(_ chunks: Range<UInt64>) {
+    count += chunks.upperBound - chunks.lowerBound
+    if let last = ranges.last, last.upperBound == chunks.lowerBound {
+      ranges[ranges.count - 1] = last.lowerBound..<chunks.upperBound
+    } else if ranges.count < Self.rangeCountMax {
+      ranges.append(chunks)
+    }
+  }
+}
