@@ -8,11 +8,13 @@ import SystemPackage
 enum Console {
   /// Makes the process safe to write from.
   ///
-  /// A closed pipe becomes an error of the write, not the death of the process. And what we open
+  /// A closed pipe, or a limit on the length of files, becomes an error of the write, not the death of
+  /// the process. And what we open
   /// must never get the number of a closed standard stream, or messages would go into it: those
   /// are taken by something that cannot be written.
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) == -1 {
       _ = try? FileDescriptor.open(FilePath("/dev/null"), .readOnly)  // without it, no worse
     }

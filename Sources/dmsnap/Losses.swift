@@ -8,6 +8,8 @@ struct Losses {
   let ranges: [LostRange]
   /// Whether exceptions are lost, or may be, that no range tells of.
   private let hasUnknown: Bool
+  /// Whether the store was read from among the blocks of a file system, perhaps in fragments.
+  private let isInFilesystem: Bool
   /// Whether the result has everything.
   let isEmpty: Bool
 
@@ -18,13 +20,14 @@ struct Losses {
     }
     ranges = loaded.lostRanges(originByteCount: originByteCount).merged(with: inOrigin)
     hasUnknown = loaded.hasUnknownLosses
+    isInFilesystem = loaded.store.surroundings != nil
     isEmpty = ranges.isEmpty && loaded.isComplete
   }
 
   /// What could not be read of something that has no table.
   init(_ unreadable: [LostRange]) {
     ranges = unreadable
-    hasUnknown = false
+    (hasUnknown, isInFilesystem) = (false, false)
     isEmpty = unreadable.isEmpty
   }
 
@@ -49,7 +52,16 @@ struct Losses {
     _ volume: SnapshotVolume? = nil, _ check: OriginCheck? = nil
   ) throws(Failure) {
     if !isEmpty { throw Failure(.damage) }
-    if check?.isInDoubt == true { throw Failure(.warnings) }
+    if isInFilesystem || check?.isInDoubt == true { throw Failure(.warnings) }
+    try volume?.finish()
+  }
+}
+
+extension StoreInput {
+  /// Ends the command with status 1 where what the store lies in leaves it in doubt: a file system, or
+  /// a volume group.
+  func finish() throws(Failure) {
+    if store.surroundings != nil { throw Failure(.warnings) }
     try volume?.finish()
   }
 }

@@ -76,7 +76,7 @@ struct MergeJob {
     let report = MergeReporter(
       command, loaded, view, found, undo: undo,
       skippedByteCount: whole.mappedByteCount - view.mappedByteCount,
-      isDamagedUndo: isDamagedUndo)
+      isDamagedUndo: isDamagedUndo, origin.contradiction == nil ? origin : nil)
     if let file = command.plan { try write(view, of: found, to: file) }
     try checkPlan(view, source)
     guard let target else {

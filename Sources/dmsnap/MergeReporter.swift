@@ -15,10 +15,12 @@ struct MergeReporter {
   private let undo: String?
   private let skippedByteCount: UInt64
   private let isDamagedUndo: Bool
+  /// What the content tells of the origin, unless the user said that it is the right one.
+  private let check: OriginCheck?
 
   init(
     _ command: Merge, _ loaded: LoadedTable, _ view: SnapshotView, _ found: StoreInput,
-    undo: String?, skippedByteCount: UInt64, isDamagedUndo: Bool
+    undo: String?, skippedByteCount: UInt64, isDamagedUndo: Bool, _ check: OriginCheck?
   ) {
     self.command = command
     self.loaded = loaded
@@ -30,6 +32,7 @@ struct MergeReporter {
     self.undo = undo
     self.skippedByteCount = skippedByteCount
     self.isDamagedUndo = isDamagedUndo
+    self.check = check
   }
 
   /// Says what would be done: of a dry run, and of a plan.
@@ -66,8 +69,8 @@ struct MergeReporter {
       }
       losses.say()
     }
-    try losses.finish()
     if isDamagedUndo { throw Failure(.damage) }
+    try losses.finish(volume, check)
   }
 
   /// Says what was done.
@@ -84,8 +87,8 @@ struct MergeReporter {
     case .text: break
     }
     if command.format == .text { losses.say() }
-    try losses.finish()
     if isDamagedUndo { throw Failure(.damage) }
+    try losses.finish(volume, check)
   }
 
   private func sayDone(_ outcome: Merger.Outcome) throws(Failure) {

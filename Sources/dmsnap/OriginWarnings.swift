@@ -24,11 +24,11 @@ extension LoadedTable {
         Console.say("dmsnap: \(name): this is an older table, not the one in use")
       }
       warnIfInvalid(check)
-      for finding in findings where finding.severity != .note {
-        Console.say("dmsnap: \(name): \(finding.line)")
-      }
-      return
     }
+    for finding in self.findings where finding.severity != .note {
+      Console.say("dmsnap: \(name): \(finding.line)")
+    }
+    if table.reading == .salvage { return }
     // A kernel reading shows what Linux would, and Linux does not look at what it maps.
     let findings = Auditor(store, origin: view.origin, reading: table.reading).audit().findings
     for finding in findings where finding.code == .inUse {

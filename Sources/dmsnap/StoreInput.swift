@@ -34,7 +34,9 @@ struct StoreInput {
     self.options = options
     guard !options.volumes.physicalVolumes.isEmpty else {
       let reading = options.volumes.input
-      store = Store(try options.store.open(reading, options.table.map?.readMap()))
+      store = Store(
+        try options.store.open(reading, options.table.map?.readMap()),
+        in: options.store.surroundings)
       self.origin = try origin?.open(reading)
       (isStoreVolume, volume, originVolume) = (false, nil, nil)
       return
@@ -80,7 +82,7 @@ struct StoreInput {
     _ argument: PathArgument, at place: VolumeInput.Place?, _ input: VolumeInput
   ) throws(Failure) -> (SnapshotVolume?, Store) {
     guard let (group, version, name) = place else {
-      return (nil, Store(try openFile(argument, input)))
+      return (nil, Store(try openFile(argument, input), in: argument.surroundings))
     }
     guard let snapshot = version.snapshots.first(where: { $0.store == name }) else {
       return (
@@ -140,8 +142,7 @@ struct StoreInput {
   var auditor: Auditor {
     Auditor(
       store, origin: origin, reading: options.table.reading, chunkSize: options.table.chunkSize,
-      volume: volume,
-      surroundings: volume == nil && !isStoreVolume ? options.store.surroundings : nil)
+      volume: volume)
   }
 
   /// Plans the salvage of the store.

@@ -30,7 +30,7 @@ import Testing
     #expect(try volumes.areUntouched())
   }
 
-  @Test func `a merge that dies at a certain byte of an image is finished, or undone at once`()
+  @Test func `a merge that fails at a certain byte of an image is finished, or undone at once`()
     throws
   {
     let volumes = try Volumes("linear", in: directory)
@@ -42,7 +42,7 @@ import Testing
       let outcome = try shell.run(
         ["-c", "ulimit -f \(limit) && exec \"$0\" \"$@\"", dmsnap.path, "merge", "vg/snap"]
           + ["--undo", undo] + volumes.options)
-      #expect(outcome.ending == .killed(signal: SIGXFSZ), "\(outcome)")
+      #expect(outcome.status == 5 && outcome.errors.contains("File too large"), "\(outcome)")
       let half = try #require(try volumes.extract("vg/origin")).sha256
       #expect(try !volumes.areUntouched() && half != merged)
       if limit == 1500 { try takeBack(volumes, "vg/origin") }

@@ -8,19 +8,19 @@ import Testing
 /// Whatever reads a store or an origin at length ends with an error where one of them is changed
 /// meanwhile, at whichever moment that is.
 @Suite struct ChangedInputTests {
-  /// What is done to a file of 8 MiB.
+  /// What is done to a file of 2 MiB.
   enum Change: CaseIterable, Sendable {
     case shorten, lengthen, lengthenWithData, fillHole, wipe
 
     func apply(to path: String) {
       // What does not work here shows in the test: nothing fails then.
       switch self {
-      case .shorten: try? Files.truncate(path, to: 3 << 20)
-      case .lengthen: try? Files.truncate(path, to: 9 << 20)
+      case .shorten: try? Files.truncate(path, to: 3 << 18)
+      case .lengthen: try? Files.truncate(path, to: 9 << 18)
       case .lengthenWithData:
-        try? Files.truncate(path, to: 9 << 20)
-        try? Files.overwrite(path, at: 9 << 20 - 512, [UInt8](repeating: 7, count: 512))
-      case .fillHole: try? Files.overwrite(path, at: 5 << 20, [UInt8](repeating: 7, count: 512))
+        try? Files.truncate(path, to: 9 << 18)
+        try? Files.overwrite(path, at: 9 << 18 - 512, [UInt8](repeating: 7, count: 512))
+      case .fillHole: try? Files.overwrite(path, at: 5 << 18, [UInt8](repeating: 7, count: 512))
       case .wipe: try? Files.overwrite(path, at: 0, [UInt8](repeating: 0, count: 8192))
       }
     }
@@ -34,9 +34,9 @@ import Testing
     let store = StoreBuilder(chunkSectors: 8).copying(Array(0..<300)).image()
     let origin = Stamp.origin(byteCount: 65536)
     original = (
-      try directory.write(sparse: 8 << 20, [(at: 0, bytes: store)], to: "store"),
+      try directory.write(sparse: 2 << 20, [(at: 0, bytes: store)], to: "store"),
       try directory.write(
-        sparse: 8 << 20, [0, 2, 4, 6].map { (at: $0 << 20, bytes: origin) }, to: "origin")
+        sparse: 2 << 20, [0, 2, 4, 6].map { (at: $0 << 18, bytes: origin) }, to: "origin")
     )
   }
 
@@ -74,7 +74,7 @@ import Testing
             break
           }
           // Every early moment, and ever fewer of the later ones: a search makes thousands of calls.
-          callCount += 1 + callCount / 8
+          callCount += 1 + callCount / 3
         }
       }
     }

@@ -12,7 +12,6 @@ public struct Auditor {
   let reading: Reading
   private let chunkSize: ChunkSize?
   private let volume: SnapshotVolume?
-  private let surroundings: Surroundings?
 
   /// So many areas behind the table of a store that Linux loads are searched for older ones.
   private static let lookBehindCount: UInt64 = 256
@@ -24,17 +23,15 @@ public struct Auditor {
   ///   - chunkSize: What the user says that the chunk size is; else the volume's metadata says it
   ///     where the store has lost it.
   ///   - volume: The snapshot of a volume group whose store it is.
-  ///   - surroundings: The file system in which the store was found.
   public init(
     _ store: Store, origin: (any BlockSource)? = nil, reading: Reading = .kernel,
-    chunkSize: ChunkSize? = nil, volume: SnapshotVolume? = nil, surroundings: Surroundings? = nil
+    chunkSize: ChunkSize? = nil, volume: SnapshotVolume? = nil
   ) {
     self.store = store
     self.origin = origin
     self.reading = reading
     self.chunkSize = chunkSize ?? volume?.chunkSize(of: store)
     self.volume = volume
-    self.surroundings = surroundings
   }
 
   /// Audits metadata only.
@@ -66,6 +63,7 @@ public struct Auditor {
       findings += PastCheck(store, geometry, extent).findings
     }
     findings += census.findings()
+    if let surroundings = store.surroundings { findings.append(surroundings.finding) }
     let plan = plan(inferred, geometry, load, findings)
     if let finding = plan?.gaps.finding { findings.append(finding) }
     findings += planFindings(plan, load, besides: findings)
@@ -73,7 +71,6 @@ public struct Auditor {
     if let origin { findings += ContextCheck(store, origin, geometry, census).findings }
     findings += volumeFindings(geometry, census)
     findings += useFindings()
-    if let surroundings { findings.append(surroundings.finding) }
     // Of a table that Linux shows, what it can rightly show; a salvage may find more behind damage.
     let salvageable = plan?.generations.first?.exceptionCount ?? 0
     let isShown = plan == nil || (load.verdict == .loads && plan?.gaps.isEmpty == true)

@@ -58,13 +58,27 @@ public struct Diagnosis: Sendable {
   // MARK: - Accidents
 
   private static func shiftCause(_ audit: Audit) -> String? {
-    guard let gaps = audit.plan?.gaps, let first = gaps.first else { return nil }
+    guard let gaps = audit.plan?.gaps, let first = gaps.first else {
+      return fragmentCause(audit)
+    }
     let others = gaps.count == 1 ? "" : ", and there are \(gaps.count - 1) more such places"
     return first.missingByteCount > 0
       ? "this copy lost \(first.missingByteCount) bytes \(first.place)\(others): dd conv=noerror"
         + " without sync leaves out what it cannot read, and a file in fragments has other bytes there"
       : "this copy has \(first.missingByteCount.magnitude) bytes too many \(first.place)\(others):"
         + " a part was copied twice, or it is of a file in fragments, with another file between them"
+  }
+
+  /// A file system puts the parts of a file where it has room, so that areas are elsewhere.
+  private static func fragmentCause(_ audit: Audit) -> String? {
+    let signs: Set<FindingCode> = [
+      .areaImplausible, .areaLost, .areaDamaged, .areaHole, .storeUnconfirmed,
+    ]
+    guard audit.store.surroundings != nil,
+      audit.findings.contains(where: { signs.contains($0.code) })
+    else { return nil }
+    return "other data stands where its areas should: this is the first fragment of a file that has"
+      + " more; read the file through its file system"
   }
 
   private static func headerCause(_ audit: Audit, _ codes: Set<FindingCode>) -> String? {
@@ -140,11 +154,8 @@ public struct Diagnosis: Sendable {
         + " (CVE-2013-4299), or the medium or a copy is damaged"
     }
     if codes.contains(.areaImplausible) {
-      return codes.contains(.insideFilesystem)
-        ? "other data stands in metadata areas: the file is in fragments, and this is the first of"
-          + " them, or the copy is shifted; read the file through its file system"
-        : "other data stands in metadata areas: the copy is shifted, of a file in fragments, or"
-          + " damaged, or another program wrote there"
+      return "other data stands in metadata areas: the copy is shifted, of a file in fragments, or"
+        + " damaged, or another program wrote there"
     }
     if codes.contains(.areaHole) || codes.contains(.areaDamaged) {
       return "a write of a metadata area was torn (power loss), or sectors of it were lost"

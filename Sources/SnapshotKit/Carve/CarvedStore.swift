@@ -34,10 +34,21 @@ public struct CarvedStore: Equatable, Sendable {
   public internal(set) var chainByteCount: UInt64
   /// The file system of the image in which it was found.
   public internal(set) var surroundings: Surroundings?
+  /// Whether it is a file in fragments: areas of it stand elsewhere in that file system.
+  public internal(set) var isInFragments = false
   /// Where the image lost bytes of the store, or has some too many, in bytes from its beginning.
   public internal(set) var gaps: [Gap] = []
   /// How many exceptions of older tables stand in areas behind the table's end.
   public internal(set) var staleExceptionCount: UInt64 = 0
+
+  /// Says in which file system the store lies. What seemed to be lost bytes there is where one
+  /// fragment ends, and reading over it would give another file's data.
+  mutating func place(in surroundings: Surroundings?) {
+    guard let surroundings else { return }
+    self.surroundings = surroundings
+    isInFragments = !gaps.isEmpty
+    gaps = []
+  }
 
   /// How many independent facts speak for the store: each exception in order is one, an intact
   /// header counts for 16 and a damaged one for 8.

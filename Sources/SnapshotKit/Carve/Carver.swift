@@ -54,8 +54,8 @@ public struct Carver {
       let identity = try? Probe.identify(source)
     {
       for index in result.stores.indices where result.stores[index].byteOffset > 0 {
-        result.stores[index].surroundings = Surroundings(
-          of: result.stores[index].byteOffset, in: identity)
+        result.stores[index].place(
+          in: Surroundings(of: result.stores[index].byteOffset, in: identity))
       }
     }
     try source.checkUnchanged()

@@ -50,13 +50,16 @@ public struct CarveReport: Encodable, Sendable {
       chainByteCount = store.chainByteCount
       staleExceptionCount = store.staleExceptionCount
       gaps = store.gaps.map { GapReport($0) }
-      filesystem = store.surroundings.map { Filesystem(type: $0.type, byteOffset: $0.byteOffset) }
+      filesystem = store.surroundings.map {
+        Filesystem(type: $0.type, byteOffset: $0.byteOffset, inFragments: store.isInFragments)
+      }
     }
   }
 
   struct Filesystem: Encodable {
     let type: String
     let byteOffset: UInt64
+    let inFragments: Bool
   }
 
   struct BeheadedEntry: Encodable {

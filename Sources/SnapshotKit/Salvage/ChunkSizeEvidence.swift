@@ -158,12 +158,27 @@ public struct InferredGeometry: Sendable {
       return
     }
     self.evidence = evidence
-    if let best = evidence.best {
+    if !store.isRecognised, let beheaded = Self.beheadedChunkSize(source),
+      ShiftEvidence.explains(beheaded, rather: evidence.best?.chunkSize, source)
+    {
+      geometry = StoreGeometry(chunkSize: beheaded, byteCount: source.byteCount)
+      basis = .areas
+    } else if let best = evidence.best {
       geometry = StoreGeometry(chunkSize: best.chunkSize, byteCount: source.byteCount)
       basis = .areas
     } else {
       (geometry, basis) = (nil, .header)
     }
+  }
+
+  /// The chunk size of a store of which a copy lost the beginning, so that no area is in its place.
+  private static func beheadedChunkSize(_ source: any BlockSource) -> ChunkSize? {
+    // Area 0 of the largest chunks lies within this much.
+    let byteCount = min(source.byteCount, 32 << 20)
+    guard let head = try? SliceSource(source, 0..<byteCount),
+      let carving = try? Carver(head).carve(progress: { _, _ in })
+    else { return nil }  // whoever reads the store next will say so
+    return carving.beheaded.max { $0.exceptionCount < $1.exceptionCount }?.chunkSize
   }
 }
 

@@ -89,7 +89,8 @@ struct Orphans {
       position = max(position, range.upperBound)
     }
     try search.look(at: position..<max(position, search.positionEnd))
-    count += search.count
+    // What was too much to be listed was found again.
+    count = chunks.reduce(0) { $0 + $1.count } + search.count
     chunks =
       (chunks
       + search.ranges.map { range in

@@ -53,8 +53,10 @@ public struct SalvagePlan: Sendable {
     do throws(BlockIOError) {
       var (store, geometry) = (store, geometry)
       var survey = try AreaSurvey(store.source, geometry, isExpected: isExpected, reach: reach)
-      let shifts =
+      var shifts =
         survey.mayBeShifted ? try ShiftEvidence(store.source, geometry.chunkSize) : nil
+      // What follows a fragment in a file system is another file's, and no loss of a copy.
+      if store.surroundings != nil { shifts?.doubtGaps() }
       gaps = shifts?.gaps ?? []
       if !gaps.isEmpty {
         store = Store(try ExtentSource(store.source.name, store.source, with: gaps))

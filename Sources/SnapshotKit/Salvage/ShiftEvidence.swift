@@ -59,9 +59,12 @@ struct ShiftEvidence {
         isBeginning: true)
     }
 
-    /// Nothing but a header.
-    static let header = Sighting(
-      area: .max, range: 0..<512, shift: 0, leakBefore: 0, leak: 0, isFull: true, usedByteCount: 0)
+    /// What comes before area 0: so many bytes of a header, in their place.
+    static func beginning(headerByteCount: UInt64) -> Sighting {
+      Sighting(
+        area: .max, range: 0..<headerByteCount, shift: 0, leakBefore: 0, leak: 0, isFull: true,
+        usedByteCount: 0)
+    }
 
     var next: UInt64 { area &+ 1 }
   }
@@ -72,7 +75,7 @@ struct ShiftEvidence {
     self.chunkSize = chunkSize
     geometry = StoreGeometry(chunkSize: chunkSize, byteCount: .max)
     reader = AreaReader(source)
-    var last = Sighting.header
+    var last = Sighting.beginning(headerByteCount: Store(source).isRecognised ? 512 : 0)
     while gaps.count < Self.gapCountMax {
       var found =
         last.isBeginning ? nil : try sighting(of: last.next, shift: last.shift, leak: last.leak)
@@ -92,6 +95,14 @@ struct ShiftEvidence {
       guard let beginning = next.beginning else { break }
       last = beginning
     }
+  }
+
+  /// Takes what lies behind the first gap for unconfirmed: the store is read where a file system keeps
+  /// it, perhaps in fragments, and what lies between those is not known.
+  mutating func doubtGaps() {
+    guard let first = gaps.first else { return }
+    unconfirmedStart = first.range.lowerBound
+    gaps = []
   }
 
   /// Whether the areas are those of a header's chunk size, but shifted, rather than of another one.

@@ -14,10 +14,16 @@ public struct Store: Sendable {
   public let headerError: BlockIOError?
   /// Where areas and chunks lie, by the header's chunk size; nil when Linux refuses that size.
   public let geometry: StoreGeometry?
+  /// The file system that the store was found in, if it was not read through that: its file may be
+  /// in fragments.
+  public let surroundings: Surroundings?
 
   /// Reads the header of the store that `source` may hold.
-  public init(_ source: any BlockSource) {
+  ///
+  /// - Parameter surroundings: The file system in whose blocks `source` lies.
+  public init(_ source: any BlockSource, in surroundings: Surroundings? = nil) {
     self.source = source
+    self.surroundings = surroundings
     let byteCount = Int(min(source.byteCount, 512))
     let buffer = IOBuffer(byteCount: byteCount)
     do throws(BlockIOError) {

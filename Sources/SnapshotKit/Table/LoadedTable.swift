@@ -10,7 +10,7 @@ public struct LoadedTable: Sendable {
   public let exceptionCount: UInt64
   /// The chunks of the origin that the reading knows to be lost; none in a kernel's reading.
   public let lost: [LostChunks]
-  /// What was decided in a salvage, and why; nothing is decided in a kernel's reading.
+  /// Where the store lies in a file system, that; and what was decided in a salvage, and why.
   public let findings: [Finding]
   /// Whether this is the table in use, and not an older one, the one in use being empty or lost.
   public let isCurrent: Bool
@@ -35,7 +35,8 @@ public struct LoadedTable: Sendable {
     self.geometry = geometry
     self.extent = extent
     exceptionCount = extent.exceptionCount
-    (lost, findings, hasUnknownLosses, isComplete, isCurrent) = ([], [], false, true, true)
+    findings = [store.surroundings?.finding].compactMap(\.self)
+    (lost, hasUnknownLosses, isComplete, isCurrent) = ([], false, true, true)
     do throws(TableError) {
       table = try ExceptionTable(store, geometry, extent, reading: reading)
     } catch {
@@ -51,7 +52,7 @@ public struct LoadedTable: Sendable {
     table = ExceptionTable(salvaged: generation.runs, plan.geometry)
     exceptionCount = generation.exceptionCount
     lost = generation.lost
-    findings = generation.findings
+    findings = [store.surroundings?.finding].compactMap(\.self) + generation.findings
     (hasUnknownLosses, isComplete) = (generation.hasUnknownLosses, generation.isComplete)
     isCurrent = generation.isCurrent
     extent = nil

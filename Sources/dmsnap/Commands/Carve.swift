@@ -60,7 +60,9 @@ struct Carve: ParsableCommand {
     }
     if !carving.unreadable.isEmpty { throw Failure(.damage) }
     if carving.stores.isEmpty { throw Failure(.noStore, "\(source.name): no COW store was found") }
-    if carving.stores.contains(where: { !$0.gaps.isEmpty }) { throw Failure(.damage) }
+    if carving.stores.contains(where: { !$0.gaps.isEmpty || $0.isInFragments }) {
+      throw Failure(.damage)
+    }
     if carving.container != nil || carving.stores.contains(where: { $0.surroundings != nil }) {
       throw Failure(.warnings)
     }
@@ -88,8 +90,11 @@ private struct CarveScreen {
       if let surroundings = store.surroundings {
         add(
           "within",
-          "a file system (\(surroundings.type)) at byte \(surroundings.byteOffset): a file in fragments"
-            + " has other bytes behind the first; read it through the file system")
+          "a file system (\(surroundings.type)) at byte \(surroundings.byteOffset): "
+            + (store.isInFragments
+              ? "its areas stand in several places: it is a file in fragments"
+              : "a file in fragments has other bytes behind the first")
+            + "; read it through the file system")
       }
       add("extent", "\(byteSize(store.chainByteCount)) (\(store.chainByteCount) bytes) or more")
       add("sure", "\(store.confidence), from \(counted(store.factCount, "fact"))")

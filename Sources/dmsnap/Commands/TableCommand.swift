@@ -57,7 +57,7 @@ struct TableCommand: ParsableCommand {
     }
     try found.requireUnchanged()
     try writer.end()
-    try found.volume?.finish()
+    try found.finish()
   }
 
   private func printSalvaged() throws {
@@ -90,6 +90,6 @@ struct TableCommand: ParsableCommand {
         .damage,
         "\(plan.store.source.name): exceptions, or what they name, are lost or in doubt")
     }
-    try found.volume?.finish()
+    try found.finish()
   }
 }

@@ -72,9 +72,32 @@ import Testing
     #expect(Surroundings(of: 12_288, in: disk) == nil)
     let found = try #require(Surroundings(of: 8192, in: disk))
     #expect(found.type == "vfat" && found.byteOffset == 4096)
-    let store = Store(FaultySource(StoreBuilder().copying(0..<10).image()))
-    let audit = Auditor(store, surroundings: found).audit()
+    let store = Store(FaultySource(StoreBuilder().copying(0..<10).image()), in: found)
+    let audit = Auditor(store).audit()
     #expect(audit.findings.map(\.code) == [.insideFilesystem])
     #expect(audit.verdict == .usable)
+  }
+
+  @Test func `in a file system a store's areas elsewhere are fragments, and no loss of a copy`()
+    throws
+  {
+    let builder = StoreBuilder(chunkSectors: 8).copying(0..<700)
+    let image = builder.image()
+    // As if another file's 40 KiB lay between two fragments of this one.
+    let cut = 4096 * 100
+    let apart = Array(image[..<cut] + Stamp.origin(byteCount: 40_960) + image[cut...])
+    let surroundings = try #require(
+      Surroundings(
+        of: 4096,
+        in: Identity(signatures: [Signature(type: "exfat", usage: .filesystem)])))
+    #expect(try SalvagePlan(Store(FaultySource(apart))).gaps.count == 1)
+    let plan = try SalvagePlan(Store(FaultySource(apart), in: surroundings))
+    let generation = try plan.generation(0)
+    #expect(plan.gaps.isEmpty && !generation.isComplete && generation.lostExceptionCount > 0)
+    // Nothing confirms what lies behind area 0, so that none of it counts as certain.
+    #expect(generation.exceptionCount == 256 && generation.doubtfulCount >= 157)
+    let audit = Auditor(Store(FaultySource(apart), in: surroundings)).audit()
+    #expect(audit.verdict == .damaged)
+    #expect(try #require(Diagnosis(audit)).cause.contains("first fragment"))
   }
 }
