@@ -5,7 +5,7 @@
 public final class ExtentSource: BlockSource {
   public let name: String
   public let map: ExtentMap
-  private let devices: [any BlockSource]
+  let devices: [any BlockSource]
   /// Whether nothing is known to be unreadable, so that nobody need look for it.
   private let isWhole: Bool
 
@@ -29,6 +29,16 @@ public final class ExtentSource: BlockSource {
   }
 
   public var byteCount: UInt64 { map.byteCount }
+
+  /// Each copy of it by itself; what has fewer copies is in all of them.
+  public var copies: [ExtentSource] {
+    (0..<map.copyCount).map { ExtentSource(name, map, of: devices, onlyCopy: $0) }
+  }
+
+  /// Refuses what could not be written, as some of it lies nowhere, or has parity.
+  public func checkWritable() throws(BlockIOError) {
+    try ExtentTarget.check(name, map, of: devices)
+  }
 
   /// The device on which all of it lies together, and from where on; nil where it does not.
   var onlyPlace: (device: any BlockSource, byteOffset: UInt64)? {

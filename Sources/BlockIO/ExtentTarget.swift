@@ -12,6 +12,15 @@ public final class ExtentTarget: BlockTarget {
   public init(
     _ name: String, _ map: ExtentMap, of devices: [any BlockTarget]
   ) throws(BlockIOError) {
+    try Self.check(name, map, of: devices)
+    source = ExtentSource(name, map, of: devices)
+    self.devices = devices
+  }
+
+  /// Refuses a volume of which some could not be written, before its devices are opened for that.
+  static func check(
+    _ name: String, _ map: ExtentMap, of devices: [any BlockSource]
+  ) throws(BlockIOError) {
     guard !map.isIncomplete else {
       throw BlockIOError(
         name, .open, .refused("a part of it is missing, and could not be written"))
@@ -25,8 +34,6 @@ public final class ExtentTarget: BlockTarget {
         name, .open,
         .refused("a part of it lies behind the end of a device, and could not be written"))
     }
-    source = ExtentSource(name, map, of: devices)
-    self.devices = devices
   }
 
   public var name: String { source.name }

@@ -11,12 +11,21 @@ public final class FileTarget: BlockTarget {
   let source: FileSource
 
   /// Opens what lies at `path` for writing, or says who is in the way.
-  public init(path: FilePath) throws(BlockIOError) {
-    let shape = try FileSource(path: path)
-    try Self.checkUnused(shape.identity, name: path.string)
-    let exclusive = shape.identity.isBlockDevice ? O_EXCL : 0
+  public convenience init(path: FilePath) throws(BlockIOError) {
+    try self.init(reopening: FileSource(path: path))
+  }
+
+  /// Opens for writing the very file or device that was opened for reading, wherever its name leads by
+  /// now, or says who is in the way.
+  public init(reopening shape: FileSource) throws(BlockIOError) {
+    let path = FilePath(shape.name)
+    try Self.checkUnused(shape.identity, name: shape.name)
+    let flags =
+      O_RDWR | O_CLOEXEC | O_NONBLOCK | (shape.identity.isBlockDevice ? O_EXCL : 0)
     // A target that is refused after a look at it has not been touched, its access time included.
-    let number = openUntouched(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | exclusive)
+    var number = openUntouched(
+      FilePath("/proc/self/fd/\(shape.descriptor.rawValue)"), flags)
+    if number < 0, Glibc.errno == ENOENT { number = openUntouched(path, flags) }  // without /proc
     guard number >= 0 else {
       let errno = Errno(rawValue: Glibc.errno)
       let reason: BlockIOError.Reason =

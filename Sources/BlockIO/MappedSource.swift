@@ -3,7 +3,7 @@
 /// The copy holds a hole, or old bytes, where nothing could be read. Here these bytes are as
 /// unreadable as they are on the medium: exactly those, whatever the size of a sector.
 public final class MappedSource: BlockSource {
-  private let base: any BlockSource
+  let base: any BlockSource
   private let map: BadSectorMap
 
   /// The bytes of `base`, as far as they were read by `map`, whose positions are those of `base`.

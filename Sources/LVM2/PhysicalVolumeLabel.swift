@@ -65,6 +65,8 @@ public struct PhysicalVolumeLabel: Equatable, Sendable {
 
   /// In how many sectors a label may lie.
   static let sectorCount = 4
+  /// The first bytes of a physical volume, in which its label is looked for.
+  public static var searchedByteCount: UInt64 { UInt64(sectorCount * 512) }
 
   /// Looks for the label in the first four sectors of a device.
   ///

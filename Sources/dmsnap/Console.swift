@@ -20,13 +20,21 @@ enum Console {
     }
   }
 
-  /// Writes text to standard output.
-  static func print(_ text: String) throws(Failure) {
+  /// Writes a line for a person to standard output.
+  static func print(_ line: String) throws(Failure) { try print(lines: [line]) }
+
+  /// Writes lines for a person to standard output.
+  static func print(lines: [String]) throws(Failure) {
+    if lines.isEmpty { return }
+    let text = lines.map(\.visible).joined(separator: "\n")
     try failing { () throws(BlockIOError) in try OutputStream.standardOutput.write(text + "\n") }
   }
 
   /// Writes one JSON object to standard output, all of it or nothing.
-  static func print(json value: some Encodable) throws(Failure) { try print(encoded(value)) }
+  static func print(json value: some Encodable) throws(Failure) {
+    let text = encoded(value)
+    try failing { () throws(BlockIOError) in try OutputStream.standardOutput.write(text + "\n") }
+  }
 
   /// Writes one JSON object, to which a list is added whose members are text already.
   static func print(
@@ -51,14 +59,44 @@ enum Console {
     return String(decoding: data, as: UTF8.self)
   }
 
-  /// Says something to the person at the terminal.
-  static func say(_ text: String) {
+  /// Says a line to the person at the terminal, behind a line of progress that is shown there.
+  static func say(_ line: String) {
+    ProgressLine.endShown()
     // There is nobody left to tell if standard error is closed.
-    try? OutputStream.standardError.write(text + "\n")
+    try? OutputStream.standardError.write(line.visible + "\n")
   }
 
   /// Says why the command fails.
   static func report(_ failure: Failure) {
+    ProgressLine.endShown()
     if let message = failure.message { say("dmsnap: \(message)") }
+  }
+}
+
+extension String {
+  /// The string as a terminal shows it as one line: what would move its cursor, change its colours or
+  /// turn its text around is escaped, be it from a label on a disk or from a file's name.
+  var visible: String {
+    guard unicodeScalars.contains(where: \.isControl) else { return self }
+    return unicodeScalars.reduce(into: "") { text, scalar in
+      if !scalar.isControl {
+        text.unicodeScalars.append(scalar)
+      } else {
+        let digits = String(scalar.value, radix: 16)
+        text +=
+          scalar.value < 0x80
+          ? "\\x\(digits.count < 2 ? "0" : "")\(digits)" : "\\u{\(digits)}"
+      }
+    }
+  }
+}
+
+extension Unicode.Scalar {
+  /// Whether terminals do something else with it than show it.
+  fileprivate var isControl: Bool {
+    switch properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate: true
+    default: false
+    }
   }
 }

@@ -22,7 +22,8 @@ struct Dmsnap: ParsableCommand {
 
   /// Prints help or the version, which are data like any other.
   private static func sayHelp(_ text: String) {
-    do throws(Failure) { try Console.print(text) } catch {
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    do throws(Failure) { try Console.print(lines: lines) } catch {
       Console.report(error)
       exit(withError: ExitCode(error.status.rawValue))
     }

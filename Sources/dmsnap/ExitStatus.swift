@@ -34,13 +34,17 @@ struct Failure: Error {
     }
   }
 
-  /// - Parameter volumes: Where the origin is a volume of a group: whose.
-  init(_ error: MergeError, _ volumes: VolumeOptions? = nil) {
+  /// - Parameter input: What the merge was asked to do, by which it is said how to go on.
+  init(_ error: MergeError, _ input: MergeInput? = nil) {
     switch error {
+    case .refused(let refusal): self.init(.refused, refusal.description)
+    case .store(let cause): self = input?.found.store.failure(cause) ?? Failure(cause)
+    case .volume(let cause): self.init(cause)
+    case .content(let cause): self.init(cause)
     case .io(let cause): self.init(cause)
+    case .verificationFailed: self.init(.damage, error.description)
     case .cut(let cut):
-      self.init(.couldNotFinish, "\(cut); \(cut.advice(volumes?.words ?? ""))")
-    default: self.init(error.isRefusal ? .refused : .damage, error.description)
+      self.init(.couldNotFinish, "\(cut); \(cut.advice(undo: input?.undoCommand))")
     }
   }
 
@@ -89,11 +93,11 @@ func failing<Result>(_ body: () throws(BlockIOError) -> Result) throws(Failure) 
   do throws(BlockIOError) { return try body() } catch { throw Failure(error) }
 }
 
-/// The same for merges, into a volume of a group where there are such.
+/// The same for merges.
 func failingMerge<Result>(
-  _ volumes: VolumeOptions? = nil, _ body: () throws(MergeError) -> Result
+  _ input: MergeInput? = nil, _ body: () throws(MergeError) -> Result
 ) throws(Failure) -> Result {
-  do throws(MergeError) { return try body() } catch { throw Failure(error, volumes) }
+  do throws(MergeError) { return try body() } catch { throw Failure(error, input) }
 }
 
 /// The same for what must be a store.
@@ -117,13 +121,14 @@ func failingContent<Result>(_ body: () throws(ContentError) -> Result) throws(Fa
 }
 
 extension MergeCut {
-  /// How to go on, with the options by which the origin is found.
-  fileprivate func advice(_ options: String) -> String {
+  /// How to go on.
+  ///
+  /// - Parameter undo: The command that takes it back.
+  fileprivate func advice(undo: String?) -> String {
     switch stage {
     case .saving: "the same command goes on"
-    case .merging(let undo?):
-      "the same command goes on; to undo: dmsnap merge \(quoted(undo)) --origin \(quoted(origin))"
-        + "\(options) --no-undo"
+    case .merging(undo: .some):
+      "the same command goes on; to undo: \(undo ?? "merge the undo file")"
     case .merging(nil): "the same command does it again, and ends as if it had not been cut"
     }
   }

@@ -9,7 +9,7 @@ struct InspectScreen {
   /// More findings than these would scroll what matters away.
   private static let findingCountMax = 8
 
-  private(set) var text = ""
+  private(set) var lines: [String] = []
   private let audit: Audit
   private let diagnosis: Diagnosis?
   private let input: StoreOptions
@@ -29,7 +29,7 @@ struct InspectScreen {
     self.volume = volume
     addStore()
     if let content = audit.content { add("is", "\(content)") }
-    if let undo = UndoStore.description(of: audit.store.source) { add("is", undo) }
+    if let undo = audit.store.undoDescription { add("is", undo) }
     if let content = check?.content.snapshot {
       add(
         "holds",
@@ -46,15 +46,16 @@ struct InspectScreen {
       add("", "and \(audit.findings.count - Self.findingCountMax) more kinds")
     }
     for (index, command) in next.enumerated() { add(index == 0 ? "next" : "", command) }
-    text.removeLast()
   }
 
   private mutating func add(_ label: String, _ value: String) {
-    text += label.padding(to: 9) + value + "\n"
+    lines.append(label.padding(to: 9) + value)
   }
 
   private mutating func add(wrapping label: String, _ value: String) {
-    add(label, String(value.wrapped(indent: 9).dropFirst(9)))
+    for (index, line) in value.wrapped(indent: 9).enumerated() {
+      add(index == 0 ? label : "", String(line.dropFirst(9)))
+    }
   }
 
   // MARK: - What this is
@@ -214,7 +215,7 @@ struct InspectScreen {
     }
     // Of a sound store that is full the next thing that happens is an overflow.
     let isFull =
-      audit.verdict == .healthy && UndoStore.description(of: audit.store.source) == nil
+      audit.verdict == .healthy && audit.store.undoDescription == nil
       && audit.findings.contains { $0.code == .storeFull }
     return audit.verdict.rawValue + (isFull ? ", but full" : "")
       + (counts.isEmpty ? "" : ": " + counts.joined(separator: ", "))
@@ -235,7 +236,7 @@ struct InspectScreen {
         "dmsnap identify \(store)", "dmsnap carve \(store)   finds stores inside it",
       ]
     }
-    if audit.verdict == .healthy, UndoStore.description(of: audit.store.source) != nil {
+    if audit.verdict == .healthy, audit.store.undoDescription != nil {
       return ["dmsnap merge \(store)\(origin)\(options) --dry-run"]
     }
     let older = audit.generations.dropFirst().map {

@@ -110,13 +110,13 @@ struct WantedOptions: ParsableArguments {
       valueName: "mapfile"))
   var wanted: String?
 
-  /// Refuses a mapfile that exists, before anything is done.
+  /// Refuses what has no mapfile, before anything is done.
   func check(_ volumes: VolumeOptions) throws(Failure) {
     guard let wanted else { return }
     guard volumes.physicalVolumes.isEmpty else {
       throw Failure(.refused, "--wanted is of a store's own file, not of a volume of a group")
     }
-    try failing { () throws(BlockIOError) in try OutputFile.checkAbsent(FilePath(wanted)) }
+    try OutputPaths.check([("--wanted", wanted)])
   }
 
   /// Writes the mapfile, if it is asked for.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BlockIO
 import Glibc
+import Synchronization
 
 /// When progress is shown.
 enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
@@ -15,7 +16,8 @@ final class ProgressLine {
   private let verb: String
   private let start = ContinuousClock.now
   private var lastShown: ContinuousClock.Instant?
-  private var hasShown = false
+  /// Whether a line stands on the terminal that has not been ended.
+  private static let isOpen = Mutex(false)
 
   /// A line that begins with `verb`, shown on terminals only unless `mode` says otherwise.
   init(_ verb: String, _ talk: TalkOptions) {
@@ -34,12 +36,12 @@ final class ProgressLine {
     let now = ContinuousClock.now
     guard done == total || lastShown.map({ now - $0 >= Self.interval }) ?? true else { return }
     lastShown = now
-    hasShown = true
+    Self.isOpen.withLock { $0 = true }
     let seconds = max((now - start) / .seconds(1), 0.001)
     let rate = Double(done) / seconds
     let left = rate > 0 ? Self.whole(Double(total - min(done, total)) / rate) : 0
     let percent = total == 0 ? 100 : Int(Double(done) / Double(total) * 100)
-    write(
+    Self.write(
       "\r\(verb) \(byteSize(done)) of \(byteSize(total)) (\(percent) %), "
         + "\(byteSize(Self.whole(rate)))/s, \(left) s left\u{1b}[K")
   }
@@ -50,12 +52,18 @@ final class ProgressLine {
   }
 
   /// Ends the line.
-  func end() {
-    if hasShown { write("\n") }
-    hasShown = false
+  func end() { Self.endShown() }
+
+  /// Ends the line that is shown, if one is: what is said next stands on its own.
+  static func endShown() {
+    let wasOpen = isOpen.withLock { isOpen in
+      defer { isOpen = false }
+      return isOpen
+    }
+    if wasOpen { write("\n") }
   }
 
-  private func write(_ text: String) {
+  private static func write(_ text: String) {
     // There is nobody left to tell if standard error is closed.
     try? OutputStream.standardError.write(text)
   }

@@ -15,17 +15,9 @@ struct StoreInput {
   let volume: SnapshotVolume?
   /// The origin's volume, where it is one: where it can be written.
   let originVolume: OriginVolume?
+  /// Whether several groups have the name of the origin's, so that only its UUID names it.
+  let isNameAmbiguous: Bool
   private let options: StoreOptions
-
-  /// A volume of a group that a merge may write to.
-  struct OriginVolume {
-    let input: VolumeInput
-    let group: FoundVolumeGroup
-    let version: VolumeGroup
-    let name: String
-
-    var text: String { "\(version.name)/\(name)" }
-  }
 
   /// Finds the store that the options name, and the origin.
   ///
@@ -38,7 +30,7 @@ struct StoreInput {
         try options.store.open(reading, options.table.map?.readMap()),
         in: options.store.surroundings)
       self.origin = try origin?.open(reading)
-      (isStoreVolume, volume, originVolume) = (false, nil, nil)
+      (isStoreVolume, volume, originVolume, isNameAmbiguous) = (false, nil, nil, false)
       return
     }
     let input = try VolumeInput(options.volumes, map: options.table.map)
@@ -51,10 +43,11 @@ struct StoreInput {
           + " PATH,map=MAPFILE for that")
     }
     (volume, store) = try Self.store(options.store, at: place, input)
+    isNameAmbiguous = input.hasSameNames
     if origin == nil, let volume {
       self.origin = volume.origin
       originVolume = OriginVolume(
-        input: input, group: volume.found, version: volume.version, name: volume.snapshot.origin)
+        volume.snapshot.origin, of: volume.version, volume.found, leg: options.volumes.leg)
       return
     }
     guard let origin else {
@@ -72,7 +65,7 @@ struct StoreInput {
         "\(origin.text): is a snapshot, whose volume is a COW store and no origin; `dmsnap lvm extract`"
           + " makes an image of what it shows")
     }
-    originVolume = OriginVolume(input: input, group: group, version: version, name: name)
+    originVolume = OriginVolume(name, of: version, group, leg: options.volumes.leg)
     self.origin = try failingVolume { () throws(VolumeError) in
       try group.mapper(version, leg: options.volumes.leg).source(of: name)
     }
@@ -120,11 +113,9 @@ struct StoreInput {
   }
 
   /// The origin as a merge has it: all of a volume, which may be longer than its snapshot.
-  func requireWholeOrigin() throws(Failure) -> any BlockSource {
-    guard let volume = originVolume else { return try requireOrigin() }
-    return try failingVolume { () throws(VolumeError) in
-      try volume.group.mapper(volume.version, leg: options.volumes.leg).source(of: volume.name)
-    }
+  func requireMergeOrigin() throws(Failure) -> MergeOrigin {
+    if let originVolume { return .volume(originVolume) }
+    return .bytes(try requireOrigin())
   }
 
   /// Ends the command where the store or the origin was changed since it was opened: nobody knows then
@@ -169,22 +160,23 @@ struct StoreInput {
 }
 
 extension Store {
-  /// Runs a call on the store, and makes what it throws a failure of the command: that nothing is
-  /// found where nothing can be read is no word on what is there, and neither is what is found in a
-  /// file that is being changed.
+  /// Runs a call on the store, and makes what it throws a failure of the command.
   func failing<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
-    do throws(StoreError) { return try body() } catch {
-      try dmsnap.failing { () throws(BlockIOError) in try source.checkUnchanged() }
-      let unread = source.knownUnreadable(in: 0..<source.byteCount).totalCount
-      switch error {
-      case .notAStore, .noGeneration:
-        if unread == 0 { throw Failure(error) }
-        throw Failure(
-          .damage,
-          "\(source.name): nothing is left of its table: \(byteSize(unread)) of \(byteSize(source.byteCount))"
-            + " cannot be read")
-      default: throw Failure(error)
-      }
+    do throws(StoreError) { return try body() } catch { throw failure(error) }
+  }
+
+  /// The failure that an error is: that nothing is found where nothing can be read is no word on what is
+  /// there, and neither is what is found in a file that is being changed.
+  func failure(_ error: StoreError) -> Failure {
+    do throws(BlockIOError) { try source.checkUnchanged() } catch { return Failure(error) }
+    let unread = source.knownUnreadable(in: 0..<source.byteCount).totalCount
+    switch error {
+    case .notAStore where unread > 0, .noGeneration where unread > 0:
+      return Failure(
+        .damage,
+        "\(source.name): nothing is left of its table: \(byteSize(unread)) of \(byteSize(source.byteCount))"
+          + " cannot be read")
+    default: return Failure(error)
     }
   }
 }

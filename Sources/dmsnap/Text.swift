@@ -34,7 +34,7 @@ extension String {
   }
 
   /// The string in lines of whole words, each behind `indent` spaces.
-  func wrapped(indent: Int) -> String {
+  func wrapped(indent: Int) -> [String] {
     var lines: [String] = []
     var line = ""
     for word in split(separator: " ") {
@@ -46,7 +46,7 @@ extension String {
     }
     lines.append(line)
     let margin = String(repeating: " ", count: indent)
-    return lines.map { margin + $0 }.joined(separator: "\n")
+    return lines.map { margin + $0 }
   }
 }
 
@@ -58,11 +58,20 @@ extension Finding {
   }
 }
 
-/// A file name as a shell takes it for one word.
+/// A file name as a shell takes it for one word, with nothing in it that a terminal would not show.
 func quoted(_ name: String) -> String {
   let isPlain = name.allSatisfy { $0.isLetter || $0.isNumber || "/._-+,=:@%".contains($0) }
-  return isPlain && !name.isEmpty
-    ? name
-    : "'" + name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")
-      + "'"
+  if isPlain, !name.isEmpty { return name }
+  guard name.visible == name else {
+    let bytes = name.utf8.map { byte -> String in
+      let isShown =
+        (0x20..<0x7f).contains(byte) && byte != UInt8(ascii: "'") && byte != UInt8(ascii: "\\")
+      return isShown
+        ? String(UnicodeScalar(byte)) : "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
+    return "$'\(bytes.joined())'"
+  }
+  return "'"
+    + name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")
+    + "'"
 }

@@ -149,6 +149,11 @@ struct VolumeInput {
     return (group, version, String(parts[1]))
   }
 
+  /// Whether there are groups of the same name.
+  var hasSameNames: Bool {
+    Set(catalog.groups.map(\.group.name)).count < catalog.groups.count
+  }
+
   /// The failure to find a volume of that name.
   func noVolume(_ argument: PathArgument) -> Failure {
     let names = catalog.groups.map { "\($0.group.name)/LV" }

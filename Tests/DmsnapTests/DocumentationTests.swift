@@ -7,8 +7,15 @@ import Testing
 /// With DMSNAP_REGENERATE set, generated pages are written anew before they are compared.
 @Suite struct DocumentationTests {
   @Test func `docs/findings.md is what the catalogue says`() throws {
-    let page = root.appending(path: "docs/findings.md")
-    let text = Self.findingsPage()
+    try check("docs/findings.md", Self.findingsPage())
+  }
+
+  @Test func `docs/refusals.md is what the catalogue says`() throws {
+    try check("docs/refusals.md", Self.refusalsPage())
+  }
+
+  private func check(_ path: String, _ text: String) throws {
+    let page = root.appending(path: path)
     if ProcessInfo.processInfo.environment["DMSNAP_REGENERATE"] != nil {
       try text.write(to: page, atomically: true, encoding: .utf8)
     }
@@ -45,6 +52,35 @@ import Testing
     }
     #expect(cases.count >= 25)
     #expect(cases.filter { !readme.contains($0) } == [])
+  }
+
+  private static func refusalsPage() -> String {
+    var text = """
+      # Refusals
+
+      Why a merge is not done; made from the catalogue by `make docs`; `dmsnap explain CODE` prints the
+      same. The status is 4, and nothing was written to the origin.
+
+      | code | what |
+      |---|---|
+
+      """
+    for code in MergeRefusalCode.allCases {
+      text += "| `\(code.rawValue)` | \(code.entry.title) |\n"
+    }
+    for code in MergeRefusalCode.allCases {
+      text += """
+
+        ## \(code.rawValue)
+
+        \(code.entry.title.prefix(1).uppercased() + code.entry.title.dropFirst()).
+
+        - **Reason.** \(code.entry.reason)
+        - **Remedy.** \(code.entry.remedy)
+
+        """
+    }
+    return text
   }
 
   private static func findingsPage() -> String {

@@ -44,13 +44,21 @@ import Testing
       volumes, [store, "--origin", "vg/late", "--undo", undo], naming: "is a snapshot")
   }
 
-  @Test func `an undo gives back what the other snapshots were taken of`() throws {
+  @Test func `an undo is held to the same: other snapshots may have been taken since`() throws {
     let volumes = try Volumes("two-snapshots", in: directory)
     let undo = directory.path("undo")
     let merged = try volumes.run(
       "merge", "vg/early", "--undo", undo, "--accept", "other-snapshots")
     #expect(merged.status == 0, "\(merged)")
-    #expect(try volumes.run("merge", undo, "--origin", "vg/origin", "--no-undo").status == 0)
+    let after = try volumes.bytes()
+    let refused = try volumes.run("merge", undo, "--origin", "vg/origin", "--no-undo")
+    #expect(refused.status == 4 && refused.errors.contains("vg/late would show"), "\(refused)")
+    #expect(try volumes.bytes() == after)
+    let line = try #require(merged.outputLines.first { $0.hasPrefix("to undo") })
+    #expect(line.hasSuffix(" --accept other-snapshots"), "\(merged)")
+    let back = try volumes.run(
+      "merge", undo, "--origin", "vg/origin", "--no-undo", "--accept", "other-snapshots")
+    #expect(back.status == 0 && back.output.contains(" restored ("), "\(back)")
     #expect(try volumes.areUntouched())
   }
 

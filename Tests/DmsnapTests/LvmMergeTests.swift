@@ -14,7 +14,7 @@ import Testing
   /// Cases whose origin is written, and how many copies there are of each of its bytes.
   private static let written = [
     "linear": 1, "linear-6.12": 1, "striped": 1, "cow-segments": 1, "read-only": 1,
-    "chunk-differs": 1, "renamed": 1, "raid1": 2, "mirror-core": 2, "mirror-disk": 2, "raid0": 1,
+    "chunk-differs": 1, "renamed": 1, "raid1": 2, "mirror-core": 1, "mirror-disk": 2, "raid0": 1,
     "raid10": 2, "pvmove": 1, "two-mdas": 1, "no-mda": 1, "alignment": 1, "outdated-pv": 1,
     "groups": 1, "partitioned": 1,
   ]
@@ -45,7 +45,10 @@ import Testing
     #expect(isAsExpected)
 
     let back = try volumes.run("merge", undo, "--origin", origin, "--no-undo", "--verify")
-    #expect(back.status == 0 && back.errors.isEmpty, "\(back)")
+    // Without a log nobody knows that the other leg is in step.
+    let isNoted = name == "mirror-core"
+    #expect(back.status == 0 && back.errors.contains("is not written") == isNoted, "\(back)")
+    #expect(back.errorLines.count == (isNoted ? 1 : 0), "\(back)")
     #expect(try volumes.areUntouched())
   }
 
@@ -73,14 +76,29 @@ import Testing
   }
 
   @Test(arguments: ["raid1-degraded", "raid1-rebuilding"])
-  func `a leg that is out of date is written as well, and the other one's bytes are given back`(
+  func `a leg that is out of date is left alone, and said to be`(name: String) throws {
+    let volumes = try Volumes(name, in: directory)
+    let new = try #require(try volumes.extract("vg/snap"))
+    let stale = name == "raid1-degraded" ? 0 : 1
+    let there = try volumes.run("merge", "vg/snap", "--undo", undo)
+    #expect(there.status == 0 && there.errors.contains("out of date is not written"), "\(there)")
+    #expect(try volumes.extract("vg/origin") == new)
+    #expect(try Files.sha256(volumes.paths[stale]) == volumes.facts.pvs[stale].sha256)
+    #expect(try volumes.run("merge", undo, "--origin", "vg/origin", "--no-undo").status == 0)
+    #expect(try volumes.areUntouched())
+  }
+
+  @Test(arguments: ["raid1-degraded", "raid1-rebuilding"])
+  func `all legs are written when that is asked for, and the other one's bytes are given back`(
     name: String
   ) throws {
     let volumes = try Volumes(name, in: directory)
     let old = try #require(try volumes.extract("vg/origin"))
     let new = try #require(try volumes.extract("vg/snap"))
     let current = name == "raid1-degraded" ? 1 : 0
-    #expect(try volumes.run("merge", "vg/snap", "--undo", undo).status == 0)
+    let there = try volumes.run("merge", "vg/snap", "--undo", undo, "--all-legs")
+    #expect(there.status == 0 && there.errors.isEmpty, "\(there)")
+    #expect(there.output.contains(" --no-undo --all-legs\n"), "\(there)")
     #expect(try volumes.extract("vg/origin") == new)
     let changed = stride(from: 0, to: old.count, by: 512).filter {
       Data(old[$0..<$0 + 512]) != Data(new[$0..<$0 + 512])
@@ -92,9 +110,46 @@ import Testing
       }
       #expect(areWritten, "leg \(leg)")
     }
-    #expect(try volumes.run("merge", undo, "--origin", "vg/origin", "--no-undo").status == 0)
+    let back = try volumes.run(
+      "merge", undo, "--origin", "vg/origin", "--no-undo", "--all-legs")
+    #expect(back.status == 0, "\(back)")
     #expect(try volumes.extract("vg/origin") == old)
     #expect(try Files.sha256(volumes.paths[current]) == volumes.facts.pvs[current].sha256)
+  }
+
+  /// What a merge prints is what undoes it, and afterwards every byte of every disk is as it was.
+  @Test(arguments: VolumeCorpus.names)
+  func `a merge of any snapshot of any group is refused, or taken back to the last byte`(
+    name: String
+  ) throws {
+    let volumes = try Volumes(name, in: directory)
+    let listed = try volumes.run("lvm", "list", "--format", "json")
+    let report = try JSONDecoder().decode(Listed.self, from: Data(listed.output.utf8))
+    for group in report.volumeGroups {
+      for snapshot in group.snapshots {
+        let undo = directory.path("undo-\(snapshot.name)")
+        let there = try volumes.run("merge", "\(group.name)/\(snapshot.name)", "--undo", undo)
+        guard let status = there.status, status < 3 else {
+          #expect(try volumes.areUntouched(), "\(there)")
+          continue
+        }
+        let line = try #require(there.outputLines.first { $0.hasPrefix("to undo") }, "\(there)")
+        let words = line.split(separator: ": ", maxSplits: 1)[1].dropFirst("dmsnap".count)
+        let shell = try #require(ToolRunner(named: "sh"))
+        let back = try shell.run(["-c", "\(dmsnap.path)\(words)"])
+        #expect(back.status == 0, "\(back)")
+        #expect(try volumes.areUntouched(), "\(there)")
+      }
+    }
+  }
+
+  private struct Listed: Decodable {
+    struct Group: Decodable {
+      let name: String
+      let snapshots: [Snapshot]
+    }
+    struct Snapshot: Decodable { let name: String }
+    let volumeGroups: [Group]
   }
 
   @Test func `a part of an image that the user names is written in place`() throws {
@@ -168,8 +223,10 @@ import Testing
     #expect(accepted.status == 0, "\(accepted)")
     #expect(
       try volumes.extract("vg/origin")?.sha256 == volumes.facts.volume(name)?.sha256)
-    // The undo gives the other snapshot back as well.
-    #expect(try volumes.run("merge", undo, "--origin", "vg/origin", "--no-undo").status == 0)
+    // The undo gives the other snapshot back as well, which is to be said as it changes it again.
+    let back = try volumes.run(
+      "merge", undo, "--origin", "vg/origin", "--no-undo", "--accept", "other-snapshots")
+    #expect(back.status == 0, "\(back)")
     #expect(try volumes.areUntouched())
   }
 }

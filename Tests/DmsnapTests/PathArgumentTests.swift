@@ -100,15 +100,6 @@ import Testing
     #expect(try dmsnap.run(["inspect", "\(path),offset=0"]).status == 0)
   }
 
-  @Test func `a merge in place wants the whole of a file`() throws {
-    let pair = try Pair("written", in: directory)
-    let disk = try disk(pair, at: 512)
-    let before = try FileState(disk.path)
-    let outcome = try dmsnap.run(["merge", pair.store, "--origin", disk.origin, "--no-undo"])
-    #expect(outcome.status == 4 && outcome.complaint(naming: disk.path) == nil, "\(outcome)")
-    #expect(try FileState(disk.path) == before)
-  }
-
   @Test(arguments: [Subcommand.export, .merge])
   func `an empty name for an output is wrong usage`(command: Subcommand) throws {
     let pair = try Pair("written", in: directory)

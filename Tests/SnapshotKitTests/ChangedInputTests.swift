@@ -131,7 +131,7 @@ import Testing
         _ = try Merger(
           SnapshotView(of: target, through: view.table, of: view.store), of: view.store,
           into: target
-        ).merge(undo: nil, verify: false) { _, _ in }
+        ).merge(undo: nil, verify: false)
       } catch {
         guard case .cut(let cut) = error, let cause = cut.cause else { throw error }
         throw cause

@@ -29,8 +29,10 @@ public struct FoundVolumeGroup: Sendable {
   public func member(_ uuid: LVMIdentifier) -> FoundPhysicalVolume? { members[uuid] }
 
   /// Maps the volumes of a version of the group.
-  public func mapper(_ version: VolumeGroup, leg: Int? = nil) -> VolumeMapper {
-    VolumeMapper(version, leg: leg) { members[$0]?.source }
+  public func mapper(
+    _ version: VolumeGroup, leg: Int? = nil, includesStale: Bool = false
+  ) -> VolumeMapper {
+    VolumeMapper(version, leg: leg, includesStale: includesStale) { members[$0]?.source }
   }
 
   /// The versions of the metadata that can still be read, the newest first: rings keep old texts.

@@ -22,7 +22,10 @@ extension VolumeMapper {
     case "raid0", "raid0_meta":
       return .striped(legs, stripeByteCount: raid.stripeByteCount)
     case "raid1":
-      return try copies(legs, isCurrent: currentLegs(of: raid, &known), volume)
+      let isCurrent = try currentLegs(of: raid, &known)
+      // A leg that was split off is a volume of its own by now, and neither read nor written here.
+      let own = raid.legs.indices.filter { !isSplitOff(raid.legs[$0].data) }
+      return try copies(own.map { legs[$0] }, isCurrent: own.map { isCurrent[$0] }, volume)
     case "raid10", "raid10_near":
       return try layoutOfRaid10(raid, legs, volume, &known)
     default:
@@ -37,6 +40,14 @@ extension VolumeMapper {
       }
       return .rotating(readable, stripeByteCount: raid.stripeByteCount, rotation)
     }
+  }
+
+  /// Whether a leg was split off with `lvconvert --splitmirrors --trackchanges`: users see it, and may
+  /// not write to it.
+  ///
+  /// - Source: lvm2 `lib/metadata/raid_manip.c`, `lv_raid_split_and_track`.
+  private func isSplitOff(_ leg: String) -> Bool {
+    group.volume(named: leg).map { $0.isVisible && !$0.isWritable } ?? false
   }
 
   /// How many bytes of each leg an array needs: whole rows of stripes.

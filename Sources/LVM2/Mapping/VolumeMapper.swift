@@ -10,17 +10,24 @@ public struct VolumeMapper {
   let group: VolumeGroup
   /// Which copy of a mirror the user wants read, whatever is known of it.
   let leg: Int?
+  /// Whether legs that are out of date are written.
+  private let includesStale: Bool
   /// The physical volumes that are there; a map's device n is the nth.
   let devices: [any BlockSource]
   private let places: [String: (volume: VolumeGroup.PhysicalVolume, device: Int?)]
   private let volumes: [String: VolumeGroup.LogicalVolume]
 
   /// A mapper of `group` over the bytes of those of its physical volumes that are there.
+  ///
+  /// - Parameter includesStale: Whether legs that are out of date are part of what is mapped: they are
+  ///   never read, but written with the others.
   public init(
-    _ group: VolumeGroup, leg: Int? = nil, device: (LVMIdentifier) -> (any BlockSource)?
+    _ group: VolumeGroup, leg: Int? = nil, includesStale: Bool = false,
+    device: (LVMIdentifier) -> (any BlockSource)?
   ) {
     self.group = group
     self.leg = leg
+    self.includesStale = includesStale
     var devices: [any BlockSource] = []
     places = Dictionary(
       group.physicalVolumes.map { volume in
@@ -176,7 +183,7 @@ public struct VolumeMapper {
       isCurrent = legs.indices.map { $0 == leg }
     }
     let current = legs.indices.filter { isCurrent[$0] }.map { legs[$0] }
-    let stale = legs.indices.filter { !isCurrent[$0] }.map { legs[$0] }
+    let stale = includesStale ? legs.indices.filter { !isCurrent[$0] }.map { legs[$0] } : []
     if current.isEmpty {
       let nowhere = ExtentLayout.place(
         .missing("a leg of \(volume.name) that is known to be up to date (--leg N reads another)"))

@@ -41,8 +41,9 @@ public struct CarvedStore: Equatable, Sendable {
   /// How many exceptions of older tables stand in areas behind the table's end.
   public internal(set) var staleExceptionCount: UInt64 = 0
 
-  /// Says in which file system the store lies. What seemed to be lost bytes there is where one
-  /// fragment ends, and reading over it would give another file's data.
+  /// Says in which file system the store lies.
+  ///
+  /// What seemed to be lost bytes is where one fragment ends, and what follows is another file's.
   mutating func place(in surroundings: Surroundings?) {
     guard let surroundings else { return }
     self.surroundings = surroundings

@@ -1,21 +1,16 @@
 public import BlockIO
+public import LVM2
 
 /// Why a merge was not begun, or not finished.
 public enum MergeError: Error, Sendable, CustomStringConvertible {
-  /// Linux's own merge would stop half-way, or end with other data than the snapshot shows.
-  case kernelWouldFail(store: String, MergeObstacle)
-  /// The undo store that was named is not this merge's.
-  case wrongUndo(String)
-  /// The store is the undo store of another origin, or of a merge that never began.
-  case notThisOrigin(String)
-  /// What the origin holds speaks against its being the store's.
-  case contradiction(OriginContradiction, origin: String)
-  /// The plan that was named is another one's, or the origin is not as it was planned for.
-  case wrongPlan(String)
-  /// The store and the target share bytes.
-  case sameFile(String)
-  /// There is less room than the undo store or the output needs.
-  case noSpace(path: String, needed: UInt64, available: UInt64)
+  /// Something speaks against it; nothing was written to the origin.
+  case refused(MergeRefusal)
+  /// There is no table to merge.
+  case store(StoreError)
+  /// The volume cannot be mapped.
+  case volume(VolumeError)
+  /// What the two hold cannot be looked at.
+  case content(ContentError)
   /// What was read back is not what was written.
   case verificationFailed(byteOffset: UInt64)
   /// Reading failed before anything was written.
@@ -23,27 +18,20 @@ public enum MergeError: Error, Sendable, CustomStringConvertible {
   /// The merge had begun.
   case cut(MergeCut)
 
-  /// Whether nothing was written to the target.
-  public var isRefusal: Bool {
-    switch self {
-    case .kernelWouldFail, .wrongUndo, .notThisOrigin, .contradiction, .wrongPlan, .sameFile,
-      .noSpace:
-      true
-    case .verificationFailed, .cut: false
-    case .io(let error): if case .refused = error.reason { true } else { false }
-    }
+  /// A refusal of that kind where an error is one of the system's or ours, else the error.
+  init(_ error: BlockIOError, as code: MergeRefusalCode) {
+    self =
+      if case .refused = error.reason { .refused(MergeRefusal(code, error.description)) } else {
+        .io(error)
+      }
   }
 
   public var description: String {
     switch self {
-    case .kernelWouldFail(let store, let obstacle):
-      "\(store): \(obstacle); `--reading salvage` leaves out what cannot be right"
-    case .wrongUndo(let why), .notThisOrigin(let why), .wrongPlan(let why): why
-    case .contradiction(let contradiction, let origin):
-      "\(origin): \(contradiction); `--accept unrelated-origin` merges nevertheless"
-    case .sameFile(let name): "\(name): is the store itself; a store is never written"
-    case .noSpace(let path, let needed, let available):
-      "\(path): needs \(needed) bytes, the file system has \(available)"
+    case .refused(let refusal): refusal.description
+    case .store(let error): error.description
+    case .volume(let error): error.description
+    case .content(let error): "\(error)"
     case .verificationFailed(let byteOffset):
       "byte \(byteOffset): read back other data than was written"
     case .io(let error): error.description

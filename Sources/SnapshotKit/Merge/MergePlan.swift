@@ -6,12 +6,12 @@ internal import SnapshotFormat
 /// What a merge would do, as a file that people can look at, and that a merge can be held to.
 ///
 /// Lines of JSON: first what is merged into what, then each piece of the origin that is written,
-/// with the SHA-256 of its content before and after, last how many they are. Of a merge without
+/// with the SHA-256 of its content before and after, last how many they are and a digest of the first. Of a merge without
 /// undo each chunk is a piece, so that, when it was cut off, it can be told which are merged.
 ///
 ///     {"schema":"dmsnap.plan.v1","store":"/images/cow.img", …}
 ///     {"byteOffset":4096,"byteCount":8192,"before":"9f86d0…","after":"60303a…"}
-///     {"rangeCount":1,"byteCount":8192}
+///     {"rangeCount":1,"byteCount":8192,"firstLineSHA256":"2c26b4…"}
 public struct MergePlan: Codable, Equatable, Sendable {
   /// `dmsnap.plan.v1`.
   public var schema = Self.schema
@@ -86,12 +86,14 @@ public struct MergePlan: Codable, Equatable, Sendable {
     do throws(BlockIOError) { line = try lines.next() } catch { throw .io(error) }
     guard let plan = try? JSONDecoder().decode(MergePlan.self, from: Data((line ?? "").utf8)),
       plan.schema == Self.schema
-    else { throw .wrongPlan("\(file.name): is not a plan of a merge") }
+    else {
+      throw .refused(MergeRefusal(.planUnreadable, "\(file.name): is not a plan of a merge"))
+    }
     self = plan
   }
 
   /// Writes the plan of merging `view`.
-  public func write(
+  func write(
     _ view: SnapshotView, to file: OutputText, progress: ProgressHandler
   ) throws(MergeError) {
     do throws(BlockIOError) {
@@ -101,7 +103,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
         try file.write(piece.line + "\n")
         total.add(piece)
       }
-      try file.write(total.line + "\n")
+      try file.write(total.line(behind: firstLine) + "\n")
       try view.checkUnchanged()
       try file.publish()
     } catch {
@@ -115,40 +117,45 @@ public struct MergePlan: Codable, Equatable, Sendable {
   ///   - origin: The origin as it was before a merge that may be under way.
   ///   - mayBeMerged: Whether a piece may be as it is after the merge, a merge without undo having
   ///     been cut off.
-  public func check(
+  func check(
     _ view: SnapshotView, over origin: any BlockSource, against file: any BlockSource,
     mayBeMerged: Bool, progress: ProgressHandler
   ) throws(MergeError) {
     guard originByteCount == view.byteCount else {
-      throw .wrongPlan(
-        "\(file.name): is for an origin of \(originByteCount) bytes, \(view.origin.name) has"
-          + " \(view.byteCount)")
+      throw .refused(
+        MergeRefusal(
+          .planOutdated,
+          "\(file.name): is for an origin of \(originByteCount) bytes, \(view.origin.name) has"
+            + " \(view.byteCount)"))
     }
     guard tableSHA256 == view.table.digest.hexadecimal else {
-      throw .wrongPlan("\(file.name): is for another table than that of \(view.store.name)")
+      throw .refused(
+        MergeRefusal(
+          .planOutdated, "\(file.name): is for another table than that of \(view.store.name)"))
     }
     var lines = LineReader(file)
     var total = Total()
-    var complaint: String?
+    var complaint: MergeRefusal?
     do throws(BlockIOError) {
-      _ = try lines.next()
+      let first = try lines.next()
       try forEachPiece(of: view, over: origin, progress) { (piece) throws(BlockIOError) in
         guard complaint == nil else { return }
         let line = try lines.next()
         total.add(piece)
         if line != piece.line, !(mayBeMerged && piece.isAfter(line)) {
-          complaint = piece.complaint(line, origin: view.origin.name, plan: file.name)
-          if mayBeMerged { complaint?.append("; without the plan, a merge that was cut goes on") }
+          complaint = piece.complaint(
+            line, origin: view.origin.name, plan: file.name, mayBeMerged: mayBeMerged)
         }
       }
       let (last, behind) = (try lines.next(), try lines.next())
-      if complaint == nil, last != total.line || behind != nil {
-        complaint = "\(file.name): does not end as it should: it was cut, or edited"
+      if complaint == nil, last != total.line(behind: first ?? "") || behind != nil {
+        complaint = MergeRefusal(
+          .planEdited, "\(file.name): does not end as it should: it was cut, or edited")
       }
     } catch {
       throw .io(error)
     }
-    if let complaint { throw .wrongPlan(complaint) }
+    if let complaint { throw .refused(complaint) }
   }
 
   private var firstLine: String {
@@ -179,16 +186,23 @@ public struct MergePlan: Codable, Equatable, Sendable {
       return line.hasPrefix(head) && line.hasSuffix(tail)
     }
 
-    func complaint(_ line: String?, origin: String, plan: String) -> String {
+    func complaint(
+      _ line: String?, origin: String, plan: String, mayBeMerged: Bool
+    ) -> MergeRefusal {
+      let way = mayBeMerged ? "; without the plan, a merge that was cut goes on" : ""
       guard let line, line.hasPrefix(head) else {
-        return "\(plan): does not have the \(range.count) bytes at byte \(range.lowerBound), which"
-          + " would be written: it was cut, or edited"
+        return MergeRefusal(
+          .planEdited,
+          "\(plan): does not have the \(range.count) bytes at byte \(range.lowerBound), which"
+            + " would be written: it was cut, or edited\(way)")
       }
-      return line.hasSuffix(tail)
-        ? "\(origin): the \(range.count) bytes at byte \(range.lowerBound) are not as they were when"
-          + " \(plan) was made"
-        : "\(plan): plans other content for the \(range.count) bytes at byte \(range.lowerBound) than"
-          + " the store has"
+      return MergeRefusal(
+        .planOutdated,
+        (line.hasSuffix(tail)
+          ? "\(origin): the \(range.count) bytes at byte \(range.lowerBound) are not as they were when"
+            + " \(plan) was made"
+          : "\(plan): plans other content for the \(range.count) bytes at byte \(range.lowerBound) than"
+            + " the store has") + way)
     }
   }
 
@@ -202,7 +216,12 @@ public struct MergePlan: Codable, Equatable, Sendable {
       byteCount += UInt64(piece.range.count)
     }
 
-    var line: String { "{\"rangeCount\":\(rangeCount),\"byteCount\":\(byteCount)}" }
+    /// With a digest of the first line, so that what that says cannot be changed either.
+    func line(behind first: String) -> String {
+      let digest = Array(SHA256.hash(data: Array(first.utf8))).hexadecimal
+      return
+        "{\"rangeCount\":\(rangeCount),\"byteCount\":\(byteCount),\"firstLineSHA256\":\"\(digest)\"}"
+    }
   }
 
   private func forEachPiece(

@@ -1,11 +1,11 @@
-public import BlockIO
+internal import BlockIO
 
 /// Copies what a table maps into the origin: afterwards the origin is what the snapshot showed.
 ///
 /// The store is only read. It is read in its own order, in windows that are written in the order of
 /// the origin, neighbours as one write, the origin's partial last chunk clipped, and the whole
 /// flushed at the end. Doing it twice is the same as doing it once.
-public struct Merger: Sendable {
+struct Merger: Sendable {
   private let view: SnapshotView
   private let store: any BlockSource
   private let target: any BlockTarget
@@ -13,20 +13,10 @@ public struct Merger: Sendable {
   var windowByteCount = ExtentCopier.usualWindowByteCount
 
   /// A merge of `view`, whose chunks lie in `store`, into `target`.
-  public init(_ view: SnapshotView, of store: any BlockSource, into target: any BlockTarget) {
+  init(_ view: SnapshotView, of store: any BlockSource, into target: any BlockTarget) {
     self.view = view
     self.store = store
     self.target = target
-  }
-
-  /// What a merge did.
-  public struct Outcome: Sendable {
-    /// How many bytes of the origin were written.
-    public let byteCount: UInt64
-    /// Whether an undo store said that there was nothing left to do.
-    public let wasFinished: Bool
-    /// The ranges of the origin that were left as they are, the store being unreadable there.
-    public let lost: [LostRange]
   }
 
   /// Merges, after saving what is overwritten to `undo` if there is one.
@@ -35,10 +25,10 @@ public struct Merger: Sendable {
   ///   - verify: Whether to read back what was written, from the medium, and compare.
   ///   - shouldStop: Is asked now and then. When it says so, what was written is flushed, and
   ///     ``MergeError/cut(_:)`` is thrown.
-  public func merge(
-    undo: consuming UndoStore?, verify: Bool, progress: ProgressHandler,
+  func merge(
+    undo: consuming UndoStore?, verify: Bool, progress: MergeProgress = { _, _, _ in },
     shouldStop: () -> Bool = { false }
-  ) throws(MergeError) -> Outcome {
+  ) throws(MergeError) -> MergeOutcome {
     let byteCount = view.mappedByteCount
     if let undo, undo.state == .finished {
       try undo.checkOriginIsBetween()
@@ -46,19 +36,17 @@ public struct Merger: Sendable {
         orSay:
           "\(undo.name): belongs to a merge that was finished, and the origin is not as that merge"
           + " left it: it was undone, or written since; name a new undo file")
-      return Outcome(
+      return MergeOutcome(
         byteCount: byteCount - lost.map(\.range).totalCount, wasFinished: true, lost: lost)
     }
     if undo?.state == .saved {
       try undo?.checkOriginIsBetween()
       try cutting(at: .merging(undo: undo?.name)) { () throws(BlockIOError) in try undo?.confirm() }
     }
-    let saving = undo?.state == .saving ? byteCount : 0
-    let total = saving + byteCount
     if undo?.state == .saving {
       let wasStopped = try cutting(at: .saving) { () throws(BlockIOError) in
         try undo?.save {
-          progress($0, total)
+          progress(.saving, $0, byteCount)
           return !shouldStop()
         }
       }
@@ -68,7 +56,7 @@ public struct Merger: Sendable {
     let (lost, wasStopped) = try cutting(at: stage) { () throws(BlockIOError) in
       try checkStore()
       let outcome = try copy {
-        progress(saving + $0, total)
+        progress(.merging, $0, byteCount)
         return !shouldStop()
       }
       try target.flush()
@@ -78,7 +66,7 @@ public struct Merger: Sendable {
     if wasStopped { throw cut(at: stage) }
     if verify { _ = try self.verify(orSay: nil) }
     try cutting(at: stage) { () throws(BlockIOError) in try undo?.finish() }
-    return Outcome(
+    return MergeOutcome(
       byteCount: byteCount - lost.map(\.range).totalCount, wasFinished: false, lost: lost)
   }
 
@@ -145,7 +133,7 @@ public struct Merger: Sendable {
       }
       let failed = diff.lost.first { !isSalvage || $0.reason == .originUnreadable }
       if let first = first ?? failed?.range.lowerBound {
-        if let complaint { throw .wrongUndo(complaint) }
+        if let complaint { throw .refused(MergeRefusal(.undoOfOther, complaint)) }
         throw .verificationFailed(byteOffset: first)
       }
       lost = diff.lost

@@ -1,34 +1,39 @@
-public import BlockIO
-public import SystemPackage
+internal import BlockIO
+internal import SystemPackage
 
 /// The file of an undo store: made new with room for all of it, or opened to go on.
-public enum UndoFile {
-  /// Opens or makes the file at `path`.
+enum UndoFile {
+  /// Makes the file at `path`, or opens the one that is there to go on with it.
   ///
-  /// What is there and is no undo store is not even opened for writing.
-  ///
-  /// - Parameter unsharedByteCount: How many bytes must be copied to a file that can share data
-  ///   with the origin; nil for one that cannot, in which room is taken for all.
-  /// - Returns: The file, and whether it was made now.
-  /// - Throws: ``MergeError/noSpace(path:needed:available:)`` with nothing left behind.
-  public static func open(
-    _ path: FilePath, byteCount: UInt64,
+  /// - Parameters:
+  ///   - existing: What is there, if anything is; it is opened for writing only if it is an undo store,
+  ///     or blank, as a crash leaves it that comes early.
+  ///   - unsharedByteCount: How many bytes must be copied to a file that can share data with the origin;
+  ///     nil for one that cannot, in which room is taken for all.
+  /// - Returns: The file, and whether there is nothing in it yet.
+  /// - Throws: A refusal, with nothing left behind.
+  static func open(
+    _ path: FilePath, existing: FileSource?, byteCount: UInt64,
     unsharedByteCount: (FileTarget) -> UInt64? = { _ in nil }
   ) throws(MergeError) -> (file: FileTarget, isNew: Bool) {
-    do throws(BlockIOError) {
-      if FileTarget.exists(path) {
-        let existing = try FileSource(path: path)
-        if UndoManifest(existing) != nil { return (try FileTarget(path: path), false) }
-        guard existing.byteCount == byteCount, try isBlank(existing) else {
-          throw BlockIOError(
-            path.string, .open, .refused("exists, and is no undo store; it is not overwritten"))
-        }
-        return (try FileTarget(path: path), true)
-      }
-    } catch {
-      throw .io(error)
+    guard let existing else {
+      return (try make(path, byteCount: byteCount, unsharedByteCount), true)
     }
-    return (try make(path, byteCount: byteCount, unsharedByteCount), true)
+    let isUndo = UndoManifest(existing) != nil
+    let file: FileTarget?
+    do throws(BlockIOError) {
+      var isOurs = isUndo
+      if !isOurs, existing.byteCount == byteCount { isOurs = try isBlank(existing) }
+      file = isOurs ? try FileTarget(reopening: existing) : nil
+    } catch {
+      throw MergeError(error, as: .targetUnavailable)
+    }
+    guard let file else {
+      throw .refused(
+        MergeRefusal(
+          .undoExists, "\(path): exists, and is no undo store; it is not overwritten"))
+    }
+    return (file, !isUndo)
   }
 
   private static func make(
@@ -43,12 +48,12 @@ public enum UndoFile {
       file = try FileTarget(creating: path, byteCount: byteCount)
     } catch {
       guard error.reason == .system(.fileTooLarge) else { throw .io(error) }
-      throw .noSpace(path: path.string, needed: byteCount, available: available)
+      throw noRoom(path, needed: byteCount, available: available)
     }
     let unshared = unsharedByteCount(file)
     guard unshared ?? byteCount <= available else {
       file.discard()
-      throw .noSpace(path: path.string, needed: unshared ?? byteCount, available: available)
+      throw noRoom(path, needed: unshared ?? byteCount, available: available)
     }
     do throws(BlockIOError) {
       if unshared == nil { try file.reserve() }
@@ -57,6 +62,14 @@ public enum UndoFile {
       throw .io(error)
     }
     return file
+  }
+
+  private static func noRoom(
+    _ path: FilePath, needed: UInt64, available: UInt64
+  ) -> MergeError {
+    .refused(
+      MergeRefusal(
+        .noRoom, "\(path): needs \(needed) bytes, the file system has \(available)"))
   }
 
   /// Whether a file is all zero: as it is made, and as a crash leaves it that comes before the header.

@@ -1,4 +1,4 @@
-public import BlockIO
+internal import BlockIO
 internal import Crypto
 internal import SnapshotFormat
 
@@ -13,7 +13,7 @@ internal import SnapshotFormat
 /// - saved: the origin may be half merged; the old data is all here, and the merge is done again
 ///   from its first byte, which ends the same.
 /// - finished: there is nothing to do.
-public struct UndoStore: Sendable {
+struct UndoStore: Sendable {
   private let view: SnapshotView
   private let origin: any BlockSource
   private let layout: OrderedStore
@@ -23,11 +23,11 @@ public struct UndoStore: Sendable {
   var windowByteCount = ExtentCopier.usualWindowByteCount
 
   /// How many bytes an undo store for merging `view` has.
-  public static func byteCount(for view: SnapshotView) -> UInt64 { layout(for: view).byteCount }
+  static func byteCount(for view: SnapshotView) -> UInt64 { layout(for: view).byteCount }
 
   /// How many bytes must be written for merging `view` with an undo store in `file`, beside those
   /// that are shared with the origin; nil where nothing can be shared.
-  public static func unsharedByteCount(
+  static func unsharedByteCount(
     for view: SnapshotView, over origin: any BlockTarget, in file: any BlockTarget
   ) -> UInt64? {
     guard let saving = ExtentCloner(from: origin, to: file) else { return nil }
@@ -56,7 +56,7 @@ public struct UndoStore: Sendable {
   /// Prepares `file`, whose length is ``byteCount(for:)``, to be the undo store of merging `view`.
   ///
   /// - Throws: ``MergeError/wrongUndo(_:)`` when it is the undo store of something else.
-  public init(
+  init(
     of view: SnapshotView, over origin: any BlockSource, in file: any BlockTarget, isNew: Bool
   ) throws(MergeError) {
     self.view = view
@@ -72,7 +72,9 @@ public struct UndoStore: Sendable {
       return
     }
     guard var existing = UndoManifest(file) else {
-      throw .wrongUndo("\(file.name): exists, and is not an undo store; it is not overwritten")
+      throw .refused(
+        MergeRefusal(
+          .undoExists, "\(file.name): exists, and is not an undo store; it is not overwritten"))
     }
     manifest = existing
     existing.state = .saving
@@ -81,19 +83,10 @@ public struct UndoStore: Sendable {
       existing.fingerprint = expected.fingerprint
     }
     guard existing == expected, file.byteCount == layout.byteCount else {
-      throw .wrongUndo("\(file.name): is the undo store of another merge")
+      throw .refused(
+        MergeRefusal(.undoOfOther, "\(file.name): is the undo store of another merge"))
     }
     if manifest.state != .saving { try checkAreas() }
-  }
-
-  /// What an undo store is, in words for a person; nil for any other store.
-  public static func description(of source: any BlockSource) -> String? {
-    switch UndoManifest(source)?.state {
-    case nil: nil
-    case .saving: "dmsnap's undo of a merge that never began: the origin was not changed"
-    case .saved: "dmsnap's undo of a merge that did not come to its end"
-    case .finished: "dmsnap's undo of a finished merge"
-    }
   }
 
   /// The undo file's name, for messages.
@@ -142,37 +135,47 @@ public struct UndoStore: Sendable {
   ///
   /// - Returns: Whether it is an undo store.
   @discardableResult
-  public static func check(
+  static func check(
     _ store: Store, belongsTo origin: any BlockSource, through view: SnapshotView
   ) throws(MergeError) -> Bool {
     guard let manifest = UndoManifest(store.source) else {
       guard UndoManifest.hasMagic(store.source) else { return false }
-      throw .notThisOrigin(
-        "\(store.source.name): is an undo store with a damaged manifest: whether it belongs to"
-          + " \(origin.name) cannot be told; if it does, `--reading salvage --accept"
-          + " unrelated-origin` restores what there is")
+      throw .refused(
+        MergeRefusal(
+          .undoDamaged,
+          "\(store.source.name): is an undo store with a damaged manifest: whether it belongs to"
+            + " \(origin.name) cannot be told; if it does, `--reading salvage --accept"
+            + " unrelated-origin` restores what there is"))
     }
     guard manifest.state != .saving else {
-      throw .notThisOrigin(
-        "\(store.source.name): is an undo store that was never completed: the merge did not begin,"
-          + " and there is nothing to undo")
+      throw .refused(
+        MergeRefusal(
+          .undoIncomplete,
+          "\(store.source.name): is an undo store that was never completed: the merge did not begin,"
+            + " and there is nothing to undo"))
     }
     guard manifest.originByteCount == origin.byteCount else {
-      throw .notThisOrigin(
-        "\(store.source.name): undoes a merge into an origin of \(manifest.originByteCount) bytes,"
-          + " \(origin.name) has \(origin.byteCount)")
+      throw .refused(
+        MergeRefusal(
+          .undoElsewhere,
+          "\(store.source.name): undoes a merge into an origin of \(manifest.originByteCount) bytes,"
+            + " \(origin.name) has \(origin.byteCount)"))
     }
     guard UndoManifest.agree(manifest.fingerprint, try fingerprint(of: origin, outside: view))
     else {
-      throw .notThisOrigin(
-        "\(store.source.name): undoes a merge into another origin than \(origin.name), or it was"
-          + " written since, where the merge did not reach, or the undo store is damaged; if it is the"
-          + " right one, `--reading salvage --accept unrelated-origin` restores what there is")
+      throw .refused(
+        MergeRefusal(
+          .undoElsewhere,
+          "\(store.source.name): undoes a merge into another origin than \(origin.name), or it was"
+            + " written since, where the merge did not reach, or the undo store is damaged; if it is the"
+            + " right one, `--reading salvage --accept unrelated-origin` restores what there is"))
     }
     if view.table.reading != .salvage, try isDamaged(store, through: view) {
-      throw .notThisOrigin(
-        "\(store.source.name): is a damaged undo store: its data, or its table, is not what was saved,"
-          + " or cannot be read; `--reading salvage` restores what there is")
+      throw .refused(
+        MergeRefusal(
+          .undoDamaged,
+          "\(store.source.name): is a damaged undo store: its data, or its table, is not what was saved,"
+            + " or cannot be read; `--reading salvage` restores what there is"))
     }
     return true
   }
@@ -187,7 +190,7 @@ public struct UndoStore: Sendable {
   }
 
   /// Whether what an undo store holds is known not to be what was saved in it.
-  public static func isDamaged(
+  static func isDamaged(
     _ store: Store, through view: SnapshotView
   ) throws(MergeError) -> Bool {
     guard let saved = UndoManifest(store.source)?.dataChecksum else { return false }
@@ -271,12 +274,15 @@ public struct UndoStore: Sendable {
       throw cut(by: error)
     }
     if let saved = manifest.dataChecksum, saved != checksum {
-      throw .wrongUndo("\(name): its data is damaged; nothing is written")
+      throw .refused(
+        MergeRefusal(.undoDamaged, "\(name): its data is damaged; nothing is written"))
     }
     if let foreign {
-      throw .wrongUndo(
-        "\(origin.name): byte \(foreign) is neither as before the merge nor as after it: it was written"
-          + " since \(name) was made; going on would destroy that")
+      throw .refused(
+        MergeRefusal(
+          .originWritten,
+          "\(origin.name): byte \(foreign) is neither as before the merge nor as after it: it was"
+            + " written since \(name) was made; going on would destroy that"))
     }
   }
 
@@ -300,8 +306,10 @@ public struct UndoStore: Sendable {
         throw cut(by: error)
       }
       guard found.equals(0..<byteCount, in: buffer, at: 0) else {
-        throw MergeError.wrongUndo(
-          "\(file.name): the area at byte \(offset) is damaged; nothing is written")
+        throw MergeError.refused(
+          MergeRefusal(
+            .undoDamaged, "\(file.name): the area at byte \(offset) is damaged; nothing is written")
+        )
       }
     }
   }
@@ -333,5 +341,17 @@ public struct UndoStore: Sendable {
       throw .io(error)
     }
     return Array(hash.finalize())
+  }
+}
+
+extension Store {
+  /// What it is as an undo store, in words for a person; nil for any other store.
+  public var undoDescription: String? {
+    switch UndoManifest(source)?.state {
+    case nil: nil
+    case .saving: "dmsnap's undo of a merge that never began: the origin was not changed"
+    case .saved: "dmsnap's undo of a merge that did not come to its end"
+    case .finished: "dmsnap's undo of a finished merge"
+    }
   }
 }

@@ -1,10 +1,11 @@
 /// `explain --format json`: the catalogue, or one entry of it.
 ///
 ///     {"schema": "dmsnap.explain.v1", "findings": [{"code", "severity", "title", "meaning",
-///      "cause", "consequence", "remedy"}]}
+///      "cause", "consequence", "remedy"}], "refusals": [{"code", "title", "reason", "remedy"}]}
 public struct ExplainReport: Encodable, Sendable {
   let schema = "dmsnap.explain.v1"
   let findings: [Entry]
+  let refusals: [Refusal]
 
   struct Entry: Encodable {
     let code: String
@@ -16,8 +17,20 @@ public struct ExplainReport: Encodable, Sendable {
     let remedy: String
   }
 
+  struct Refusal: Encodable {
+    let code: String
+    let title: String
+    let reason: String
+    let remedy: String
+  }
+
   /// The report of those codes.
-  public init(_ codes: [FindingCode]) {
+  public init(_ codes: [FindingCode], _ refusals: [MergeRefusalCode] = []) {
+    self.refusals = refusals.map { code in
+      let entry = code.entry
+      return Refusal(
+        code: code.rawValue, title: entry.title, reason: entry.reason, remedy: entry.remedy)
+    }
     findings = codes.map { code in
       let entry = code.entry
       return Entry(

@@ -37,26 +37,26 @@ struct AuditCommand: ParsableCommand {
     try found.requireUnchanged()
     switch format {
     case .json: try Console.print(json: AuditReport(audit))
-    case .text: try Console.print(text(of: audit))
+    case .text: try Console.print(lines: lines(of: audit))
     }
     try audit.finish()
   }
 
-  private func text(of audit: Audit) -> String {
+  private func lines(of audit: Audit) -> [String] {
     var lines = ["\(audit.store.source.name): \(audit.verdict.rawValue)"]
     for finding in audit.findings {
       lines += ["", finding.line]
-      lines.append("found \(finding.found); required: \(finding.required)".wrapped(indent: 9))
-      if let place = finding.place.description { lines.append("at \(place)".wrapped(indent: 9)) }
-      lines.append(finding.code.entry.consequence.wrapped(indent: 9))
-      lines.append("What to do: \(finding.code.entry.remedy)".wrapped(indent: 9))
+      lines += "found \(finding.found); required: \(finding.required)".wrapped(indent: 9)
+      if let place = finding.place.description { lines += "at \(place)".wrapped(indent: 9) }
+      lines += finding.code.entry.consequence.wrapped(indent: 9)
+      lines += "What to do: \(finding.code.entry.remedy)".wrapped(indent: 9)
     }
     if !audit.findings.isEmpty {
       lines += ["", "dmsnap explain CODE says more on a finding."]
     } else if audit.isStore {
       lines.append("nothing was found")
     }
-    return lines.joined(separator: "\n")
+    return lines
   }
 }
 

@@ -38,7 +38,7 @@ struct Carve: ParsableCommand {
       try Console.print(
         json: CarveReport(carving, path: source.name, byteCount: source.byteCount))
     case .text:
-      if !carving.stores.isEmpty { try Console.print(CarveScreen(carving, image).text) }
+      try Console.print(lines: CarveScreen(carving, image).lines)
     }
     for store in carving.beheaded {
       Console.say(
@@ -71,11 +71,11 @@ struct Carve: ParsableCommand {
 
 /// The text of `dmsnap carve`.
 private struct CarveScreen {
-  private(set) var text = ""
+  private(set) var lines: [String] = []
 
   init(_ carving: Carving, _ image: PathArgument) {
     for store in carving.stores {
-      text += "store    \(image.part(from: store.byteOffset))\n"
+      lines.append("store    \(image.part(from: store.byteOffset))")
       add("header", "\(store.header.rawValue), chunks of \(byteSize(store.chunkSize.byteCount))")
       add("table", table(store))
       if store.staleExceptionCount > 0 {
@@ -100,12 +100,12 @@ private struct CarveScreen {
       add("sure", "\(store.confidence), from \(counted(store.factCount, "fact"))")
     }
     if let best = carving.stores.max(by: { $0.factCount < $1.factCount }) {
-      text += "next     dmsnap inspect \(image.part(from: best.byteOffset))"
+      lines.append("next     dmsnap inspect \(quoted(image.part(from: best.byteOffset)))")
     }
   }
 
   private mutating func add(_ label: String, _ value: String) {
-    text += "  \(label.padding(to: 7))\(value)\n"
+    lines.append("  \(label.padding(to: 7))\(value)")
   }
 
   private func table(_ store: CarvedStore) -> String {

@@ -1,49 +1,67 @@
 import ArgumentParser
 import SnapshotKit
 
-/// `dmsnap explain`: what a finding means.
+/// `dmsnap explain`: what a finding means, or why a merge is refused.
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Explains a finding in full, or lists all there are.")
+    abstract: "Explains a finding or a refusal in full, or lists all there are.")
 
-  @Argument(help: "The finding's code, such as header.invalid.")
+  @Argument(help: "The code, such as header.invalid or merge.small-origin.")
   var code: String?
 
   @Option(help: "text for people, json for programs.")
   var format = OutputFormat.text
 
   func validate() throws {
-    if let code, FindingCode(rawValue: code) == nil {
+    if let code, FindingCode(rawValue: code) == nil, MergeRefusalCode(rawValue: code) == nil {
       throw ValidationError("no finding has the code '\(code)': `dmsnap explain` lists them")
     }
   }
 
   func run() throws {
-    guard let finding = code.flatMap(FindingCode.init(rawValue:)) else {
-      switch format {
-      case .json: try Console.print(json: ExplainReport(FindingCode.allCases))
-      case .text:
-        let lines = FindingCode.allCases.map {
-          "\($0.rawValue.padding(to: 32))\($0.entry.severity.rawValue.padding(to: 9))"
-            + $0.entry.title
-        }
-        try Console.print(lines.joined(separator: "\n"))
-      }
-      return
-    }
+    let finding = code.flatMap(FindingCode.init(rawValue:))
+    let refusal = code.flatMap(MergeRefusalCode.init(rawValue:))
     switch format {
-    case .json: try Console.print(json: ExplainReport([finding]))
+    case .json:
+      let isAll = code == nil
+      try Console.print(
+        json: ExplainReport(
+          isAll ? FindingCode.allCases : [finding].compactMap(\.self),
+          isAll ? MergeRefusalCode.allCases : [refusal].compactMap(\.self)))
     case .text:
-      let entry = finding.entry
-      let parts = [
-        ("meaning", entry.meaning), ("cause", entry.cause), ("consequence", entry.consequence),
-        ("remedy", entry.remedy),
-      ]
-      let text = parts.map { label, words in
-        "\n" + label.padding(to: 13) + words.wrapped(indent: 13).dropFirst(13)
-      }
-      let title = "\(finding.rawValue) (\(entry.severity.rawValue)): \(entry.title)"
-      try Console.print(([title] + text).joined(separator: "\n"))
+      try Console.print(lines: finding?.page ?? refusal?.page ?? Self.list)
     }
   }
+
+  private static var list: [String] {
+    FindingCode.allCases.map {
+      "\($0.rawValue.padding(to: 32))\($0.entry.severity.rawValue.padding(to: 9))" + $0.entry.title
+    }
+      + MergeRefusalCode.allCases.map {
+        "\($0.rawValue.padding(to: 32))\("refused".padding(to: 9))" + $0.entry.title
+      }
+  }
+}
+
+extension FindingCode {
+  /// All that there is to say of it.
+  fileprivate var page: [String] {
+    ["\(rawValue) (\(entry.severity.rawValue)): \(entry.title)"]
+      + section("meaning", entry.meaning) + section("cause", entry.cause)
+      + section("consequence", entry.consequence) + section("remedy", entry.remedy)
+  }
+}
+
+extension MergeRefusalCode {
+  /// All that there is to say of it.
+  fileprivate var page: [String] {
+    ["\(rawValue) (refused): \(entry.title)"]
+      + section("reason", entry.reason) + section("remedy", entry.remedy)
+  }
+}
+
+/// A paragraph behind its label.
+private func section(_ label: String, _ words: String) -> [String] {
+  let lines = words.wrapped(indent: 13)
+  return ["", label.padding(to: 13) + (lines.first ?? "").dropFirst(13)] + lines.dropFirst()
 }

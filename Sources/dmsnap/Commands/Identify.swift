@@ -42,8 +42,8 @@ struct Identify: ParsableCommand {
     switch format {
     case .json: try Console.print(json: IdentifyReport(contents))
     case .text:
-      let screens = contents.map { IdentifyScreen($0).text }
-      if !screens.isEmpty { try Console.print(screens.joined(separator: "\n\n")) }
+      let screens = contents.map { IdentifyScreen($0).lines }
+      try Console.print(lines: Array(screens.joined(separator: [""])))
     }
     if let failure { throw failure }
     if contents.contains(where: { !$0.unreadable.isEmpty }) { throw Failure(.damage) }
@@ -52,13 +52,13 @@ struct Identify: ParsableCommand {
 
 /// The text of `dmsnap identify` on one path.
 private struct IdentifyScreen {
-  private(set) var text: String
+  private(set) var lines: [String]
   private let path: String
 
   init(_ content: IdentifiedContent) {
     path = content.source.name
     let byteCount = content.source.byteCount
-    text = "\(content.source.name): \(byteSize(byteCount)) (\(byteCount) bytes)"
+    lines = ["\(content.source.name): \(byteSize(byteCount)) (\(byteCount) bytes)"]
     if content.isEmpty { add("nothing recognised") }
     if let container = content.container {
       add(container.type, "\(container.title): \(container.advice)")
@@ -93,7 +93,9 @@ private struct IdentifyScreen {
     for signature in partition.content?.signatures ?? [] { add("     " + line(signature)) }
     if let header {
       add("     " + line(header))
-      add("     as STORE: \(path),offset=\(partition.byteOffset),length=\(partition.byteCount)")
+      add(
+        "     as STORE: \(quoted("\(path),offset=\(partition.byteOffset),length=\(partition.byteCount)"))"
+      )
     }
     if let table = partition.content?.partitionTable {
       add("     \(table.type) table with \(counted(UInt64(table.partitions.count), "partition"))")
@@ -117,7 +119,7 @@ private struct IdentifyScreen {
       + "header: \(valid), version \(header.version), chunks of \(header.chunkSectors) sectors"
   }
 
-  private mutating func add(_ line: String) { text += "\n  \(line)" }
+  private mutating func add(_ line: String) { lines.append("  \(line)") }
 
   private mutating func add(_ label: String, _ value: String) {
     add(label.padding(to: 17) + value)

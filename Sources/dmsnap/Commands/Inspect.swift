@@ -49,7 +49,7 @@ struct Inspect: ParsableCommand {
     case .json: try Console.print(json: InspectReport(audit, content: check?.content.snapshot))
     case .text:
       try Console.print(
-        InspectScreen(audit, Diagnosis(audit), check, input, origin, found.volume).text)
+        lines: InspectScreen(audit, Diagnosis(audit), check, input, origin, found.volume).lines)
     }
     try audit.finish()
   }
@@ -60,7 +60,7 @@ extension Audit {
   func finish() throws(Failure) {
     switch verdict {
     case .notAStore:
-      throw Failure(.noStore, StoreError.notAStore(store.source.name, content).description)
+      throw store.failure(.notAStore(store.source.name, content))
     case .damaged, .unusable: throw Failure(.damage)
     case .usable: throw Failure(.warnings)
     case .healthy: return

@@ -41,7 +41,7 @@ struct LvmList: ParsableCommand {
     }
     switch format {
     case .json: try Console.print(json: report)
-    case .text: try Console.print(VolumeScreen(report, volumes).text)
+    case .text: try Console.print(lines: VolumeScreen(report, volumes).lines)
     }
     for index in input.search.withoutVolume {
       Console.say("dmsnap: \(volumes.physicalVolumes[index].text): no LVM2 physical volume here")
@@ -61,7 +61,7 @@ struct LvmList: ParsableCommand {
 
 /// The text of `dmsnap lvm list`.
 private struct VolumeScreen {
-  private(set) var text = ""
+  private(set) var lines: [String] = []
   private let volumes: VolumeOptions
 
   init(_ report: VolumeReport, _ volumes: VolumeOptions) {
@@ -77,10 +77,9 @@ private struct VolumeScreen {
         line("  next     --vgcfg FILE, a file of vgcfgbackup or from /etc/lvm/archive, may tell")
       }
     }
-    text.removeLast()
   }
 
-  private mutating func line(_ line: String) { text += line + "\n" }
+  private mutating func line(_ line: String) { lines.append(line) }
 
   private mutating func add(_ group: VolumeReport.Group) {
     line("group    \(group.name), version \(group.seqno) (\(group.uuid))")

@@ -1,16 +1,9 @@
-import ArgumentParser
+public import ArgumentParser
 import BlockIO
-import SnapshotKit
+public import SnapshotKit
+import SystemPackage
 
-/// What a merge is refused for, unless the user says that it is right.
-enum AcceptedRisk: String, ExpressibleByArgument, CaseIterable {
-  /// The content of the origin speaks against its being the store's.
-  case unrelatedOrigin = "unrelated-origin"
-  /// The table has exceptions for chunks behind the end of the origin.
-  case smallOrigin = "small-origin"
-  /// Other snapshots of the volume would show what is written.
-  case otherSnapshots = "other-snapshots"
-}
+extension AcceptedRisk: ExpressibleByArgument {}
 
 /// `dmsnap merge`: the origin becomes the snapshot.
 struct Merge: ParsableCommand {
@@ -74,9 +67,14 @@ struct Merge: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Merge in spite of unrelated-origin (its content speaks against it), small-origin (it ends"
-        + " before the table does) or other-snapshots (which would show what is written).",
+        + " before the table does), other-snapshots (which would show what is written) or"
+        + " degraded-array (whose other members keep the old data).",
       valueName: "risk"))
   var accept: [AcceptedRisk] = []
+
+  @Flag(
+    help: "Write the legs of a mirror that are out of date as well; an undo gives all one content.")
+  var allLegs = false
 
   @OptionGroup var volumes: VolumeOptions
   @OptionGroup var table: TableOptions
@@ -116,6 +114,74 @@ struct Merge: ParsableCommand {
   }
 
   func run() throws {
-    try MergeJob(self).run()
+    try OutputPaths.check([("--to", to), ("--undo", undo), ("--plan", plan)])
+    let input = try MergeInput(self)
+    try input.found.volume?.warn(talk)
+    let progress = MergeProgressLine(talk)
+    let purpose: MergePurpose = to != nil ? .copy : dryRun || plan != nil ? .trial : .merge
+    let merge = try failingMerge(input) { () throws(MergeError) in
+      try input.request.checked(for: purpose, progress: progress.update)
+    }
+    progress.end()
+    if !talk.quiet { for note in merge.notes { Console.say("dmsnap: \(note)") } }
+    merge.loaded.warn(about: merge.whole, merge.origin, talk, isDoubted: to != nil)
+    if let to, !dryRun {
+      return try ImageWriter(
+        merge.whole, merge.loaded, merge.whole.origin, input.found.volume, merge.origin
+      ).write(to: to, command: "merge", format, talk)
+    }
+    let reporter = MergeReporter(self, input, merge)
+    if let plan {
+      try failingMerge(input) { () throws(MergeError) in
+        let file: OutputText
+        do throws(BlockIOError) { file = try OutputText(path: FilePath(plan)) } catch {
+          throw .io(error)
+        }
+        try merge.writePlan(input.plan(of: merge), to: file, progress: progress.update)
+      }
+      progress.end()
+    }
+    guard purpose == .merge else { return try reporter.sayPlan() }
+    StopRequest.listen()
+    let outcome = try failingMerge(input) { () throws(MergeError) in
+      try merge.merge(
+        verify: verify, progress: progress.update, shouldStop: { StopRequest.isMade })
+    }
+    progress.end()
+    try reporter.say(outcome)
+  }
+}
+
+/// How far a merge is: a line for each of its steps.
+private final class MergeProgressLine {
+  private let talk: TalkOptions
+  private var step: MergeStep?
+  private var line: ProgressLine?
+
+  init(_ talk: TalkOptions) { self.talk = talk }
+
+  func update(_ step: MergeStep, _ done: UInt64, _ total: UInt64) {
+    if step != self.step {
+      end()
+      self.step = step
+      line = ProgressLine(step.verb, talk)
+    }
+    line?.update(done, total)
+  }
+
+  func end() {
+    line?.end()
+    (line, step) = (nil, nil)
+  }
+}
+
+extension MergeStep {
+  fileprivate var verb: String {
+    switch self {
+    case .comparing: "compared"
+    case .planning: "planned"
+    case .saving: "saved"
+    case .merging: "merged"
+    }
   }
 }

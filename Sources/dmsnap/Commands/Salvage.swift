@@ -39,6 +39,7 @@ struct Salvage: ParsableCommand {
   }
 
   func run() throws {
+    try OutputPaths.check([("--to", to), ("--wanted", wanted.wanted)])
     try wanted.check(input.volumes)
     let found = try StoreInput(input, origin: origin)
     try found.volume?.warn(talk)
@@ -68,7 +69,8 @@ struct Salvage: ParsableCommand {
           isComplete: losses.isEmpty))
     case .text:
       if !talk.quiet {
-        try Console.print(text(plan, generation, writer, found, hasZeroes: !unreadable.isEmpty))
+        try Console.print(
+          lines: lines(plan, generation, writer, found, hasZeroes: !unreadable.isEmpty))
       }
       losses.say()
     }
@@ -89,10 +91,10 @@ struct Salvage: ParsableCommand {
     loaded.warnIfInvalid(check)
   }
 
-  private func text(
+  private func lines(
     _ plan: SalvagePlan, _ generation: Generation, _ writer: StoreWriter, _ found: StoreInput,
     hasZeroes: Bool
-  ) -> String {
+  ) -> [String] {
     let size = plan.geometry.chunkSize
     var lines: [String] = []
     if let evidence = plan.inferred.evidence { lines += evidence.lines }
@@ -119,7 +121,7 @@ struct Salvage: ParsableCommand {
     lines.append(
       "next     dmsnap export \(quoted(to)) --origin \(origin.map(quoted) ?? "ORIGIN")"
         + "\(input.volumes.words) --to FILE")
-    return lines.joined(separator: "\n")
+    return lines
   }
 }
 

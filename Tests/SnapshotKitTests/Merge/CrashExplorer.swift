@@ -279,7 +279,7 @@ struct CrashExplorer {
     defer { trail.removeLast() }
     if let error = again.error {
       // What was undone is not merged again; the undo store says so, and nothing is written.
-      let isRefusal = (error as? MergeError)?.isRefusal == true
+      let isRefusal = (error as? MergeError)?.refusal != nil
       return expect(
         disks.isUndoing && state == .finished && isRefusal && again.rig.power.operationCount == 0,
         "the merge fails: \(error)")

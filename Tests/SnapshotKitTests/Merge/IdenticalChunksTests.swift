@@ -124,14 +124,14 @@ import Testing
     let undo = try UndoStore(of: left, over: target, in: file, isNew: true)
     #expect(throws: MergeError.self) {
       try Merger(left, of: left.store, into: target)
-        .merge(undo: undo, verify: false, progress: { _, _ in }, shouldStop: { true })
+        .merge(undo: undo, verify: false, shouldStop: { true })
     }
     #expect(try whole.restricted(toUndo: file) == nil, "it was stopped while it saved")
     var isSaved = false
     let again = try UndoStore(of: left, over: target, in: file, isNew: false)
     #expect(throws: MergeError.self) {
       try Merger(left, of: left.store, into: target).merge(
-        undo: again, verify: false, progress: { done, total in isSaved = done > total / 2 },
+        undo: again, verify: false, progress: { step, _, _ in isSaved = step == .merging },
         shouldStop: { isSaved })
     }
     let rest = try #require(try whole.restricted(toUndo: file))
@@ -139,7 +139,8 @@ import Testing
     let before = try #require(try SnapshotView(undoing: file, over: target))
     #expect(try before.readAll().bytes == made.origin)
     let last = try UndoStore(of: rest, over: target, in: file, isNew: false)
-    _ = try Merger(rest, of: rest.store, into: target).merge(undo: last, verify: true) { _, _ in }
+    _ = try Merger(rest, of: rest.store, into: target).merge(undo: last, verify: true) { _, _, _ in
+    }
     let merged = ReferenceDecoder(made.store).view(of: made.origin).bytes
     #expect(target.bytes.firstDifference(from: merged) == nil)
   }

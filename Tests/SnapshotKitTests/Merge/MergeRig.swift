@@ -43,11 +43,11 @@ struct MergeRig {
   ///
   /// - Parameter isNew: Whether the undo store is; as `dmsnap merge` finds out itself, if not given.
   @discardableResult
-  func merge(isNew: Bool? = nil, verify: Bool = true) throws -> Merger.Outcome {
+  func merge(isNew: Bool? = nil, verify: Bool = true) throws -> MergeOutcome {
     let loaded = try LoadedTable(Store(store), reading: .kernel)
     let view = SnapshotView(of: origin, through: loaded.table, of: store)
     if let obstacle = try loaded.mergeObstacle(originByteCount: origin.byteCount) {
-      throw MergeError.kernelWouldFail(store: "store", obstacle)
+      throw MergeError.refused(MergeRefusal(.kernelWouldFail, "store: \(obstacle)"))
     }
     try UndoStore.check(loaded.store, belongsTo: origin, through: view)
     let undoStore = try undo.map {
@@ -58,14 +58,15 @@ struct MergeRig {
     }
     var merger = Merger(view, of: store, into: origin)
     merger.windowByteCount = windowByteCount
-    return try merger.merge(undo: undoStore, verify: verify) { _, _ in }
+    return try merger.merge(undo: undoStore, verify: verify)
   }
 
   /// Whether an undo file is to be written from its beginning: it has no manifest, and nothing else.
   private static func isNew(_ undo: VolatileTarget) throws -> Bool {
     if UndoManifest(undo) != nil { return false }
     guard try undo.allBytes().allSatisfy({ $0 == 0 }) else {
-      throw MergeError.wrongUndo("\(undo.name): exists, and is no undo store")
+      throw MergeError.refused(
+        MergeRefusal(.undoExists, "\(undo.name): exists, and is no undo store"))
     }
     return true
   }
@@ -74,4 +75,9 @@ struct MergeRig {
   static func state(of undo: [UInt8]) -> UndoManifest.State? {
     UndoManifest(FaultySource(undo))?.state
   }
+}
+
+extension MergeError {
+  /// What it was refused for; nil where it is something else.
+  var refusal: MergeRefusal? { if case .refused(let refusal) = self { refusal } else { nil } }
 }

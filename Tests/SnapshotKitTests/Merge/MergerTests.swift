@@ -20,7 +20,7 @@ import Testing
     let rig = MergeRig(made.store, into: made.origin, undo: empty)
     do {
       try rig.merge()
-    } catch MergeError.kernelWouldFail {
+    } catch MergeError.refused(let refusal) where refusal.code == .kernelWouldFail {
       #expect(rig.power.operationCount == 0)
       return
     }
@@ -99,17 +99,19 @@ import Testing
     let loaded = try LoadedTable(Store(Self.store), reading: .kernel)
     let view = SnapshotView(of: rig.origin, through: loaded.table, of: loaded.store.source)
     let undo = try UndoStore(of: view, over: rig.origin, in: try #require(rig.undo), isNew: true)
-    var steps: [UInt64] = []
-    var totals: Set<UInt64> = []
+    var done: [MergeStep: [UInt64]] = [:]
+    var order: [MergeStep] = []
     _ = try Merger(view, of: loaded.store.source, into: rig.origin)
-      .merge(undo: undo, verify: false) {
-        steps.append($0)
-        totals.insert($1)
+      .merge(undo: undo, verify: false) { step, byteCount, total in
+        if order.last != step { order.append(step) }
+        done[step, default: []].append(byteCount)
+        #expect(total == view.mappedByteCount)
       }
-    #expect(steps == steps.sorted())
-    let total = 2 * view.mappedByteCount  // saved, and then copied
-    #expect(totals == [total])
-    #expect(steps.last == total)
+    // Each byte is saved once, and then merged once.
+    #expect(order == [.saving, .merging])
+    for counts in done.values {
+      #expect(counts == counts.sorted() && counts.last == view.mappedByteCount)
+    }
   }
 
   // MARK: - Failures
@@ -121,10 +123,10 @@ import Testing
     let view = SnapshotView(of: target, through: loaded.table, of: store)
     store.unreadable = [20 * 512..<20 * 512 + 1]
     #expect(throws: MergeError.self) {
-      try Merger(view, of: store, into: target).merge(undo: nil, verify: true) { _, _ in }
+      try Merger(view, of: store, into: target).merge(undo: nil, verify: true) { _, _, _ in }
     }
     store.unreadable = []
-    _ = try Merger(view, of: store, into: target).merge(undo: nil, verify: true) { _, _ in }
+    _ = try Merger(view, of: store, into: target).merge(undo: nil, verify: true) { _, _, _ in }
     #expect(target.bytes == ReferenceDecoder(Self.store).view(of: Self.origin).bytes)
   }
 
@@ -147,15 +149,14 @@ import Testing
     let view = SnapshotView(of: target, through: loaded.table, of: loaded.store.source)
     let merger = Merger(view, of: loaded.store.source, into: target)
     let error = #expect(throws: MergeError.self) {
-      try merger.merge(undo: nil, verify: true) { _, _ in }
+      try merger.merge(undo: nil, verify: true) { _, _, _ in }
     }
     guard case .verificationFailed(let byteOffset) = error else {
       Issue.record("\(String(describing: error))")
       return
     }
     #expect(byteOffset == 0)
-    #expect(error?.isRefusal == false)
-    _ = try merger.merge(undo: nil, verify: false) { _, _ in }
+    _ = try merger.merge(undo: nil, verify: false) { _, _, _ in }
   }
 }
 
@@ -188,7 +189,7 @@ import Testing
     let (loaded, view) = try view()
     #expect(try loaded.mergeObstacle(originByteCount: target.byteCount) == nil)
     let outcome = try Merger(view, of: store, into: target)
-      .merge(undo: nil, verify: true) { _, _ in }
+      .merge(undo: nil, verify: true) { _, _, _ in }
     // The store's sectors 5, 12 and 13 are for old chunks 6, 13 and 14.
     #expect(
       outcome.lost == [
@@ -207,7 +208,7 @@ import Testing
       [UInt8](repeating: 0, count: Int(UndoStore.byteCount(for: view))), name: "undo.cow")
     let undo = try UndoStore(of: view, over: target, in: file, isNew: true)
     let outcome = try Merger(view, of: store, into: target)
-      .merge(undo: undo, verify: true) { _, _ in }
+      .merge(undo: undo, verify: true) { _, _, _ in }
     #expect(outcome.lost.ranges == [3072..<3584, 6656..<7680])
     #expect(!changed.isEmpty)
     let back = MergeRig(file.bytes, into: target.bytes, undo: nil)
@@ -221,7 +222,9 @@ import Testing
     let loaded = try LoadedTable(Store(cut), reading: .salvage)
     let target = VolatileTarget(Stamp.origin(byteCount: 8 * 4096))
     let view = SnapshotView(of: target, through: loaded.table, of: cut)
-    let outcome = try Merger(view, of: cut, into: target).merge(undo: nil, verify: true) { _, _ in }
+    let outcome = try Merger(view, of: cut, into: target).merge(undo: nil, verify: true) {
+      _, _, _ in
+    }
     #expect(outcome.lost == [LostRange(13_312..<16_384, .beyondStore)])
     #expect(target.writes == [4096..<13_312])
   }
@@ -232,7 +235,7 @@ import Testing
     let loaded = try LoadedTable(Store(whole), reading: .kernel)
     let view = SnapshotView(of: target, through: loaded.table, of: whole)
     #expect(throws: MergeError.self) {
-      try Merger(view, of: whole, into: target).merge(undo: nil, verify: true) { _, _ in }
+      try Merger(view, of: whole, into: target).merge(undo: nil, verify: true) { _, _, _ in }
     }
   }
 }

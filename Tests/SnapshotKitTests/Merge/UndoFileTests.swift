@@ -8,7 +8,8 @@ import Testing
 @Suite struct UndoFileTests {
   @Test func `a new file has its length, and nothing in it`() throws {
     let directory = try TemporaryDirectory()
-    let (file, isNew) = try UndoFile.open(FilePath(directory.path("undo.cow")), byteCount: 12_800)
+    let (file, isNew) = try UndoFile.open(
+      FilePath(directory.path("undo.cow")), existing: nil, byteCount: 12_800)
     #expect(isNew)
     #expect(file.byteCount == 12_800)
     #expect(try file.allBytes().allSatisfy { $0 == 0 })
@@ -17,14 +18,11 @@ import Testing
   @Test func `more room than there is is refused before anything is made`() throws {
     let directory = try TemporaryDirectory()
     let error = #expect(throws: MergeError.self) {
-      try UndoFile.open(FilePath(directory.path("undo.cow")), byteCount: 1 << 60)
+      try UndoFile.open(
+        FilePath(directory.path("undo.cow")), existing: nil, byteCount: 1 << 60)
     }
-    guard case .noSpace(_, let needed, let available) = error else {
-      Issue.record("\(String(describing: error))")
-      return
-    }
-    #expect(needed == 1 << 60 && available < needed)
-    #expect(error?.isRefusal == true)
+    #expect(error?.refusal?.code == .noRoom)
+    #expect(error?.refusal?.description.contains("needs \(1 << 60) bytes") == true)
     #expect(try directory.names() == [])
   }
 
@@ -33,9 +31,10 @@ import Testing
     let path = try directory.write(StoreBuilder().image(), to: "undo.cow")
     let before = try FileState(path)
     let error = #expect(throws: MergeError.self) {
-      try UndoFile.open(FilePath(path), byteCount: 8192)
+      try UndoFile.open(
+        FilePath(path), existing: FileSource(path: FilePath(path)), byteCount: 8192)
     }
-    #expect(error?.isRefusal == true)
+    #expect(error?.refusal?.code == .undoExists)
     #expect(try FileState(path) == before)
   }
 
@@ -43,7 +42,8 @@ import Testing
   @Test func `a file of the right length that is all zero is as good as new`() throws {
     let directory = try TemporaryDirectory()
     let path = try directory.write([UInt8](repeating: 0, count: 8192), to: "undo.cow")
-    let (_, isNew) = try UndoFile.open(FilePath(path), byteCount: 8192)
+    let (_, isNew) = try UndoFile.open(
+      FilePath(path), existing: FileSource(path: FilePath(path)), byteCount: 8192)
     #expect(isNew)
   }
 
@@ -51,10 +51,14 @@ import Testing
     let directory = try TemporaryDirectory()
     var bytes = [UInt8](repeating: 0, count: 8192)
     let short = FilePath(try directory.write(bytes, to: "short"))
-    #expect(throws: MergeError.self) { try UndoFile.open(short, byteCount: 8704) }
+    #expect(throws: MergeError.self) {
+      try UndoFile.open(short, existing: FileSource(path: short), byteCount: 8704)
+    }
     bytes[8191] = 1
     let used = FilePath(try directory.write(bytes, to: "used"))
-    #expect(throws: MergeError.self) { try UndoFile.open(used, byteCount: 8192) }
+    #expect(throws: MergeError.self) {
+      try UndoFile.open(used, existing: FileSource(path: used), byteCount: 8192)
+    }
     #expect(try directory.names() == ["short", "used"])
   }
 
@@ -65,7 +69,8 @@ import Testing
     let rig = MergeRig(store, into: origin, undo: try MergeRig.emptyUndo(of: store, into: origin))
     try rig.merge()
     let path = try directory.write(try #require(rig.undo).bytes, to: "undo.cow")
-    let (file, isNew) = try UndoFile.open(FilePath(path), byteCount: 1)
+    let (file, isNew) = try UndoFile.open(
+      FilePath(path), existing: FileSource(path: FilePath(path)), byteCount: 1)
     #expect(!isNew)
     #expect(UndoManifest(file)?.state == .finished)
   }

@@ -72,13 +72,13 @@ import Testing
     let before = origin.bytes
     let file = VolatileTarget([UInt8](repeating: 0, count: Int(UndoStore.byteCount(for: view))))
     let undo = try UndoStore(of: view, over: origin, in: file, isNew: true)
-    _ = try Merger(view, of: store, into: origin).merge(undo: undo, verify: true) { _, _ in }
+    _ = try Merger(view, of: store, into: origin).merge(undo: undo, verify: true) { _, _, _ in }
     #expect(origin.bytes.allSatisfy { $0 == 0 })
     #expect(KernelLoad(Store(file)).verdict == .loads)
     let back = try LoadedTable(Store(file), reading: .kernel)
     #expect(back.geometry.chunkSize.sectorCount == UInt32(chunkSectors))
     let backView = SnapshotView(of: origin, through: back.table, of: file)
-    _ = try Merger(backView, of: file, into: origin).merge(undo: nil, verify: true) { _, _ in }
+    _ = try Merger(backView, of: file, into: origin).merge(undo: nil, verify: true) { _, _, _ in }
     #expect(origin.bytes.firstDifference(from: before) == nil)
   }
 
@@ -128,12 +128,11 @@ import Testing
     let error = #expect(throws: MergeError.self, sourceLocation: sourceLocation) {
       try rig.merge(isNew: false)
     }
-    guard case .wrongUndo(let text) = error else {
+    guard let text = error?.refusal?.description else {
       Issue.record("\(String(describing: error))", sourceLocation: sourceLocation)
       return
     }
     #expect(text.contains(words), "\(text)", sourceLocation: sourceLocation)
-    #expect(error?.isRefusal == true)
     #expect(rig.power.operationCount == 0, sourceLocation: sourceLocation)
   }
 
@@ -223,8 +222,8 @@ import Testing
       try rig.merge()
     }
     // An origin that is too short for the table is refused even before that.
-    if case .kernelWouldFail = error { return }
-    guard case .notThisOrigin(let text) = error else {
+    if error?.refusal?.code == .kernelWouldFail { return }
+    guard let text = error?.refusal?.description else {
       Issue.record("\(String(describing: error))", sourceLocation: sourceLocation)
       return
     }

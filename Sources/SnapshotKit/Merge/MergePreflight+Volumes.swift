@@ -1,0 +1,280 @@
+internal import BlockIO
+internal import LVM2
+
+// A volume of a group as the origin: whether it is what it was, and its own alone.
+
+extension MergePreflight {
+  /// Refuses a volume that may not be written to, before anything is opened for that.
+  func check(_ origin: OriginVolume) throws(MergeError) {
+    if let snapshot = request.snapshot { try checkReuse(snapshot) }
+    try checkProblems(origin)
+    try checkIsNoStore(origin)
+    try checkPlace(origin)
+    try checkExtents(origin)
+    try checkMetadata(origin)
+    try checkIsThere(origin)
+    if request.skipsIdentical {
+      try checkWithoutCopies(origin, "--skip-identical would compare but one")
+    }
+    if origin.leg != nil {
+      try checkWithoutCopies(origin, "--leg would save but one, and not the one in use")
+    }
+  }
+
+  /// Refuses a store of which others may have overwritten a part: it would go into the origin.
+  private func checkReuse(_ snapshot: SnapshotVolume) throws(MergeError) {
+    let reuse = try io { () throws(BlockIOError) in
+      try snapshot.found.reuse(of: snapshot.snapshot.store, in: snapshot.version)
+    }
+    if let owner = reuse.first?.owner {
+      throw .refused(
+        MergeRefusal(
+          .storeReused,
+          "\(snapshot.store.name): some of its extents were given to \(snapshot.version.name)/\(owner)"
+            + " since, whose data may be there now; --to writes a new image"))
+    }
+  }
+
+  /// Refuses a group of which it is not certain what it is, or that is another's by now.
+  private func checkProblems(_ origin: OriginVolume) throws(MergeError) {
+    let used = Set(origin.version.allocations(below: origin.name).map(\.physicalVolume))
+    for problem in origin.found.problems {
+      let isInDoubt =
+        switch problem {
+        case .duplicate(let uuid, _, _): used.contains(uuid)
+        case .inOtherGroup(let volume, _, _): used.contains(volume.uuid)
+        case .fromRing: true
+        default: false
+        }
+      if isInDoubt {
+        throw .refused(
+          MergeRefusal(
+            .groupInDoubt,
+            "\(origin.text): \(problem): it is not written; --to writes a new image"))
+      }
+    }
+  }
+
+  /// Refuses a volume that is another snapshot's store, be it by the newest metadata only.
+  private func checkIsNoStore(_ origin: OriginVolume) throws(MergeError) {
+    let uuid = origin.version.volume(named: origin.name)?.uuid
+    for version in [origin.version, origin.found.group] {
+      for snapshot in version.snapshots
+      where version.volume(named: snapshot.store)?.uuid == uuid {
+        throw .refused(
+          MergeRefusal(
+            .originIsStore,
+            "\(origin.text): is the store of a snapshot of \(version.name)/\(snapshot.origin) by the"
+              + " group's metadata; a store is never written"))
+      }
+    }
+  }
+
+  /// Refuses a volume that lies elsewhere by now.
+  private func checkPlace(_ origin: OriginVolume) throws(MergeError) {
+    let now = origin.found.group
+    guard origin.version != now,
+      origin.version.mapping(below: origin.name) != now.mapping(below: origin.name)
+    else { return }
+    throw .refused(
+      MergeRefusal(
+        .originMoved,
+        "\(origin.text): lies elsewhere since version \(origin.version.seqno), in which it is not"
+          + " written; --to writes a new image"))
+  }
+
+  /// Refuses extents that are the store's as well, another volume's, or the origin's twice.
+  private func checkExtents(_ origin: OriginVolume) throws(MergeError) {
+    let own = origin.version.allocations(below: origin.name)
+    let ownVolumes = Set(own.map(\.volumeUUID))
+    let others = [origin.version, origin.found.group].flatMap { version in
+      version.allocations.filter { !ownVolumes.contains($0.volumeUUID) }
+    }
+    for (index, mine) in own.enumerated() {
+      let shared = (own[(index + 1)...] + others).first { other in
+        other.physicalVolume == mine.physicalVolume && other.extents.overlaps(mine.extents)
+      }
+      guard let shared else { continue }
+      let isStore = shared.volume == request.snapshot?.snapshot.store
+      let owner =
+        ownVolumes.contains(shared.volumeUUID)
+        ? "its own in another place as well"
+        : isStore
+          ? "the store's as well" : "those of \(origin.version.name)/\(shared.volume) as well"
+      throw .refused(
+        MergeRefusal(
+          .sharedExtents,
+          "\(origin.text): has extents that are \(owner), by the group's metadata"
+            + (isStore ? "; a store is never written" : "; it is not written")))
+    }
+  }
+
+  /// Refuses extents that have a label or a metadata area in them.
+  private func checkMetadata(_ origin: OriginVolume) throws(MergeError) {
+    for allocation in origin.version.allocations(below: origin.name) {
+      guard let member = origin.found.member(allocation.physicalVolume),
+        let bytes = origin.version.bytes(of: allocation)
+      else { continue }
+      let isOverLabel = bytes.lowerBound < PhysicalVolumeLabel.searchedByteCount
+      if isOverLabel || member.areas.contains(where: { $0.byteRange.overlaps(bytes) }) {
+        throw .refused(
+          MergeRefusal(
+            .overMetadata,
+            "\(origin.text): has extents in which \(member.source.name) has metadata"))
+      }
+    }
+  }
+
+  // MARK: - Legs
+
+  /// Refuses a volume of which a part is missing, be it a leg that would not be written.
+  private func checkIsThere(_ origin: OriginVolume) throws(MergeError) {
+    let all: ExtentSource
+    do throws(VolumeError) {
+      all = try origin.found.mapper(origin.version, includesStale: true).source(of: origin.name)
+    } catch {
+      throw .volume(error)
+    }
+    try io(.targetNotWritable) { () throws(BlockIOError) in try all.checkWritable() }
+  }
+
+  /// Refuses an option that goes by one copy where there are several.
+  private func checkWithoutCopies(_ origin: OriginVolume, _ why: String) throws(MergeError) {
+    do throws(VolumeError) {
+      let map = try origin.found.mapper(origin.version, includesStale: true).map(of: origin.name)
+      if map.copyCount == 1 { return }
+    } catch {
+      throw .volume(error)
+    }
+    throw .refused(
+      MergeRefusal(
+        .severalLegs, "\(origin.text): has copies, of which \(why); without it all are written"))
+  }
+
+  /// Refuses legs that are not alike where they will be saved: an undo store keeps one of them.
+  func checkLegs(_ origin: OriginVolume, _ view: SnapshotView) throws(MergeError) {
+    guard request.undoPath != nil, !origin.writesAllLegs else { return }
+    let source: ExtentSource
+    do throws(VolumeError) { source = try origin.source() } catch { throw .volume(error) }
+    let copies = source.copies
+    for copy in copies.dropFirst() {
+      let difference = try io { () throws(BlockIOError) in
+        try view.firstDifference(between: copies[0], copy)
+      }
+      guard let difference else { continue }
+      throw .refused(
+        MergeRefusal(
+          .severalLegs,
+          "\(origin.text): its legs are not alike at byte \(difference), and an undo store keeps one of"
+            + " them; `--all-legs` merges, after which an undo gives all of them what the first has"
+        ))
+    }
+  }
+
+  /// Says which legs stay as they are.
+  mutating func noteStaleLegs(of origin: OriginVolume) throws(MergeError) {
+    if origin.writesAllLegs { return }
+    do throws(VolumeError) {
+      let source = try origin.source()
+      let all = try origin.found.mapper(origin.version, includesStale: true).map(of: origin.name)
+      guard all.copyCount > source.map.copyCount else { return }
+    } catch {
+      throw .volume(error)
+    }
+    notes.append(
+      "\(origin.text): a leg that is out of date is not written; rebuild it whole (lvchange --rebuild"
+        + " PV) before it is used, as a resync by bitmap would miss what is merged; or say --all-legs"
+    )
+  }
+
+  // MARK: - Other snapshots
+
+  /// Refuses to change what other snapshots of the origin still show through it.
+  ///
+  /// Linux copies to them what its merge overwrites; here nobody does.
+  func checkSiblings(of origin: OriginVolume, _ view: SnapshotView) throws(MergeError) {
+    if request.accepted.contains(.otherSnapshots) { return }
+    // As the group is now, whatever version the store is of.
+    let now = origin.found.group
+    let own = request.snapshot?.volume?.uuid
+    let uuid = origin.version.volume(named: origin.name)?.uuid
+    var affected: [String] = []
+    var others: [(name: String, view: SnapshotView)] = []
+    for sibling in now.snapshots
+    where now.volume(named: sibling.origin)?.uuid == uuid
+      && now.volume(named: sibling.store)?.uuid != own
+    {
+      let name = "\(now.name)/\(sibling.store)"
+      do {
+        let store = try SnapshotVolume(sibling, of: now, origin.found).store
+        let table = try LoadedTable(Store(store), reading: .kernel).table
+        let other = SnapshotView(of: view.origin, through: table, of: store)
+        if !view.leavesAlone(other) { others.append((name, other)) }
+      } catch {
+        affected.append(name)  // what it has cannot be told, and may be salvaged yet
+      }
+    }
+    affected += try changed(others, by: view)
+    if affected.isEmpty { return }
+    throw .refused(
+      MergeRefusal(
+        .otherSnapshots,
+        "\(view.originName): \(affected.joined(separator: ", ")) would show what is written, having no"
+          + " copies of their own; export them first, and say `--accept other-snapshots`, or use --to"
+      ))
+  }
+
+  /// Those snapshots that would show other bytes: where the merge writes what is there already, it
+  /// changes none.
+  private func changed(
+    _ others: [(name: String, view: SnapshotView)], by view: SnapshotView
+  ) throws(MergeError) -> [String] {
+    if others.isEmpty { return [] }
+    var affected: Set<Int> = []
+    func note(_ range: Range<UInt64>) {
+      for index in others.indices where !affected.contains(index) {
+        if others[index].view.showsOrigin(in: range) { affected.insert(index) }
+      }
+    }
+    try io { () throws(BlockIOError) in
+      let diff = try SnapshotDiff(view, view.origin) { note($0) }
+      for lost in diff.lost { note(lost.range) }
+    }
+    return affected.sorted().map { others[$0].name }
+  }
+}
+
+extension SnapshotView {
+  /// Whether any byte of a range is the origin's.
+  fileprivate func showsOrigin(in range: Range<UInt64>) -> Bool {
+    var shows = false
+    forEachSegment(in: range.clamped(to: 0..<byteCount)) { if $0.place == .origin { shows = true } }
+    return shows
+  }
+
+  /// The first byte that two copies of the origin have different where the view has the store's.
+  fileprivate func firstDifference(
+    between one: any BlockSource, _ other: any BlockSource
+  ) throws(BlockIOError) -> UInt64? {
+    let size: UInt64 = 1 << 20
+    let (ours, theirs) = (IOBuffer(byteCount: Int(size)), IOBuffer(byteCount: Int(size)))
+    for run in table.runs {
+      guard let bytes = bytes(of: run) else { continue }
+      var position = bytes.lowerBound
+      while position < bytes.upperBound {
+        let count = Int(min(size, bytes.upperBound - position))
+        let unread = try one.readAround(at: position, into: ours, 0..<count)
+        let unreadToo = try other.readAround(at: position, into: theirs, 0..<count)
+        if let lost = unread.first ?? unreadToo.first { return lost.lowerBound }
+        if !ours.equals(0..<count, in: theirs, at: 0) {
+          let sector = stride(from: 0, to: count, by: 512).first {
+            !ours.equals($0..<min($0 + 512, count), in: theirs, at: $0)
+          }
+          return position + UInt64(sector ?? 0)
+        }
+        position += UInt64(count)
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,273 @@
+internal import BlockIO
+internal import LVM2
+internal import SnapshotFormat
+internal import SystemPackage
+
+/// Everything that is looked at before a merge: for merges, undos, merges that go on, and plans alike.
+///
+/// What is looked at is what is written. Every file is opened once, by the name that was given, and is
+/// known by its device and inode from then on.
+struct MergePreflight {
+  let request: MergeRequest
+  private let purpose: MergePurpose
+  /// What the user should know.
+  var notes: [String] = []
+
+  init(_ request: MergeRequest, _ purpose: MergePurpose) {
+    self.request = request
+    self.purpose = purpose
+  }
+
+  /// Runs every check.
+  mutating func run(_ progress: MergeProgress) throws(MergeError) -> CheckedMerge {
+    let source = try originSource()
+    if purpose != .copy, case .volume(let volume) = request.origin { try check(volume) }
+    if purpose != .copy { try checkFilesApart(source) }
+    let existingUndo = try openUndo(besides: source)
+    if purpose != .copy { try checkUnused(source) }
+    let target = purpose == .copy ? nil : try open(source)
+    let loaded = try load(over: source)
+    let whole = SnapshotView(
+      of: target ?? source, through: loaded.table, of: loaded.store.source)
+    let (isUndo, isDamaged, origin) = try checkContent(loaded, whole)
+    if purpose != .copy, case .volume(let volume) = request.origin {
+      try checkSiblings(of: volume, whole)
+      // What a merge left behind that was cut off is not alike.
+      if existingUndo == nil, !isUndo { try checkLegs(volume, whole) }
+      try noteStaleLegs(of: volume)
+    }
+    let view = try skippingIdentical(whole, existingUndo) { progress(.comparing, $0, $1) }
+    try checkPlan(view, existingUndo) { progress(.planning, $0, $1) }
+    if target == nil {
+      try io { () throws(BlockIOError) in
+        try request.store.source.checkUnchanged()
+        try source.checkUnchanged()
+      }
+    }
+    return CheckedMerge(
+      request: request, loaded: loaded, whole: whole, view: view, origin: origin, isUndo: isUndo,
+      isDamagedUndo: isDamaged, notes: notes, target: target, existingUndo: existingUndo)
+  }
+
+  // MARK: - Files
+
+  private func originSource() throws(MergeError) -> any BlockSource {
+    switch request.origin {
+    case .bytes(let source): return source
+    case .volume(let volume):
+      do throws(VolumeError) { return try volume.source() } catch { throw .volume(error) }
+    }
+  }
+
+  /// Refuses an origin that shares bytes with the store.
+  ///
+  /// The volumes of a group may well lie in one file: their extents are compared.
+  private func checkFilesApart(_ origin: any BlockSource) throws(MergeError) {
+    if case .volume = request.origin, request.snapshot != nil { return }
+    for target in origin.files {
+      for source in request.store.source.files {
+        if target.identity == source.identity {
+          if haveBytesApart(origin, request.store.source) { continue }
+          throw .refused(
+            MergeRefusal(
+              .storeIsOrigin, "\(target.name): is the store itself; a store is never written"))
+        }
+        if DeviceUse.overlap(target.identity, source.identity) {
+          throw .refused(
+            MergeRefusal(
+              .storeIsOrigin,
+              "\(target.name): shares bytes with the store (as a disk and its partition do, or a loop"
+                + " device and its file); a store is never written"))
+        }
+      }
+    }
+  }
+
+  /// Whether two are parts of one file that have no byte in common.
+  private func haveBytesApart(_ one: any BlockSource, _ other: any BlockSource) -> Bool {
+    guard let one = one as? SliceSource, let other = other as? SliceSource else { return false }
+    return !one.range.overlaps(other.range)
+  }
+
+  /// Opens the undo file that is there, if one is named, to look at it; it must not be an input.
+  private func openUndo(besides origin: any BlockSource) throws(MergeError) -> FileSource? {
+    guard let path = request.undoPath, FileTarget.exists(path) else { return nil }
+    let file = try io { () throws(BlockIOError) in try FileSource(path: path) }
+    let inputs = origin.files + request.store.source.files
+    if inputs.contains(where: { DeviceUse.overlap($0.identity, file.identity) }) {
+      throw .refused(
+        MergeRefusal(
+          .undoIsInput,
+          "\(path): is the store or the origin itself, or shares bytes with it; not an undo file"))
+    }
+    return file
+  }
+
+  /// Refuses inputs that somebody may be writing.
+  private func checkUnused(_ origin: any BlockSource) throws(MergeError) {
+    for file in origin.files + request.store.source.files {
+      try io { () throws(BlockIOError) in
+        try FileTarget.checkUnused(file.identity, name: file.name)
+      }
+    }
+  }
+
+  /// Opens the origin for writing; or finds out whether it could be.
+  private func open(
+    _ source: any BlockSource
+  ) throws(MergeError) -> (any BlockTarget)? {
+    try io(.targetNotWritable) { () throws(BlockIOError) in
+      try (source as? ExtentSource)?.checkWritable()
+    }
+    guard purpose == .merge else { return nil }
+    return try io { () throws(BlockIOError) in
+      var opening = TargetOpening()
+      return try opening.target(of: source)
+    }
+  }
+
+  // MARK: - The table and what it says
+
+  private func load(over origin: any BlockSource) throws(MergeError) -> LoadedTable {
+    let store = request.store
+    do throws(StoreError) {
+      guard request.reading == .salvage else {
+        return try LoadedTable(store, reading: request.reading)
+      }
+      let plan = try SalvagePlan(
+        store, chunkSize: request.chunkSize ?? request.snapshot?.chunkSize(of: store),
+        originByteCount: request.snapshot?.origin?.byteCount ?? origin.byteCount)
+      return try LoadedTable(plan, generation: request.generation)
+    } catch {
+      throw .store(error)
+    }
+  }
+
+  /// Refuses a table that does not fit the origin.
+  private mutating func checkContent(
+    _ loaded: LoadedTable, _ view: SnapshotView
+  ) throws(MergeError) -> (isUndo: Bool, isDamaged: Bool, origin: OriginCheck) {
+    let obstacle: MergeObstacle?
+    do throws(StoreError) {
+      obstacle = try loaded.mergeObstacle(originByteCount: view.byteCount)
+    } catch {
+      throw .store(error)
+    }
+    if let obstacle {
+      throw .refused(
+        MergeRefusal(
+          .kernelWouldFail,
+          "\(request.store.source.name): \(obstacle); `--reading salvage` leaves out what cannot be"
+            + " right"))
+    }
+    let (isUndo, isDamaged) = try checkUndoStore(loaded, view)
+    if refuses(.smallOrigin), let count = loaded.beyondOriginCount {
+      throw .refused(
+        MergeRefusal(
+          .smallOrigin,
+          "\(view.originName): is smaller than the table needs: \(count)"
+            + " \(count == 1 ? "exception" : "exceptions") would be dropped; `--accept small-origin`"
+            + " merges the others"))
+    }
+    let origin: OriginCheck
+    do throws(ContentError) { origin = try loaded.checkOrigin(of: view) } catch {
+      throw .content(error)
+    }
+    // Of an undo store that knows its origin there is no contradiction; one that does not know it is
+    // like any other.
+    if refuses(.unrelatedOrigin), let contradiction = origin.contradiction {
+      throw .refused(
+        MergeRefusal(
+          .unrelatedOrigin,
+          "\(view.originName): \(contradiction); `--accept unrelated-origin` merges nevertheless"))
+    }
+    return (isUndo, isDamaged, origin)
+  }
+
+  /// Whether a risk is a reason not to merge.
+  private func refuses(_ risk: AcceptedRisk) -> Bool {
+    purpose != .copy && !request.accepted.contains(risk)
+  }
+
+  /// Refuses an undo store that does not fit the origin, or is damaged; whoever knows that, and
+  /// salvages it, gets what there is.
+  private mutating func checkUndoStore(
+    _ loaded: LoadedTable, _ view: SnapshotView
+  ) throws(MergeError) -> (isUndo: Bool, isDamaged: Bool) {
+    let isSalvage = view.table.reading == .salvage
+    do throws(MergeError) {
+      let isUndo = try UndoStore.check(loaded.store, belongsTo: view.origin, through: view)
+      guard isUndo, isSalvage, try UndoStore.isDamaged(loaded.store, through: view) else {
+        return (isUndo, false)
+      }
+      notes.append(
+        "\(request.store.source.name): is a damaged undo store: what it restores may be wrong")
+    } catch {
+      guard case .refused(let refusal) = error, refusal.isOfUndoStore, isSalvage,
+        request.accepted.contains(.unrelatedOrigin)
+      else { throw error }
+      notes.append(refusal.description)
+    }
+    return (true, true)
+  }
+
+  // MARK: - What is left out
+
+  /// Leaves out what the origin holds already, where that is asked for.
+  private func skippingIdentical(
+    _ view: SnapshotView, _ saved: FileSource?, _ progress: ProgressHandler
+  ) throws(MergeError) -> SnapshotView {
+    guard request.skipsIdentical else { return view }
+    if let saved {
+      let (restricted, difference): (SnapshotView?, UInt64?)
+      do throws(StoreError) {
+        restricted = try view.restricted(toUndo: saved)
+        difference = restricted == nil ? nil : try view.firstDifference(besidesUndo: saved)
+      } catch {
+        throw .store(error)
+      }
+      if let difference {
+        throw .refused(
+          MergeRefusal(
+            .undoOfOther,
+            "\(saved.name): is the undo store of another merge, or \(view.originName) was written"
+              + " since: byte \(difference) is not as in the snapshot, and was not saved"))
+      }
+      if let restricted { return restricted }
+    }
+    return try io { () throws(BlockIOError) in
+      try view.skippingIdentical(progress: progress)
+    }
+  }
+
+  /// Refuses where a plan that is to be kept to does not fit.
+  private func checkPlan(
+    _ view: SnapshotView, _ saved: FileSource?, _ progress: ProgressHandler
+  ) throws(MergeError) {
+    guard let file = request.plan else { return }
+    var before = view.origin
+    if let saved {
+      do throws(StoreError) {
+        before = try SnapshotView(undoing: saved, over: view.origin) ?? view.origin
+      } catch {
+        throw .store(error)
+      }
+    }
+    try MergePlan(file).check(
+      view, over: before, against: file, mayBeMerged: request.wayBack == .none, progress: progress)
+  }
+
+  /// Runs a call, and makes a refusal of what it refuses.
+  func io<Result>(
+    _ code: MergeRefusalCode = .targetUnavailable, _ body: () throws(BlockIOError) -> Result
+  ) throws(MergeError) -> Result {
+    do throws(BlockIOError) { return try body() } catch { throw MergeError(error, as: code) }
+  }
+}
+
+extension MergeRefusal {
+  /// Whether it is about an undo store that may be another origin's, or is damaged.
+  fileprivate var isOfUndoStore: Bool {
+    [.undoElsewhere, .undoIncomplete, .undoDamaged].contains(code)
+  }
+}

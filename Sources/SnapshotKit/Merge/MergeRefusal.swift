@@ -1,0 +1,65 @@
+/// Why a merge is not done: nothing was written to the origin.
+public struct MergeRefusal: Error, Equatable, Sendable, CustomStringConvertible {
+  /// Which kind it is: stable, for programs.
+  public let code: MergeRefusalCode
+  /// What stands in the way, and what would be done in spite of it, if anything: one sentence, which
+  /// begins with the name of what it is about.
+  public let description: String
+
+  init(_ code: MergeRefusalCode, _ description: String) {
+    self.code = code
+    self.description = description
+  }
+}
+
+/// The kinds of refusals; ``entry`` says what there is to say of each.
+public enum MergeRefusalCode: String, CaseIterable, Sendable {
+  case storeIsOrigin = "merge.store-is-origin"
+  case targetUnavailable = "merge.target-unavailable"
+  case targetNotWritable = "merge.target-not-writable"
+  case kernelWouldFail = "merge.kernel-would-fail"
+  case unrelatedOrigin = "merge.unrelated-origin"
+  case smallOrigin = "merge.small-origin"
+  case otherSnapshots = "merge.other-snapshots"
+  case undoElsewhere = "merge.undo-elsewhere"
+  case undoIncomplete = "merge.undo-incomplete"
+  case undoDamaged = "merge.undo-damaged"
+  case undoIsInput = "merge.undo-is-input"
+  case undoExists = "merge.undo-exists"
+  case undoOfOther = "merge.undo-of-other"
+  case originWritten = "merge.origin-written"
+  case noRoom = "merge.no-room"
+  case planUnreadable = "merge.plan-unreadable"
+  case planEdited = "merge.plan-edited"
+  case planOutdated = "merge.plan-outdated"
+  case groupInDoubt = "merge.group-in-doubt"
+  case storeReused = "merge.store-reused"
+  case originMoved = "merge.origin-moved"
+  case originIsStore = "merge.origin-is-store"
+  case sharedExtents = "merge.shared-extents"
+  case overMetadata = "merge.over-metadata"
+  case severalLegs = "merge.several-legs"
+  case degradedArray = "merge.degraded-array"
+}
+
+/// What there is to say of a kind of refusal.
+public struct MergeRefusalEntry: Sendable {
+  /// What stands in the way, in a few words.
+  public let title: String
+  /// Why that is a reason not to merge.
+  public let reason: String
+  /// What to do; where `--accept` overrides it, how.
+  public let remedy: String
+}
+
+/// What a merge is refused for, unless the user says that it is right.
+public enum AcceptedRisk: String, CaseIterable, Sendable {
+  /// The content of the origin speaks against its being the store's.
+  case unrelatedOrigin = "unrelated-origin"
+  /// The table has exceptions for chunks behind the end of the origin.
+  case smallOrigin = "small-origin"
+  /// Other snapshots of the volume would show what is written.
+  case otherSnapshots = "other-snapshots"
+  /// One member of a mirroring array is written, and the others are not there.
+  case degradedArray = "degraded-array"
+}
