@@ -18,6 +18,8 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
   private let emptyCount = DispatchSemaphore(value: 0)
   private let loadCount = DispatchSemaphore(value: 0)
   private let end = DispatchSemaphore(value: 0)
+  /// What unloads, where one thread does it all; no other thread ever sees it.
+  private nonisolated(unsafe) var unloadHere: ((IOBuffer, Cargo) -> Void)?
 
   private init(bufferCount: Int, bufferByteCount: Int) {
     state = Mutex(
@@ -38,11 +40,12 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
   ) throws(Failure) {
     let conveyor = Conveyor(bufferCount: bufferCount, bufferByteCount: bufferByteCount)
     let loadFailure = Box<Failure>()
-    DispatchQueue.global().async {
+    let isStarted = BackgroundThread.start {
       do throws(Failure) { try load(conveyor) } catch { loadFailure.set(error) }
       conveyor.loadCount.signal()
       conveyor.end.signal()
     }
+    guard isStarted else { return try conveyor.runAlone(load, unload) }
     do throws(Failure) {
       while let (buffer, cargo) = conveyor.takeLoad() {
         try unload(buffer, cargo)
@@ -57,6 +60,27 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
     if let failure = loadFailure.get() { throw failure }
   }
 
+  /// Does the work of both on the caller's thread, where there is no other: what is sent is unloaded at
+  /// once.
+  private func runAlone<Failure: Error>(
+    _ load: (Conveyor<Cargo>) throws(Failure) -> Void,
+    _ unload: (IOBuffer, Cargo) throws(Failure) -> Void
+  ) throws(Failure) {
+    var (loadFailure, unloadFailure): (Failure?, Failure?) = (nil, nil)
+    withoutActuallyEscaping(unload) { unload in
+      unloadHere = { buffer, cargo in
+        guard unloadFailure == nil else { return }
+        do throws(Failure) { try unload(buffer, cargo) } catch {
+          unloadFailure = error
+          self.abandon()
+        }
+      }
+      defer { unloadHere = nil }
+      do throws(Failure) { try load(self) } catch { loadFailure = error }
+    }
+    if let failure = unloadFailure ?? loadFailure { throw failure }
+  }
+
   /// Waits for a buffer to fill, whatever is in it; nil when nobody wants more.
   public func nextBuffer() -> IOBuffer? {
     emptyCount.wait()
@@ -67,6 +91,10 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
 
   /// Sends a buffer, and what is to be known of its content.
   public func send(_ buffer: IOBuffer, _ cargo: Cargo) {
+    if let unloadHere {
+      unloadHere(buffer, cargo)
+      return giveBack(buffer)
+    }
     state.withLock { $0.loads.append((buffer, cargo)) }
     loadCount.signal()
   }

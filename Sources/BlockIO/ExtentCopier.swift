@@ -29,8 +29,9 @@ public struct ExtentCopier: Sendable {
   /// - Parameters:
   ///   - readsAround: Whether unreadable sectors are left out and listed, and not an error.
   ///   - leavesZeroes: Whether zeroes need not be written, the target being all zero.
-  ///   - sharesUnread: Whether data may be shared, where files can, without anybody's having read
-  ///     it: so an unreadable sector is shared as well, and nobody hears of it.
+  ///   - sharesUnread: Whether data may be shared, where files can, before anybody has read it: an
+  ///     unreadable sector is then shared as well. Where such are left out, all is read afterwards, and
+  ///     they become zeroes in the target.
   ///   - sums: Whether to make a checksum of what is copied, which must be whole sectors.
   ///   - windowByteCount: How many bytes are read before the first of them is written.
   public init(
@@ -84,7 +85,12 @@ public struct ExtentCopier: Sendable {
         do throws(BlockIOError) {
           for extent in window.clones {
             outcome.checksum = nil
-            if cloner?.clone(extent) != true { try copyUnshared(extent, &outcome) }
+            if cloner?.clone(extent) != true {
+              try copyUnshared(extent, &outcome)
+            } else if readsAround {
+              let unreadable = try target.zeroUnreadable(of: source, extent)
+              outcome.unreadable += unreadable
+            }
           }
           try write(window, from: buffer, &outcome)
         } catch {
@@ -250,5 +256,32 @@ extension [Range<UInt64>] {
   /// The ranges in ascending order, those that touch as one.
   fileprivate func joined() -> [Range<UInt64>] {
     sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { $0.append(mergingInto: $1) }
+  }
+}
+
+extension BlockTarget {
+  /// Reads an extent that is shared with a source, and writes zeroes over what cannot be read, so that
+  /// it is nobody's bad sector here.
+  ///
+  /// - Returns: What that was, in bytes of the target, ascending.
+  func zeroUnreadable(
+    of source: any BlockSource, _ extent: CopyExtent
+  ) throws(BlockIOError) -> [Range<UInt64>] {
+    let buffer = IOBuffer(byteCount: 1 << 20)
+    var found: [Range<UInt64>] = []
+    var rest = extent
+    while rest.byteCount > 0 {
+      let count = min(rest.byteCount, UInt64(buffer.byteCount))
+      let unreadable = try source.readAround(
+        at: rest.sourceOffset, into: buffer, 0..<Int(count))
+      for range in unreadable {
+        let start = rest.targetOffset + (range.lowerBound - rest.sourceOffset)
+        let zeroes = IOBuffer(byteCount: range.count)
+        try write(at: start, from: zeroes, 0..<range.count)
+        found.append(mergingInto: start..<start + UInt64(range.count))
+      }
+      rest = rest.part(count..<rest.byteCount)
+    }
+    return found
   }
 }

@@ -107,7 +107,7 @@ public struct Exporter: Sendable {
         return true
       })
     let lost = outcome.unreadable.map { LostRange($0, .storeUnreadable) }
-      .merged(with: view.rangesBeyondStore)
+      .merged(with: view.rangesBeyondStore).merged(with: try unreadable(of: origin))
     for lost in lost { try output.zero(lost.range) }
     try view.checkUnchanged()
     return lost
@@ -115,6 +115,28 @@ public struct Exporter: Sendable {
 }
 
 extension Exporter {
+  /// What of an origin that was shared whole cannot be read, and would show: nobody has read it yet.
+  private func unreadable(of origin: FileSource) throws(BlockIOError) -> [LostRange] {
+    let buffer = IOBuffer(byteCount: 1 << 20)
+    var lost: [LostRange] = []
+    var position: UInt64 = 0
+    while let data = try origin.nextData(from: position) {
+      position = data.lowerBound
+      while position < data.upperBound {
+        let count = min(UInt64(buffer.byteCount), data.upperBound - position)
+        for range in try origin.readAround(at: position, into: buffer, 0..<Int(count)) {
+          view.forEachSegment(in: range.clamped(to: 0..<view.byteCount)) { segment in
+            if segment.place == .origin {
+              lost.append(merging: LostRange(segment.range, .originUnreadable))
+            }
+          }
+        }
+        position += count
+      }
+    }
+    return lost
+  }
+
   /// Writes a volume as it is into `output`, sharing what can be shared.
   ///
   /// - Returns: What could not be read; the image holds zeroes there.
