@@ -33,8 +33,11 @@ help:  ## say what there is to make
 demo: release  ## look at, export, merge and un-merge a snapshot that Linux wrote
 	Tests/demo $(RELEASE)
 
+# What dmsnap prints as JSON in the tests is held against docs/schema afterwards.
 test: setup  ## run all tests
-	swift test --disable-xctest
+	rm -rf .build/json
+	DMSNAP_JSON_LOG=$(CURDIR)/.build/json swift test --disable-xctest
+	Tests/Schema/check .build/json
 
 lint: setup  ## check the style, and build everything with warnings as errors
 	swift format lint --strict --recursive Sources Tests Package.swift

@@ -38,16 +38,18 @@ let package = Package(
     .target(name: "SnapshotFormat", swiftSettings: strict),
     .target(name: "BlockIO", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
     .target(name: "Blkid", dependencies: ["BlockIO", "CBlkid"], swiftSettings: strict),
+    .target(name: "MD", dependencies: ["BlockIO", "SnapshotFormat"], swiftSettings: strict),
     .target(
-      name: "LVM2", dependencies: ["BlockIO", "Blkid", "SnapshotFormat"], swiftSettings: strict),
+      name: "LVM2", dependencies: ["BlockIO", "Blkid", "MD", "SnapshotFormat"],
+      swiftSettings: strict),
     .target(
       name: "SnapshotKit",
-      dependencies: ["BlockIO", "Blkid", "LVM2", "SnapshotFormat", crypto, systemPackage],
+      dependencies: ["BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat", crypto, systemPackage],
       swiftSettings: strict),
     .executableTarget(
       name: "dmsnap",
       dependencies: [
-        "BlockIO", "Blkid", "LVM2", "SnapshotFormat", "SnapshotKit", argumentParser,
+        "BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat", "SnapshotKit", argumentParser,
         systemPackage,
       ],
       swiftSettings: strict),
@@ -65,7 +67,7 @@ let package = Package(
       name: "BlkidTests", dependencies: ["Blkid", "BlockIO", "TestSupport", systemPackage],
       swiftSettings: strict),
     .testTarget(
-      name: "LVM2Tests", dependencies: ["BlockIO", "LVM2", "TestSupport", systemPackage],
+      name: "LVM2Tests", dependencies: ["BlockIO", "LVM2", "MD", "TestSupport", systemPackage],
       swiftSettings: strict),
     .testTarget(
       name: "SnapshotKitTests",

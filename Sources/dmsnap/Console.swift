@@ -2,6 +2,7 @@ import ArgumentParser
 import BlockIO
 import FoundationEssentials
 import Glibc
+import Synchronization
 import SystemPackage
 
 /// Standard output for data, standard error for talk.
@@ -31,21 +32,42 @@ enum Console {
   }
 
   /// Writes one JSON object to standard output, all of it or nothing.
-  static func print(json value: some Encodable) throws(Failure) {
-    let text = encoded(value)
+  ///
+  /// - Parameters:
+  ///   - failure: Why the command fails all the same, if it does.
+  ///   - taken: Which of the run's keys the report has itself.
+  static func print(
+    json report: some Encodable, _ failure: Failure? = nil, taken: Set<String> = []
+  ) throws(Failure) {
+    let text = encoded(JSONResult(report: report, failure: failure, taken: taken))
+    noteObject()
     try failing { () throws(BlockIOError) in try OutputStream.standardOutput.write(text + "\n") }
   }
 
   /// Writes one JSON object, to which a list is added whose members are text already.
   static func print(
-    json value: some Encodable, listing key: String, _ members: OutputText
+    json report: some Encodable, listing key: String, _ members: OutputText
   ) throws(Failure) {
+    let text = encoded(JSONResult(report: report, failure: nil))
+    noteObject()
     try failing { () throws(BlockIOError) in
       let output = OutputStream.standardOutput
-      try output.write(encoded(value).dropLast(2) + ",\n  \"\(key)\" : [\n")
+      try output.write(text.dropLast(2) + ",\n  \"\(key)\" : [\n")
       try members.copy(to: output)
       try output.write("\n  ]\n}\n")
     }
+  }
+
+  /// Whether an object has gone to standard output, of which there is one.
+  private static let hasPrinted = Mutex(false)
+
+  /// Notes that one goes there.
+  static func noteObject() { hasPrinted.withLock { $0 = true } }
+
+  /// The keys of the run, as a part of an object that is written piece by piece.
+  static func runKeys(taken: Set<String>) -> String {
+    let keys = encoded(JSONResult(report: [String: String](), failure: nil, taken: taken))
+    return String(keys.dropFirst(2).dropLast(2))
   }
 
   /// JSON for people to read as well; it ends with a line of its own for the last brace.
@@ -66,9 +88,15 @@ enum Console {
     try? OutputStream.standardError.write(line.visible + "\n")
   }
 
-  /// Says why the command fails.
-  static func report(_ failure: Failure) {
+  /// Says why the command fails: to a person always, and to a program that has no object yet.
+  ///
+  /// - Parameter schema: That of the command's results, where they are JSON.
+  static func report(_ failure: Failure, schema: String? = nil) {
     ProgressLine.endShown()
+    if let schema, !hasPrinted.withLock({ $0 }), failure.code != "output.closed" {
+      // Standard error still says it where nobody reads standard output any more.
+      _ = try? print(json: EmptyReport(schema: schema), failure)
+    }
     if let message = failure.message { say("dmsnap: \(message)") }
   }
 }

@@ -31,15 +31,61 @@ struct Dmsnap: ParsableCommand {
 
   static func main() {
     Console.prepare()
+    var schema: String?
     do {
       var command = try parseAsRoot()
+      schema = (command as? any ReportingCommand)?.schema
       try command.run()
     } catch let failure as Failure {
-      Console.report(failure)
+      Console.report(failure, schema: schema)
       exit(withError: ExitCode(failure.status.rawValue))
     } catch {
       if exitCode(for: error) == .success { return sayHelp(fullMessage(for: error)) }
       exit(withError: error)
     }
   }
+}
+
+extension Identify: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.identify.v1" : nil }
+}
+
+extension Carve: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.carve.v1" : nil }
+}
+
+extension Inspect: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.inspect.v1" : nil }
+}
+
+extension TableCommand: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.table.v1" : nil }
+}
+
+extension AuditCommand: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.audit.v1" : nil }
+}
+
+extension Export: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.export.v1" : nil }
+}
+
+extension Diff: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.diff.v1" : nil }
+}
+
+extension Merge: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.merge.v1" : nil }
+}
+
+extension Salvage: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.salvage.v1" : nil }
+}
+
+extension LvmList: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.lvm-list.v1" : nil }
+}
+
+extension LvmExtract: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.lvm-extract.v1" : nil }
 }

@@ -16,42 +16,74 @@ enum ExitStatus: Int32 {
 /// Why a command ends without, or with less than, what it was asked for.
 struct Failure: Error {
   let status: ExitStatus
+  /// What kind of failure it is, for programs: a refusal's code, or one of those in docs/json.md.
+  let code: String
   /// One line for a person; none where all has been said.
   let message: String?
+  /// What it is about, where that is known.
+  let place: Place?
 
-  init(_ status: ExitStatus, _ message: String? = nil) {
+  /// A file, and some of its bytes.
+  struct Place: Encodable {
+    let path: String
+    @Nullable var byteOffset: UInt64?
+    @Nullable var byteCount: UInt64?
+  }
+
+  init(
+    _ status: ExitStatus, _ message: String? = nil, code: String? = nil, at place: Place? = nil
+  ) {
     self.status = status
     self.message = message
+    self.code = code ?? status.code
+    self.place = place
   }
 
   init(_ error: BlockIOError) {
+    let place = Place(
+      path: error.name, byteOffset: error.byteRange?.lowerBound,
+      byteCount: error.byteRange.map { UInt64($0.count) })
     if error.isClosedPipe {
-      self.init(.couldNotFinish)
-    } else if case .refused = error.reason {
-      self.init(.refused, error.description)
-    } else {
-      self.init(.couldNotFinish, error.description)
+      self.init(.couldNotFinish, code: "output.closed")
+      return
+    }
+    switch error.reason {
+    case .refused: self.init(.refused, error.description, at: place)
+    case .changed:
+      self.init(.couldNotFinish, error.description, code: "input.changed", at: place)
+    default:
+      let code =
+        error.operation == .size || error.operation == .seek ? "read" : "\(error.operation)"
+      self.init(.couldNotFinish, error.description, code: "io.\(code)", at: place)
     }
   }
 
   /// - Parameter input: What the merge was asked to do, by which it is said how to go on.
   init(_ error: MergeError, _ input: MergeInput? = nil) {
     switch error {
-    case .refused(let refusal): self.init(.refused, refusal.description)
+    case .refused(let refusal):
+      self.init(.refused, refusal.description, code: refusal.code.rawValue)
     case .store(let cause): self = input?.found.store.failure(cause) ?? Failure(cause)
     case .volume(let cause): self.init(cause)
     case .content(let cause): self.init(cause)
     case .io(let cause): self.init(cause)
-    case .verificationFailed: self.init(.damage, error.description)
+    case .verificationFailed(let byteOffset):
+      self.init(
+        .damage, error.description, code: "merge.verification-failed",
+        at: Place(path: input?.origin?.text ?? "", byteOffset: byteOffset))
     case .cut(let cut):
-      self.init(.couldNotFinish, "\(cut); \(cut.advice(undo: input?.undoCommand))")
+      self.init(
+        .couldNotFinish, "\(cut); \(cut.advice(undo: input?.undoCommand))",
+        code: cut.cause == nil ? "merge.stopped" : "merge.cut")
     }
   }
 
   init(_ error: VolumeError) {
     switch error {
-    case .noVolume, .noVersion: self.init(.noStore, error.description)
-    case .unsupported, .noLeg: self.init(.couldNotFinish, error.description)
+    case .noVolume: self.init(.noStore, error.description, code: "lvm.no-volume")
+    case .noVersion: self.init(.noStore, error.description, code: "lvm.no-version")
+    case .unsupported: self.init(.couldNotFinish, error.description, code: "lvm.not-supported")
+    case .noLeg: self.init(.couldNotFinish, error.description, code: "lvm.no-leg")
     case .io(let cause): self.init(cause)
     }
   }
@@ -59,7 +91,7 @@ struct Failure: Error {
   init(_ error: BlkidError) {
     switch error {
     case .source(let cause): self.init(cause)
-    case .library: self.init(.couldNotFinish, error.description)
+    case .library: self.init(.couldNotFinish, error.description, code: "io.probe")
     }
   }
 
@@ -73,9 +105,15 @@ struct Failure: Error {
 
   init(_ error: StoreError) {
     switch error {
-    case .notAStore, .noGeneration: self.init(.noStore, error.description)
-    case .notLoadable: self.init(.refused, error.description)
-    case .table(_, let cause): self.init(Self.status(of: cause), error.description)
+    case .notAStore(let name, _):
+      self.init(.noStore, error.description, code: "store.not-recognised", at: Place(path: name))
+    case .noGeneration(let name, _, _):
+      self.init(.noStore, error.description, code: "store.no-generation", at: Place(path: name))
+    case .notLoadable(let name, _):
+      self.init(.refused, error.description, code: "store.not-loadable", at: Place(path: name))
+    case .table(let name, let cause):
+      self.init(
+        Self.status(of: cause), error.description, code: "store.table", at: Place(path: name))
     case .io(let cause): self.init(cause)
     }
   }
@@ -84,6 +122,20 @@ struct Failure: Error {
     switch error {
     case .kernelCrash, .tooManyDuplicates: .refused
     case .unreadable, .changed: .couldNotFinish
+    }
+  }
+}
+
+extension ExitStatus {
+  /// The code of a failure that has none of its own.
+  fileprivate var code: String {
+    switch self {
+    case .allWell: "ok"
+    case .warnings: "in-doubt"
+    case .damage: "damage"
+    case .noStore: "not-found"
+    case .refused: "refused"
+    case .couldNotFinish: "could-not-finish"
     }
   }
 }

@@ -28,6 +28,7 @@ struct MergeInput {
       (origin, undo, noUndo) = (command.origin, command.undo, command.noUndo)
       skipIdentical = command.skipIdentical
     }
+    RunRecord.note { [undo] in $0.undo = undo }
     found = try StoreInput(options, origin: origin)
     var target = try found.requireMergeOrigin()
     if case .volume(var volume) = target {

@@ -24,6 +24,8 @@ struct StoreInput {
   /// - Parameter origin: What the user says that the origin is.
   init(_ options: StoreOptions, origin: PathArgument?) throws(Failure) {
     self.options = options
+    let names = (options.store.text, origin?.text, options.table.reading.rawValue)
+    RunRecord.note { ($0.store, $0.origin, $0.reading) = names }
     guard !options.volumes.physicalVolumes.isEmpty else {
       let reading = options.volumes.input
       store = Store(

@@ -54,8 +54,8 @@ struct TableWriter {
 
   /// Writes what stands behind the last run, and all that is not written yet.
   mutating func end() throws(Failure) {
-    if used + LineLayout.byteCountMax > buffer.byteCount { try flush() }
-    if format == .json { put("]}\n") }
+    if used + 1 << 14 > buffer.byteCount { try flush() }
+    if format == .json { put("],\n\(Console.runKeys(taken: ["reading"]))}\n") }
     try flush()
   }
 
@@ -67,6 +67,7 @@ struct TableWriter {
   private mutating func flush() throws(Failure) {
     let count = used
     used = 0
+    if format == .json { Console.noteObject() }
     try failing { () throws(BlockIOError) in
       try OutputStream.standardOutput.write(buffer, 0..<count)
     }

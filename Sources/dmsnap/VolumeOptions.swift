@@ -2,6 +2,7 @@ import ArgumentParser
 import Blkid
 import BlockIO
 import LVM2
+import MD
 import SystemPackage
 
 /// The physical volumes from which volume groups are put together, with which STORE and ORIGIN are
@@ -110,6 +111,13 @@ struct VolumeInput {
     self.sources = sources
     let texts = try options.vgcfg.map { (file) throws(Failure) in [try file.readVolumeGroup()] }
     search = try failingProbe { () throws(BlkidError) in try PhysicalVolumeSearch(sources) }
+    if let (path, member) = search.arrayMembers.first {
+      throw Failure(
+        .couldNotFinish,
+        "\(path): is \(member.memberDescription), over whose members its bytes are dealt out; assemble it"
+          + " (mdadm --assemble --readonly) and name the array's device",
+        code: "md.member", at: Failure.Place(path: path))
+    }
     let found = search.found
     catalog = try failing { () throws(BlockIOError) in
       try VolumeCatalog(found, texts: texts ?? [])

@@ -19,7 +19,8 @@ import Testing
     let outcome = try dmsnap.run(["carve", image, "--format", "json"])
     #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome)")
     let json = try outcome.object()
-    #expect(Set(json.keys) == ["schema", "image", "stores", "beheaded", "container", "unreadable"])
+    #expect(
+      json.reportKeys == ["schema", "image", "stores", "beheaded", "container", "unreadable"])
     #expect(json["schema"] as? String == "dmsnap.carve.v1")
     let found = try stores(json)
     #expect(found.count == 1)

@@ -11,6 +11,16 @@ extension ToolOutcome {
   }
 }
 
+extension [String: Any] {
+  /// The keys of a report, without those that say of which run it is.
+  var reportKeys: Set<String> {
+    Set(keys).subtracting([
+      "origin", "undo", "startedAt", "seconds", "version",
+      self["store"] is [String: Any] ? "" : "store", self["runs"] == nil ? "reading" : "",
+    ])
+  }
+}
+
 /// The names that other programs rely on: just these, null where there is nothing to say.
 @Suite struct JSONTests {
   let directory: TemporaryDirectory
@@ -45,7 +55,7 @@ extension ToolOutcome {
     let pair = try Pair(name, in: directory)
     let outcome = try dmsnap.run(["inspect", pair.store, "--format", "json"])
     let json = try outcome.object()
-    #expect(Set(json.keys) == Self.inspectKeys)
+    #expect(json.reportKeys == Self.inspectKeys)
     #expect(json["schema"] as? String == "dmsnap.inspect.v1")
     #expect(try keys(json["store"]) == ["path", "byteCount"])
     #expect((json["store"] as? [String: Any])?["path"] as? String == pair.store)
@@ -78,7 +88,7 @@ extension ToolOutcome {
   @Test func `inspect of no header says null`() throws {
     let path = try directory.write([1, 2, 3], to: "tiny")
     let json = try object(["inspect", path], status: 3)
-    #expect(Set(json.keys) == Self.inspectKeys)
+    #expect(json.reportKeys == Self.inspectKeys.union(["error"]))
     #expect(json["header"] is NSNull)
     #expect(json["verdict"] as? String == "not-a-store")
     #expect(try elements(json["generations"]).isEmpty)
@@ -102,7 +112,7 @@ extension ToolOutcome {
     let pair = try Pair(name, in: directory)
     for extra in [[], ["--origin", pair.origin]] {
       let json = try dmsnap.run(["audit", pair.store, "--format", "json"] + extra).object()
-      #expect(Set(json.keys) == ["schema", "verdict", "findings"])
+      #expect(json.reportKeys == ["schema", "verdict", "findings"])
       #expect(json["schema"] as? String == "dmsnap.audit.v1")
       for finding in try elements(json["findings"]) {
         #expect(
@@ -156,7 +166,7 @@ extension ToolOutcome {
   @Test func `table has the keys of its schema`() throws {
     let pair = try Pair("written", in: directory)
     let json = try object(["table", pair.store])
-    #expect(Set(json.keys) == ["schema", "chunkSectors", "reading", "runs"])
+    #expect(json.reportKeys == ["schema", "chunkSectors", "reading", "runs"])
     #expect(json["schema"] as? String == "dmsnap.table.v1")
     #expect(json["chunkSectors"] as? Int == 8)
     #expect(json["reading"] as? String == "kernel")
@@ -172,7 +182,7 @@ extension ToolOutcome {
     let pair = try Pair("written", in: directory)
     let json = try object(["diff", pair.store, "--origin", pair.origin])
     #expect(
-      Set(json.keys) == [
+      json.reportKeys == [
         "schema", "chunkSectors", "changed", "changedByteCount", "sameByteCount",
         "identicalChunkCount", "lost",
       ])
@@ -200,7 +210,7 @@ extension ToolOutcome {
       ("merge", ["--no-undo"]),
     ] {
       let json = try object([command, store, "--origin", origin] + arguments)
-      #expect(Set(json.keys).subtracting(["sha256", "dryRun"]) == Self.copyKeys)
+      #expect(json.reportKeys.subtracting(["sha256", "dryRun"]) == Self.copyKeys)
       #expect(json["schema"] as? String == "dmsnap.\(command).v1")
       #expect(json["exceptionCount"] as? Int == 7)
       #expect(try elements(json["lost"]).isEmpty)
@@ -229,7 +239,7 @@ extension ToolOutcome {
 
   @Test func `explain has every finding`() throws {
     let json = try object(["explain"])
-    #expect(Set(json.keys) == ["schema", "findings"])
+    #expect(json.reportKeys == ["schema", "findings", "refusals"])
     let findings = try elements(json["findings"])
     #expect(findings.map { $0["code"] as? String } == FindingCode.allCases.map(\.rawValue))
     for finding in findings {
@@ -253,13 +263,29 @@ extension ToolOutcome {
   }
 
   @Test(arguments: Subcommand.ofTables)
-  func `a refusal prints no half object`(command: Subcommand) throws {
+  func `a refusal is an object with its error`(command: Subcommand) throws {
     let pair = try Pair("overflow-p", in: directory)
     let outcome = try dmsnap.run(
       command.arguments(
         store: pair.store, origin: pair.origin, output: directory.path("output"))
         + ["--format", "json"])
-    #expect(outcome.status == 4 && outcome.output.isEmpty, "\(outcome)")
+    #expect(outcome.status == 4 && outcome.complaint(naming: pair.store) == nil, "\(outcome)")
+    let json = try outcome.object()
+    #expect(json.reportKeys == ["schema", "error"])
+    #expect(json["schema"] as? String == "dmsnap.\(command.rawValue).v1")
+    let error = try #require(json["error"] as? [String: Any])
+    #expect(Set(error.keys) == ["status", "code", "message", "where"])
+    #expect(error["status"] as? Int == 4 && error["code"] as? String == "store.not-loadable")
+    #expect(outcome.errors == "dmsnap: \(error["message"] as? String ?? "")\n")
+    #expect((error["where"] as? [String: Any])?["path"] as? String == pair.store)
+  }
+
+  @Test func `what cannot be opened is an object with its error, and the run's names`() throws {
+    let store = directory.path("nothing")
+    let json = try object(["inspect", store], status: 5)
+    #expect(json["store"] as? String == store && json["reading"] as? String == "kernel")
+    let error = try #require(json["error"] as? [String: Any])
+    #expect(error["code"] as? String == "io.open" && error["status"] as? Int == 5)
   }
 
   // MARK: - identify
@@ -267,7 +293,7 @@ extension ToolOutcome {
   @Test func `identify has the keys of its schema`() throws {
     let pair = try Pair("ext4-origin-changed", in: directory)
     let json = try object(["identify", pair.store, pair.origin])
-    #expect(Set(json.keys) == ["schema", "paths"])
+    #expect(json.reportKeys == ["schema", "paths"])
     #expect(json["schema"] as? String == "dmsnap.identify.v1")
     let paths = try elements(json["paths"])
     #expect(paths.compactMap { $0["path"] as? String } == [pair.store, pair.origin])

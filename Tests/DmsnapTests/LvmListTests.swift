@@ -233,7 +233,7 @@ import Testing
     #expect(both.complaint(naming: "\(stranger): no LVM2 physical volume here") == nil)
     for format in ["text", "json"] {
       let alone = try dmsnap.run(["lvm", "list", "--pv", stranger, "--format", format])
-      #expect(alone.status == 3 && alone.output.isEmpty, "\(alone)")
+      #expect(alone.status == 3 && alone.output.isEmpty == (format == "text"), "\(alone)")
       #expect(alone.complaint(naming: stranger) == nil)
     }
   }

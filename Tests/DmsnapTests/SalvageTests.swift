@@ -70,7 +70,7 @@ import Testing
     #expect(outcome.status == 2 && outcome.errors.isEmpty, "\(outcome)")
     let json = try outcome.object()
     #expect(
-      Set(json.keys) == [
+      json.reportKeys == [
         "schema", "complete", "exceptionCount", "byteCount", "chunkSectors", "chunkSizeFrom",
         "chunkSizes", "generation", "lost", "lostExceptionCount", "endLost", "decisions", "orphans",
         "gaps", "unnamed",

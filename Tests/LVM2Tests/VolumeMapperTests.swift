@@ -20,7 +20,7 @@ import Testing
     _ text: String, leg: Int? = nil, missing: Set<Int> = [], _ pieces: [Piece] = []
   ) throws -> VolumeMapper {
     let group = try VolumeGroup(text)
-    return VolumeMapper(group, leg: leg) { uuid in
+    return VolumeMapper(group, leg: leg, includesStale: true) { uuid in
       guard let disk = group.physicalVolumes.firstIndex(where: { $0.uuid == uuid }),
         !missing.contains(disk)
       else { return nil }

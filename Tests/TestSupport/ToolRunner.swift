@@ -59,8 +59,11 @@ public struct ToolRunner: Sendable {
     _ arguments: [String], output: Stream = .captured, errors: Stream = .captured,
     closingInput: Bool = false, timeout: Duration = .seconds(60)
   ) throws -> ToolOutcome {
-    try start(arguments, output: output, errors: errors, closingInput: closingInput)
-      .wait(timeout: timeout)
+    let outcome = try start(
+      arguments, output: output, errors: errors, closingInput: closingInput
+    ).wait(timeout: timeout)
+    JSONLog.keep(outcome, of: arguments)
+    return outcome
   }
 
   /// Runs the program to its end, which must be status 0.

@@ -6,9 +6,21 @@ public struct FoundPhysicalVolume: Sendable {
   public let source: any BlockSource
   /// Which of the files and devices that were searched it lies in.
   public let input: Int
-  /// Its bytes in that file or device.
+  /// Its bytes in that file or device, or in the array.
   public let range: Range<UInt64>
   public let label: PhysicalVolumeLabel
+  /// The mirroring array that it lies in, if it does.
+  public let array: MirrorArray?
   /// The metadata areas that the label names, as far as they lie in the volume.
   public let areas: [MetadataArea]
+}
+
+extension FoundPhysicalVolume {
+  /// Its bytes on each member of the array that it lies in; once where it lies in none.
+  public func copies() throws(BlockIOError) -> [any BlockSource] {
+    guard let array else { return [source] }
+    var copies: [any BlockSource] = []
+    for member in array.members { copies.append(try SliceSource(member, range)) }
+    return copies
+  }
 }

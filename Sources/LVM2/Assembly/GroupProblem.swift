@@ -12,6 +12,8 @@ public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
   case duplicate(LVMIdentifier, used: String, ignored: String)
   /// A physical volume has metadata of this group, which does not count it among its own any more.
   case notMember(LVMIdentifier, path: String)
+  /// A physical volume lies in a mirroring array of which members are missing, or out of date.
+  case degraded(VolumeGroup.PhysicalVolume, MirrorArray)
   /// A label has a wrong checksum, or lies in a wrong place.
   case label(path: String, String)
   /// A metadata area is damaged.
@@ -42,6 +44,11 @@ public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
       "\(path): \(volume.name) (\(volume.uuid)) is in use by the group \(group)"
     case .duplicate(let uuid, let used, let ignored):
       "\(ignored): has the same UUID as \(used) (\(uuid)); \(used) is used"
+    case .degraded(let volume, let array):
+      "\(volume.name) (\(volume.uuid)) lies in \(array.description): "
+        + (array.outdated.isEmpty
+          ? "what the others hold may be newer"
+          : "\(array.outdated.joined(separator: ", ")) \(array.outdated.count == 1 ? "is" : "are") out of date")
     case .notMember(let uuid, let path):
       "\(path): the physical volume \(uuid) has old metadata of the group, which it is not in any"
         + " more"

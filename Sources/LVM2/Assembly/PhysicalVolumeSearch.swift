@@ -1,5 +1,6 @@
 public import Blkid
 public import BlockIO
+public import MD
 
 /// Looks for physical volumes in files and devices, and in their partitions.
 ///
@@ -12,23 +13,65 @@ public struct PhysicalVolumeSearch: Sendable {
   public private(set) var found: [FoundPhysicalVolume] = []
   /// In which of what was searched nothing was found.
   public private(set) var withoutVolume: [Int] = []
+  /// Members of arrays whose bytes are dealt out to all of them, so that one by itself is no volume.
+  public private(set) var arrayMembers: [(path: String, superblock: ArraySuperblock)] = []
   /// What was searched of one input: tables may name the same bytes over and over.
   private var searched: Set<Range<UInt64>> = []
+  /// The members of mirroring arrays, in the order in which they were found.
+  private var mirrors: [(uuid: [UInt8], members: [MirrorArray.Member])] = []
 
   /// Searches each of several files and devices.
+  ///
+  /// Members of a mirroring array are searched as the one that they are.
   public init(_ inputs: [any BlockSource]) throws(BlkidError) {
+    var without: Set<Int> = []
     for (index, input) in inputs.enumerated() {
       let count = found.count
       searched = []
-      try search(input, of: index, at: 0, depth: 0)
-      if found.count == count { withoutVolume.append(index) }
+      try search(input, of: index, at: 0, depth: 0, nil)
+      if found.count == count { without.insert(index) }
     }
+    for (_, members) in mirrors {
+      let array: MirrorArray
+      do throws(BlockIOError) { array = try MirrorArray(members) } catch { throw .source(error) }
+      let count = found.count
+      searched = []
+      try search(array.source, of: array.inputs[0], at: 0, depth: 0, array)
+      if found.count > count { without.subtract(members.map(\.input)) }
+    }
+    withoutVolume = without.sorted()
+  }
+
+  /// Takes note of a member of an array.
+  ///
+  /// - Returns: Whether it is one.
+  private mutating func addMember(
+    _ source: any BlockSource, of input: Int
+  ) throws(BlkidError) -> Bool {
+    let superblock: ArraySuperblock?
+    do throws(BlockIOError) { superblock = try ArraySuperblock(of: source) } catch {
+      throw .source(error)
+    }
+    guard let superblock else { return false }
+    if !superblock.isMirror {
+      arrayMembers.append((source.name, superblock))
+      return true
+    }
+    let member = MirrorArray.Member(superblock: superblock, source: source, input: input)
+    if let index = mirrors.firstIndex(where: { $0.uuid == superblock.uuid }) {
+      mirrors[index].members.append(member)
+    } else {
+      mirrors.append((superblock.uuid, [member]))
+    }
+    return true
   }
 
   private mutating func search(
-    _ source: any BlockSource, of input: Int, at byteOffset: UInt64, depth: Int
+    _ source: any BlockSource, of input: Int, at byteOffset: UInt64, depth: Int,
+    _ array: MirrorArray?
   ) throws(BlkidError) {
     guard searched.insert(byteOffset..<byteOffset + source.byteCount).inserted else { return }
+    if array == nil, try addMember(source, of: input) { return }
     let volume: FoundPhysicalVolume?
     do throws(BlockIOError) {
       volume = try PhysicalVolumeLabel.find(in: source).map { (label) throws(BlockIOError) in
@@ -36,18 +79,19 @@ public struct PhysicalVolumeSearch: Sendable {
         for area in label.metadataAreas { areas.append(try MetadataArea(source, area)) }
         return FoundPhysicalVolume(
           source: source, input: input, range: byteOffset..<byteOffset + source.byteCount,
-          label: label, areas: areas)
+          label: label, array: array, areas: areas)
       }
     } catch {
       throw .source(error)
     }
     let count = found.count
-    try searchPartitions(source, of: input, at: byteOffset, depth: depth)
+    try searchPartitions(source, of: input, at: byteOffset, depth: depth, array)
     if let volume, found.count == count { found.append(volume) }
   }
 
   private mutating func searchPartitions(
-    _ source: any BlockSource, of input: Int, at byteOffset: UInt64, depth: Int
+    _ source: any BlockSource, of input: Int, at byteOffset: UInt64, depth: Int,
+    _ array: MirrorArray?
   ) throws(BlkidError) {
     guard depth < Self.depthMax else { return }
     for partition in try Probe.identify(source).partitionTable?.partitions ?? []
@@ -61,7 +105,8 @@ public struct PhysicalVolumeSearch: Sendable {
       } catch {
         throw .source(error)
       }
-      try search(slice, of: input, at: byteOffset + partition.byteOffset, depth: depth + 1)
+      try search(
+        slice, of: input, at: byteOffset + partition.byteOffset, depth: depth + 1, array)
     }
   }
 }

@@ -103,6 +103,7 @@ public struct VolumeCatalog: Sendable {
       if let owner = owners[volume.uuid], owner.uuid != group.uuid {
         problems.append(.inOtherGroup(volume, path: path, group: owner.name))
       }
+      if let array = member.array, array.isDegraded { problems.append(.degraded(volume, array)) }
       if volume.flags.contains("MISSING") { problems.append(.wasMissing(volume, path: path)) }
       let size = volume.extentCount.multipliedReportingOverflow(by: group.extentByteCount)
       let end = volume.startByteOffset.addingReportingOverflow(size.partialValue)

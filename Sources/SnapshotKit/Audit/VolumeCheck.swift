@@ -90,6 +90,8 @@ public struct VolumeCheck {
         add(.volumeCutOff, "\(problem)", "a whole physical volume")
       case .wasMissing(let device, _) where used.contains { $0.contains(device.uuid) }:
         add(.volumeStale, "\(problem)", "physical volumes that were all in use")
+      case .degraded(let device, _) where used.contains { $0.contains(device.uuid) }:
+        add(.volumeStale, "\(problem)", "all members of the array")
       case .inOtherGroup(let device, _, _) where used.contains { $0.contains(device.uuid) }:
         add(.volumeStale, "\(problem)", "a physical volume of this group")
       case .duplicate(let uuid, _, _) where used.contains { $0.contains(uuid) }:

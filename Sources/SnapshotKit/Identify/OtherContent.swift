@@ -75,6 +75,8 @@ extension OtherContent: CustomStringConvertible {
       "name one of its partitions, PATH,offset=BYTES,length=BYTES; `dmsnap carve` finds stores in it"
     case .content(let signature) where signature.type == "LVM2_member":
       "`dmsnap lvm list --pv PATH` lists its volumes"
+    case .content(let signature) where signature.type == "linux_raid_member":
+      "it is a member of an array: assemble that (mdadm --assemble --readonly) and name its device"
     case .content(let signature) where signature.usage == .filesystem:
       "the store is a file in it: mount it read-only and name the file; `dmsnap carve` finds stores"
         + " in it"

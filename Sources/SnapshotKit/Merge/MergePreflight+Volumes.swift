@@ -13,6 +13,7 @@ extension MergePreflight {
     try checkExtents(origin)
     try checkMetadata(origin)
     try checkIsThere(origin)
+    try checkArrays(origin)
     if request.skipsIdentical {
       try checkWithoutCopies(origin, "--skip-identical would compare but one")
     }
@@ -125,6 +126,22 @@ extension MergePreflight {
     }
   }
 
+  // MARK: - Arrays
+
+  /// Refuses to write some members of a mirroring array only.
+  private func checkArrays(_ origin: OriginVolume) throws(MergeError) {
+    if request.accepted.contains(.degradedArray) { return }
+    for allocation in origin.version.allocations(below: origin.name) {
+      guard let array = origin.found.member(allocation.physicalVolume)?.array, array.isDegraded
+      else { continue }
+      throw .refused(
+        MergeRefusal(
+          .degradedArray,
+          "\(origin.text): would be written to \(array.description) only; give the others with --pv;"
+            + " `--accept degraded-array` writes what is there, and the others are to be rebuilt"))
+    }
+  }
+
   // MARK: - Legs
 
   /// Refuses a volume of which a part is missing, be it a leg that would not be written.
@@ -154,9 +171,8 @@ extension MergePreflight {
   /// Refuses legs that are not alike where they will be saved: an undo store keeps one of them.
   func checkLegs(_ origin: OriginVolume, _ view: SnapshotView) throws(MergeError) {
     guard request.undoPath != nil, !origin.writesAllLegs else { return }
-    let source: ExtentSource
-    do throws(VolumeError) { source = try origin.source() } catch { throw .volume(error) }
-    let copies = source.copies
+    let copies: [ExtentSource]
+    do throws(VolumeError) { copies = try origin.copies() } catch { throw .volume(error) }
     for copy in copies.dropFirst() {
       let difference = try io { () throws(BlockIOError) in
         try view.firstDifference(between: copies[0], copy)

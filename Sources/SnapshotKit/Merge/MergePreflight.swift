@@ -25,8 +25,9 @@ struct MergePreflight {
     if purpose != .copy { try checkFilesApart(source) }
     let existingUndo = try openUndo(besides: source)
     if purpose != .copy { try checkUnused(source) }
-    let target = purpose == .copy ? nil : try open(source)
+    // Nothing is opened for writing for a table that is not merged.
     let loaded = try load(over: source)
+    let target = purpose == .copy ? nil : try open(source)
     let whole = SnapshotView(
       of: target ?? source, through: loaded.table, of: loaded.store.source)
     let (isUndo, isDamaged, origin) = try checkContent(loaded, whole)
@@ -179,7 +180,8 @@ struct MergePreflight {
       throw .refused(
         MergeRefusal(
           .unrelatedOrigin,
-          "\(view.originName): \(contradiction); `--accept unrelated-origin` merges nevertheless"))
+          "\(view.originName): \(contradiction)\(contradiction.description.hasSuffix("?") ? "" : ";")"
+            + " `--accept unrelated-origin` merges nevertheless"))
     }
     return (isUndo, isDamaged, origin)
   }

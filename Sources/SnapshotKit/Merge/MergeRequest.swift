@@ -122,10 +122,33 @@ public struct OriginVolume: Sendable {
   public var text: String { "\(version.name)/\(name)" }
 
   /// All of its bytes, through those physical volumes alone that it lies on.
-  public func source() throws(VolumeError) -> ExtentSource {
+  public func source() throws(VolumeError) -> ExtentSource { try source { $0.source } }
+
+  /// Its bytes as each of its legs has them, and each member of the arrays that these lie in.
+  func copies() throws(VolumeError) -> [ExtentSource] {
+    var members: [LVMIdentifier: [any BlockSource]] = [:]
+    for uuid in Set(version.allocations(below: name).map(\.physicalVolume)) {
+      do throws(BlockIOError) { members[uuid] = try found.member(uuid)?.copies() } catch {
+        throw .io(error)
+      }
+    }
+    let count = members.values.map(\.count).max() ?? 1
+    var copies: [ExtentSource] = []
+    for index in 0..<max(count, 1) {
+      copies += try source { volume in
+        let own = members[volume.label.uuid] ?? []
+        return own.isEmpty ? volume.source : own[min(index, own.count - 1)]
+      }.copies
+    }
+    return copies
+  }
+
+  private func source(
+    _ bytes: (FoundPhysicalVolume) -> any BlockSource
+  ) throws(VolumeError) -> ExtentSource {
     let used = Set(version.allocations(below: name).map(\.physicalVolume))
     return try VolumeMapper(version, leg: leg, includesStale: writesAllLegs) { uuid in
-      used.contains(uuid) ? found.member(uuid)?.source : nil
+      used.contains(uuid) ? found.member(uuid).map(bytes) : nil
     }.source(of: name)
   }
 }

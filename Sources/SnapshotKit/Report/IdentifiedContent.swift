@@ -1,5 +1,6 @@
 public import Blkid
 public import BlockIO
+public import MD
 public import SnapshotFormat
 
 /// What a source holds: libblkid's word, and beside it that of the COW stores' own headers.
@@ -12,6 +13,8 @@ public struct IdentifiedContent: Sendable {
   public let header: SnapshotHeader?
   /// The same for each partition, in the order of the table.
   public let partitionHeaders: [SnapshotHeader?]
+  /// The array of md that it is a member of, if it is one.
+  public let arrayMember: ArraySuperblock?
   /// The format of the source, if it has to be unpacked first.
   public let container: ContainerFormat?
 
@@ -20,6 +23,9 @@ public struct IdentifiedContent: Sendable {
     self.source = source
     identity = try Probe.identify(source)
     header = Self.header(in: source)
+    do throws(BlockIOError) { arrayMember = try ArraySuperblock(of: source) } catch {
+      throw .source(error)
+    }
     container = ContainerFormat(of: source)
     partitionHeaders = (identity.partitionTable?.partitions ?? []).map { partition in
       guard !partition.isExtended, partition.byteOffset < source.byteCount else { return nil }

@@ -1,5 +1,6 @@
 internal import Blkid
 internal import BlockIO
+internal import MD
 internal import SnapshotFormat
 
 /// `identify --format json`: what each path holds, by libblkid and by the store's own header.
@@ -12,6 +13,7 @@ internal import SnapshotFormat
 ///        "partitionTable": {"type", "id", "sectorBytes", "partitions": [
 ///          {"number", "byteOffset", "byteCount", "type", "name", "uuid",
 ///           "signatures": […], "store": … }]} | null,
+///        "array": {"uuid", "name", "level", "version", "role" | null, "memberCount", "events"} | null,
 ///        "container": {"type", "advice"} | null,
 ///        "unreadable": [{"byteOffset", "byteCount"}]}]}
 ///
@@ -28,8 +30,30 @@ public struct IdentifyReport: Encodable, Sendable {
     let signatures: [SignatureEntry]
     @Nullable var store: HeaderReport?
     @Nullable var partitionTable: Table?
+    @Nullable var array: ArrayMember?
     @Nullable var container: ContainerReport?
     let unreadable: [ByteRangeReport]
+  }
+
+  /// A member of an array of md.
+  struct ArrayMember: Encodable {
+    let uuid: String
+    let name: String
+    let level: Int32
+    let version: String
+    @Nullable var role: UInt32?
+    let memberCount: UInt32
+    let events: UInt64
+
+    init(_ superblock: ArraySuperblock) {
+      uuid = superblock.uuidText
+      name = superblock.name
+      level = superblock.level
+      version = superblock.version
+      role = superblock.role
+      memberCount = superblock.memberCount
+      events = superblock.events
+    }
   }
 
   struct SignatureEntry: Encodable {
@@ -84,6 +108,7 @@ public struct IdentifyReport: Encodable, Sendable {
               Self.entry($0, $1)
             })
         },
+        array: content.arrayMember.map { ArrayMember($0) },
         container: content.container.map { ContainerReport($0) },
         unreadable: content.unreadable.map { ByteRangeReport($0) })
     }

@@ -36,7 +36,7 @@ struct AuditCommand: ParsableCommand {
     line.end()
     try found.requireUnchanged()
     switch format {
-    case .json: try Console.print(json: AuditReport(audit))
+    case .json: try Console.print(json: AuditReport(audit), audit.failure)
     case .text: try Console.print(lines: lines(of: audit))
     }
     try audit.finish()

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Blkid
 import BlockIO
+import MD
 import SnapshotFormat
 import SnapshotKit
 
@@ -64,6 +65,7 @@ private struct IdentifyScreen {
       add(container.type, "\(container.title): \(container.advice)")
     }
     for signature in content.identity.signatures { add(line(signature)) }
+    if let member = content.arrayMember { add("md", member.memberDescription) }
     if let header = content.header { add(line(header)) }
     for range in content.unreadable.prefix(8) {
       add("unreadable", "\(range.count) bytes at byte \(range.lowerBound)")

@@ -46,7 +46,10 @@ struct Inspect: ParsableCommand {
     }
     try found.requireUnchanged()
     switch format {
-    case .json: try Console.print(json: InspectReport(audit, content: check?.content.snapshot))
+    case .json:
+      try Console.print(
+        json: InspectReport(audit, content: check?.content.snapshot), audit.failure,
+        taken: ["store"])
     case .text:
       try Console.print(
         lines: InspectScreen(audit, Diagnosis(audit), check, input, origin, found.volume).lines)
@@ -56,14 +59,18 @@ struct Inspect: ParsableCommand {
 }
 
 extension Audit {
+  /// What keeps it from being a report on a store; nil where it is one.
+  var failure: Failure? {
+    verdict == .notAStore ? store.failure(.notAStore(store.source.name, content)) : nil
+  }
+
   /// Ends the command with the status that belongs to the verdict.
   func finish() throws(Failure) {
+    if let failure { throw failure }
     switch verdict {
-    case .notAStore:
-      throw store.failure(.notAStore(store.source.name, content))
     case .damaged, .unusable: throw Failure(.damage)
     case .usable: throw Failure(.warnings)
-    case .healthy: return
+    case .healthy, .notAStore: return
     }
   }
 }

@@ -135,7 +135,8 @@ extension FoundVolumeGroup {
     }
     doubts += problems.filter { problem in
       switch problem {
-      case .wasMissing(let volume, _), .inOtherGroup(let volume, _, _): used.contains(volume.uuid)
+      case .wasMissing(let volume, _), .inOtherGroup(let volume, _, _), .degraded(let volume, _):
+        used.contains(volume.uuid)
       case .duplicate(let uuid, _, _): used.contains(uuid)
       case .fromRing: true
       default: false

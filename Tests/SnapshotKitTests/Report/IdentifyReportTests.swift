@@ -12,7 +12,7 @@ import Testing
     #expect(!content.isEmpty && content.header?.chunkSectors == 8)
     #expect(
       try JSON.text(IdentifyReport([content]))
-        == #"{"paths":[{"byteCount":24576,"container":null,"partitionTable":null,"path":"store.img","#
+        == #"{"paths":[{"array":null,"byteCount":24576,"container":null,"partitionTable":null,"path":"store.img","#
         + #""signatures":[{"badChecksum":false,"byteOffset":0,"label":null,"#
         + #""type":"DM_snapshot_cow","usage":"other","uuid":null,"version":null}],"#
         + #""store":{"chunkSectors":8,"magic":1883336275,"valid":1,"version":1},"unreadable":[]}],"#
@@ -24,7 +24,7 @@ import Testing
     #expect(content.isEmpty)
     #expect(
       try JSON.text(IdentifyReport([content]))
-        == #"{"paths":[{"byteCount":8192,"container":null,"partitionTable":null,"path":"faulty.img","#
+        == #"{"paths":[{"array":null,"byteCount":8192,"container":null,"partitionTable":null,"path":"faulty.img","#
         + #""signatures":[],"store":null,"unreadable":[]}],"schema":"dmsnap.identify.v1"}"#)
   }
 }

@@ -1,0 +1,73 @@
+public import BlockIO
+public import MD
+
+/// A mirroring array of md (raid1), as far as its members were found.
+///
+/// Those are read, and written, that were in use last: the ones with the newest events that are in step. The
+/// others are out of date, and md rebuilds them from these.
+public struct MirrorArray: Sendable {
+  /// What the newest of its members says.
+  public let superblock: ArraySuperblock
+  /// The data of the members in use.
+  let members: [any BlockSource]
+  /// The members that are out of date, by their paths.
+  public let outdated: [String]
+  /// Which of the files and devices that were searched the members in use lie in.
+  let inputs: [Int]
+
+  /// Whether members are missing, or are not in use: what these hold may be newer.
+  public var isDegraded: Bool { members.count < Int(superblock.memberCount) }
+
+  /// What is there of it, in words.
+  public var description: String {
+    "\(members.count) of the \(superblock.memberCount) members of \(superblock.arrayDescription)"
+  }
+
+  /// A member that was found.
+  struct Member {
+    let superblock: ArraySuperblock
+    let source: any BlockSource
+    let input: Int
+  }
+
+  /// The array of those members, of which there is at least one.
+  init(_ found: [Member]) throws(BlockIOError) {
+    let newest = found.map(\.superblock.events).max() ?? 0
+    func isInUse(_ member: Member) -> Bool {
+      // A crash leaves some a step behind, as they are written one after another.
+      newest - member.superblock.events <= 1 && member.superblock.role != nil
+        && member.superblock.isRecovered
+    }
+    let inUse = found.filter { isInUse($0) }
+    // What is left of an array of which none is whole is still better than nothing.
+    let used = inUse.isEmpty ? found.filter { $0.superblock.events == newest } : inUse
+    superblock = used[0].superblock
+    var members: [any BlockSource] = []
+    for member in used {
+      let data = member.superblock.data.clamped(to: 0..<member.source.byteCount)
+      members.append(try SliceSource(member.source, data))
+    }
+    self.members = members
+    inputs = used.map(\.input)
+    outdated = found.filter { member in !used.contains { $0.input == member.input } }
+      .map(\.source.name)
+  }
+
+  /// Its bytes: read from the first member that can be, written to all.
+  var source: any BlockSource {
+    let byteCount = members.map(\.byteCount).min() ?? 0
+    let places = members.indices.map { ExtentLayout.place(.device($0, byteOffset: 0)) }
+    let layout =
+      places.count == 1 ? places[0] : ExtentLayout.copies(places, currentCount: places.count)
+    let name = members.map { ($0 as? SliceSource)?.base.name ?? $0.name }.joined(separator: ", ")
+    return ExtentSource(
+      name, ExtentMap([ExtentMap.Segment(0..<byteCount, layout)]), of: members)
+  }
+}
+
+extension MirrorArray: Equatable {
+  public static func == (one: MirrorArray, other: MirrorArray) -> Bool {
+    one.superblock == other.superblock && one.inputs == other.inputs
+      && one.outdated == other.outdated
+  }
+}

@@ -1,0 +1,184 @@
+public import BlockIO
+internal import SnapshotFormat
+
+/// What md notes on each member of an array: which array it is of, and how far the member went along.
+///
+/// Version 1 is little-endian and lies at the beginning (1.1), 4 KiB behind that (1.2), or in the last 8
+/// to 12 KiB (1.0). Version 0.90 has the byte order of the machine, which is taken for little-endian here,
+/// and lies in the last 64 to 128 KiB.
+///
+/// - Source: Linux `include/uapi/linux/raid/md_p.h`, `drivers/md/md.c` (`super_90_load`, `super_1_load`).
+public struct ArraySuperblock: Equatable, Sendable {
+  private static let magic: UInt32 = 0xa92b_4efc
+
+  /// What tells the array from others.
+  public let uuid: [UInt8]
+  /// The array's name; empty in version 0.90, which has none.
+  public let name: String
+  /// "0.90", "1.0", "1.1" or "1.2".
+  public let version: String
+  /// 0, 1, 4, 5, 6 or 10 as a rule; -1 is linear.
+  public let level: Int32
+  /// How many members the array has, spares left out.
+  public let memberCount: UInt32
+  /// The member's place in the array; nil for a spare, and for one that failed.
+  public let role: UInt32?
+  /// Counts the changes of the array's state: of two members the one with more was in use last.
+  public let events: UInt64
+  /// Whether the member has all of the array's data, and is not still being rebuilt.
+  public let isRecovered: Bool
+  /// Where the member's data lies, in bytes.
+  public let data: Range<UInt64>
+
+  /// Whether each member has all of the array's bytes.
+  public var isMirror: Bool { level == 1 }
+
+  /// Reads the superblock of the member that `source` may be; nil where it is none.
+  ///
+  /// - Throws: When the source fails otherwise than by having bad sectors.
+  public init?(of source: any BlockSource) throws(BlockIOError) {
+    let byteCount = source.byteCount / 512 * 512
+    let places: [(version: String, byteOffset: UInt64?)] = [
+      ("1.1", 0), ("1.2", 4096),
+      ("1.0", byteCount < 16 * 512 ? nil : (byteCount - 16 * 512) / 4096 * 4096),
+      ("0.90", byteCount < 128 << 10 ? nil : byteCount / 65_536 * 65_536 - 65_536),
+    ]
+    for case (let version, let byteOffset?) in places {
+      guard byteOffset + 4096 <= source.byteCount else { continue }
+      let buffer = IOBuffer(byteCount: 4096)
+      guard try source.readAround(at: byteOffset, into: buffer, 0..<4096).isEmpty else { continue }
+      let found = buffer.withBytes(0..<4096) { bytes in
+        version == "0.90"
+          ? ArraySuperblock(ninety: bytes, at: byteOffset)
+          : ArraySuperblock(one: bytes, version, at: byteOffset)
+      }
+      // A copy may have been cut; a member without data is none.
+      if let found, found.data.lowerBound < source.byteCount, !found.data.isEmpty {
+        self = found
+        return
+      }
+    }
+    return nil
+  }
+
+  /// Version 1.
+  ///
+  ///     offset  size  field
+  ///          0     4  magic
+  ///          4     4  major version, 1
+  ///         16    16  UUID
+  ///         32    32  name, with zeroes behind it
+  ///         72     4  level, signed
+  ///         80     8  sectors used of each member
+  ///         92     4  members
+  ///        128     8  first sector of the data
+  ///        136     8  sectors of data
+  ///        144     8  sector of the superblock itself
+  ///        152     8  sectors recovered, where bit 1 of the features (at 8) says that it is being rebuilt
+  ///        160     4  number of this device, an index to the roles
+  ///        200     8  events
+  ///        216     4  checksum
+  ///        220     4  how many roles there are
+  ///        256        roles, two bytes each: the place in the array; 0xfffe failed, 0xffff spare
+  private init?(one bytes: Span<UInt8>, _ version: String, at byteOffset: UInt64) {
+    let roleCount: UInt32 = bytes.littleEndian(at: 220)
+    guard bytes.littleEndian(at: 0, as: UInt32.self) == Self.magic,
+      bytes.littleEndian(at: 4, as: UInt32.self) == 1, roleCount <= 1920,
+      bytes.littleEndian(at: 144, as: UInt64.self) == byteOffset / 512,
+      Self.checksum(one: bytes, count: 256 + Int(roleCount) * 2)
+        == bytes.littleEndian(at: 216, as: UInt32.self)
+    else { return nil }
+    let start: UInt64 = bytes.littleEndian(at: 128)
+    let count: UInt64 = bytes.littleEndian(at: 136)
+    let (end, overflow) = start.addingReportingOverflow(count)
+    guard !overflow, end <= UInt64(Int64.max) / 512 else { return nil }
+    let device: UInt32 = bytes.littleEndian(at: 160)
+    let role: UInt16 =
+      device < roleCount ? bytes.littleEndian(at: 256 + Int(device) * 2) : 0xffff
+    let features: UInt32 = bytes.littleEndian(at: 8)
+    uuid = (16..<32).map { bytes[$0] }
+    name = String(decoding: (32..<64).map { bytes[$0] }.prefix { $0 != 0 }, as: UTF8.self)
+    self.version = version
+    level = Int32(bitPattern: bytes.littleEndian(at: 72))
+    memberCount = bytes.littleEndian(at: 92)
+    self.role = role < 0xfffe ? UInt32(role) : nil
+    events = bytes.littleEndian(at: 200)
+    isRecovered = features & 2 == 0
+    data = start * 512..<end * 512
+  }
+
+  /// The sum of all words but the checksum, the carry added.
+  private static func checksum(one bytes: Span<UInt8>, count: Int) -> UInt32 {
+    var sum: UInt64 = 0
+    for offset in stride(from: 0, to: count - 3, by: 4) where offset != 216 {
+      sum += UInt64(bytes.littleEndian(at: offset, as: UInt32.self))
+    }
+    if count % 4 == 2 { sum += UInt64(bytes.littleEndian(at: count - 2, as: UInt16.self)) }
+    return UInt32(truncatingIfNeeded: (sum & 0xffff_ffff) + sum >> 32)
+  }
+
+  /// Version 0.90, in words of four bytes.
+  ///
+  ///       word  field
+  ///          0  magic
+  ///          1  major version, 0, and behind it the minor one, 90
+  ///          5  UUID, and its other three words from 13 on
+  ///          7  level, signed
+  ///          8  KiB used of each member
+  ///         10  members
+  ///         38  checksum
+  ///         39  events, low and high word
+  ///        992  this device: its number; three words on its place in the array, then its state,
+  ///             of which bit 0 says that it failed, 1 and 2 that it is active and in step
+  private init?(ninety bytes: Span<UInt8>, at byteOffset: UInt64) {
+    func word(_ index: Int) -> UInt32 { bytes.littleEndian(at: index * 4) }
+    guard word(0) == Self.magic, word(1) == 0, word(2) == 90 || word(2) == 91 else { return nil }
+    var sum: UInt64 = 0
+    for index in 0..<1024 where index != 38 { sum += UInt64(word(index)) }
+    // The kernel's sum differed between machines, so that it compares these folded.
+    guard Self.folded((sum & 0xffff_ffff) + sum >> 32) == Self.folded(UInt64(word(38))) else {
+      return nil
+    }
+    let state = word(996)
+    uuid = [5, 13, 14, 15].flatMap { index in (index * 4..<index * 4 + 4).map { bytes[$0] } }
+    name = ""
+    version = "0.90"
+    level = Int32(bitPattern: word(7))
+    memberCount = word(10)
+    role = state & 1 == 0 && state & 2 != 0 && word(995) < word(10) ? word(995) : nil
+    events = UInt64(word(40)) << 32 | UInt64(word(39))
+    isRecovered = state & 4 != 0
+    // A member of an array that needs no equal sizes says nothing here.
+    data = 0..<(word(8) == 0 ? byteOffset : min(UInt64(word(8)) * 1024, byteOffset))
+  }
+
+  private static func folded(_ sum: UInt64) -> UInt64 {
+    var sum = sum & 0xffff_ffff
+    while sum > 0xffff { sum = (sum & 0xffff) + sum >> 16 }
+    return sum
+  }
+
+  /// What mdadm calls the level.
+  public var levelName: String { level == -1 ? "linear" : "raid\(level)" }
+
+  /// The UUID as mdadm shows it.
+  public var uuidText: String {
+    let digits = uuid.map { byte in
+      (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
+    return stride(from: 0, to: digits.count, by: 4).map {
+      digits[$0..<min($0 + 4, digits.count)].joined()
+    }.joined(separator: ":")
+  }
+
+  /// The array in words: its level, name and UUID.
+  public var arrayDescription: String {
+    "the \(levelName) array \(name.isEmpty ? "" : "\(name) ")(\(uuidText))"
+  }
+
+  /// Which member of the array it is, in words.
+  public var memberDescription: String {
+    (role.map { "member \($0) of \(memberCount) of " } ?? "a spare of, or a failed member of, ")
+      + arrayDescription
+  }
+}
