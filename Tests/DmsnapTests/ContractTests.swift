@@ -168,6 +168,28 @@ import Testing
     #expect(try Self.runUnprivileged(["inspect", store]).status == 0)
   }
 
+  @Test(
+    .enabled(
+      if: canBeUnprivileged && geteuid() == 0,
+      "limits on processes do not hold root, and only root can become somebody else"),
+    arguments: [["table", "--format", "csv"], ["diff"], ["export"], ["audit"]])
+  func `where no thread can be had, one does all the work`(command: [String]) throws {
+    // More areas than are read without another thread.
+    let builder = StoreBuilder(chunkSectors: 1).copying((0..<4000).map { $0 * 7 % 4001 })
+    let store = try directory.write(builder.image(), to: "store")
+    let origin = try directory.write(Stamp.origin(byteCount: 4100 * 512), to: "origin")
+    var arguments = [command[0], store] + command.dropFirst()
+    if ["diff", "export"].contains(command[0]) { arguments += ["--origin", origin] }
+    if command[0] == "export" { arguments += ["--to", "-"] }
+    let usual = try dmsnap.run(arguments)
+    let nobodyElse = ["--reuid=65533", "--regid=65533", "--clear-groups", "bash", "-c"]
+    let alone = try #require(Self.asNobody).run(
+      nobodyElse + ["ulimit -u 1; exec \"$0\" \"$@\"", dmsnap.path] + arguments,
+      timeout: .seconds(60))
+    #expect(alone.status == usual.status && alone.errors == usual.errors, "\(alone.errors)")
+    #expect(alone.outputBytes == usual.outputBytes)
+  }
+
   // MARK: - What is no store
 
   /// Bytes that nobody could take for a store.

@@ -91,23 +91,40 @@ extension MergePreflight {
     let others = [origin.version, origin.found.group].flatMap { version in
       version.allocations.filter { !ownVolumes.contains($0.volumeUUID) }
     }
-    for (index, mine) in own.enumerated() {
-      let shared = (own[(index + 1)...] + others).first { other in
-        other.physicalVolume == mine.physicalVolume && other.extents.overlaps(mine.extents)
+    let used = Set(own.map(\.physicalVolume))
+    for allocations in Dictionary(
+      grouping: (own + others).filter { used.contains($0.physicalVolume) }, by: \.physicalVolume
+    ).values {
+      // In ascending order each needs only be held against those that reach farthest.
+      var (ownLast, otherLast): (Allocation?, Allocation?) = (nil, nil)
+      for next in allocations.sorted(by: { $0.extents.lowerBound < $1.extents.lowerBound }) {
+        let isOwn = ownVolumes.contains(next.volumeUUID)
+        let before = [ownLast, isOwn ? otherLast : nil].compactMap(\.self)
+          .first { $0.extents.upperBound > next.extents.lowerBound }
+        if let before {
+          let other = isOwn && ownVolumes.contains(before.volumeUUID) ? nil : isOwn ? before : next
+          throw .refused(sharedExtents(of: origin, with: other))
+        }
+        if isOwn {
+          ownLast = next.reaching(beyond: ownLast)
+        } else {
+          otherLast = next.reaching(beyond: otherLast)
+        }
       }
-      guard let shared else { continue }
-      let isStore = shared.volume == request.snapshot?.snapshot.store
-      let owner =
-        ownVolumes.contains(shared.volumeUUID)
-        ? "its own in another place as well"
-        : isStore
-          ? "the store's as well" : "those of \(origin.version.name)/\(shared.volume) as well"
-      throw .refused(
-        MergeRefusal(
-          .sharedExtents,
-          "\(origin.text): has extents that are \(owner), by the group's metadata"
-            + (isStore ? "; a store is never written" : "; it is not written")))
     }
+  }
+
+  /// - Parameter other: Whose the extents are as well; nil where they are the origin's twice.
+  private func sharedExtents(of origin: OriginVolume, with other: Allocation?) -> MergeRefusal {
+    let isStore = other != nil && other?.volume == request.snapshot?.snapshot.store
+    let owner =
+      other.map {
+        isStore ? "the store's as well" : "those of \(origin.version.name)/\($0.volume) as well"
+      } ?? "its own in another place as well"
+    return MergeRefusal(
+      .sharedExtents,
+      "\(origin.text): has extents that are \(owner), by the group's metadata"
+        + (isStore ? "; a store is never written" : "; it is not written"))
   }
 
   /// Refuses extents that have a label or a metadata area in them.
@@ -257,6 +274,14 @@ extension MergePreflight {
       for lost in diff.lost { note(lost.range) }
     }
     return affected.sorted().map { others[$0].name }
+  }
+}
+
+extension Allocation {
+  /// It, or another one that reaches farther.
+  fileprivate func reaching(beyond other: Allocation?) -> Allocation {
+    guard let other, other.extents.upperBound > extents.upperBound else { return self }
+    return other
   }
 }
 
