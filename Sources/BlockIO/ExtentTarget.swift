@@ -94,10 +94,14 @@ public final class ExtentTarget: BlockTarget {
   }
 
   public func readingBack() -> [any BlockSource] {
-    // Each device is a file, or a part of one: it has no copies.
-    let devices = devices.map { $0.readingBack()[0] }
-    return (0..<source.map.copyCount).map {
-      ExtentSource(name, source.map, of: devices, onlyCopy: $0)
+    // A device may be put together itself, and have copies.
+    let devices = devices.map { $0.readingBack() }
+    let deviceCount = devices.map(\.count).max() ?? 1
+    return (0..<deviceCount).flatMap { index in
+      let each = devices.map { $0[min(index, $0.count - 1)] }
+      return (0..<source.map.copyCount).map {
+        ExtentSource(name, source.map, of: each, onlyCopy: $0)
+      }
     }
   }
 }

@@ -25,8 +25,10 @@ public struct ArraySuperblock: Equatable, Sendable {
   public let role: UInt32?
   /// Counts the changes of the array's state: of two members the one with more was in use last.
   public let events: UInt64
-  /// Whether the member has all of the array's data, and is not still being rebuilt.
+  /// Whether the member has all of the array's data: it is not being rebuilt, and has no log of bad blocks.
   public let isRecovered: Bool
+  /// Where the superblock itself lies, in bytes of the member.
+  public let byteOffset: UInt64
   /// Where the member's data lies, in bytes.
   public let data: Range<UInt64>
 
@@ -74,7 +76,8 @@ public struct ArraySuperblock: Equatable, Sendable {
   ///        128     8  first sector of the data
   ///        136     8  sectors of data
   ///        144     8  sector of the superblock itself
-  ///        152     8  sectors recovered, where bit 1 of the features (at 8) says that it is being rebuilt
+  ///        152     8  sectors recovered, where bit 1 of the features (at 8) says that it is being rebuilt;
+  ///                bit 3 says that there are bad blocks
   ///        160     4  number of this device, an index to the roles
   ///        200     8  events
   ///        216     4  checksum
@@ -91,7 +94,10 @@ public struct ArraySuperblock: Equatable, Sendable {
     let start: UInt64 = bytes.littleEndian(at: 128)
     let count: UInt64 = bytes.littleEndian(at: 136)
     let (end, overflow) = start.addingReportingOverflow(count)
-    guard !overflow, end <= UInt64(Int64.max) / 512 else { return nil }
+    let place = byteOffset / 512..<byteOffset / 512 + 8
+    guard !overflow, end <= UInt64(Int64.max) / 512, !(start..<end).overlaps(place) else {
+      return nil
+    }
     let device: UInt32 = bytes.littleEndian(at: 160)
     let role: UInt16 =
       device < roleCount ? bytes.littleEndian(at: 256 + Int(device) * 2) : 0xffff
@@ -103,7 +109,8 @@ public struct ArraySuperblock: Equatable, Sendable {
     memberCount = bytes.littleEndian(at: 92)
     self.role = role < 0xfffe ? UInt32(role) : nil
     events = bytes.littleEndian(at: 200)
-    isRecovered = features & 2 == 0
+    isRecovered = features & (2 | 8) == 0
+    self.byteOffset = byteOffset
     data = start * 512..<end * 512
   }
 
@@ -148,6 +155,7 @@ public struct ArraySuperblock: Equatable, Sendable {
     role = state & 1 == 0 && state & 2 != 0 && word(995) < word(10) ? word(995) : nil
     events = UInt64(word(40)) << 32 | UInt64(word(39))
     isRecovered = state & 4 != 0
+    self.byteOffset = byteOffset
     // A member of an array that needs no equal sizes says nothing here.
     data = 0..<(word(8) == 0 ? byteOffset : min(UInt64(word(8)) * 1024, byteOffset))
   }

@@ -31,6 +31,7 @@ struct Dmsnap: ParsableCommand {
 
   static func main() {
     Console.prepare()
+    RunRecord.begin()
     var schema: String?
     do {
       var command = try parseAsRoot()

@@ -32,7 +32,7 @@ struct MergeInput {
     found = try StoreInput(options, origin: origin)
     var target = try found.requireMergeOrigin()
     if case .volume(var volume) = target {
-      volume.writesAllLegs = command.allLegs
+      volume.writesAllLegs = plan?.plan.allLegs ?? command.allLegs
       target = .volume(volume)
     }
     var request = MergeRequest(
@@ -56,19 +56,26 @@ struct MergeInput {
       volumes: options.volumes.planned, reading: table.reading,
       chunkSizeAsked: table.chunkSizeAsked, generation: table.generation,
       map: table.map?.absolute, skipIdentical: skipIdentical, undo: undo.map(absolutePath),
-      noUndo: noUndo, of: merge.view)
+      noUndo: noUndo, allLegs: writesAllLegs, of: merge.view)
   }
 
   /// The command that takes the merge back; nil where there is no way back.
   var undoCommand: String? {
     undo.map { undo in
-      let accepted = request.accepted.intersection([.otherSnapshots, .degradedArray]).map {
-        " --accept \($0.rawValue)"
-      }.sorted().joined()
-      return
-        "dmsnap merge \(quoted(undo)) --origin \(originWords)\(options.volumes.words) --no-undo"
-        + accepted + (writesAllLegs ? " --all-legs" : "")
+      // With volume groups, a relative path may look like one of their volumes.
+      let isRelative = !undo.hasPrefix("/") && !options.volumes.physicalVolumes.isEmpty
+      var accepted = request.accepted.subtracting([.smallOrigin])
+      // The snapshot itself, which Linux does not show, is another one to the undo.
+      if found.volume != nil, options.table.reading == .salvage { accepted.insert(.otherSnapshots) }
+      return "dmsnap merge \(quoted(isRelative ? "./\(undo)" : undo)) --origin \(originWords)"
+        + "\(options.volumes.words) --no-undo" + words(accepted)
     }
+  }
+
+  /// What has to be said again of how it is merged.
+  func words(_ accepted: Set<AcceptedRisk>) -> String {
+    accepted.map { " --accept \($0.rawValue)" }.sorted().joined()
+      + (writesAllLegs ? " --all-legs" : "")
   }
 
   private var writesAllLegs: Bool {

@@ -22,7 +22,6 @@ struct MergeReporter {
 
   /// Says what would be done: of a dry run, and of a plan.
   func sayPlan() throws(Failure) {
-    let needed = merge.undoByteCount
     let losses = Losses(loaded, merge.knownLosses, originByteCount: merge.whole.byteCount)
     switch command.format {
     case .json:
@@ -63,7 +62,8 @@ struct MergeReporter {
     if let plan = command.plan {
       lines.append(
         "to do just this, after a look at the plan: dmsnap merge --apply \(quoted(plan))"
-          + (undo == nil && !command.noUndo ? " --undo FILE" : ""))
+          + (undo == nil && !command.noUndo ? " --undo FILE" : "")
+          + input.words(input.request.accepted).replacing(" --all-legs", with: ""))
     }
     return lines
   }

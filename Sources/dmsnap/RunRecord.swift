@@ -17,6 +17,9 @@ struct RunRecord: Encodable {
   /// The run that this process is.
   fileprivate static let current = Mutex(RunRecord())
 
+  /// Begins to count the time.
+  static func begin() { current.withLock { _ in } }
+
   /// Notes what a command was given.
   static func note(_ change: @Sendable (inout RunRecord) -> Void) {
     current.withLock { change(&$0) }

@@ -101,9 +101,6 @@ struct StoreInput {
     return try argument.open(input.options.input)
   }
 
-  /// The options by which the volume group is found, to be said again.
-  var volumeWords: String { options.volumes.words }
-
   /// The origin, where a command cannot do without.
   func requireOrigin() throws(Failure) -> any BlockSource {
     if let origin { return origin }

@@ -54,9 +54,15 @@ struct TableWriter {
 
   /// Writes what stands behind the last run, and all that is not written yet.
   mutating func end() throws(Failure) {
-    if used + 1 << 14 > buffer.byteCount { try flush() }
-    if format == .json { put("],\n\(Console.runKeys(taken: ["reading"]))}\n") }
+    if used + LineLayout.byteCountMax > buffer.byteCount { try flush() }
+    if format == .json { put("],\n") }
     try flush()
+    if format == .json {
+      // A store's name may be of any length.
+      try failing { () throws(BlockIOError) in
+        try OutputStream.standardOutput.write(Console.runKeys(taken: ["reading"]) + "}\n")
+      }
+    }
   }
 
   /// Appends a short text, for which there is room.

@@ -60,7 +60,9 @@ extension Finding {
 
 /// A file name as a shell takes it for one word, with nothing in it that a terminal would not show.
 func quoted(_ name: String) -> String {
-  let isPlain = name.allSatisfy { $0.isLetter || $0.isNumber || "/._-+,=:@%".contains($0) }
+  let isPlain =
+    name.visible == name
+    && name.allSatisfy { $0.isLetter || $0.isNumber || "/._-+,=:@%".contains($0) }
   if isPlain, !name.isEmpty { return name }
   guard name.visible == name else {
     let bytes = name.utf8.map { byte -> String in

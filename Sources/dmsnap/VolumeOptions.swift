@@ -111,14 +111,16 @@ struct VolumeInput {
     self.sources = sources
     let texts = try options.vgcfg.map { (file) throws(Failure) in [try file.readVolumeGroup()] }
     search = try failingProbe { () throws(BlkidError) in try PhysicalVolumeSearch(sources) }
-    if let (path, member) = search.arrayMembers.first {
-      throw Failure(
-        .couldNotFinish,
-        "\(path): is \(member.memberDescription), over whose members its bytes are dealt out; assemble it"
-          + " (mdadm --assemble --readonly) and name the array's device",
-        code: "md.member", at: Failure.Place(path: path))
-    }
     let found = search.found
+    for (path, member) in search.arrayMembers {
+      let words =
+        "\(path): is \(member.memberDescription), over whose members its bytes are dealt out; assemble it"
+        + " (mdadm --assemble --readonly) and name the array's device"
+      if found.isEmpty {
+        throw Failure(.couldNotFinish, words, code: "md.member", at: Failure.Place(path: path))
+      }
+      Console.say("dmsnap: \(words)")
+    }
     catalog = try failing { () throws(BlockIOError) in
       try VolumeCatalog(found, texts: texts ?? [])
     }

@@ -98,4 +98,51 @@ import Testing
     let identified = try dmsnap.run(["identify", path])
     #expect(identified.output.contains("member 0 of 2 of the \(name) array any:0"), "\(identified)")
   }
+
+  @Test func `a member given twice is one, and the other one is missing`() throws {
+    let path = try member(0, volume, ArrayBuilder())
+    let copy = try directory.copy(path, to: "copy")
+    let before = try Files.bytes(path)
+    for options in [["--pv", path, "--pv", path], ["--pv", path, "--pv", copy]] {
+      let refused = try dmsnap.run(["merge", "vg/snap", "--no-undo"] + options)
+      #expect(refused.status == 4 && refused.errors.contains("1 of the 2 members"), "\(refused)")
+      #expect(try Files.bytes(path) == before && Files.bytes(copy) == before)
+    }
+  }
+
+  @Test func `a superblock at the end of a disk is its last partition's`() throws {
+    // Two disks, the last partition of each in one mirror, and on one of them a physical volume before it.
+    var builder = ArrayBuilder()
+    builder.version = "0.90"
+    let size = volume.count
+    func disk(_ role: UInt32, _ first: [UInt8]) throws -> String {
+      let last = builder.member(role, [UInt8](repeating: 0, count: 1 << 20))
+      var bytes = [UInt8](repeating: 0, count: 1 << 20) + first + last
+      for (index, part) in [(1 << 20, size), (1 << 20 + size, last.count)].enumerated() {
+        bytes.put(
+          [0, 0, 0, 0, 0x83, 0, 0, 0] + UInt32(part.0 / 512).littleEndianBytes
+            + UInt32(part.1 / 512).littleEndianBytes, at: 446 + 16 * index)
+      }
+      bytes.put([0x55, 0xaa], at: 510)
+      return try directory.write(bytes, to: "disk\(role)")
+    }
+    try #require(size % 65_536 == 0)
+    let disks = [
+      try disk(0, volume), try disk(1, [UInt8](repeating: 0x77, count: size)),
+    ]
+    let other = try Files.bytes(disks[1])
+    let merged = try dmsnap.run(
+      ["merge", "vg/snap", "--no-undo"] + disks.flatMap { ["--pv", $0] })
+    #expect(merged.status == 0, "\(merged)")
+    #expect(try Files.bytes(disks[1]) == other)
+  }
+
+  @Test func `what overlaps is not written`() throws {
+    let pv = try directory.write(volume, to: "pv")
+    let listed = try dmsnap.run([
+      "merge", "vg/snap", "--no-undo", "--pv", pv, "--pv", "\(pv),offset=0,length=\(volume.count)",
+    ])
+    #expect(listed.status == 4, "\(listed)")
+    #expect(try Files.bytes(pv) == volume)
+  }
 }

@@ -24,3 +24,24 @@ extension FoundPhysicalVolume {
     return copies
   }
 }
+
+extension FoundPhysicalVolume {
+  /// Whether two have bytes of a file or device in common.
+  public func sharesBytes(with other: FoundPhysicalVolume) -> Bool {
+    guard let own = try? copies().compactMap(\.place), let others = try? other.copies() else {
+      return true  // what cannot be told is not taken for apart
+    }
+    return others.compactMap(\.place).contains { place in
+      own.contains { $0.file == place.file && $0.range.overlaps(place.range) }
+    }
+  }
+}
+
+extension BlockSource {
+  /// The file that its bytes lie in, and where in that.
+  fileprivate var place: (file: FileIdentity, range: Range<UInt64>)? {
+    guard let file = files.first?.identity else { return nil }
+    let slice = self as? SliceSource
+    return (file, slice?.range ?? 0..<byteCount)
+  }
+}

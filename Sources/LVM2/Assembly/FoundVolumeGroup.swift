@@ -25,6 +25,9 @@ public struct FoundVolumeGroup: Sendable {
     version.physicalVolumes.filter { members[$0.uuid] == nil }
   }
 
+  /// All physical volumes that were found, of any version of the group.
+  public var physicalVolumes: [FoundPhysicalVolume] { Array(members.values) }
+
   /// Where a physical volume was found.
   public func member(_ uuid: LVMIdentifier) -> FoundPhysicalVolume? { members[uuid] }
 

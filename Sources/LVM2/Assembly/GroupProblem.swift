@@ -46,9 +46,10 @@ public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
       "\(ignored): has the same UUID as \(used) (\(uuid)); \(used) is used"
     case .degraded(let volume, let array):
       "\(volume.name) (\(volume.uuid)) lies in \(array.description): "
-        + (array.outdated.isEmpty
+        + (array.unused.isEmpty
           ? "what the others hold may be newer"
-          : "\(array.outdated.joined(separator: ", ")) \(array.outdated.count == 1 ? "is" : "are") out of date")
+          : "\(array.unused.joined(separator: ", ")) \(array.unused.count == 1 ? "is" : "are") out of date, or"
+            + " the same as another one")
     case .notMember(let uuid, let path):
       "\(path): the physical volume \(uuid) has old metadata of the group, which it is not in any"
         + " more"

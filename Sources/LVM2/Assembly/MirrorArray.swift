@@ -10,8 +10,8 @@ public struct MirrorArray: Sendable {
   public let superblock: ArraySuperblock
   /// The data of the members in use.
   let members: [any BlockSource]
-  /// The members that are out of date, by their paths.
-  public let outdated: [String]
+  /// The members that are out of date, or stand for the same as another one, by their paths.
+  public let unused: [String]
   /// Which of the files and devices that were searched the members in use lie in.
   let inputs: [Int]
 
@@ -40,7 +40,11 @@ public struct MirrorArray: Sendable {
     }
     let inUse = found.filter { isInUse($0) }
     // What is left of an array of which none is whole is still better than nothing.
-    let used = inUse.isEmpty ? found.filter { $0.superblock.events == newest } : inUse
+    let best = inUse.isEmpty ? found.filter { $0.superblock.events == newest } : inUse
+    var roles: Set<UInt32?> = []
+    let used = best.enumerated().sorted {
+      ($1.element.superblock.events, $0.offset) < ($0.element.superblock.events, $1.offset)
+    }.map(\.element).filter { roles.insert($0.superblock.role).inserted }
     superblock = used[0].superblock
     var members: [any BlockSource] = []
     for member in used {
@@ -49,7 +53,7 @@ public struct MirrorArray: Sendable {
     }
     self.members = members
     inputs = used.map(\.input)
-    outdated = found.filter { member in !used.contains { $0.input == member.input } }
+    unused = found.filter { member in !used.contains { $0.input == member.input } }
       .map(\.source.name)
   }
 
@@ -68,6 +72,6 @@ public struct MirrorArray: Sendable {
 extension MirrorArray: Equatable {
   public static func == (one: MirrorArray, other: MirrorArray) -> Bool {
     one.superblock == other.superblock && one.inputs == other.inputs
-      && one.outdated == other.outdated
+      && one.unused == other.unused
   }
 }

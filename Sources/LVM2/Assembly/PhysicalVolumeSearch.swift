@@ -52,7 +52,7 @@ public struct PhysicalVolumeSearch: Sendable {
     do throws(BlockIOError) { superblock = try ArraySuperblock(of: source) } catch {
       throw .source(error)
     }
-    guard let superblock else { return false }
+    guard let superblock, try !isOfPartition(superblock, source) else { return false }
     if !superblock.isMirror {
       arrayMembers.append((source.name, superblock))
       return true
@@ -64,6 +64,18 @@ public struct PhysicalVolumeSearch: Sendable {
       mirrors.append((superblock.uuid, [member]))
     }
     return true
+  }
+
+  /// Whether a superblock of version 0.90, which does not say where it lies, is that of the last
+  /// partition of a disk: the two would stand in the same place.
+  private func isOfPartition(
+    _ superblock: ArraySuperblock, _ source: any BlockSource
+  ) throws(BlkidError) -> Bool {
+    guard superblock.version == "0.90" else { return false }
+    return try Probe.identify(source).partitionTable?.partitions.contains {
+      $0.byteOffset <= superblock.byteOffset
+        && superblock.byteOffset - $0.byteOffset < $0.byteCount
+    } ?? false
   }
 
   private mutating func search(

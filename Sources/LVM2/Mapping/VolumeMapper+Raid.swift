@@ -22,10 +22,12 @@ extension VolumeMapper {
     case "raid0", "raid0_meta":
       return .striped(legs, stripeByteCount: raid.stripeByteCount)
     case "raid1":
-      let isCurrent = try currentLegs(of: raid, &known)
       // A leg that was split off is a volume of its own by now, and neither read nor written here.
-      let own = raid.legs.indices.filter { !isSplitOff(raid.legs[$0].data) }
-      return try copies(own.map { legs[$0] }, isCurrent: own.map { isCurrent[$0] }, volume)
+      let splitOff = Set(raid.legs.indices.filter { isSplitOff(raid.legs[$0].data) })
+      let isCurrent = try currentLegs(of: raid, &known).enumerated().map {
+        $0.element && !splitOff.contains($0.offset)
+      }
+      return try copies(legs, isCurrent: isCurrent, splitOff: splitOff, volume)
     case "raid10", "raid10_near":
       return try layoutOfRaid10(raid, legs, volume, &known)
     default:

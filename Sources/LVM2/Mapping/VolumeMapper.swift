@@ -173,7 +173,8 @@ public struct VolumeMapper {
   ///
   /// Nothing that may be out of date is read, unless the user asks for that very leg.
   func copies(
-    _ legs: [ExtentLayout], isCurrent: [Bool], _ volume: VolumeGroup.LogicalVolume
+    _ legs: [ExtentLayout], isCurrent: [Bool], splitOff: Set<Int> = [],
+    _ volume: VolumeGroup.LogicalVolume
   ) throws(VolumeError) -> ExtentLayout {
     var isCurrent = isCurrent
     if let leg {
@@ -183,7 +184,9 @@ public struct VolumeMapper {
       isCurrent = legs.indices.map { $0 == leg }
     }
     let current = legs.indices.filter { isCurrent[$0] }.map { legs[$0] }
-    let stale = includesStale ? legs.indices.filter { !isCurrent[$0] }.map { legs[$0] } : []
+    let stale =
+      includesStale
+      ? legs.indices.filter { !isCurrent[$0] && !splitOff.contains($0) }.map { legs[$0] } : []
     if current.isEmpty {
       let nowhere = ExtentLayout.place(
         .missing("a leg of \(volume.name) that is known to be up to date (--leg N reads another)"))

@@ -12,7 +12,7 @@ extension SnapshotView {
     progress: ProgressHandler = { _, _ in }
   ) throws(BlockIOError) -> SnapshotView {
     var chunks: [Range<UInt64>] = []
-    let medium = (origin as? any BlockTarget).flatMap(UncachedSource.init) ?? origin
+    let medium = (origin as? any BlockTarget)?.readingBack().first ?? origin
     let diff = try SnapshotDiff(self, medium, progress: progress) { range in
       chunks.append(chunksOf: range, table.geometry)
     }

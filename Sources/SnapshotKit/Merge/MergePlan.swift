@@ -36,6 +36,8 @@ public struct MergePlan: Codable, Equatable, Sendable {
   public var undo: String?
   /// Whether it was to be merged without a way back.
   public var noUndo: Bool
+  /// Whether legs that are out of date are written as well; nil where there are none.
+  public var allLegs: Bool?
   /// The SHA-256 of the table that is merged: see ``ExceptionTable/digest``.
   public var tableSHA256: String
 
@@ -63,7 +65,8 @@ public struct MergePlan: Codable, Equatable, Sendable {
   public init(
     store: String, origin: String, volumes: Volumes? = nil, reading: Reading,
     chunkSizeAsked: UInt32?, generation: Int?,
-    map: String?, skipIdentical: Bool, undo: String?, noUndo: Bool, of view: SnapshotView
+    map: String?, skipIdentical: Bool, undo: String?, noUndo: Bool, allLegs: Bool = false,
+    of view: SnapshotView
   ) {
     self.store = store
     self.origin = origin
@@ -76,6 +79,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
     self.skipIdentical = skipIdentical
     self.undo = undo
     self.noUndo = noUndo
+    self.allLegs = allLegs ? true : nil
     tableSHA256 = view.table.digest.hexadecimal
   }
 

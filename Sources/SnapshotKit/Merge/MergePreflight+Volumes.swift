@@ -6,8 +6,8 @@ internal import LVM2
 extension MergePreflight {
   /// Refuses a volume that may not be written to, before anything is opened for that.
   func check(_ origin: OriginVolume) throws(MergeError) {
-    if let snapshot = request.snapshot { try checkReuse(snapshot) }
     try checkProblems(origin)
+    try checkIdentities(origin)
     try checkIsNoStore(origin)
     try checkPlace(origin)
     try checkExtents(origin)
@@ -23,7 +23,7 @@ extension MergePreflight {
   }
 
   /// Refuses a store of which others may have overwritten a part: it would go into the origin.
-  private func checkReuse(_ snapshot: SnapshotVolume) throws(MergeError) {
+  func checkReuse(_ snapshot: SnapshotVolume) throws(MergeError) {
     let reuse = try io { () throws(BlockIOError) in
       try snapshot.found.reuse(of: snapshot.snapshot.store, in: snapshot.version)
     }
@@ -56,18 +56,43 @@ extension MergePreflight {
     }
   }
 
+  /// Refuses a group in which one UUID stands for several volumes, and physical volumes that have bytes in
+  /// common, as partitions have that overlap: what is written to one would be the other's.
+  private func checkIdentities(_ origin: OriginVolume) throws(MergeError) {
+    for version in [origin.version, origin.found.group]
+    where Set(version.logicalVolumes.map(\.uuid)).count < version.logicalVolumes.count {
+      throw .refused(
+        MergeRefusal(
+          .groupInDoubt,
+          "\(origin.text): several volumes of \(version.name) have one UUID: it is not written"))
+    }
+    let used = Set(origin.version.allocations(below: origin.name).map(\.physicalVolume))
+    let groups = [origin.found] + (request.snapshot.map { [$0.found] } ?? [])
+    let others = groups.flatMap(\.physicalVolumes)
+    for own in origin.found.physicalVolumes where used.contains(own.label.uuid) {
+      let shared = others.first { $0.label.uuid != own.label.uuid && $0.sharesBytes(with: own) }
+      guard let shared else { continue }
+      throw .refused(
+        MergeRefusal(
+          .groupInDoubt,
+          "\(origin.text): the physical volumes \(own.source.name) and \(shared.source.name) have bytes in"
+            + " common: it is not written"))
+    }
+  }
+
   /// Refuses a volume that is another snapshot's store, be it by the newest metadata only.
   private func checkIsNoStore(_ origin: OriginVolume) throws(MergeError) {
     let uuid = origin.version.volume(named: origin.name)?.uuid
     for version in [origin.version, origin.found.group] {
-      for snapshot in version.snapshots
-      where version.volume(named: snapshot.store)?.uuid == uuid {
-        throw .refused(
-          MergeRefusal(
-            .originIsStore,
-            "\(origin.text): is the store of a snapshot of \(version.name)/\(snapshot.origin) by the"
-              + " group's metadata; a store is never written"))
+      let own = version.logicalVolumes.first { $0.uuid == uuid }?.name
+      guard let own, let snapshot = version.snapshots.first(where: { $0.store == own }) else {
+        continue
       }
+      throw .refused(
+        MergeRefusal(
+          .originIsStore,
+          "\(origin.text): is the store of a snapshot of \(version.name)/\(snapshot.origin) by the"
+            + " group's metadata; a store is never written"))
     }
   }
 
@@ -176,7 +201,7 @@ extension MergePreflight {
   private func checkWithoutCopies(_ origin: OriginVolume, _ why: String) throws(MergeError) {
     do throws(VolumeError) {
       let map = try origin.found.mapper(origin.version, includesStale: true).map(of: origin.name)
-      if map.copyCount == 1 { return }
+      if map.copyCount == 1, try origin.copies().count == 1 { return }
     } catch {
       throw .volume(error)
     }

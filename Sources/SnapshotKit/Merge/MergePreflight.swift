@@ -21,8 +21,11 @@ struct MergePreflight {
   /// Runs every check.
   mutating func run(_ progress: MergeProgress) throws(MergeError) -> CheckedMerge {
     let source = try originSource()
-    if purpose != .copy, case .volume(let volume) = request.origin { try check(volume) }
-    if purpose != .copy { try checkFilesApart(source) }
+    if purpose != .copy {
+      if let snapshot = request.snapshot { try checkReuse(snapshot) }
+      if case .volume(let volume) = request.origin { try check(volume) }
+      try checkFilesApart(source)
+    }
     let existingUndo = try openUndo(besides: source)
     if purpose != .copy { try checkUnused(source) }
     // Nothing is opened for writing for a table that is not merged.
@@ -34,16 +37,19 @@ struct MergePreflight {
     if purpose != .copy, case .volume(let volume) = request.origin {
       try checkSiblings(of: volume, whole)
       // What a merge left behind that was cut off is not alike.
-      if existingUndo == nil, !isUndo { try checkLegs(volume, whole) }
+      let hasBegun = [.saved, .finished].contains(existingUndo.flatMap { UndoManifest($0)?.state })
+      if !hasBegun, !isUndo { try checkLegs(volume, whole) }
       try noteStaleLegs(of: volume)
     }
     let view = try skippingIdentical(whole, existingUndo) { progress(.comparing, $0, $1) }
     try checkPlan(view, existingUndo) { progress(.planning, $0, $1) }
-    if target == nil {
-      try io { () throws(BlockIOError) in
-        try request.store.source.checkUnchanged()
-        try source.checkUnchanged()
-      }
+    if let existingUndo {
+      try UndoFile.check(existingUndo, byteCount: UndoStore.byteCount(for: view))
+    }
+    // Nothing is written yet, by us: what was read of the metadata still holds.
+    try io { () throws(BlockIOError) in
+      try request.store.source.checkUnchanged()
+      try source.checkUnchanged()
     }
     return CheckedMerge(
       request: request, loaded: loaded, whole: whole, view: view, origin: origin, isUndo: isUndo,
@@ -86,7 +92,9 @@ struct MergePreflight {
 
   /// Whether two are parts of one file that have no byte in common.
   private func haveBytesApart(_ one: any BlockSource, _ other: any BlockSource) -> Bool {
-    guard let one = one as? SliceSource, let other = other as? SliceSource else { return false }
+    guard let one = one as? SliceSource, let other = other as? SliceSource,
+      one.base is FileSource, other.base is FileSource
+    else { return false }
     return !one.range.overlaps(other.range)
   }
 
@@ -117,6 +125,12 @@ struct MergePreflight {
   private func open(
     _ source: any BlockSource
   ) throws(MergeError) -> (any BlockTarget)? {
+    if case .bytes = request.origin, source is ExtentSource {
+      throw .refused(
+        MergeRefusal(
+          .targetNotWritable,
+          "\(source.name): has gaps, or is put together from parts, and is not written; use --to"))
+    }
     try io(.targetNotWritable) { () throws(BlockIOError) in
       try (source as? ExtentSource)?.checkWritable()
     }

@@ -68,8 +68,9 @@ public enum MergePurpose: Sendable {
   case merge
   /// To say, or write down as a plan, what would be done: the checks are the same.
   case trial
-  /// To make a new image of what the merge would end with: the origin is only read, and what speaks
-  /// against it is no reason to refuse.
+  /// To make a new image of what the merge would end with: the origin is only read, and what its content
+  /// says is no reason to refuse. A table that Linux would not merge is, and an undo store of another
+  /// origin.
   case copy
 }
 

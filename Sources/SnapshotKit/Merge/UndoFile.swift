@@ -19,21 +19,25 @@ enum UndoFile {
     guard let existing else {
       return (try make(path, byteCount: byteCount, unsharedByteCount), true)
     }
-    let isUndo = UndoManifest(existing) != nil
-    let file: FileTarget?
+    try check(existing, byteCount: byteCount)
     do throws(BlockIOError) {
-      var isOurs = isUndo
-      if !isOurs, existing.byteCount == byteCount { isOurs = try isBlank(existing) }
-      file = isOurs ? try FileTarget(reopening: existing) : nil
+      return (try FileTarget(reopening: existing), UndoManifest(existing) == nil)
     } catch {
       throw MergeError(error, as: .targetUnavailable)
     }
-    guard let file else {
-      throw .refused(
-        MergeRefusal(
-          .undoExists, "\(path): exists, and is no undo store; it is not overwritten"))
+  }
+
+  /// Refuses a file that is there and is neither an undo store nor blank.
+  static func check(_ existing: FileSource, byteCount: UInt64) throws(MergeError) {
+    if UndoManifest(existing) != nil { return }
+    do throws(BlockIOError) {
+      if existing.byteCount == byteCount, try isBlank(existing) { return }
+    } catch {
+      throw MergeError(error, as: .targetUnavailable)
     }
-    return (file, !isUndo)
+    throw .refused(
+      MergeRefusal(
+        .undoExists, "\(existing.name): exists, and is no undo store; it is not overwritten"))
   }
 
   private static func make(

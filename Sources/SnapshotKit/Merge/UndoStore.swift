@@ -55,7 +55,7 @@ struct UndoStore: Sendable {
 
   /// Prepares `file`, whose length is ``byteCount(for:)``, to be the undo store of merging `view`.
   ///
-  /// - Throws: ``MergeError/wrongUndo(_:)`` when it is the undo store of something else.
+  /// - Throws: A refusal when it is the undo store of something else.
   init(
     of view: SnapshotView, over origin: any BlockSource, in file: any BlockTarget, isNew: Bool
   ) throws(MergeError) {

@@ -66,11 +66,14 @@ struct ImageWriter {
   private let origin: any BlockSource
   private let volume: SnapshotVolume?
   private let check: OriginCheck
+  private let isDamagedUndo: Bool
 
+  /// - Parameter isDamagedUndo: Whether the store is an undo store with other data than was saved in it.
   init(
     _ view: SnapshotView, _ loaded: LoadedTable, _ origin: any BlockSource,
-    _ volume: SnapshotVolume?, _ check: OriginCheck
+    _ volume: SnapshotVolume?, _ check: OriginCheck, isDamagedUndo: Bool = false
   ) {
+    self.isDamagedUndo = isDamagedUndo
     self.view = view
     self.loaded = loaded
     self.origin = origin
@@ -98,7 +101,7 @@ struct ImageWriter {
       try Console.print(
         json: CopyReport(
           command: command, exceptionCount: loaded.exceptionCount, byteCount: view.byteCount,
-          lost: losses.ranges, isComplete: losses.isEmpty))
+          lost: losses.ranges, isComplete: losses.isEmpty && !isDamagedUndo))
     case .text:
       let mapped = byteSize(view.mappedByteCount)
       if !talk.quiet {
@@ -108,6 +111,7 @@ struct ImageWriter {
       }
       losses.say()
     }
+    if isDamagedUndo { throw Failure(.damage) }
     try losses.finish(volume, check)
   }
 }

@@ -105,7 +105,7 @@ struct Merge: ParsableCommand {
     if plan != nil, apply != nil || dryRun || verify {
       throw ValidationError("--plan writes a plan and nothing else")
     }
-    if apply != nil, skipIdentical || table.isGiven || !volumes.physicalVolumes.isEmpty {
+    if apply != nil, skipIdentical || allLegs || table.isGiven || !volumes.physicalVolumes.isEmpty {
       throw ValidationError(
         "how the table is read, what is skipped, and where volumes are, stands in the plan")
     }
@@ -127,7 +127,8 @@ struct Merge: ParsableCommand {
     merge.loaded.warn(about: merge.whole, merge.origin, talk, isDoubted: to != nil)
     if let to, !dryRun {
       return try ImageWriter(
-        merge.whole, merge.loaded, merge.whole.origin, input.found.volume, merge.origin
+        merge.whole, merge.loaded, merge.whole.origin, input.found.volume, merge.origin,
+        isDamagedUndo: merge.isDamagedUndo
       ).write(to: to, command: "merge", format, talk)
     }
     let reporter = MergeReporter(self, input, merge)
