@@ -27,7 +27,9 @@ enum BackgroundThread {
     let result = unsafe pthread_create(
       &thread, &attributes,
       { pointer in
-        unsafe Unmanaged<Job>.fromOpaque(pointer!).takeRetainedValue().body()
+        if let pointer = unsafe pointer {
+          unsafe Unmanaged<Job>.fromOpaque(pointer).takeRetainedValue().body()
+        }
         return nil
       }, job.toOpaque())
     if result != 0 { unsafe job.release() }
