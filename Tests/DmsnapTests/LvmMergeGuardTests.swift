@@ -84,7 +84,7 @@ import Testing
     let volumes = try Volumes("linear", in: directory)
     let store = directory.path("store.cow")
     #expect(try volumes.run("salvage", "vg/snap", "--to", store).status == 0)
-    let file = try backup(volumes, seqno: 4, [("pe_start = 2048", "pe_start = 0")])
+    let file = try backup(volumes, seqno: 4, [("pe_start = 2048", "pe_start = 2176")])
     try expectRefusal(
       volumes,
       [

@@ -9,9 +9,9 @@ extension MergePreflight {
     try checkProblems(origin)
     try checkIdentities(origin)
     try checkIsNoStore(origin)
+    try checkMetadata(origin)
     try checkPlace(origin)
     try checkExtents(origin)
-    try checkMetadata(origin)
     try checkIsThere(origin)
     try checkArrays(origin)
     if request.skipsIdentical {
