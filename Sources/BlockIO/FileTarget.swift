@@ -67,6 +67,15 @@ public final class FileTarget: BlockTarget {
     }
   }
 
+  /// Throws where a file or device could not be opened for writing, without opening it for that.
+  public static func checkWritable(_ file: FileSource) throws(BlockIOError) {
+    let path = FilePath("/proc/self/fd/\(file.descriptor.rawValue)")
+    guard unsafe path.withPlatformString({ unsafe access($0, W_OK) }) != 0 else { return }
+    let errno = Errno(rawValue: Glibc.errno)
+    if errno == .noSuchFileOrDirectory { return }  // without /proc the merge itself will find out
+    throw BlockIOError(file.name, .open, .refused("cannot be written: \(errno)"))
+  }
+
   /// Makes a new file of `byteCount` bytes at `path`, which is a hole all over, and takes care
   /// that its name survives a power cut.
   ///

@@ -23,6 +23,8 @@ public struct ArraySuperblock: Equatable, Sendable {
   public let memberCount: UInt32
   /// The member's place in the array; nil for a spare, and for one that failed.
   public let role: UInt32?
+  /// The places that have a member in use, as this member knows.
+  public let activeRoles: Set<UInt32>
   /// Counts the changes of the array's state: of two members the one with more was in use last.
   public let events: UInt64
   /// Whether the member has all of the array's data: it is not being rebuilt, and has no log of bad blocks.
@@ -108,6 +110,9 @@ public struct ArraySuperblock: Equatable, Sendable {
     level = Int32(bitPattern: bytes.littleEndian(at: 72))
     memberCount = bytes.littleEndian(at: 92)
     self.role = role < 0xfffe ? UInt32(role) : nil
+    activeRoles = Set(
+      (0..<Int(roleCount)).map { bytes.littleEndian(at: 256 + $0 * 2, as: UInt16.self) }
+        .filter { $0 < 0xfffe }.map { UInt32($0) })
     events = bytes.littleEndian(at: 200)
     isRecovered = features & (2 | 8) == 0
     self.byteOffset = byteOffset
@@ -135,8 +140,9 @@ public struct ArraySuperblock: Equatable, Sendable {
   ///         10  members
   ///         38  checksum
   ///         39  events, low and high word
-  ///        992  this device: its number; three words on its place in the array, then its state,
-  ///             of which bit 0 says that it failed, 1 and 2 that it is active and in step
+  ///        128  27 devices, 32 words each: number, and three words on the place in the array, then
+  ///             the state, of which bit 0 says that it failed, 1 and 2 that it is active and in step
+  ///        992  this device, likewise
   private init?(ninety bytes: Span<UInt8>, at byteOffset: UInt64) {
     func word(_ index: Int) -> UInt32 { bytes.littleEndian(at: index * 4) }
     guard word(0) == Self.magic, word(1) == 0, word(2) == 90 || word(2) == 91 else { return nil }
@@ -153,6 +159,8 @@ public struct ArraySuperblock: Equatable, Sendable {
     level = Int32(bitPattern: word(7))
     memberCount = word(10)
     role = state & 1 == 0 && state & 2 != 0 && word(995) < word(10) ? word(995) : nil
+    activeRoles = Set(
+      (0..<27).filter { word(128 + $0 * 32 + 4) & 7 == 6 }.map { word(128 + $0 * 32 + 3) })
     events = UInt64(word(40)) << 32 | UInt64(word(39))
     isRecovered = state & 4 != 0
     self.byteOffset = byteOffset

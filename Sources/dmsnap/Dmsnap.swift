@@ -42,8 +42,18 @@ struct Dmsnap: ParsableCommand {
       exit(withError: ExitCode(failure.status.rawValue))
     } catch {
       if exitCode(for: error) == .success { return sayHelp(fullMessage(for: error)) }
-      exit(withError: error)
+      sayUsage(of: error)
     }
+  }
+
+  /// Says what is wrong with the arguments, with nothing in them that a terminal would not show.
+  private static func sayUsage(of error: any Error) -> Never {
+    let odd = CommandLine.arguments.filter { $0.visible != $0 }
+    let message = odd.reduce(fullMessage(for: error)) { $0.replacing($1, with: $1.visible) }
+    for line in message.split(separator: "\n", omittingEmptySubsequences: false) {
+      Console.say(String(line))
+    }
+    exit(withError: exitCode(for: error))
   }
 }
 

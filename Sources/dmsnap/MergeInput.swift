@@ -62,8 +62,9 @@ struct MergeInput {
   /// The command that takes the merge back; nil where there is no way back.
   var undoCommand: String? {
     undo.map { undo in
-      // With volume groups, a relative path may look like one of their volumes.
-      let isRelative = !undo.hasPrefix("/") && !options.volumes.physicalVolumes.isEmpty
+      // With volume groups, a relative path may look like one of their volumes, or else like an option.
+      let isRelative =
+        undo.hasPrefix("-") || !undo.hasPrefix("/") && !options.volumes.physicalVolumes.isEmpty
       var accepted = request.accepted.subtracting([.smallOrigin])
       // The snapshot itself, which Linux does not show, is another one to the undo.
       if found.volume != nil, options.table.reading == .salvage { accepted.insert(.otherSnapshots) }

@@ -51,7 +51,7 @@ struct MergeReporter {
       ]
     lines += [
       "It would write \(byteSize(merge.byteCount)) (\(written)\(pieces)\(skipped)) to \(origin).",
-      volume != nil
+      isOwnOrigin
         ? "The volume group's metadata names \(origin) as its origin."
         : merge.isUndo
           ? "The undo store knows its origin by samples of it."
@@ -96,6 +96,12 @@ struct MergeReporter {
     try losses.finish(volume, merge.isInDoubt ? merge.origin : nil)
   }
 
+  /// Whether the origin is the one that the group's metadata names.
+  private var isOwnOrigin: Bool {
+    guard let volume, let own = input.found.originVolume else { return false }
+    return own.version.uuid == volume.version.uuid && own.name == volume.snapshot.origin
+  }
+
   private var wayBack: String {
     input.undoCommand.map { "to undo, before anything else writes to it: \($0)" }
       ?? "there is no way back; the same command again would end the same"
@@ -111,7 +117,7 @@ struct MergeReporter {
         + (command.verify ? ", read back and compared" : ""),
       wayBack,
     ]
-    guard let volume,
+    guard let volume, isOwnOrigin,
       volume.found.group.snapshots.contains(where: { $0.store == volume.snapshot.store })
     else { return lines }
     let snapshot = "\(volume.version.name)/\(volume.snapshot.store)"

@@ -81,6 +81,32 @@ import Testing
     #expect(try Files.bytes(old) == before)
   }
 
+  @Test(arguments: ["0.90", "1.2"])
+  func `a member that the newest one counts as failed is not read`(version: String) throws {
+    var builder = ArrayBuilder()
+    (builder.version, builder.events) = (version, 10)
+    let old = try member(0, volume.map { _ in 0 }, builder)
+    (builder.events, builder.failed) = (11, 0)
+    let new = try member(1, volume, builder)
+    let listed = try dmsnap.run(["lvm", "list", "--pv", old, "--pv", new])
+    #expect(listed.status == 1 && listed.output.contains("1 of the 2 members"), "\(listed)")
+    let refused = try dmsnap.run(["merge", "vg/snap", "--no-undo", "--pv", old, "--pv", new])
+    #expect(refused.status == 4, "\(refused)")
+  }
+
+  @Test func `a member, or a physical volume, is no raw origin`() throws {
+    let store = try directory.write(
+      StoreBuilder(chunkSectors: 8).copying(300..<310).image(), to: "store")
+    let md = try member(0, volume, ArrayBuilder())
+    let pv = try directory.write(volume, to: "pv")
+    for (path, risk) in [(md, "degraded-array"), (pv, "unrelated-origin")] {
+      let before = try Files.bytes(path)
+      let refused = try dmsnap.run(["merge", store, "--origin", path, "--no-undo"])
+      #expect(refused.status == 4 && refused.errors.contains("--accept \(risk)"), "\(refused)")
+      #expect(try Files.bytes(path) == before)
+    }
+  }
+
   @Test(arguments: [Int32(0), 4, 5, 6, 10, -1])
   func `a member of any other array is named, and not read as a volume`(level: Int32) throws {
     var builder = ArrayBuilder()

@@ -8,6 +8,8 @@ public struct ArrayBuilder: Sendable {
   public var events: UInt64 = 20
   public var uuid: UInt8 = 0x5a
   public var name = "any:0"
+  /// The member that has failed, as this one knows.
+  public var failed: UInt32?
 
   public init() {}
 
@@ -42,7 +44,8 @@ public struct ArrayBuilder: Sendable {
     block.put(events.littleEndianBytes, at: 200)
     block.put(memberCount.littleEndianBytes, at: 220)
     for index in 0..<Int(memberCount) {
-      block.put([UInt8(index), 0], at: 256 + 2 * index)
+      let isFailed = failed == UInt32(index)
+      block.put(isFailed ? [0xfe, 0xff] : [UInt8(index), 0], at: 256 + 2 * index)
     }
     var sum: UInt64 = 0
     var words = block
@@ -69,6 +72,11 @@ public struct ArrayBuilder: Sendable {
     put(10, memberCount)
     put(39, UInt32(truncatingIfNeeded: events))
     put(40, UInt32(events >> 32))
+    for index in 0..<Int(memberCount) {
+      put(128 + index * 32, UInt32(index))
+      put(128 + index * 32 + 3, UInt32(index))
+      put(128 + index * 32 + 4, failed == UInt32(index) ? 1 : 6)
+    }
     put(992, role)
     put(995, role)
     put(996, 6)

@@ -32,11 +32,13 @@ public struct MirrorArray: Sendable {
 
   /// The array of those members, of which there is at least one.
   init(_ found: [Member]) throws(BlockIOError) {
+    // What failed does not know that it did: the newest says so.
+    let active = found.map(\.superblock).max { $0.events < $1.events }?.activeRoles ?? []
     let newest = found.map(\.superblock.events).max() ?? 0
     func isInUse(_ member: Member) -> Bool {
       // A crash leaves some a step behind, as they are written one after another.
-      newest - member.superblock.events <= 1 && member.superblock.role != nil
-        && member.superblock.isRecovered
+      newest - member.superblock.events <= 1 && member.superblock.isRecovered
+        && member.superblock.role.map { active.contains($0) } ?? false
     }
     let inUse = found.filter { isInUse($0) }
     // What is left of an array of which none is whole is still better than nothing.

@@ -1,5 +1,6 @@
 internal import BlockIO
 internal import LVM2
+internal import MD
 internal import SnapshotFormat
 internal import SystemPackage
 
@@ -22,6 +23,7 @@ struct MergePreflight {
   mutating func run(_ progress: MergeProgress) throws(MergeError) -> CheckedMerge {
     let source = try originSource()
     if purpose != .copy {
+      try checkRawOrigin()
       if let snapshot = request.snapshot { try checkReuse(snapshot) }
       if case .volume(let volume) = request.origin { try check(volume) }
       try checkFilesApart(source)
@@ -43,9 +45,7 @@ struct MergePreflight {
     }
     let view = try skippingIdentical(whole, existingUndo) { progress(.comparing, $0, $1) }
     try checkPlan(view, existingUndo) { progress(.planning, $0, $1) }
-    if let existingUndo {
-      try UndoFile.check(existingUndo, byteCount: UndoStore.byteCount(for: view))
-    }
+    try checkUndoFile(existingUndo, view)
     // Nothing is written yet, by us: what was read of the metadata still holds.
     try io { () throws(BlockIOError) in
       try request.store.source.checkUnchanged()
@@ -90,6 +90,44 @@ struct MergePreflight {
     }
   }
 
+  /// Refuses what is a part of something larger by its own word: a member of an array, a physical volume;
+  /// and a volume that is not the one that the snapshot was taken of.
+  private func checkRawOrigin() throws(MergeError) {
+    switch request.origin {
+    case .volume(let volume):
+      guard let snapshot = request.snapshot, !request.accepted.contains(.unrelatedOrigin),
+        (volume.version.uuid, volume.name) != (snapshot.version.uuid, snapshot.snapshot.origin)
+      else { return }
+      throw .refused(
+        MergeRefusal(
+          .unrelatedOrigin,
+          "\(volume.text): \(snapshot.store.name) is a snapshot of"
+            + " \(snapshot.version.name)/\(snapshot.snapshot.origin) by the group's metadata;"
+            + " `--accept unrelated-origin` merges nevertheless"))
+    case .bytes(let source):
+      if !request.accepted.contains(.degradedArray) {
+        let member = try io { () throws(BlockIOError) in try ArraySuperblock(of: source) }
+        if let member {
+          throw .refused(
+            MergeRefusal(
+              .degradedArray,
+              "\(source.name): is \(member.memberDescription), which would not know of it; assemble it and"
+                + " name its device; `--accept degraded-array` merges nevertheless"))
+        }
+      }
+      if !request.accepted.contains(.unrelatedOrigin) {
+        let label = try io { () throws(BlockIOError) in try PhysicalVolumeLabel.find(in: source) }
+        if label?.isSound == true {
+          throw .refused(
+            MergeRefusal(
+              .unrelatedOrigin,
+              "\(source.name): is a physical volume of LVM2: name its volume, with --pv;"
+                + " `--accept unrelated-origin` merges nevertheless"))
+        }
+      }
+    }
+  }
+
   /// Whether two are parts of one file that have no byte in common.
   private func haveBytesApart(_ one: any BlockSource, _ other: any BlockSource) -> Bool {
     guard let one = one as? SliceSource, let other = other as? SliceSource,
@@ -110,6 +148,21 @@ struct MergePreflight {
           "\(path): is the store or the origin itself, or shares bytes with it; not an undo file"))
     }
     return file
+  }
+
+  /// Refuses an undo file that the merge could not go on with, or that could not be made.
+  private func checkUndoFile(
+    _ existing: FileSource?, _ view: SnapshotView
+  ) throws(MergeError) {
+    guard let path = request.undoPath else { return }
+    guard let existing else {
+      _ = try io { () throws(BlockIOError) in try OutputFile.availableByteCount(at: path) }
+      return
+    }
+    try UndoFile.check(existing, byteCount: UndoStore.byteCount(for: view))
+    if UndoManifest(existing) != nil {
+      try UndoStore.existingManifest(in: existing, of: view, over: view.origin)
+    }
   }
 
   /// Refuses inputs that somebody may be writing.
@@ -134,7 +187,12 @@ struct MergePreflight {
     try io(.targetNotWritable) { () throws(BlockIOError) in
       try (source as? ExtentSource)?.checkWritable()
     }
-    guard purpose == .merge else { return nil }
+    guard purpose == .merge else {
+      for file in source.files {
+        try io { () throws(BlockIOError) in try FileTarget.checkWritable(file) }
+      }
+      return nil
+    }
     return try io { () throws(BlockIOError) in
       var opening = TargetOpening()
       return try opening.target(of: source)

@@ -63,20 +63,37 @@ struct UndoStore: Sendable {
     self.origin = origin
     self.file = file
     layout = Self.layout(for: view)
-    let expected = UndoManifest(
+    manifest =
+      isNew
+      ? try Self.manifest(of: view, over: origin, layout)
+      : try Self.existingManifest(in: file, of: view, over: origin)
+  }
+
+  /// What an undo store of merging `view` says while it is being saved.
+  private static func manifest(
+    of view: SnapshotView, over origin: any BlockSource, _ layout: OrderedStore
+  ) throws(MergeError) -> UndoManifest {
+    UndoManifest(
       state: .saving, originByteCount: origin.byteCount, exceptionCount: layout.exceptionCount,
       tableDigest: view.table.digest,
-      fingerprint: try Self.fingerprint(of: origin, outside: view))
-    guard !isNew else {
-      manifest = expected
-      return
-    }
-    guard var existing = UndoManifest(file) else {
+      fingerprint: try fingerprint(of: origin, outside: view))
+  }
+
+  /// What the undo store in `file` says of itself.
+  ///
+  /// - Throws: A refusal when it is none, that of something else, or damaged.
+  @discardableResult
+  static func existingManifest(
+    in file: any BlockSource, of view: SnapshotView, over origin: any BlockSource
+  ) throws(MergeError) -> UndoManifest {
+    let layout = layout(for: view)
+    guard let manifest = UndoManifest(file) else {
       throw .refused(
         MergeRefusal(
           .undoExists, "\(file.name): exists, and is not an undo store; it is not overwritten"))
     }
-    manifest = existing
+    let expected = try Self.manifest(of: view, over: origin, layout)
+    var existing = manifest
     existing.state = .saving
     existing.dataChecksum = nil
     if UndoManifest.agree(existing.fingerprint, expected.fingerprint) {
@@ -86,7 +103,8 @@ struct UndoStore: Sendable {
       throw .refused(
         MergeRefusal(.undoOfOther, "\(file.name): is the undo store of another merge"))
     }
-    if manifest.state != .saving { try checkAreas() }
+    if manifest.state != .saving { try checkAreas(of: file, layout, over: origin) }
+    return manifest
   }
 
   /// The undo file's name, for messages.
@@ -232,8 +250,10 @@ struct UndoStore: Sendable {
   }
 
   /// A merge that cannot go on, as its undo store, or the origin, cannot be read.
-  private func cut(by cause: BlockIOError) -> MergeError {
-    .cut(MergeCut(cause: cause, stage: .merging(undo: name), origin: origin.name))
+  private static func cut(
+    by cause: BlockIOError, undo: String, origin: String
+  ) -> MergeError {
+    .cut(MergeCut(cause: cause, stage: .merging(undo: undo), origin: origin))
   }
 
   /// Refuses to go on when any sector of the origin is neither as it was saved nor as the merge
@@ -271,7 +291,7 @@ struct UndoStore: Sendable {
         }
       }
     } catch {
-      throw cut(by: error)
+      throw Self.cut(by: error, undo: name, origin: origin.name)
     }
     if let saved = manifest.dataChecksum, saved != checksum {
       throw .refused(
@@ -297,13 +317,15 @@ struct UndoStore: Sendable {
   }
 
   /// A saved undo store must have just the areas that were written.
-  private func checkAreas() throws(MergeError) {
+  private static func checkAreas(
+    of file: any BlockSource, _ layout: OrderedStore, over origin: any BlockSource
+  ) throws(MergeError) {
     let found = IOBuffer(byteCount: Int(min(layout.geometry.chunkSize.byteCount, 1 << 20)))
     try layout.forEachAreaPiece { (offset, buffer, byteCount) throws(MergeError) in
       do throws(BlockIOError) {
         try file.read(at: offset, into: found, 0..<byteCount)
       } catch {
-        throw cut(by: error)
+        throw cut(by: error, undo: file.name, origin: origin.name)
       }
       guard found.equals(0..<byteCount, in: buffer, at: 0) else {
         throw MergeError.refused(
@@ -318,7 +340,7 @@ struct UndoStore: Sendable {
 
   /// A digest of the origin that a merge does not change: of samples that lie outside the table.
   ///
-  /// - Returns: ``UndoManifest/noFingerprint`` where one of them cannot be read.
+  /// - Returns: ``UndoManifest/noFingerprint`` where one of them cannot be read, or there is none.
   private static func fingerprint(
     of origin: any BlockSource, outside view: SnapshotView
   ) throws(MergeError) -> [UInt8] {
@@ -330,17 +352,20 @@ struct UndoStore: Sendable {
     let buffer = IOBuffer(byteCount: 4096)
     var hash = SHA256()
     hash.update([origin.byteCount])
+    var isEmpty = true
     do throws(BlockIOError) {
       for byteOffset in wanted {
         guard let bytes = view.firstOriginBytes(from: byteOffset, limit: 4096) else { continue }
         let unreadable = try origin.readAround(at: bytes.lowerBound, into: buffer, 0..<bytes.count)
         guard unreadable.isEmpty else { return UndoManifest.noFingerprint }
         hash.update(data: buffer.bytes(0..<bytes.count))
+        isEmpty = false
       }
     } catch {
       throw .io(error)
     }
-    return Array(hash.finalize())
+    // A merge that writes everything leaves nothing that would tell the origin from another.
+    return isEmpty ? UndoManifest.noFingerprint : Array(hash.finalize())
   }
 }
 

@@ -33,10 +33,15 @@ struct Carve: ParsableCommand {
       try Carver(source).carve { line.update($0, $1) }
     }
     line.end()
+    let failure =
+      carving.stores.isEmpty && carving.unreadable.isEmpty
+      ? Failure(
+        .noStore, "\(source.name): no COW store was found", code: "store.not-recognised",
+        at: Failure.Place(path: source.name)) : nil
     switch format {
     case .json:
       try Console.print(
-        json: CarveReport(carving, path: source.name, byteCount: source.byteCount))
+        json: CarveReport(carving, path: source.name, byteCount: source.byteCount), failure)
     case .text:
       try Console.print(lines: CarveScreen(carving, image).lines)
     }
@@ -59,7 +64,7 @@ struct Carve: ParsableCommand {
           + " \(range.lowerBound) cannot be read, and were not searched")
     }
     if !carving.unreadable.isEmpty { throw Failure(.damage) }
-    if carving.stores.isEmpty { throw Failure(.noStore, "\(source.name): no COW store was found") }
+    if let failure { throw failure }
     if carving.stores.contains(where: { !$0.gaps.isEmpty || $0.isInFragments }) {
       throw Failure(.damage)
     }

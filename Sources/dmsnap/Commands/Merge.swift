@@ -110,6 +110,9 @@ struct Merge: ParsableCommand {
         "how the table is read, what is skipped, and where volumes are, stands in the plan")
     }
     if to == "" || undo == "" || plan == "" { throw ValidationError("an output needs a name") }
+    if let undo, PathArgument(argument: undo)?.isWhole != true {
+      throw ValidationError("--undo \(undo) would name a part of a file when it is merged")
+    }
     if to == "-" { throw ValidationError("merge has no stream; `export --to -` writes the same") }
   }
 
