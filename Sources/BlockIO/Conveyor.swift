@@ -68,14 +68,14 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
   ) throws(Failure) {
     var (loadFailure, unloadFailure): (Failure?, Failure?) = (nil, nil)
     withoutActuallyEscaping(unload) { unload in
-      unloadHere = { buffer, cargo in
+      unsafe unloadHere = { buffer, cargo in
         guard unloadFailure == nil else { return }
         do throws(Failure) { try unload(buffer, cargo) } catch {
           unloadFailure = error
           self.abandon()
         }
       }
-      defer { unloadHere = nil }
+      defer { unsafe unloadHere = nil }
       do throws(Failure) { try load(self) } catch { loadFailure = error }
     }
     if let failure = unloadFailure ?? loadFailure { throw failure }
@@ -91,7 +91,7 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
 
   /// Sends a buffer, and what is to be known of its content.
   public func send(_ buffer: IOBuffer, _ cargo: Cargo) {
-    if let unloadHere {
+    if let unloadHere = unsafe unloadHere {
       unloadHere(buffer, cargo)
       return giveBack(buffer)
     }

@@ -1,4 +1,4 @@
-public import BlockIO
+internal import BlockIO
 public import MD
 
 /// A mirroring array of md (raid1), as far as its members were found.
