@@ -70,13 +70,13 @@ struct MergeInput {
       if found.volume != nil, options.table.reading == .salvage { accepted.insert(.otherSnapshots) }
       return "dmsnap merge \(quoted(isRelative ? "./\(undo)" : undo)) --origin \(originWords)"
         + "\(options.volumes.words) --no-undo" + words(accepted)
+        + (writesAllLegs ? " --all-legs" : "")
     }
   }
 
-  /// What has to be said again of how it is merged.
+  /// The options that accept risks, each after a space.
   func words(_ accepted: Set<AcceptedRisk>) -> String {
     accepted.map { " --accept \($0.rawValue)" }.sorted().joined()
-      + (writesAllLegs ? " --all-legs" : "")
   }
 
   private var writesAllLegs: Bool {

@@ -25,12 +25,7 @@ struct MergeReporter {
     let losses = Losses(loaded, merge.knownLosses, originByteCount: merge.whole.byteCount)
     switch command.format {
     case .json:
-      try Console.print(
-        json: CopyReport(
-          command: "merge", exceptionCount: loaded.exceptionCount,
-          byteCount: merge.byteCount, lost: losses.ranges,
-          isComplete: losses.isEmpty && !merge.isDamagedUndo,
-          dryRun: true))
+      try Console.print(json: report(merge.byteCount, losses, dryRun: true))
     case .text:
       try Console.print(lines: planLines)
       losses.say()
@@ -63,7 +58,7 @@ struct MergeReporter {
       lines.append(
         "to do just this, after a look at the plan: dmsnap merge --apply \(quoted(plan))"
           + (undo == nil && !command.noUndo ? " --undo FILE" : "")
-          + input.words(input.request.accepted).replacing(" --all-legs", with: ""))
+          + input.words(input.request.accepted))
     }
     return lines
   }
@@ -74,11 +69,7 @@ struct MergeReporter {
     do throws(Failure) {
       switch command.format {
       case .json:
-        try Console.print(
-          json: CopyReport(
-            command: "merge", exceptionCount: loaded.exceptionCount,
-            byteCount: outcome.byteCount, lost: losses.ranges,
-            isComplete: losses.isEmpty && !merge.isDamagedUndo))
+        try Console.print(json: report(outcome.byteCount, losses))
       case .text where !command.talk.quiet: try Console.print(lines: doneLines(outcome))
       case .text: break
       }
@@ -91,6 +82,14 @@ struct MergeReporter {
     try finish(losses)
   }
 
+  private func report(
+    _ byteCount: UInt64, _ losses: Losses, dryRun: Bool? = nil
+  ) -> CopyReport {
+    CopyReport(
+      command: "merge", exceptionCount: loaded.exceptionCount, byteCount: byteCount,
+      lost: losses.ranges, isComplete: losses.isEmpty && !merge.isDamagedUndo, dryRun: dryRun)
+  }
+
   private func finish(_ losses: Losses) throws(Failure) {
     if merge.isDamagedUndo { throw Failure(.damage) }
     try losses.finish(volume, merge.isInDoubt ? merge.origin : nil)
@@ -99,7 +98,7 @@ struct MergeReporter {
   /// Whether the origin is the one that the group's metadata names.
   private var isOwnOrigin: Bool {
     guard let volume, let own = input.found.originVolume else { return false }
-    return own.version.uuid == volume.version.uuid && own.name == volume.snapshot.origin
+    return own.isOrigin(of: volume)
   }
 
   private var wayBack: String {

@@ -4,7 +4,7 @@ import SnapshotKit
 import Synchronization
 
 /// What every JSON result says of the run that it is of.
-struct RunRecord: Encodable {
+struct RunRecord {
   /// The store, the origin and the undo file, as the user named them.
   var store: String?
   var origin: String?
@@ -27,10 +27,6 @@ struct RunRecord: Encodable {
 
   private enum Key: String, CodingKey {
     case store, origin, undo, reading, startedAt, seconds, version
-  }
-
-  func encode(to encoder: any Encoder) throws {
-    try encode(to: encoder, except: [])
   }
 
   /// Encodes it beside a report, without the keys that the report has itself.

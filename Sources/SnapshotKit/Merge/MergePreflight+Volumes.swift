@@ -38,7 +38,7 @@ extension MergePreflight {
 
   /// Refuses a group of which it is not certain what it is, or that is another's by now.
   private func checkProblems(_ origin: OriginVolume) throws(MergeError) {
-    let used = Set(origin.version.allocations(below: origin.name).map(\.physicalVolume))
+    let used = origin.physicalVolumes
     for problem in origin.found.problems {
       let isInDoubt =
         switch problem {
@@ -66,7 +66,7 @@ extension MergePreflight {
           .groupInDoubt,
           "\(origin.text): several volumes of \(version.name) have one UUID: it is not written"))
     }
-    let used = Set(origin.version.allocations(below: origin.name).map(\.physicalVolume))
+    let used = origin.physicalVolumes
     let groups = [origin.found] + (request.snapshot.map { [$0.found] } ?? [])
     let others = groups.flatMap(\.physicalVolumes)
     for own in origin.found.physicalVolumes where used.contains(own.label.uuid) {
@@ -188,23 +188,17 @@ extension MergePreflight {
 
   /// Refuses a volume of which a part is missing, be it a leg that would not be written.
   private func checkIsThere(_ origin: OriginVolume) throws(MergeError) {
-    let all: ExtentSource
-    do throws(VolumeError) {
-      all = try origin.found.mapper(origin.version, includesStale: true).source(of: origin.name)
-    } catch {
-      throw .volume(error)
-    }
+    let all = try volume { () throws(VolumeError) in try origin.sourceWithStaleLegs() }
     try io(.targetNotWritable) { () throws(BlockIOError) in try all.checkWritable() }
   }
 
   /// Refuses an option that goes by one copy where there are several.
   private func checkWithoutCopies(_ origin: OriginVolume, _ why: String) throws(MergeError) {
-    do throws(VolumeError) {
-      let map = try origin.found.mapper(origin.version, includesStale: true).map(of: origin.name)
-      if map.copyCount == 1, try origin.copies().count == 1 { return }
-    } catch {
-      throw .volume(error)
+    let isSingle = try volume { () throws(VolumeError) in
+      guard try origin.sourceWithStaleLegs().map.copyCount == 1 else { return false }
+      return try origin.copies().count == 1
     }
+    if isSingle { return }
     throw .refused(
       MergeRefusal(
         .severalLegs, "\(origin.text): has copies, of which \(why); without it all are written"))
@@ -213,8 +207,7 @@ extension MergePreflight {
   /// Refuses legs that are not alike where they will be saved: an undo store keeps one of them.
   func checkLegs(_ origin: OriginVolume, _ view: SnapshotView) throws(MergeError) {
     guard request.undoPath != nil, !origin.writesAllLegs else { return }
-    let copies: [ExtentSource]
-    do throws(VolumeError) { copies = try origin.copies() } catch { throw .volume(error) }
+    let copies = try volume { () throws(VolumeError) in try origin.copies() }
     for copy in copies.dropFirst() {
       let difference = try io { () throws(BlockIOError) in
         try view.firstDifference(between: copies[0], copy)
@@ -230,15 +223,14 @@ extension MergePreflight {
   }
 
   /// Says which legs stay as they are.
-  mutating func noteStaleLegs(of origin: OriginVolume) throws(MergeError) {
-    if origin.writesAllLegs { return }
-    do throws(VolumeError) {
-      let source = try origin.source()
-      let all = try origin.found.mapper(origin.version, includesStale: true).map(of: origin.name)
-      guard all.copyCount > source.map.copyCount else { return }
-    } catch {
-      throw .volume(error)
-    }
+  ///
+  /// - Parameter source: What is read and written of it.
+  mutating func noteStaleLegs(
+    of origin: OriginVolume, _ source: any BlockSource
+  ) throws(MergeError) {
+    guard !origin.writesAllLegs, let source = source as? ExtentSource else { return }
+    let all = try volume { () throws(VolumeError) in try origin.sourceWithStaleLegs() }
+    guard all.map.copyCount > source.map.copyCount else { return }
     notes.append(
       "\(origin.text): a leg that is out of date is not written; rebuild it whole (lvchange --rebuild"
         + " PV) before it is used, as a resync by bitmap would miss what is merged; or say --all-legs"

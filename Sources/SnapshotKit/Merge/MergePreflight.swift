@@ -41,7 +41,7 @@ struct MergePreflight {
       // What a merge left behind that was cut off is not alike.
       let hasBegun = [.saved, .finished].contains(existingUndo.flatMap { UndoManifest($0)?.state })
       if !hasBegun, !isUndo { try checkLegs(volume, whole) }
-      try noteStaleLegs(of: volume)
+      try noteStaleLegs(of: volume, source)
     }
     let view = try skippingIdentical(whole, existingUndo) { progress(.comparing, $0, $1) }
     try checkPlan(view, existingUndo) { progress(.planning, $0, $1) }
@@ -61,8 +61,8 @@ struct MergePreflight {
   private func originSource() throws(MergeError) -> any BlockSource {
     switch request.origin {
     case .bytes(let source): return source
-    case .volume(let volume):
-      do throws(VolumeError) { return try volume.source() } catch { throw .volume(error) }
+    case .volume(let origin):
+      return try volume { () throws(VolumeError) in try origin.source() }
     }
   }
 
@@ -96,7 +96,7 @@ struct MergePreflight {
     switch request.origin {
     case .volume(let volume):
       guard let snapshot = request.snapshot, !request.accepted.contains(.unrelatedOrigin),
-        (volume.version.uuid, volume.name) != (snapshot.version.uuid, snapshot.snapshot.origin)
+        !volume.isOrigin(of: snapshot)
       else { return }
       throw .refused(
         MergeRefusal(
@@ -203,7 +203,7 @@ struct MergePreflight {
 
   private func load(over origin: any BlockSource) throws(MergeError) -> LoadedTable {
     let store = request.store
-    do throws(StoreError) {
+    return try table { () throws(StoreError) in
       guard request.reading == .salvage else {
         return try LoadedTable(store, reading: request.reading)
       }
@@ -211,8 +211,6 @@ struct MergePreflight {
         store, chunkSize: request.chunkSize ?? request.snapshot?.chunkSize(of: store),
         originByteCount: request.snapshot?.origin?.byteCount ?? origin.byteCount)
       return try LoadedTable(plan, generation: request.generation)
-    } catch {
-      throw .store(error)
     }
   }
 
@@ -220,11 +218,8 @@ struct MergePreflight {
   private mutating func checkContent(
     _ loaded: LoadedTable, _ view: SnapshotView
   ) throws(MergeError) -> (isUndo: Bool, isDamaged: Bool, origin: OriginCheck) {
-    let obstacle: MergeObstacle?
-    do throws(StoreError) {
-      obstacle = try loaded.mergeObstacle(originByteCount: view.byteCount)
-    } catch {
-      throw .store(error)
+    let obstacle = try table { () throws(StoreError) in
+      try loaded.mergeObstacle(originByteCount: view.byteCount)
     }
     if let obstacle {
       throw .refused(
@@ -293,12 +288,9 @@ struct MergePreflight {
   ) throws(MergeError) -> SnapshotView {
     guard request.skipsIdentical else { return view }
     if let saved {
-      let (restricted, difference): (SnapshotView?, UInt64?)
-      do throws(StoreError) {
-        restricted = try view.restricted(toUndo: saved)
-        difference = restricted == nil ? nil : try view.firstDifference(besidesUndo: saved)
-      } catch {
-        throw .store(error)
+      let (restricted, difference) = try table { () throws(StoreError) in
+        let restricted = try view.restricted(toUndo: saved)
+        return (restricted, restricted == nil ? nil : try view.firstDifference(besidesUndo: saved))
       }
       if let difference {
         throw .refused(
@@ -321,11 +313,10 @@ struct MergePreflight {
     guard let file = request.plan else { return }
     var before = view.origin
     if let saved {
-      do throws(StoreError) {
-        before = try SnapshotView(undoing: saved, over: view.origin) ?? view.origin
-      } catch {
-        throw .store(error)
+      let undone = try table { () throws(StoreError) in
+        try SnapshotView(undoing: saved, over: view.origin)
       }
+      before = undone ?? view.origin
     }
     try MergePlan(file).check(
       view, over: before, against: file, mayBeMerged: request.wayBack == .none, progress: progress)
@@ -336,6 +327,20 @@ struct MergePreflight {
     _ code: MergeRefusalCode = .targetUnavailable, _ body: () throws(BlockIOError) -> Result
   ) throws(MergeError) -> Result {
     do throws(BlockIOError) { return try body() } catch { throw MergeError(error, as: code) }
+  }
+
+  /// The same for what maps a volume.
+  func volume<Result>(
+    _ body: () throws(VolumeError) -> Result
+  ) throws(MergeError) -> Result {
+    do throws(VolumeError) { return try body() } catch { throw .volume(error) }
+  }
+
+  /// The same for what reads a table.
+  private func table<Result>(
+    _ body: () throws(StoreError) -> Result
+  ) throws(MergeError) -> Result {
+    do throws(StoreError) { return try body() } catch { throw .store(error) }
   }
 }
 

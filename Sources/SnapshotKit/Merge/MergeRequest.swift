@@ -122,13 +122,28 @@ public struct OriginVolume: Sendable {
   /// `vg/lv`.
   public var text: String { "\(version.name)/\(name)" }
 
+  /// The physical volumes that it lies on.
+  var physicalVolumes: Set<LVMIdentifier> {
+    Set(version.allocations(below: name).map(\.physicalVolume))
+  }
+
+  /// Whether the group's metadata names it as the origin of a snapshot.
+  public func isOrigin(of snapshot: SnapshotVolume) -> Bool {
+    version.uuid == snapshot.version.uuid && name == snapshot.snapshot.origin
+  }
+
+  /// All of its bytes, with the legs that are out of date, through whatever was found.
+  func sourceWithStaleLegs() throws(VolumeError) -> ExtentSource {
+    try found.mapper(version, includesStale: true).source(of: name)
+  }
+
   /// All of its bytes, through those physical volumes alone that it lies on.
   public func source() throws(VolumeError) -> ExtentSource { try source { $0.source } }
 
   /// Its bytes as each of its legs has them, and each member of the arrays that these lie in.
   func copies() throws(VolumeError) -> [ExtentSource] {
     var members: [LVMIdentifier: [any BlockSource]] = [:]
-    for uuid in Set(version.allocations(below: name).map(\.physicalVolume)) {
+    for uuid in physicalVolumes {
       do throws(BlockIOError) { members[uuid] = try found.member(uuid)?.copies() } catch {
         throw .io(error)
       }
@@ -147,7 +162,7 @@ public struct OriginVolume: Sendable {
   private func source(
     _ bytes: (FoundPhysicalVolume) -> any BlockSource
   ) throws(VolumeError) -> ExtentSource {
-    let used = Set(version.allocations(below: name).map(\.physicalVolume))
+    let used = physicalVolumes
     return try VolumeMapper(version, leg: leg, includesStale: writesAllLegs) { uuid in
       used.contains(uuid) ? found.member(uuid).map(bytes) : nil
     }.source(of: name)
