@@ -73,6 +73,7 @@ let package = Package(
       name: "SnapshotKitTests",
       dependencies: ["BlockIO", "LVM2", "SnapshotFormat", "SnapshotKit", "TestSupport"],
       swiftSettings: strict),
+    .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(
       name: "DmsnapTests",
       dependencies: ["dmsnap", "SnapshotFormat", "SnapshotKit", "TestSupport"],

@@ -55,7 +55,8 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
     }
   }
 
-  /// Whether it is known without trying that no byte of a request for `byteCount` bytes can be read.
+  /// Whether it is known without trying that no byte of a request for `byteCount` bytes can be
+  /// read.
   ///
   /// It goes by numbers of bytes: positions are those of the source that failed, which may lie
   /// below the one that was asked.

@@ -3,8 +3,8 @@ internal import Glibc
 /// A page-aligned piece of memory that is read into, and written from, again and again.
 ///
 /// One of the few places with `unsafe` code: it lends its bytes as spans, whose bounds are checked,
-/// and its address to the system calls of this module only. Threads hand it to each other, and never
-/// use it at once (``Conveyor``).
+/// and its address to the system calls of this module only. Threads hand it to each other, and
+/// never use it at once (``Conveyor``).
 @safe
 public final class IOBuffer: @unchecked Sendable {
   /// Page size; what O_DIRECT wants of an address.

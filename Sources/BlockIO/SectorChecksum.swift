@@ -1,4 +1,5 @@
-/// A checksum of sectors at their places, in any order and in any pieces: to find damage, not malice.
+/// A checksum of sectors at their places, in any order and in any pieces: to find damage, not
+/// malice.
 ///
 /// The sum of a 64-bit hash of each sector and its place. A sector that is changed, or that is in
 /// another's place, changes it; it is as fast as memory.
@@ -23,8 +24,8 @@ public struct SectorChecksum: Equatable, Sendable {
   /// Takes in what another one has.
   public mutating func add(_ other: SectorChecksum) { sum &+= other.sum }
 
-  /// Four lanes, so that their multiplications overlap; each step can be undone, so that no change of
-  /// a word is lost in it.
+  /// Four lanes, so that their multiplications overlap; each step can be undone, so that no change
+  /// of a word is lost in it.
   private static func hash(
     _ words: Span<UInt64>, from start: Int, at byteOffset: UInt64
   ) -> UInt64 {

@@ -59,7 +59,8 @@ public struct VolumeGroup: Equatable, Sendable {
     public var type: String { segments.first?.mapping.type ?? "empty" }
     /// Whether it is a user's, and not a part of another.
     public var isVisible: Bool { status.contains("VISIBLE") }
-    /// Whether it may be written: a leg that was split off a mirror, its changes being tracked, may not.
+    /// Whether it may be written: a leg that was split off a mirror, its changes being tracked, may
+    /// not.
     public var isWritable: Bool { status.contains("WRITE") }
   }
 

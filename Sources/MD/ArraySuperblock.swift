@@ -1,13 +1,15 @@
 public import BlockIO
 internal import SnapshotFormat
 
-/// What md notes on each member of an array: which array it is of, and how far the member went along.
+/// What md notes on each member of an array: which array it is of, and how far the member went
+/// along.
 ///
-/// Version 1 is little-endian and lies at the beginning (1.1), 4 KiB behind that (1.2), or in the last 8
-/// to 12 KiB (1.0). Version 0.90 has the byte order of the machine, which is taken for little-endian here,
-/// and lies in the last 64 to 128 KiB.
+/// Version 1 is little-endian and lies at the beginning (1.1), 4 KiB behind that (1.2), or in the
+/// last 8 to 12 KiB (1.0). Version 0.90 has the byte order of the machine, which is taken for
+/// little-endian here, and lies in the last 64 to 128 KiB.
 ///
-/// - Source: Linux `include/uapi/linux/raid/md_p.h`, `drivers/md/md.c` (`super_90_load`, `super_1_load`).
+/// - Source: Linux `include/uapi/linux/raid/md_p.h`, `drivers/md/md.c` (`super_90_load`,
+///   `super_1_load`).
 public struct ArraySuperblock: Equatable, Sendable {
   private static let magic: UInt32 = 0xa92b_4efc
 
@@ -27,7 +29,8 @@ public struct ArraySuperblock: Equatable, Sendable {
   public let activeRoles: Set<UInt32>
   /// Counts the changes of the array's state: of two members the one with more was in use last.
   public let events: UInt64
-  /// Whether the member has all of the array's data: it is not being rebuilt, and has no log of bad blocks.
+  /// Whether the member has all of the array's data: it is not being rebuilt, and has no log of bad
+  /// blocks.
   public let isRecovered: Bool
   /// Where the superblock itself lies, in bytes of the member.
   public let byteOffset: UInt64

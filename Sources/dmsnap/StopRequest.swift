@@ -3,8 +3,8 @@ import Synchronization
 
 /// Whether the person at the terminal, or the system, wants the command to stop.
 ///
-/// The first SIGINT, SIGTERM or SIGHUP is a request, which a merge fulfils at a safe point; a second
-/// one ends the process at once, as it would without us.
+/// The first SIGINT, SIGTERM or SIGHUP is a request, which a merge fulfils at a safe point; a
+/// second one ends the process at once, as it would without us.
 enum StopRequest {
   private static let wasMade = Atomic<Bool>(false)
 

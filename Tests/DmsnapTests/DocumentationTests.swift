@@ -22,30 +22,6 @@ import Testing
     #expect(try String(contentsOf: page, encoding: .utf8) == text, "`make docs` writes it anew")
   }
 
-  @Test func `unsafe code is in the listed files only`() throws {
-    let listed: Set = [
-      "BlockIO/BackgroundThread.swift", "BlockIO/Conveyor.swift", "BlockIO/ExtentCloner.swift",
-      "BlockIO/FileShape.swift",
-      "BlockIO/FileSource.swift",
-      "BlockIO/FileTarget.swift", "BlockIO/IOBuffer.swift", "BlockIO/KernelText.swift",
-      "BlockIO/MemoryFile.swift", "BlockIO/OutputFile.swift", "BlockIO/OutputStream.swift",
-      "BlockIO/ProcessUse.swift", "BlockIO/UncachedSource.swift", "Blkid/LibraryProbe.swift",
-      "dmsnap/StopRequest.swift",
-    ]
-    let found = try sources().filter { _, text in
-      text.split(separator: "\n").contains { line in
-        let code = line.split(separator: "//", maxSplits: 1, omittingEmptySubsequences: false)[0]
-        return code.contains("unsafe ") || code.contains("@unchecked")
-      }
-    }
-    #expect(Set(found.keys) == listed)
-  }
-
-  @Test func `no source file is longer than 400 lines`() throws {
-    let long = try sources().filter { $1.split(separator: "\n").count > 400 }
-    #expect(long.keys.sorted() == [])
-  }
-
   @Test func `every corpus case is in the corpus's README`() throws {
     let corpus = root.appending(path: "corpus")
     let readme = try String(contentsOf: corpus.appending(path: "README.md"), encoding: .utf8)
@@ -125,12 +101,4 @@ import Testing
   }
 
   /// The text of every Swift file under Sources, by its path there.
-  private func sources() throws -> [String: String] {
-    let folder = root.appending(path: "Sources")
-    let paths = try #require(FileManager.default.subpaths(atPath: folder.path()))
-    return try Dictionary(
-      uniqueKeysWithValues: paths.filter { $0.hasSuffix(".swift") }.map { path in
-        (path, try String(contentsOf: folder.appending(path: path), encoding: .utf8))
-      })
-  }
 }

@@ -79,7 +79,7 @@ final class StampedDisk: BlockSource {
   }
 }
 
-extension ExtentSource {
+extension VolumeSource {
   /// Which sector of which disk a sector of the volume is, "1:2048"; "lost" where it cannot be read.
   func stamp(_ sector: UInt64) -> String {
     let buffer = IOBuffer(byteCount: 512)

@@ -35,7 +35,7 @@ import Testing
   private func source(
     _ segment: String, others: String = "", leg: Int? = nil, missing: Set<Int> = [],
     _ pieces: [Piece] = []
-  ) throws -> ExtentSource {
+  ) throws -> VolumeSource {
     let text = SampleText.group(segment: segment, others: others)
     return try mapper(text, leg: leg, missing: missing, pieces).source(of: "lv")
   }
@@ -157,7 +157,7 @@ import Testing
   private func raid(
     _ type: String, legCount: Int, extentCount: Int, words: String = "", leg: Int? = nil,
     missing: Set<Int> = [], superblocks: [Int: [UInt8]] = [:]
-  ) throws -> ExtentSource {
+  ) throws -> VolumeSource {
     let legs = legs(legCount)
     let segment =
       "type = \"\(type)\" device_count = \(legCount) stripe_size = 128 \(words) \(legs.list)"
@@ -177,7 +177,7 @@ import Testing
   }
 
   /// The legs that stripes of 64 KiB lie on, one after another.
-  private func legNumbers(_ source: ExtentSource, _ count: UInt64) -> [Int?] {
+  private func legNumbers(_ source: VolumeSource, _ count: UInt64) -> [Int?] {
     (0..<count).map { turn in
       let parts = source.stamp(turn * 128).split(separator: ":").compactMap { Int($0) }
       guard parts.count == 2 else { return nil }

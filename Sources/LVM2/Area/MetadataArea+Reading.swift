@@ -80,7 +80,8 @@ extension MetadataArea {
 
   /// The bytes of the device that a text has, in its order; nil where it has no room.
   ///
-  /// - Source: lvm2 `lib/format_text/format-text.c`, `_raw_read_mda_header()` and what reads behind it.
+  /// - Source: lvm2 `lib/format_text/format-text.c`, `_raw_read_mda_header()` and what reads behind
+  ///   it.
   private func byteRanges(of location: Location) -> [Range<UInt64>]? {
     let header = UInt64(Self.headerByteCount)
     let areaByteCount = byteRange.upperBound - byteRange.lowerBound

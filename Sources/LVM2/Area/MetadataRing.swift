@@ -42,7 +42,8 @@ struct MetadataRing {
     }
   }
 
-  /// The texts that have a beginning and an end, in the order of the ring; not all describe a group.
+  /// The texts that have a beginning and an end, in the order of the ring; not all describe a
+  /// group.
   var texts: some Sequence<Text> {
     starts.indices.lazy.compactMap { index in
       let (start, end) = (starts[index], ends[index])

@@ -8,7 +8,8 @@ public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
   case tooShort(VolumeGroup.PhysicalVolume, path: String, byteCount: UInt64, required: UInt64)
   /// A physical volume is in use by another group.
   case inOtherGroup(VolumeGroup.PhysicalVolume, path: String, group: String)
-  /// Two have the same UUID: copies of each other, of which the one with the newest metadata is used.
+  /// Two have the same UUID: copies of each other, of which the one with the newest metadata is
+  /// used.
   case duplicate(LVMIdentifier, used: String, ignored: String)
   /// A physical volume has metadata of this group, which does not count it among its own any more.
   case notMember(LVMIdentifier, path: String)

@@ -3,8 +3,8 @@ public import MD
 
 /// A mirroring array of md (raid1), as far as its members were found.
 ///
-/// Those are read, and written, that were in use last: the ones with the newest events that are in step. The
-/// others are out of date, and md rebuilds them from these.
+/// Those are read, and written, that were in use last: the ones with the newest events that are in
+/// step. The others are out of date, and md rebuilds them from these.
 public struct MirrorArray: Sendable {
   /// What the newest of its members says.
   public let superblock: ArraySuperblock
@@ -66,8 +66,8 @@ public struct MirrorArray: Sendable {
     let layout =
       places.count == 1 ? places[0] : ExtentLayout.copies(places, currentCount: places.count)
     let name = members.map { ($0 as? SliceSource)?.base.name ?? $0.name }.joined(separator: ", ")
-    return ExtentSource(
-      name, ExtentMap([ExtentMap.Segment(0..<byteCount, layout)]), of: members)
+    return VolumeSource(
+      name, VolumeMap([VolumeMap.Segment(0..<byteCount, layout)]), of: members)
   }
 }
 

@@ -4,8 +4,8 @@ public import MD
 
 /// Looks for physical volumes in files and devices, and in their partitions.
 ///
-/// Only labels, partition tables and the headers of metadata areas are read. A disk with a physical volume
-/// in a partition is not one itself: a label may be left from before it was partitioned.
+/// Only labels, partition tables and the headers of metadata areas are read. A disk with a physical
+/// volume in a partition is not one itself: a label may be left from before it was partitioned.
 public struct PhysicalVolumeSearch: Sendable {
   /// Partitions lie in partitions, as in the image of a virtual machine's disk, but not deeper.
   private static let depthMax = 4
@@ -13,7 +13,8 @@ public struct PhysicalVolumeSearch: Sendable {
   public private(set) var found: [FoundPhysicalVolume] = []
   /// In which of what was searched nothing was found.
   public private(set) var withoutVolume: [Int] = []
-  /// Members of arrays whose bytes are dealt out to all of them, so that one by itself is no volume.
+  /// Members of arrays whose bytes are dealt out to all of them, so that one by itself is no
+  /// volume.
   public private(set) var arrayMembers: [(path: String, superblock: ArraySuperblock)] = []
   /// What was searched of one input: tables may name the same bytes over and over.
   private var searched: Set<Range<UInt64>> = []

@@ -6,9 +6,9 @@ public struct SnapshotVolume: Sendable {
   /// The version of the group that it is a snapshot of.
   public let version: VolumeGroup
   public let snapshot: VolumeGroup.Snapshot
-  public let store: ExtentSource
-  /// As long as the snapshot, which does not grow when the origin is extended; nil where the origin is
-  /// laid out in a way that is not read.
+  public let store: VolumeSource
+  /// As long as the snapshot, which does not grow when the origin is extended; nil where the origin
+  /// is laid out in a way that is not read.
   public let origin: (any BlockSource)?
   /// Why there is no origin.
   public let originError: VolumeError?

@@ -60,7 +60,8 @@ public struct VolumeCatalog: Sendable {
     func group(_ members: Members) -> FoundVolumeGroup? {
       let newest = committed.max { $0.group.seqno < $1.group.seqno }
       let fallback = fallbacks.max { $0.group.seqno < $1.group.seqno }
-      // What is in use on the disks, be its number lower: a file may be of another line of versions.
+      // What is in use on the disks, be its number lower: a file may be of another line of
+      // versions.
       guard let group = newest?.group ?? text ?? fallback?.group else { return nil }
       var problems = self.problems
       if text == nil, newest == nil, let fallback {

@@ -53,8 +53,8 @@ extension VolumeGroup {
     return volume.startByteOffset + start.partialValue..<last.partialValue
   }
 
-  /// What a volume's bytes are mapped by, with all that it lies on: two versions of a group in which
-  /// these are the same have the same bytes in it.
+  /// What a volume's bytes are mapped by, with all that it lies on: two versions of a group in
+  /// which these are the same have the same bytes in it.
   public func mapping(below name: String) -> [MappedPart] {
     let used = allocations(below: name)
     let segments = logicalVolumes.filter { volume in

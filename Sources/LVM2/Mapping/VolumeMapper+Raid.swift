@@ -44,8 +44,8 @@ extension VolumeMapper {
     }
   }
 
-  /// Whether a leg was split off with `lvconvert --splitmirrors --trackchanges`: users see it, and may
-  /// not write to it.
+  /// Whether a leg was split off with `lvconvert --splitmirrors --trackchanges`: users see it, and
+  /// may not write to it.
   ///
   /// - Source: lvm2 `lib/metadata/raid_manip.c`, `lv_raid_split_and_track`.
   private func isSplitOff(_ leg: String) -> Bool {
@@ -91,8 +91,8 @@ extension VolumeMapper {
 
   /// The legs that are in step, by what the newest superblock says of them and by their own.
   ///
-  /// Where all legs have been read and none has a superblock, all are as good: it is written when the
-  /// array first runs.
+  /// Where all legs have been read and none has a superblock, all are as good: it is written when
+  /// the array first runs.
   private func currentLegs(
     of raid: VolumeGroup.Raid, _ known: inout Known
   ) throws(VolumeError) -> [Bool] {
@@ -105,7 +105,7 @@ extension VolumeMapper {
       }
       let map = try map(of: name, &known)
       do throws(BlockIOError) {
-        superblocks.append(try RaidSuperblock(ExtentSource(name, map, of: devices)))
+        superblocks.append(try RaidSuperblock(VolumeSource(name, map, of: devices)))
       } catch {
         guard error.isUnreadableMedium else { throw .io(error) }
         superblocks.append(nil)

@@ -19,8 +19,8 @@ public struct VolumeMapper {
 
   /// A mapper of `group` over the bytes of those of its physical volumes that are there.
   ///
-  /// - Parameter includesStale: Whether legs that are out of date are part of what is mapped: they are
-  ///   never read, but written with the others.
+  /// - Parameter includesStale: Whether legs that are out of date are part of what is mapped: they
+  ///   are never read, but written with the others.
   public init(
     _ group: VolumeGroup, leg: Int? = nil, includesStale: Bool = false,
     device: (LVMIdentifier) -> (any BlockSource)?
@@ -43,30 +43,30 @@ public struct VolumeMapper {
   /// The volume of that name, or its first bytes, to be read.
   public func source(
     of name: String, prefix byteCount: UInt64 = .max
-  ) throws(VolumeError) -> ExtentSource {
-    ExtentSource("\(group.name)/\(name)", try map(of: name).prefix(byteCount), of: devices)
+  ) throws(VolumeError) -> VolumeSource {
+    VolumeSource("\(group.name)/\(name)", try map(of: name).prefix(byteCount), of: devices)
   }
 
   /// Where the bytes of the volume of that name lie.
-  public func map(of name: String) throws(VolumeError) -> ExtentMap {
+  public func map(of name: String) throws(VolumeError) -> VolumeMap {
     var known: Known = [:]
     return try map(of: name, &known)
   }
 
   /// The maps that were made already: many volumes may lie on one.
-  typealias Known = [String: ExtentMap]
+  typealias Known = [String: VolumeMap]
 
-  func map(of name: String, _ known: inout Known) throws(VolumeError) -> ExtentMap {
+  func map(of name: String, _ known: inout Known) throws(VolumeError) -> VolumeMap {
     if let map = known[name] { return map }
     guard let volume = volumes[name] else { throw .noVolume("\(group.name)/\(name)", group) }
     // A group that was decoded has no volume that lies on itself, and no more than a few layers.
-    var segments: [ExtentMap.Segment] = []
+    var segments: [VolumeMap.Segment] = []
     for segment in volume.segments {
       let range = try bytes(of: segment.extents)
       segments.append(
-        ExtentMap.Segment(range, try layout(of: segment, in: volume, &known)))
+        VolumeMap.Segment(range, try layout(of: segment, in: volume, &known)))
     }
-    let map = ExtentMap(segments)
+    let map = VolumeMap(segments)
     guard map.copyCount <= Self.copyCountMax else {
       throw unsupported(volume, "\(map.copyCount) copies of each byte")
     }
@@ -203,7 +203,7 @@ public struct VolumeMapper {
     var isInSync = false
     if let log = mirror.log, let map = try? map(of: log, &known) {
       isInSync = try reading { () throws(BlockIOError) in
-        try MirrorLog.isInSync(ExtentSource(log, map, of: devices))
+        try MirrorLog.isInSync(VolumeSource(log, map, of: devices))
       }
     }
     return (0..<count).map { $0 == 0 || isInSync }

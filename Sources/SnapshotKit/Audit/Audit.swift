@@ -9,7 +9,7 @@ public struct Audit: Sendable {
   /// Where areas and chunks lie, and who says so.
   public let inferred: InferredGeometry
   /// How far the table reaches by that geometry.
-  public let extent: TableExtent?
+  public let extent: TableSummary?
   /// How many exceptions can be used: those that are possible and unique, or that a salvage keeps.
   public let usableCount: UInt64
   /// What can be salvaged; nil where there is nothing to salvage.
@@ -22,7 +22,7 @@ public struct Audit: Sendable {
   public let content: OtherContent?
 
   init(
-    store: Store, load: KernelLoad, inferred: InferredGeometry, extent: TableExtent?,
+    store: Store, load: KernelLoad, inferred: InferredGeometry, extent: TableSummary?,
     usableCount: UInt64, plan: SalvagePlan?, findings: [Finding], isStore: Bool,
     content: OtherContent? = nil
   ) {

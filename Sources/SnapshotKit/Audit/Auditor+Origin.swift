@@ -1,4 +1,4 @@
-public import Blkid
+internal import Blkid
 public import BlockIO
 internal import SnapshotFormat
 
@@ -52,11 +52,4 @@ extension Auditor {
       throw .table(error)
     }
   }
-}
-
-/// Why the content of a snapshot could not be looked at.
-public enum ContentError: Error, Sendable {
-  case table(TableError)
-  case probe(BlkidError)
-  case io(BlockIOError)
 }

@@ -92,7 +92,8 @@ private struct ZeroRuns {
     self.end = end
   }
 
-  /// The zeroes around a sector, in sectors, as far as they are looked at; nil where it is not zero.
+  /// The zeroes around a sector, in sectors, as far as they are looked at; nil where it is not
+  /// zero.
   func run(
     around byteOffset: UInt64, atMost byteCount: UInt64
   ) throws(BlockIOError) -> Range<UInt64>? {

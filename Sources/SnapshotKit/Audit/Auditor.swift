@@ -68,7 +68,7 @@ public struct Auditor {
     if let finding = plan?.gaps.finding { findings.append(finding) }
     findings += planFindings(plan, load, besides: findings)
     findings += unreadableDataFinding(plan)
-    if let origin { findings += ContextCheck(store, origin, geometry, census).findings }
+    if let origin { findings += OriginSizeCheck(store, origin, geometry, census).findings }
     findings += volumeFindings(geometry, census)
     findings += useFindings()
     // Of a table that Linux shows, what it can rightly show; a salvage may find more behind damage.
@@ -107,11 +107,11 @@ public struct Auditor {
 
   /// Whether a table goes on, at another place, behind where Linux sees its end.
   private func isShifted(
-    _ geometry: StoreGeometry, _ extent: TableExtent?, _ findings: [Finding]
+    _ geometry: StoreGeometry, _ extent: TableSummary?, _ findings: [Finding]
   ) -> Bool {
     // It may, behind a full sector, or where a part of an area seems to have been left out.
     guard case .terminator(_, let slot) = extent?.end,
-      slot % PlacedArea.slotsPerSector == 0
+      slot % AreaLaw.slotsPerSector == 0
         || findings.contains(where: { $0.code == .leakedChunks })
     else { return false }
     return (try? ShiftEvidence(store.source, geometry.chunkSize).gaps.isEmpty) == false
@@ -146,8 +146,8 @@ public struct Auditor {
     _ plan: SalvagePlan?, _ load: KernelLoad, besides findings: [Finding]
   ) -> [Finding] {
     guard let generation = plan?.generations.first else { return [] }
-    // Where Linux shows the table whole, what another generation lost is no damage of the store, and
-    // the end is where Linux finds it.
+    // Where Linux shows the table whole, what another generation lost is no damage of the store,
+    // and the end is where Linux finds it.
     if load.verdict == .loads, !generation.isCurrent { return [] }
     let seenAreas = Set(
       findings.filter { $0.code.rawValue.hasPrefix("area.") }.compactMap(\.place.area))

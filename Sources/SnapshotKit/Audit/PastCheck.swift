@@ -5,7 +5,7 @@ internal import SnapshotFormat
 struct PastCheck {
   private(set) var findings: [Finding] = []
 
-  init(_ store: Store, _ geometry: StoreGeometry, _ extent: TableExtent) {
+  init(_ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary) {
     guard case .terminator(let area, _) = extent.end else { return }
     findStaleAreas(store, geometry, behind: area)
     // Of a snapshot that was invalidated, what stands there was in flight.
@@ -28,7 +28,7 @@ struct PastCheck {
       }
       let count = buffer.withRecords(
         of: DiskException.self, count: byteCount / DiskException.byteCount
-      ) { Self.possibleCount($0, geometry) }
+      ) { AreaLaw.possibleCount($0, geometry) }
       guard count > 0 else { break }
       let bytes = start..<start + geometry.chunkSize.byteCount
       if tally == nil {
@@ -45,21 +45,9 @@ struct PastCheck {
     if let tally { findings.append(tally.finding) }
   }
 
-  /// How many exceptions begin an area, or 0 if one of them is impossible.
-  private static func possibleCount(
-    _ exceptions: Span<DiskException>, _ geometry: StoreGeometry
-  ) -> Int {
-    var count = 0
-    while count < exceptions.count, !exceptions[count].isTerminator {
-      let new = exceptions[count].newChunk
-      guard new < geometry.wholeChunkCount, geometry.isData(Chunk(new)) else { return 0 }
-      count += 1
-    }
-    return count
-  }
-
   /// Looks at the data chunk that Linux would hand out next.
-  private mutating func findData(_ store: Store, _ geometry: StoreGeometry, _ extent: TableExtent) {
+  private mutating func findData(_ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary)
+  {
     var chunk = extent.nextFree
     if geometry.isMetadata(chunk) { chunk.index &+= 1 }
     guard chunk.index < geometry.wholeChunkCount, let start = geometry.byteOffset(of: chunk) else {
@@ -74,7 +62,7 @@ struct PastCheck {
     }
     guard !buffer.isZero(0..<byteCount) else { return }
     // Zeroes from a sector's end on may be sectors that were lost.
-    let isAtEnd = extent.exceptionCount % SlotJudge.damageSlotCount(geometry) == 0
+    let isAtEnd = extent.exceptionCount % AreaLaw.damageSlotCount(geometry) == 0
     findings.append(
       Finding(
         code: extent.exceptionCount == 0

@@ -6,7 +6,7 @@ struct StoreCheck {
   private(set) var findings: [Finding] = []
 
   init(
-    _ store: Store, _ geometry: StoreGeometry, _ extent: TableExtent, _ census: TableCensus
+    _ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary, _ census: TableCensus
   ) {
     let chunkByteCount = geometry.chunkSize.byteCount
     let byteCount = store.source.byteCount

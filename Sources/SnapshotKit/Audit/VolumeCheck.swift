@@ -80,7 +80,7 @@ public struct VolumeCheck {
       if users.isEmpty { continue }
       let lost = volume.store.knownUnreadable(in: 0..<volume.store.byteCount)
       add(
-        .volumeMissing,
+        .pvMissing,
         "no \(missing.words), on which \(users.joined(separator: " and ")) \(users.count == 1 ? "lies" : "lie")",
         "all physical volumes", used[0].contains(missing.uuid) ? lost : [])
     }

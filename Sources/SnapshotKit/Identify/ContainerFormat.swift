@@ -1,13 +1,13 @@
 public import BlockIO
 
-/// A format that keeps the bytes of a disk or a store in some other order, or packed: what has to be
-/// unpacked before anything in it can be read.
+/// A format that keeps the bytes of a disk or a store in some other order, or packed: what has to
+/// be unpacked before anything in it can be read.
 ///
 /// They are recognised by their magic alone, at the beginning or at the end.
 ///
 /// - Source: the formats' own specifications: libewf's and QEMU's documents, VMware's "Virtual Disk
-///   Format", Microsoft's "Virtual Hard Disk Image Format" and [MS-VHDX], RFC 1952 and 8878, the .xz
-///   file format, Android's `libsnapshot/cow_format.h` and `libsparse`.
+///   Format", Microsoft's "Virtual Hard Disk Image Format" and [MS-VHDX], RFC 1952 and 8878, the
+///   .xz file format, Android's `libsnapshot/cow_format.h` and `libsparse`.
 public struct ContainerFormat: Equatable, Sendable {
   /// Its short name, as it stands in JSON.
   public let type: String

@@ -28,8 +28,8 @@ public enum OtherContent: Equatable, Sendable {
 
   /// What is in the way of taking areas without a header for a store; nil where they are one.
   ///
-  /// An area 0 in its place is beyond doubt: a file system that was made there would have written over
-  /// it. Other areas are more than a signature that may lie in the data of a chunk.
+  /// An area 0 in its place is beyond doubt: a file system that was made there would have written
+  /// over it. Other areas are more than a signature that may lie in the data of a chunk.
   static func contradicting(
     _ store: Store, _ geometry: StoreGeometry?
   ) -> OtherContent? {
@@ -46,7 +46,7 @@ public enum OtherContent: Equatable, Sendable {
       guard let start = geometry.byteOffset(of: AreaIndex(area)),
         let placed = try? reader.place(AreaIndex(area), at: start, leak: 0, geometry.chunkSize)
       else { continue }
-      if placed.isRight, placed.look.shift == 0, placed.look.liveCount >= SlotJudge.strongCount {
+      if placed.isRight, placed.look.shift == 0, placed.look.liveCount >= AreaLaw.strongCount {
         return nil
       }
     }
@@ -89,44 +89,5 @@ extension Signature {
   /// Whether it says what all of the source is, and not only what a part looks like.
   fileprivate var isOwner: Bool {
     type != "DM_snapshot_cow" && !hasBadChecksum && usage != .unknown
-  }
-}
-
-/// A file system in which a store was found.
-public struct Surroundings: Equatable, Sendable {
-  /// Its type.
-  public let type: String
-  /// Where it begins in the image.
-  public let byteOffset: UInt64
-
-  /// The file system in which a byte of an image lies that is not its first.
-  public init?(of byteOffset: UInt64, in image: any BlockSource) {
-    guard byteOffset > 0, let identity = try? Probe.identify(image) else { return nil }
-    self.init(of: byteOffset, in: identity)
-  }
-
-  init?(of byteOffset: UInt64, in identity: Identity) {
-    func filesystem(_ identity: Identity) -> Signature? {
-      identity.signatures.first { $0.usage == .filesystem && !$0.hasBadChecksum }
-    }
-    let partition = identity.partitionTable?.partitions.first {
-      $0.byteOffset < byteOffset && byteOffset - $0.byteOffset < $0.byteCount
-        && $0.content.flatMap(filesystem) != nil
-    }
-    if let partition, let type = partition.content.flatMap(filesystem)?.type {
-      (self.type, self.byteOffset) = (type, partition.byteOffset)
-    } else if identity.partitionTable == nil, let type = filesystem(identity)?.type {
-      (self.type, self.byteOffset) = (type, 0)
-    } else {
-      return nil
-    }
-  }
-
-  /// The finding of a store in it.
-  var finding: Finding {
-    Finding(
-      code: .insideFilesystem, place: Finding.Place(),
-      found: "a store within the file system (\(type)) at byte \(byteOffset) of the image",
-      required: "the file, read through its file system")
   }
 }

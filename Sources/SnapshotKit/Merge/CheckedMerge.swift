@@ -1,6 +1,7 @@
 public import BlockIO
 
-/// A merge against which nothing speaks: a dry run, a plan and the merge itself are three uses of it.
+/// A merge against which nothing speaks: a dry run, a plan and the merge itself are three uses of
+/// it.
 public struct CheckedMerge: Sendable {
   let request: MergeRequest
   /// The table that is merged.

@@ -79,7 +79,7 @@ struct KernelMerge {
 
   /// The first thing that keeps the merge from ending with what the snapshot shows.
   func obstacle(
-    in store: Store, _ extent: TableExtent
+    in store: Store, _ extent: TableSummary
   ) throws(TableError) -> MergeObstacle? {
     var found: MergeObstacle?
     var contested: [Entry] = []
@@ -149,7 +149,7 @@ struct KernelMerge {
   }
 
   private func check(
-    _ exception: DiskException, _ run: Run, _ area: AreaIndex, _ extent: TableExtent,
+    _ exception: DiskException, _ run: Run, _ area: AreaIndex, _ extent: TableSummary,
     isLastRun: Bool
   ) -> MergeObstacle.Kind? {
     // A run is written as one, clipped at the end of the origin: only its beginning must lie in it.
@@ -190,7 +190,7 @@ struct KernelMerge {
   /// What Linux writes to another chunk than an exception names must be overwritten by that
   /// chunk's own exception: by one that stands earlier in the table, and so is merged later.
   private func obstacle(
-    amongWrapped wrapped: [Entry], _ scanner: StoreScanner, _ extent: TableExtent
+    amongWrapped wrapped: [Entry], _ scanner: StoreScanner, _ extent: TableSummary
   ) throws(TableError) -> MergeObstacle? {
     if wrapped.isEmpty { return nil }
     let targets = Set(

@@ -6,8 +6,9 @@ internal import SnapshotFormat
 /// What a merge would do, as a file that people can look at, and that a merge can be held to.
 ///
 /// Lines of JSON: first what is merged into what, then each piece of the origin that is written,
-/// with the SHA-256 of its content before and after, last how many they are and a digest of the first. Of a merge without
-/// undo each chunk is a piece, so that, when it was cut off, it can be told which are merged.
+/// with the SHA-256 of its content before and after, last how many they are and a digest of the
+/// first. Of a merge without undo each chunk is a piece, so that, when it was cut off, it can be
+/// told which are merged.
 ///
 ///     {"schema":"dmsnap.plan.v1","store":"/images/cow.img", …}
 ///     {"byteOffset":4096,"byteCount":8192,"before":"9f86d0…","after":"60303a…"}
@@ -15,7 +16,8 @@ internal import SnapshotFormat
 public struct MergePlan: Codable, Equatable, Sendable {
   /// `dmsnap.plan.v1`.
   public var schema = Self.schema
-  /// Where the store was when it was planned, as a path from the root, or its name in a volume group.
+  /// Where the store was when it was planned, as a path from the root, or its name in a volume
+  /// group.
   public var store: String
   /// Where the origin was, likewise.
   public var origin: String

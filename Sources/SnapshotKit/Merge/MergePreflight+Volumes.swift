@@ -56,8 +56,8 @@ extension MergePreflight {
     }
   }
 
-  /// Refuses a group in which one UUID stands for several volumes, and physical volumes that have bytes in
-  /// common, as partitions have that overlap: what is written to one would be the other's.
+  /// Refuses a group in which one UUID stands for several volumes, and physical volumes that have
+  /// bytes in common, as partitions have that overlap: what is written to one would be the other's.
   private func checkIdentities(_ origin: OriginVolume) throws(MergeError) {
     for version in [origin.version, origin.found.group]
     where Set(version.logicalVolumes.map(\.uuid)).count < version.logicalVolumes.count {
@@ -228,7 +228,7 @@ extension MergePreflight {
   mutating func noteStaleLegs(
     of origin: OriginVolume, _ source: any BlockSource
   ) throws(MergeError) {
-    guard !origin.writesAllLegs, let source = source as? ExtentSource else { return }
+    guard !origin.writesAllLegs, let source = source as? VolumeSource else { return }
     let all = try volume { () throws(VolumeError) in try origin.sourceWithStaleLegs() }
     guard all.map.copyCount > source.map.copyCount else { return }
     notes.append(

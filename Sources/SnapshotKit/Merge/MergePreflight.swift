@@ -4,10 +4,11 @@ internal import MD
 internal import SnapshotFormat
 internal import SystemPackage
 
-/// Everything that is looked at before a merge: for merges, undos, merges that go on, and plans alike.
+/// Everything that is looked at before a merge: for merges, undos, merges that go on, and plans
+/// alike.
 ///
-/// What is looked at is what is written. Every file is opened once, by the name that was given, and is
-/// known by its device and inode from then on.
+/// What is looked at is what is written. Every file is opened once, by the name that was given, and
+/// is known by its device and inode from then on.
 struct MergePreflight {
   let request: MergeRequest
   private let purpose: MergePurpose
@@ -90,8 +91,8 @@ struct MergePreflight {
     }
   }
 
-  /// Refuses what is a part of something larger by its own word: a member of an array, a physical volume;
-  /// and a volume that is not the one that the snapshot was taken of.
+  /// Refuses what is a part of something larger by its own word: a member of an array, a physical
+  /// volume; and a volume that is not the one that the snapshot was taken of.
   private func checkRawOrigin() throws(MergeError) {
     switch request.origin {
     case .volume(let volume):
@@ -178,14 +179,14 @@ struct MergePreflight {
   private func open(
     _ source: any BlockSource
   ) throws(MergeError) -> (any BlockTarget)? {
-    if case .bytes = request.origin, source is ExtentSource {
+    if case .bytes = request.origin, source is VolumeSource {
       throw .refused(
         MergeRefusal(
           .targetNotWritable,
           "\(source.name): has gaps, or is put together from parts, and is not written; use --to"))
     }
     try io(.targetNotWritable) { () throws(BlockIOError) in
-      try (source as? ExtentSource)?.checkWritable()
+      try (source as? VolumeSource)?.checkWritable()
     }
     guard purpose == .merge else {
       for file in source.files {
@@ -241,8 +242,8 @@ struct MergePreflight {
     do throws(ContentError) { origin = try loaded.checkOrigin(of: view) } catch {
       throw .content(error)
     }
-    // Of an undo store that knows its origin there is no contradiction; one that does not know it is
-    // like any other.
+    // Of an undo store that knows its origin there is no contradiction; one that does not know it
+    // is like any other.
     if refuses(.unrelatedOrigin), let contradiction = origin.contradiction {
       throw .refused(
         MergeRefusal(

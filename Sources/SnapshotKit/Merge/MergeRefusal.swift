@@ -2,8 +2,8 @@
 public struct MergeRefusal: Error, Equatable, Sendable, CustomStringConvertible {
   /// Which kind it is: stable, for programs.
   public let code: MergeRefusalCode
-  /// What stands in the way, and what would be done in spite of it, if anything: one sentence, which
-  /// begins with the name of what it is about.
+  /// What stands in the way, and what would be done in spite of it, if anything: one sentence,
+  /// which begins with the name of what it is about.
   public let description: String
 
   init(_ code: MergeRefusalCode, _ description: String) {

@@ -31,8 +31,8 @@ public struct MergeRequest: Sendable {
 
   /// How a merge can be undone.
   public enum WayBack: Equatable, Sendable {
-    /// What is overwritten is saved first, in a COW store that is a new file at that path; or in the
-    /// one that is there, where the merge was cut off.
+    /// What is overwritten is saved first, in a COW store that is a new file at that path; or in
+    /// the one that is there, where the merge was cut off.
     case undo(FilePath)
     /// Not at all.
     case none
@@ -68,9 +68,9 @@ public enum MergePurpose: Sendable {
   case merge
   /// To say, or write down as a plan, what would be done: the checks are the same.
   case trial
-  /// To make a new image of what the merge would end with: the origin is only read, and what its content
-  /// says is no reason to refuse. A table that Linux would not merge is, and an undo store of another
-  /// origin.
+  /// To make a new image of what the merge would end with: the origin is only read, and what its
+  /// content says is no reason to refuse. A table that Linux would not merge is, and an undo store
+  /// of another origin.
   case copy
 }
 
@@ -133,15 +133,15 @@ public struct OriginVolume: Sendable {
   }
 
   /// All of its bytes, with the legs that are out of date, through whatever was found.
-  func sourceWithStaleLegs() throws(VolumeError) -> ExtentSource {
+  func sourceWithStaleLegs() throws(VolumeError) -> VolumeSource {
     try found.mapper(version, includesStale: true).source(of: name)
   }
 
   /// All of its bytes, through those physical volumes alone that it lies on.
-  public func source() throws(VolumeError) -> ExtentSource { try source { $0.source } }
+  public func source() throws(VolumeError) -> VolumeSource { try source { $0.source } }
 
   /// Its bytes as each of its legs has them, and each member of the arrays that these lie in.
-  func copies() throws(VolumeError) -> [ExtentSource] {
+  func copies() throws(VolumeError) -> [VolumeSource] {
     var members: [LVMIdentifier: [any BlockSource]] = [:]
     for uuid in physicalVolumes {
       do throws(BlockIOError) { members[uuid] = try found.member(uuid)?.copies() } catch {
@@ -149,7 +149,7 @@ public struct OriginVolume: Sendable {
       }
     }
     let count = members.values.map(\.count).max() ?? 1
-    var copies: [ExtentSource] = []
+    var copies: [VolumeSource] = []
     for index in 0..<max(count, 1) {
       copies += try source { volume in
         let own = members[volume.label.uuid] ?? []
@@ -161,7 +161,7 @@ public struct OriginVolume: Sendable {
 
   private func source(
     _ bytes: (FoundPhysicalVolume) -> any BlockSource
-  ) throws(VolumeError) -> ExtentSource {
+  ) throws(VolumeError) -> VolumeSource {
     let used = physicalVolumes
     return try VolumeMapper(version, leg: leg, includesStale: writesAllLegs) { uuid in
       used.contains(uuid) ? found.member(uuid).map(bytes) : nil

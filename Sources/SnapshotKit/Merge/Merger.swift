@@ -70,8 +70,8 @@ struct Merger: Sendable {
       byteCount: byteCount - lost.map(\.range).totalCount, wasFinished: false, lost: lost)
   }
 
-  /// Throws where the store was changed since it was opened, but for what we write ourselves: a store
-  /// may lie on the same physical volume as its origin.
+  /// Throws where the store was changed since it was opened, but for what we write ourselves: a
+  /// store may lie on the same physical volume as its origin.
   private func checkStore() throws(BlockIOError) {
     for file in store.files
     where !target.files.contains(where: { DeviceUse.overlap($0.identity, file.identity) }) {
@@ -97,7 +97,7 @@ struct Merger: Sendable {
     progress: (UInt64) -> Bool
   ) throws(BlockIOError) -> (lost: [LostRange], wasStopped: Bool) {
     let isSalvage = view.table.reading == .salvage
-    let order = MergeOrder(view)
+    let order = StoreOrder(view)
     // A salvage leaves alone what the store cannot be read for, and so has to read it.
     let copier = ExtentCopier(
       from: store, to: target, readsAround: isSalvage, sharesUnread: !isSalvage,
@@ -118,8 +118,8 @@ struct Merger: Sendable {
 
   /// Reads back what was written, from the medium where that can be, and compares.
   ///
-  /// - Returns: What the store cannot be read for, where the view's reading puts up with that: there
-  ///   nothing was written.
+  /// - Returns: What the store cannot be read for, where the view's reading puts up with that:
+  ///   there nothing was written.
   private func verify(orSay complaint: String?) throws(MergeError) -> [LostRange] {
     let isSalvage = view.table.reading == .salvage
     var lost: [LostRange] = []

@@ -6,9 +6,11 @@ enum UndoFile {
   /// Makes the file at `path`, or opens the one that is there to go on with it.
   ///
   /// - Parameters:
-  ///   - existing: What is there, if anything is; it is opened for writing only if it is an undo store,
+  ///   - existing: What is there, if anything is; it is opened for writing only if it is an undo
+  ///     store,
   ///     or blank, as a crash leaves it that comes early.
-  ///   - unsharedByteCount: How many bytes must be copied to a file that can share data with the origin;
+  ///   - unsharedByteCount: How many bytes must be copied to a file that can share data with the
+  ///     origin;
   ///     nil for one that cannot, in which room is taken for all.
   /// - Returns: The file, and whether there is nothing in it yet.
   /// - Throws: A refusal, with nothing left behind.
@@ -76,7 +78,8 @@ enum UndoFile {
         .noRoom, "\(path): needs \(needed) bytes, the file system has \(available)"))
   }
 
-  /// Whether a file is all zero: as it is made, and as a crash leaves it that comes before the header.
+  /// Whether a file is all zero: as it is made, and as a crash leaves it that comes before the
+  /// header.
   private static func isBlank(_ file: FileSource) throws(BlockIOError) -> Bool {
     let buffer = IOBuffer(byteCount: 1 << 20)
     var position: UInt64 = 0

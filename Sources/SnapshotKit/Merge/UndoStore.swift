@@ -79,6 +79,16 @@ struct UndoStore: Sendable {
       fingerprint: try fingerprint(of: origin, outside: view))
   }
 
+  private static func fingerprint(
+    of origin: any BlockSource, outside view: SnapshotView
+  ) throws(MergeError) -> [UInt8] {
+    do throws(BlockIOError) {
+      return try UndoManifest.fingerprint(of: origin, outside: view)
+    } catch {
+      throw .io(error)
+    }
+  }
+
   /// What the undo store in `file` says of itself.
   ///
   /// - Throws: A refusal when it is none, that of something else, or damaged.
@@ -142,8 +152,9 @@ struct UndoStore: Sendable {
 
   /// Puts the state on the medium.
   ///
-  /// What another process left may be in the cache only: it was killed before its flush was done, or
-  /// its flush failed. On the medium is then the state before, in which the origin must not change.
+  /// What another process left may be in the cache only: it was killed before its flush was done,
+  /// or its flush failed. On the medium is then the state before, in which the origin must not
+  /// change.
   func confirm() throws(BlockIOError) {
     try writeHeader()
     try file.flush()
@@ -196,15 +207,6 @@ struct UndoStore: Sendable {
             + " or cannot be read; `--reading salvage` restores what there is"))
     }
     return true
-  }
-
-  /// Whether a view is that of an undo store over the very origin whose merge it undoes.
-  static func isUndo(_ view: SnapshotView) throws(MergeError) -> Bool {
-    guard let manifest = UndoManifest(view.store),
-      manifest.originByteCount == view.byteCount,
-      manifest.fingerprint != UndoManifest.noFingerprint
-    else { return false }
-    return try manifest.fingerprint == fingerprint(of: view.origin, outside: view)
   }
 
   /// Whether what an undo store holds is known not to be what was saved in it.
@@ -334,38 +336,6 @@ struct UndoStore: Sendable {
         )
       }
     }
-  }
-
-  // MARK: - Digests
-
-  /// A digest of the origin that a merge does not change: of samples that lie outside the table.
-  ///
-  /// - Returns: ``UndoManifest/noFingerprint`` where one of them cannot be read, or there is none.
-  private static func fingerprint(
-    of origin: any BlockSource, outside view: SnapshotView
-  ) throws(MergeError) -> [UInt8] {
-    let sampleCount: UInt64 = 64
-    // Where file systems note that they were mounted, and then all over the origin.
-    let wanted =
-      [0, 4096, 65536, origin.byteCount - min(origin.byteCount, 4096)]
-      + (0..<sampleCount).map { (origin.byteCount / sampleCount * $0) / 4096 * 4096 }
-    let buffer = IOBuffer(byteCount: 4096)
-    var hash = SHA256()
-    hash.update([origin.byteCount])
-    var isEmpty = true
-    do throws(BlockIOError) {
-      for byteOffset in wanted {
-        guard let bytes = view.firstOriginBytes(from: byteOffset, limit: 4096) else { continue }
-        let unreadable = try origin.readAround(at: bytes.lowerBound, into: buffer, 0..<bytes.count)
-        guard unreadable.isEmpty else { return UndoManifest.noFingerprint }
-        hash.update(data: buffer.bytes(0..<bytes.count))
-        isEmpty = false
-      }
-    } catch {
-      throw .io(error)
-    }
-    // A merge that writes everything leaves nothing that would tell the origin from another.
-    return isEmpty ? UndoManifest.noFingerprint : Array(hash.finalize())
   }
 }
 

@@ -32,9 +32,9 @@ public struct OriginCheck: Sendable {
     content = ContentComparison(
       snapshot: ContentIdentity(shown), origin: ContentIdentity(own))
     originByteCount = view.origin.byteCount
-    // An undo store knows its origin. What fails here fails below as well.
-    let isUndo = (try? UndoStore.isUndo(view)) ?? false
     do throws(BlockIOError) {
+      // An undo store knows its origin.
+      let isUndo = try UndoManifest.undoes(view)
       contradiction = isUndo ? nil : try OriginContradiction(view, shown: shown, own: own)
       let store = Store(view.store)
       let isInvalid = store.header?.hasMagic == true && store.header?.valid == 0

@@ -11,7 +11,8 @@ struct OriginRelation {
 
   /// How many chunks were compared that hold something in the store and in the origin.
   private(set) var comparedCount = 0
-  /// Whether the store's copies are the origin's: a sector is in both, or one has the origin's UUID.
+  /// Whether the store's copies are the origin's: a sector is in both, or one has the origin's
+  /// UUID.
   private(set) var isRelated = false
   /// The UUIDs of other XFSs whose metadata the store has copies of, once for each chunk.
   private(set) var foreign: [String] = []
@@ -19,7 +20,8 @@ struct OriginRelation {
   /// Compares the store's copies in `view` with what `origin` holds at the same places.
   ///
   /// - Parameter uuid: The UUID of the origin's file system. XFS, btrfs and copies of an ext4
-  ///   superblock have it in their metadata, so that a chunk is known though all of it was rewritten.
+  ///   superblock have it in their metadata, so that a chunk is known though all of it was
+  ///   rewritten.
   init(
     _ view: SnapshotView, _ origin: any BlockSource, uuid: String?
   ) throws(BlockIOError) {

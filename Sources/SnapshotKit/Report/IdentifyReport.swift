@@ -18,8 +18,8 @@ internal import SnapshotFormat
 ///        "unreadable": [{"byteOffset", "byteCount"}]}]}
 ///
 /// `store` is there where the first four bytes say "SnAp"; its numbers are as they stand on the
-/// medium. Every `byteOffset` is counted from the beginning of the path or of the partition that
-/// it stands in; that of a partition from the beginning of the path.
+/// medium. Every `byteOffset` is counted from the beginning of the path or of the partition that it
+/// stands in; that of a partition from the beginning of the path.
 public struct IdentifyReport: Encodable, Sendable {
   let schema = "dmsnap.identify.v1"
   let paths: [Entry]

@@ -14,8 +14,8 @@ internal import BlockIO
 ///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}
 ///
 /// `kernel.status` is null where `dmsetup status` has nothing to print, or what it prints depends
-/// on more than the store. `unnamed` are data chunks that were copied to and that no exception names.
-/// `snapshot` is what libblkid finds in the snapshot, if there is an origin.
+/// on more than the store. `unnamed` are data chunks that were copied to and that no exception
+/// names. `snapshot` is what libblkid finds in the snapshot, if there is an origin.
 public struct InspectReport: Encodable, Sendable {
   let schema = "dmsnap.inspect.v1"
   let store: Place

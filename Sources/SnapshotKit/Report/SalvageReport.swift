@@ -12,12 +12,12 @@ internal import SnapshotFormat
 ///      "orphans": [{"newChunk", "count", "oldChunk"}], "unnamed": {"chunkCount", "byteCount"},
 ///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}
 ///
-/// `exceptionCount` and `byteCount` are the new store's. `lost` are ranges of the origin; the ranges
-/// of a decision are of the old store. `lostExceptionCount` is how many exceptions at most are gone
-/// without a trace of what they were for, `endLost` whether more may have followed. `reason` is
-/// "supported" or the code of a finding. `chunkSizes` has what each chunk size finds, where the
-/// header did not settle that; only those that find anything. `unnamed` are all orphans, those
-/// included that are not listed.
+/// `exceptionCount` and `byteCount` are the new store's. `lost` are ranges of the origin; the
+/// ranges of a decision are of the old store. `lostExceptionCount` is how many exceptions at most
+/// are gone without a trace of what they were for, `endLost` whether more may have followed.
+/// `reason` is "supported" or the code of a finding. `chunkSizes` has what each chunk size finds,
+/// where the header did not settle that; only those that find anything. `unnamed` are all orphans,
+/// those included that are not listed.
 public struct SalvageReport: Encodable, Sendable {
   let schema = "dmsnap.salvage.v1"
   let complete: Bool

@@ -13,11 +13,11 @@ public import LVM2
 ///        "gone": [{"name", "origin", "seqno"}],
 ///        "history": [{"seqno", "description", "time", "snapshots": [{"name", "origin"}]}]}]}
 ///
-/// `gone` are the snapshots that earlier versions had, each with the last that did.
-/// `verdict` is that of `inspect`, "overflowed" where Linux invalidated the snapshot, or
-/// "not-supported" where the store is laid out in a way that is not read; `fill` how much of the
-/// store is used, in percent, where Linux would say so; `time` in the form of ISO 8601. `history` begins with the version in use, and is
-/// left out unless asked for.
+/// `gone` are the snapshots that earlier versions had, each with the last that did. `verdict` is
+/// that of `inspect`, "overflowed" where Linux invalidated the snapshot, or "not-supported" where
+/// the store is laid out in a way that is not read; `fill` how much of the store is used, in
+/// percent, where Linux would say so; `time` in the form of ISO 8601. `history` begins with the
+/// version in use, and is left out unless asked for.
 public struct VolumeReport: Encodable, Sendable {
   let schema = "dmsnap.lvm-list.v1"
   public let orphans: [Orphan]

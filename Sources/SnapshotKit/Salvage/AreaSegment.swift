@@ -77,7 +77,7 @@ struct AreaSegment {
 
   /// Whether its exceptions stand where those of the table go on that `before` is the beginning of.
   func isPlaced(behind before: AreaSegment) -> Bool {
-    let slack = isOrdered && before.isOrdered ? 0 : SlotJudge.leakMax
+    let slack = isOrdered && before.isOrdered ? 0 : AreaLaw.leakMax
     return firstShift >= before.lastShift - slack
   }
 
@@ -89,7 +89,7 @@ struct AreaSegment {
     lastPosition = position
     let (old, new) = (exception.oldChunk, exception.newChunk)
     sameCount = exceptionCount > 0 && shift == lastShift ? sameCount + 1 : 1
-    if exceptionCount == 0 || sameCount >= SlotJudge.strongCount || shift <= confirmedShift {
+    if exceptionCount == 0 || sameCount >= AreaLaw.strongCount || shift <= confirmedShift {
       (confirmedShift, unconfirmedCount) = (shift, 0)
     } else {
       unconfirmedCount += 1
@@ -187,25 +187,26 @@ struct AreaSegment {
   /// Whether a step is what sectors of another area leave where they are written over this one's:
   /// it begins where a sector does, and whole sectors' worth of chunks are left out.
   func isDisplaced(step index: Int, _ geometry: StoreGeometry) -> Bool {
-    let unit = SlotJudge.damageSlotCount(geometry)
+    let unit = AreaLaw.damageSlotCount(geometry)
     let rise = rise(ofStep: index)
     return rise > 0 && rise % unit == 0 && steps[index].position % unit == 0
   }
 
-  /// Whether the chunks that a step leaves out may be those of lost exceptions, and not leaked ones:
-  /// of sectors of another area, or of slots at the beginning of this one.
+  /// Whether the chunks that a step leaves out may be those of lost exceptions, and not leaked
+  /// ones: of sectors of another area, or of slots at the beginning of this one.
   func mayHideLoss(step index: Int, _ geometry: StoreGeometry) -> Bool {
     isDisplaced(step: index, geometry)
       || rise(ofStep: index) > 0
         && steps[index].position % geometry.chunkSize.exceptionsPerArea == 0
   }
 
-  /// Takes back exceptions at the end that are not this table's, as an area behind them goes on where
-  /// those before them end: a copy of another area, or of a part of one, stands there.
+  /// Takes back exceptions at the end that are not this table's, as an area behind them goes on
+  /// where those before them end: a copy of another area, or of a part of one, stands there.
   ///
   /// - Parameter goesOn: Whether the area behind may be of the same table: it is the next one, and
   ///   repeats no old chunks.
-  /// - Returns: The areas that hold nothing of the table now; nil if there was nothing to take back.
+  /// - Returns: The areas that hold nothing of the table now; nil if there was nothing to take
+  ///   back.
   mutating func dropDisplaced(
     before next: AreaSegment, _ geometry: StoreGeometry, goesOn: Bool
   ) -> Range<UInt64>? {

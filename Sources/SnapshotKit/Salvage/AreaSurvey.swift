@@ -35,7 +35,7 @@ struct AreaSurvey {
   var exceptionsPerArea: UInt64 { geometry.chunkSize.exceptionsPerArea }
 
   /// How many slots damage takes at the least.
-  var damageSlotCount: UInt64 { SlotJudge.damageSlotCount(geometry) }
+  var damageSlotCount: UInt64 { AreaLaw.damageSlotCount(geometry) }
 
   let source: any BlockSource
   private let geometry: StoreGeometry
@@ -187,7 +187,8 @@ struct AreaSurvey {
   /// Takes back what stands before an area and is contradicted by it.
   private mutating func dropDisplaced(before next: AreaSegment) {
     guard let last = segments.last, !next.isPlaced(behind: last) else { return }
-    // Behind a lost area another table may show: then only whole sectors of another area are dropped.
+    // Behind a lost area another table may show: then only whole sectors of another area are
+    // dropped.
     let goesOn =
       last.areas.upperBound + 1 == next.areas.lowerBound
       && olds.count(ofOldChunksOf: next.runs) <= 1
@@ -263,7 +264,7 @@ private struct AreaPieces {
         segment.append(
           exceptions[slot], at: firstPosition + keptEnd - 1, shift: judge.shift(at: slot))
         context.shift = judge.shift(at: slot)
-      case .impossible, .unsupported:
+      case .impossible, .outOfPlace:
         segment.passOver(1)
         let isBefore = slot == 0 || judge.kinds[slot - 1] == .kept
         let isBehind =
@@ -290,5 +291,15 @@ private struct AreaPieces {
       lostSlotCount: usedEnd - segment.exceptionCount,
       isUnreadable: isUnreadable)
     return segment
+  }
+}
+
+extension AreaSurvey {
+  /// Whether what the areas hold leaves room for a shift; a table that begins in area 0, ends in
+  /// its last area and has all between them does not.
+  var mayBeShifted: Bool {
+    guard let segment = segments.first, segment.areas.lowerBound == 0 else { return true }
+    return segment.tail != .ended || !segment.damages.isEmpty || segment.lastShift != 0
+      || segment.usedEnd % UInt64(AreaLaw.slotsPerSector) == 0
   }
 }

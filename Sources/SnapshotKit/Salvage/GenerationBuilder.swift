@@ -118,10 +118,10 @@ struct GenerationBuilder {
 
   /// Whether the table may have gone on where it seems to end.
   ///
-  /// Behind the table's last exception Linux has copied nothing, or the copy of a write that it never
-  /// acknowledged. Data there is that, or an older store's; but where the exceptions end as they would
-  /// if sectors behind them were lost, or nobody knows whether the snapshot overflowed, it may be
-  /// the snapshot's as well.
+  /// Behind the table's last exception Linux has copied nothing, or the copy of a write that it
+  /// never acknowledged. Data there is that, or an older store's; but where the exceptions end as
+  /// they would if sectors behind them were lost, or nobody knows whether the snapshot overflowed,
+  /// it may be the snapshot's as well.
   private func isEndDoubtful(_ survey: AreaSurvey, _ shift: UInt64) throws(BlockIOError) -> Bool {
     let segment = table.segment
     guard segment.tail != .unknown, validity != .invalid,

@@ -3,8 +3,8 @@ internal import SnapshotFormat
 
 /// Looks for data chunks that Linux may have copied to, among those that no exception names.
 ///
-/// Linux hands a data chunk out when a copy begins, and writes its exception when the area is full or
-/// no copy is pending any more. When the snapshot is invalidated it drops the rest. So of an
+/// Linux hands a data chunk out when a copy begins, and writes its exception when the area is full
+/// or no copy is pending any more. When the snapshot is invalidated it drops the rest. So of an
 /// overflowed store every data chunk was handed out; where the store's file has a hole, nothing was
 /// ever written.
 ///

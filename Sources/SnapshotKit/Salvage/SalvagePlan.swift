@@ -59,7 +59,7 @@ public struct SalvagePlan: Sendable {
       if store.surroundings != nil { shifts?.doubtGaps() }
       gaps = shifts?.gaps ?? []
       if !gaps.isEmpty {
-        store = Store(try ExtentSource(store.source.name, store.source, with: gaps))
+        store = Store(try VolumeSource(store.source.name, store.source, with: gaps))
         geometry = StoreGeometry(
           chunkSize: geometry.chunkSize, byteCount: store.source.byteCount)
         survey = try AreaSurvey(store.source, geometry, isExpected: isExpected, reach: reach)
@@ -105,8 +105,8 @@ public struct SalvagePlan: Sendable {
     return empty.isComplete || validity == .unknown ? [] : [empty]
   }
 
-  /// Whether a generation is all that its table ever had, the data of its exceptions included, as far
-  /// as that is known without reading them.
+  /// Whether a generation is all that its table ever had, the data of its exceptions included, as
+  /// far as that is known without reading them.
   public func isWhole(_ generation: Generation) -> Bool {
     generation.isComplete && WantedSectors(self, generation, lost: []).data.isEmpty
       && generation.runs.allSatisfy { $0.new + $0.count <= geometry.wholeChunkCount }

@@ -6,14 +6,15 @@ internal import SnapshotFormat
 /// of an older, longer table stays behind it. What lies between two segments decides:
 ///
 /// - zeroes behind an exception: the table ended there, what follows is older;
-/// - zeroes behind a sector's last exception may also be sectors that were lost: unless the two sides
-///   share old chunks, that is in doubt;
-/// - shifts that fall, or an area that repeats old chunks: another table. Linux clears an area before
-///   it fills the one before, so that a full area with another table's behind it is in doubt;
-/// - a whole area of zeroes behind a full one, or one that is lost, may be either the end of a table
-///   or a hole in it. Within a table each old chunk comes once: if the two sides share old chunks,
-///   they are two tables; if by chance they would share many and share none, they are one. Where
-///   neither is so, they are taken for one, and said to be in doubt.
+/// - zeroes behind a sector's last exception may also be sectors that were lost: unless the two
+///   sides share old chunks, that is in doubt;
+/// - shifts that fall, or an area that repeats old chunks: another table. Linux clears an area
+///   before it fills the one before, so that a full area with another table's behind it is in
+///   doubt;
+/// - a whole area of zeroes behind a full one, or one that is lost, may be either the end of a
+///   table or a hole in it. Within a table each old chunk comes once: if the two sides share old
+///   chunks, they are two tables; if by chance they would share many and share none, they are one.
+///   Where neither is so, they are taken for one, and said to be in doubt.
 struct TableSplit {
   /// Segments of one table, with what lies between them.
   struct Table {

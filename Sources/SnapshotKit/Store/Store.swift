@@ -38,3 +38,11 @@ public struct Store: Sendable {
     geometry = chunkSize.map { StoreGeometry(chunkSize: $0, byteCount: source.byteCount) }
   }
 }
+
+extension Store {
+  /// Whether the header by itself says that this is a store: its magic, or all else but its magic.
+  var isRecognised: Bool {
+    guard let header else { return false }
+    return header.hasMagic || header.isErased
+  }
+}

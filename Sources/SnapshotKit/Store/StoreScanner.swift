@@ -3,8 +3,8 @@ public import SnapshotFormat
 
 /// Walks the metadata areas of a store in the order in which Linux reads them.
 ///
-/// A few buffers serve the whole walk; an area larger than them comes in pieces. The walk reads each
-/// area once, stops with the first one that has an exception with new chunk 0, and loops over
+/// A few buffers serve the whole walk; an area larger than them comes in pieces. The walk reads
+/// each area once, stops with the first one that has an exception with new chunk 0, and loops over
 /// nothing but areas that lie in the store, so that it ends on any input. A large table is read by
 /// another thread while the visitor is busy with what was read; the visitor does not see that.
 ///
@@ -34,7 +34,7 @@ public struct StoreScanner {
   /// Every piece of the terminator's area is visited, for what lies behind the terminator.
   public func scan<Failure: Error>(
     _ visit: (Piece, Span<DiskException>) throws(Failure) -> Void
-  ) throws(Failure) -> TableExtent {
+  ) throws(Failure) -> TableSummary {
     var reader = TableReader(source, geometry)
     let buffer = IOBuffer(byteCount: reader.pieceByteCount)
     while !reader.isAtEnd, reader.extent.areaCount < UInt64(reader.batchPieceCount) {
@@ -46,7 +46,7 @@ public struct StoreScanner {
   /// Goes on with a large table.
   private func scanOn<Failure: Error>(
     from reader: TableReader, _ visit: (Piece, Span<DiskException>) throws(Failure) -> Void
-  ) throws(Failure) -> TableExtent {
+  ) throws(Failure) -> TableSummary {
     var extent = reader.extent
     try Conveyor<TableReader.Batch>.run(
       bufferByteCount: reader.pieceByteCount * reader.batchPieceCount

@@ -6,7 +6,8 @@ internal import SnapshotFormat
 /// It looks for the end itself, so that nothing behind the terminator's area is read. A few of the
 /// areas that will follow are announced to the medium: they lie far apart, and one that is asked
 /// for many at once serves them many times faster. No more are announced than were read, so that a
-/// small table stays cheap; one that fails is none of the table's errors unless the table gets there.
+/// small table stays cheap; one that fails is none of the table's errors unless the table gets
+/// there.
 struct TableReader: Sendable {
   /// A larger area comes in pieces of this size.
   private static let pieceByteCountMax: UInt64 = 1 << 20
@@ -21,7 +22,7 @@ struct TableReader: Sendable {
   let batchPieceCount: Int
 
   /// How far the table is known to reach.
-  private(set) var extent = TableExtent()
+  private(set) var extent = TableSummary()
   /// Whether everything was read.
   private(set) var isAtEnd = false
   /// How much of the current area was read.
@@ -48,7 +49,7 @@ struct TableReader: Sendable {
     /// How many exceptions of the last piece are in the table: all are, of the others.
     fileprivate(set) var lastLiveCount = 0
     /// How far the table is known to reach with this batch.
-    fileprivate(set) var extent: TableExtent
+    fileprivate(set) var extent: TableSummary
 
     /// Calls `visit` with each piece, in order.
     func forEachPiece<Failure: Error>(

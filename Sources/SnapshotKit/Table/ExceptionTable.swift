@@ -1,4 +1,3 @@
-public import BlockIO
 public import SnapshotFormat
 
 /// What each chunk of the origin maps to, by one reading of a store.
@@ -36,7 +35,7 @@ public struct ExceptionTable: Sendable {
   ///
   /// - Throws: When the table is so damaged that Linux would crash on it.
   public init(
-    _ store: Store, _ geometry: StoreGeometry, _ extent: TableExtent, reading: Reading
+    _ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary, reading: Reading
   ) throws(TableError) {
     let scanner = StoreScanner(store.source, geometry)
     var runs: [ExceptionRun] = []
@@ -110,10 +109,10 @@ public struct ExceptionTable: Sendable {
   /// What the kernel's own lists make of the exceptions in those buckets.
   private static func resolve(
     _ contested: Set<UInt64>, _ buckets: KernelBuckets, _ scanner: StoreScanner,
-    _ extent: TableExtent, _ reading: Reading
+    _ extent: TableSummary, _ reading: Reading
   ) throws(TableError) -> [ExceptionRun] {
     var lists: [UInt64: KernelBucket] = [:]
-    let walked: TableExtent
+    let walked: TableSummary
     do throws(KernelBucket.Failure) {
       walked = try scanner.scan { (piece, exceptions) throws(KernelBucket.Failure) in
         for slot in 0..<piece.liveCount {
@@ -165,29 +164,5 @@ extension [ExceptionRun] {
       if self[middle].lastOld < oldChunk { low = middle + 1 } else { high = middle }
     }
     return low
-  }
-}
-
-/// Why Linux does not get to the end of a table that it can read.
-public enum TableError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// Linux would crash: BUG_ON in `dm_consecutive_chunk_count_inc`.
-  case kernelCrash(oldChunk: UInt64)
-  /// So many exceptions share one bucket that Linux would walk its list for hours.
-  case tooManyDuplicates(oldChunk: UInt64)
-  /// An area that could be read before cannot be read any more.
-  case unreadable(BlockIOError)
-  /// The table is not what it was when it was first walked over.
-  case changed
-
-  public var description: String {
-    switch self {
-    case .kernelCrash(let oldChunk):
-      "Linux would crash on the exception for old chunk \(oldChunk): its run has more than 256 chunks"
-    case .tooManyDuplicates(let oldChunk):
-      "more than \(KernelBucket.entryCountMax) exceptions contend for the bucket of old chunk"
-        + " \(oldChunk); Linux would walk them for hours"
-    case .unreadable(let error): "\(error); the area could be read a moment ago"
-    case .changed: "the table changed while it was read: someone writes to the store"
-    }
   }
 }

@@ -7,8 +7,8 @@ extension MutableSpan where Element: BitwiseCopyable {
 
   /// Sorts by a number of 64 bits, in place.
   ///
-  /// A radix sort from the highest byte down that swaps each element into its bucket ("American flag
-  /// sort"): a few passes, no memory but the counters of a pass.
+  /// A radix sort from the highest byte down that swaps each element into its bucket ("American
+  /// flag sort"): a few passes, no memory but the counters of a pass.
   @inline(__always)
   mutating func radixSort(by key: (Element) -> UInt64) {
     var highest: UInt64 = 0

@@ -1,16 +1,5 @@
 public import BlockIO
 
-/// Told how far a long job is: bytes done, of bytes in all.
-public typealias ProgressHandler = (_ doneByteCount: UInt64, _ byteCount: UInt64) -> Void
-
-/// Where an export goes: a file that stays sparse, or a stream.
-public protocol ExportSink: AnyObject {
-  /// Takes the next bytes.
-  func append(_ buffer: IOBuffer, _ range: Range<Int>) throws(BlockIOError)
-  /// Takes that many zeroes.
-  func appendZeroes(byteCount: UInt64) throws(BlockIOError)
-}
-
 /// Writes a snapshot as a raw image.
 ///
 /// One thread reads ahead, the caller's writes.
@@ -92,7 +81,7 @@ public struct Exporter: Sendable {
     guard let origin = origin as? FileSource, output.clone(from: origin) else {
       return try export(to: FileSink(output), progress: progress)
     }
-    let order = MergeOrder(view)
+    let order = StoreOrder(view)
     let byteCount = view.mappedByteCount
     let outcome = try ExtentCopier(
       from: store, to: output, readsAround: true, sharesUnread: view.table.reading != .salvage
@@ -115,7 +104,8 @@ public struct Exporter: Sendable {
 }
 
 extension Exporter {
-  /// What of an origin that was shared whole cannot be read, and would show: nobody has read it yet.
+  /// What of an origin that was shared whole cannot be read, and would show: nobody has read it
+  /// yet.
   private func unreadable(of origin: FileSource) throws(BlockIOError) -> [LostRange] {
     let buffer = IOBuffer(byteCount: 1 << 20)
     var lost: [LostRange] = []

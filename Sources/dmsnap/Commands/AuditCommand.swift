@@ -21,7 +21,7 @@ struct AuditCommand: ParsableCommand {
   @Option(help: "text for people, json for programs.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: TalkOptions
+  @OptionGroup var talk: MessageOptions
 
   func run() throws {
     let found = try StoreInput(input, origin: origin)

@@ -24,7 +24,7 @@ struct Carve: ParsableCommand {
   @Option(help: "text for people, json for programs.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: TalkOptions
+  @OptionGroup var talk: MessageOptions
 
   func run() throws {
     let source = try image.open(input)

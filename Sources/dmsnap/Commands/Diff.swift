@@ -18,7 +18,7 @@ struct Diff: ParsableCommand {
   @Option(help: "text for people, json for programs.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: TalkOptions
+  @OptionGroup var talk: MessageOptions
 
   func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
 
@@ -41,7 +41,7 @@ struct Diff: ParsableCommand {
     }
     line.end()
     try found.requireUnchanged()
-    let losses = Losses(loaded, diff.lost, originByteCount: origin.byteCount)
+    let losses = ResultCompleteness(loaded, diff.lost, originByteCount: origin.byteCount)
     switch format {
     case .json:
       let report = DiffReport(

@@ -25,7 +25,7 @@ struct Export: ParsableCommand {
   @Option(help: "text for people, json for programs.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: TalkOptions
+  @OptionGroup var talk: MessageOptions
 
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
@@ -49,7 +49,7 @@ struct Export: ParsableCommand {
         try Exporter(view).export(to: StreamSink(.standardOutput)) { line.update($0, $1) }
       }
       line.end()
-      let losses = Losses(loaded, unreadable, originByteCount: view.byteCount)
+      let losses = ResultCompleteness(loaded, unreadable, originByteCount: view.byteCount)
       losses.say()
       try losses.finish(found.volume, check)
     } else {
@@ -68,7 +68,8 @@ struct ImageWriter {
   private let check: OriginCheck
   private let isDamagedUndo: Bool
 
-  /// - Parameter isDamagedUndo: Whether the store is an undo store with other data than was saved in it.
+  /// - Parameter isDamagedUndo: Whether the store is an undo store with other data than was saved
+  ///   in it.
   init(
     _ view: SnapshotView, _ loaded: LoadedTable, _ origin: any BlockSource,
     _ volume: SnapshotVolume?, _ check: OriginCheck, isDamagedUndo: Bool = false
@@ -83,7 +84,7 @@ struct ImageWriter {
 
   /// Writes the image and says what is in it.
   func write(
-    to path: String, command: String, _ format: OutputFormat, _ talk: TalkOptions
+    to path: String, command: String, _ format: OutputFormat, _ talk: MessageOptions
   ) throws(Failure) {
     let line = ProgressLine("written", talk)
     let unreadable = try failing { () throws(BlockIOError) -> [LostRange] in
@@ -95,7 +96,7 @@ struct ImageWriter {
       return lost
     }
     line.end()
-    let losses = Losses(loaded, unreadable, originByteCount: view.byteCount)
+    let losses = ResultCompleteness(loaded, unreadable, originByteCount: view.byteCount)
     switch format {
     case .json:
       try Console.print(

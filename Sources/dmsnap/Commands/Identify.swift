@@ -34,7 +34,8 @@ struct Identify: ParsableCommand {
         try failing { () throws(BlockIOError) in try source.checkUnchanged() }
         contents.append(content)
       } catch {
-        // One path that fails does not keep the others from being looked at; JSON is all or nothing.
+        // One path that fails does not keep the others from being looked at; JSON is all or
+        // nothing.
         if format == .json { throw error }
         Console.report(error)
         failure = Failure(error.status)

@@ -28,7 +28,7 @@ struct LvmExtract: ParsableCommand {
   @Option(help: "text for people, json for programs.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: TalkOptions
+  @OptionGroup var talk: MessageOptions
 
   func validate() throws {
     if volumes.physicalVolumes.isEmpty {
@@ -63,8 +63,9 @@ struct LvmExtract: ParsableCommand {
 
   /// Writes what a snapshot shows.
   ///
-  /// - Returns: nil; or, with nothing done, what Linux makes of the store, where the snapshot is the
-  ///   origin's and its merge would not begin: from a store that is invalid, or that Linux refuses.
+  /// - Returns: nil; or, with nothing done, what Linux makes of the store, where the snapshot is
+  ///   the origin's and its merge would not begin: from a store that is invalid, or that Linux
+  ///   refuses.
   private func extract(_ found: SnapshotVolume, shownBy name: String) throws(Failure) -> KernelLoad?
   {
     let store = Store(found.store)
@@ -103,7 +104,7 @@ struct LvmExtract: ParsableCommand {
       return lost
     }
     line.end()
-    let losses = Losses(lost)
+    let losses = ResultCompleteness(lost)
     switch format {
     case .json:
       try Console.print(
@@ -121,12 +122,12 @@ struct LvmExtract: ParsableCommand {
 }
 
 extension FoundVolumeGroup {
-  /// Says what speaks against a volume's bytes: physical volumes that it lies on and that are missing or
-  /// in doubt, extents that others were given since.
+  /// Says what speaks against a volume's bytes: physical volumes that it lies on and that are
+  /// missing or in doubt, extents that others were given since.
   ///
   /// - Returns: Whether there is anything.
   fileprivate func warn(
-    about name: String, in version: VolumeGroup, _ talk: TalkOptions
+    about name: String, in version: VolumeGroup, _ talk: MessageOptions
   ) throws(Failure) -> Bool {
     let used = Set(version.allocations(below: name).map(\.physicalVolume))
     var doubts = missing(in: version).filter { used.contains($0.uuid) }.map { volume in

@@ -82,7 +82,7 @@ struct Merge: ParsableCommand {
   @Option(help: "text for people, json for programs.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: TalkOptions
+  @OptionGroup var talk: MessageOptions
 
   func validate() throws {
     if apply == nil {
@@ -158,11 +158,11 @@ struct Merge: ParsableCommand {
 
 /// How far a merge is: a line for each of its steps.
 private final class MergeProgressLine {
-  private let talk: TalkOptions
+  private let talk: MessageOptions
   private var step: MergeStep?
   private var line: ProgressLine?
 
-  init(_ talk: TalkOptions) { self.talk = talk }
+  init(_ talk: MessageOptions) { self.talk = talk }
 
   func update(_ step: MergeStep, _ done: UInt64, _ total: UInt64) {
     if step != self.step {

@@ -28,7 +28,7 @@ struct Salvage: ParsableCommand {
   @Option(help: "text for people, json for programs.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: TalkOptions
+  @OptionGroup var talk: MessageOptions
 
   func validate() throws {
     if to.isEmpty { throw ValidationError("an output needs a name") }
@@ -60,7 +60,7 @@ struct Salvage: ParsableCommand {
     }
     line.end()
     try wanted.write(plan, generation, of: input.store, lost: unreadable)
-    let losses = Losses(loaded, unreadable, originByteCount: originByteCount)
+    let losses = ResultCompleteness(loaded, unreadable, originByteCount: originByteCount)
     switch format {
     case .json:
       try Console.print(

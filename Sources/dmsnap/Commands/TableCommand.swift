@@ -26,7 +26,7 @@ struct TableCommand: ParsableCommand {
   @Flag(help: "One line an exception, not a run.")
   var expand = false
 
-  @OptionGroup var talk: TalkOptions
+  @OptionGroup var talk: MessageOptions
 
   func run() throws {
     if input.table.reading == .salvage { return try printSalvaged() }
@@ -36,7 +36,7 @@ struct TableCommand: ParsableCommand {
     let (geometry, extent) = try store.failing { () throws(StoreError) in
       try store.requireLoadable(input.table.reading)
     }
-    var writer = TableWriter(format, geometry, input.table.reading)
+    var writer = TablePrinter(format, geometry, input.table.reading)
     try writer.begin()
     var run: ExceptionRun?
     let expand = expand  // asked for once: the option itself costs more than a line
@@ -67,7 +67,7 @@ struct TableCommand: ParsableCommand {
     let generation = try failingStore { () throws(StoreError) in
       try plan.generation(input.table.generation ?? 0)
     }
-    var writer = TableWriter(format, plan.geometry, .salvage)
+    var writer = TablePrinter(format, plan.geometry, .salvage)
     try writer.begin()
     for run in generation.runs {
       if !expand {

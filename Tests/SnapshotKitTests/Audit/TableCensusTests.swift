@@ -8,7 +8,7 @@ import Testing
 @Suite struct TableCensusTests {
   private func census(
     _ builder: StoreBuilder, originChunkCount: UInt64? = nil
-  ) throws -> (TableCensus, TableExtent) {
+  ) throws -> (TableCensus, TableSummary) {
     let store = Store(builder.image())
     let geometry = try #require(store.geometry)
     var census = TableCensus(geometry, originChunkCount: originChunkCount)

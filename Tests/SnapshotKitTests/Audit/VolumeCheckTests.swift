@@ -39,11 +39,11 @@ import Testing
   @Test func `a disk that is missing, by who lies on it`() throws {
     let disks = Builder(Self.store).disks()
     let store = try #require(try findings([disks[0]]).first)
-    #expect(store.code == .volumeMissing)
+    #expect(store.code == .pvMissing)
     #expect(store.found.contains("on which vg0/snap lie"))
     #expect(store.ranges.first?.lowerBound == 0)
     let origin = try findings([disks[1]])
-    #expect(origin.map(\.code) == [.volumeMissing])
+    #expect(origin.map(\.code) == [.pvMissing])
     #expect(origin.first?.found.contains("on which vg0/root lie") == true)
     #expect(origin.first?.ranges == [])
   }

@@ -22,7 +22,7 @@ import Testing
   private func wanted(
     _ bad: [Range<UInt64>], lost: [LostRange] = [], image: [UInt8] = forty.image()
   ) throws -> WantedSectors {
-    let source = MappedSource(
+    let source = RescuedSource(
       FaultySource(image, name: "store.img"), try Self.map(bad, byteCount: UInt64(image.count)))
     let plan = try SalvagePlan(Store(source))
     return WantedSectors(plan, try plan.generation(0), lost: lost)
@@ -95,7 +95,7 @@ import Testing
     let start: UInt64 = 3 * 512
     let file = [UInt8](repeating: 7, count: Int(start)) + Self.forty.image() + [1, 2, 3]
     let bad = sectors(8, 37).map { $0 }  // sectors 5 and 34 of the store
-    let whole = MappedSource(FaultySource(file), try Self.map(bad, byteCount: UInt64(file.count)))
+    let whole = RescuedSource(FaultySource(file), try Self.map(bad, byteCount: UInt64(file.count)))
     let slice = try SliceSource(whole, start..<start + UInt64(Self.forty.image().count))
     let plan = try SalvagePlan(Store(slice))
     let wanted = WantedSectors(plan, try plan.generation(0), lost: [])

@@ -13,7 +13,7 @@ import Testing
     var count: Int
   }
 
-  private func scan(_ source: FaultySource, _ size: ChunkSize) -> (TableExtent, [Visit]) {
+  private func scan(_ source: FaultySource, _ size: ChunkSize) -> (TableSummary, [Visit]) {
     var visits: [Visit] = []
     let geometry = StoreGeometry(chunkSize: size, byteCount: source.byteCount)
     let extent = StoreScanner(source, geometry).scan { piece, exceptions in

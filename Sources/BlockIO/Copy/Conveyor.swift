@@ -1,0 +1,126 @@
+internal import Dispatch
+internal import Synchronization
+
+/// Buffers that go round between a thread that fills them and the caller's, which empties them, so
+/// that reading goes on while what was read is written, checked or compared.
+///
+/// Loads arrive in the order in which they were sent, so that what the caller does is the same
+/// whatever the threads do.
+public final class Conveyor<Cargo: Sendable>: Sendable {
+  private struct State: Sendable {
+    var empties: [IOBuffer]
+    var loads: [(buffer: IOBuffer, cargo: Cargo)] = []
+    var isAbandoned = false
+  }
+
+  private let state: Mutex<State>
+  // They begin at nothing, as one that ends with less than it began with is taken for an error.
+  private let emptyCount = DispatchSemaphore(value: 0)
+  private let loadCount = DispatchSemaphore(value: 0)
+  private let end = DispatchSemaphore(value: 0)
+  /// What unloads, where one thread does it all; no other thread ever sees it.
+  private nonisolated(unsafe) var unloadHere: ((IOBuffer, Cargo) -> Void)?
+
+  private init(bufferCount: Int, bufferByteCount: Int) {
+    state = Mutex(
+      State(empties: (0..<bufferCount).map { _ in IOBuffer(byteCount: bufferByteCount) }))
+    for _ in 0..<bufferCount { emptyCount.signal() }
+  }
+
+  /// Runs `load` on another thread, and `unload` on this one for each buffer that it sends.
+  ///
+  /// - Parameters:
+  ///   - load: Takes buffers with ``nextBuffer()`` and sends them with ``send(_:_:)``.
+  ///   - unload: Is called in the order of sending. What was sent before `load` failed is unloaded
+  ///     before its error is thrown.
+  public static func run<Failure: Error>(
+    bufferCount: Int = 3, bufferByteCount: Int,
+    load: @escaping @Sendable (Conveyor<Cargo>) throws(Failure) -> Void,
+    unload: (IOBuffer, Cargo) throws(Failure) -> Void
+  ) throws(Failure) {
+    let conveyor = Conveyor(bufferCount: bufferCount, bufferByteCount: bufferByteCount)
+    let loadFailure = Box<Failure>()
+    let isStarted = BackgroundThread.start {
+      do throws(Failure) { try load(conveyor) } catch { loadFailure.set(error) }
+      conveyor.loadCount.signal()
+      conveyor.end.signal()
+    }
+    guard isStarted else { return try conveyor.runAlone(load, unload) }
+    do throws(Failure) {
+      while let (buffer, cargo) = conveyor.takeLoad() {
+        try unload(buffer, cargo)
+        conveyor.giveBack(buffer)
+      }
+    } catch {
+      conveyor.abandon()
+      conveyor.end.wait()
+      throw error
+    }
+    conveyor.end.wait()
+    if let failure = loadFailure.get() { throw failure }
+  }
+
+  /// Does the work of both on the caller's thread, where there is no other: what is sent is
+  /// unloaded at once.
+  private func runAlone<Failure: Error>(
+    _ load: (Conveyor<Cargo>) throws(Failure) -> Void,
+    _ unload: (IOBuffer, Cargo) throws(Failure) -> Void
+  ) throws(Failure) {
+    var (loadFailure, unloadFailure): (Failure?, Failure?) = (nil, nil)
+    withoutActuallyEscaping(unload) { unload in
+      unsafe unloadHere = { buffer, cargo in
+        guard unloadFailure == nil else { return }
+        do throws(Failure) { try unload(buffer, cargo) } catch {
+          unloadFailure = error
+          self.abandon()
+        }
+      }
+      defer { unsafe unloadHere = nil }
+      do throws(Failure) { try load(self) } catch { loadFailure = error }
+    }
+    if let failure = unloadFailure ?? loadFailure { throw failure }
+  }
+
+  /// Waits for a buffer to fill, whatever is in it; nil when nobody wants more.
+  public func nextBuffer() -> IOBuffer? {
+    emptyCount.wait()
+    let buffer = state.withLock { $0.isAbandoned ? nil : $0.empties.removeLast() }
+    if buffer == nil { emptyCount.signal() }  // nor will anybody, later
+    return buffer
+  }
+
+  /// Sends a buffer, and what is to be known of its content.
+  public func send(_ buffer: IOBuffer, _ cargo: Cargo) {
+    if let unloadHere = unsafe unloadHere {
+      unloadHere(buffer, cargo)
+      return giveBack(buffer)
+    }
+    state.withLock { $0.loads.append((buffer, cargo)) }
+    loadCount.signal()
+  }
+
+  /// Waits for the next load; nil after the last.
+  private func takeLoad() -> (buffer: IOBuffer, cargo: Cargo)? {
+    loadCount.wait()
+    return state.withLock { $0.loads.isEmpty ? nil : $0.loads.removeFirst() }
+  }
+
+  private func giveBack(_ buffer: IOBuffer) {
+    state.withLock { $0.empties.append(buffer) }
+    emptyCount.signal()
+  }
+
+  private func abandon() {
+    state.withLock { $0.isAbandoned = true }
+    emptyCount.signal()
+  }
+}
+
+/// Where one thread leaves an error for another.
+private final class Box<Failure: Error>: Sendable {
+  private let failure = Mutex<Failure?>(nil)
+
+  func set(_ failure: Failure) { self.failure.withLock { $0 = failure } }
+
+  func get() -> Failure? { failure.withLock { $0 } }
+}

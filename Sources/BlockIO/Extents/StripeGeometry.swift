@@ -1,0 +1,39 @@
+/// How the bytes of a volume are dealt out to stripes, each of which has an address space of its
+/// own.
+struct StripeGeometry {
+  /// How many stripes there are.
+  let count: UInt64
+  /// How many bytes go to one before it is the next one's turn.
+  let byteCount: UInt64
+
+  init(count: Int, byteCount: UInt64) {
+    self.count = UInt64(count)
+    self.byteCount = byteCount
+  }
+
+  /// The stripe that has a byte of the volume, and where in the stripe that is.
+  func place(of byteOffset: UInt64) -> (stripe: Int, byteOffset: UInt64) {
+    let (turn, within) = byteOffset.quotientAndRemainder(dividingBy: byteCount)
+    let (row, stripe) = turn.quotientAndRemainder(dividingBy: count)
+    return (Int(stripe), row * byteCount + within)
+  }
+
+  /// Where in the volume a byte of a stripe is.
+  func position(of byteOffset: UInt64, in stripe: Int) -> UInt64 {
+    let (row, within) = byteOffset.quotientAndRemainder(dividingBy: byteCount)
+    return (row * count + UInt64(stripe)) * byteCount + within
+  }
+
+  /// The part of a range of the volume that is in one stripe, in the stripe's own bytes.
+  func part(of range: Range<UInt64>, in stripe: Int) -> Range<UInt64> {
+    let start = byteCount(before: range.lowerBound, in: stripe)
+    return start..<byteCount(before: range.upperBound, in: stripe)
+  }
+
+  /// How many of the bytes before one of the volume are in a stripe.
+  private func byteCount(before byteOffset: UInt64, in stripe: Int) -> UInt64 {
+    let (own, start) = place(of: byteOffset)
+    let row = start / byteCount * byteCount
+    return own == stripe ? start : own < stripe ? row : row + byteCount
+  }
+}

@@ -1,0 +1,253 @@
+/// Where the bytes of a volume lie that is put together from parts of several devices.
+///
+/// Devices are numbers here; whoever reads or writes knows which these are.
+public struct VolumeMap: Sendable {
+  /// A part of the volume that is laid out in one way.
+  public struct Segment: Sendable {
+    /// Its bytes in the volume.
+    public let range: Range<UInt64>
+    /// Where they are, counted from the segment's first.
+    public let layout: ExtentLayout
+
+    public init(_ range: Range<UInt64>, _ layout: ExtentLayout) {
+      self.range = range
+      self.layout = layout
+    }
+  }
+
+  /// In the volume's order, from byte 0 on, without gaps.
+  public let segments: [Segment]
+  /// Whether some of it has no bytes at all, its device being missing.
+  public let isIncomplete: Bool
+  /// Whether all of it can be written: parity, which would have to follow, is not known here.
+  public let isWritable: Bool
+  /// In how many places a byte is at the most.
+  public let copyCount: Int
+  /// In how many ways segments are reached, those of the volumes below as often as they are used.
+  public let segmentCount: Int
+  /// Behind which byte of each device nothing is used, by the number of the device.
+  ///
+  /// All of a volume below counts, though a part of it may be used only.
+  let deviceEnds: [Int: UInt64]
+
+  /// A map of those segments, none of which is empty.
+  public init(_ segments: [Segment]) {
+    var end: UInt64 = 0
+    for segment in segments {
+      precondition(segment.range.lowerBound == end && !segment.range.isEmpty, "a gap in a map")
+      end = segment.range.upperBound
+    }
+    self.segments = segments
+    // Known once: volumes lie on volumes, and may share them.
+    isIncomplete = segments.contains { $0.layout.isIncomplete }
+    isWritable = segments.allSatisfy { $0.layout.isWritable }
+    copyCount = segments.map(\.layout.copyCount).max() ?? 1
+    segmentCount = segments.reduce(0) { $0.addingSaturated($1.layout.segmentCount) }
+    var ends: [Int: UInt64] = [:]
+    for segment in segments {
+      segment.layout.addDeviceEnds(
+        segment.range.upperBound - segment.range.lowerBound, to: &ends)
+    }
+    deviceEnds = ends
+  }
+
+  /// The map of the volume's first bytes, at most so many.
+  public func prefix(_ byteCount: UInt64) -> VolumeMap {
+    VolumeMap(
+      segments.filter { $0.range.lowerBound < byteCount }.map {
+        Segment($0.range.lowerBound..<min($0.range.upperBound, byteCount), $0.layout)
+      })
+  }
+
+  /// The length of the volume.
+  public var byteCount: UInt64 { segments.last?.range.upperBound ?? 0 }
+
+  /// The bytes of a range that lie together, and where that is.
+  struct Piece {
+    /// In the volume.
+    let range: Range<UInt64>
+    let place: ExtentPlace
+    /// Where further copies of the same bytes are.
+    let copies: [ExtentPlace]
+    /// Where copies are that may be out of date: they are only written.
+    let staleCopies: [ExtentPlace]
+  }
+
+  /// Visits the pieces of a range of the volume, in its order.
+  func forEachPiece<Failure: Error>(
+    of range: Range<UInt64>, _ visit: (Piece) throws(Failure) -> Void
+  ) throws(Failure) {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let piece = self.piece(at: position, before: range.upperBound)
+      try visit(piece)
+      position = piece.range.upperBound
+    }
+  }
+
+  /// The piece that begins at a byte of the volume, and ends before another.
+  func piece(at byteOffset: UInt64, before end: UInt64) -> Piece {
+    let segment = segments[index(at: byteOffset)]
+    let start = segment.range.lowerBound
+    let found = segment.layout.find(
+      byteOffset - start..<min(end, segment.range.upperBound) - start)
+    return Piece(
+      range: byteOffset..<byteOffset + found.byteCount, place: found.place, copies: found.copies,
+      staleCopies: found.staleCopies)
+  }
+
+  /// The index of the segment that a byte is in, by halving.
+  func index(at byteOffset: UInt64) -> Int {
+    var (low, high) = (0, segments.count)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if segments[middle].range.lowerBound <= byteOffset { low = middle } else { high = middle }
+    }
+    return low
+  }
+}
+
+/// Where some bytes of a volume lie together.
+public enum ExtentPlace: Equatable, Sendable {
+  /// On the device of that number.
+  case device(Int, byteOffset: UInt64)
+  /// Nowhere: they read as zeroes.
+  case zeroes
+  /// On something that is not there, in words.
+  case missing(String)
+}
+
+/// How a part of a volume is laid out.
+///
+/// Each layout has an address space of its own, which begins at 0.
+public indirect enum ExtentLayout: Sendable {
+  /// All in one place, one byte after another.
+  case place(ExtentPlace)
+  /// As the bytes of another volume, from that byte on.
+  case volume(VolumeMap, byteOffset: UInt64)
+  /// In stripes, dealt out to each in turn.
+  case striped([ExtentLayout], stripeByteCount: UInt64)
+  /// In stripes, dealt out to all but one or two in each row, which have parity there.
+  case rotating([ExtentLayout], stripeByteCount: UInt64, ParityRotation)
+  /// The same in each: read from the first that can be read, written to all. Only so many of them,
+  /// from the first on, are known to be up to date, and are read.
+  case copies([ExtentLayout], currentCount: Int)
+
+  /// What was found of a range.
+  struct Found {
+    var place: ExtentPlace
+    var copies: [ExtentPlace] = []
+    var staleCopies: [ExtentPlace] = []
+    /// How many of the range's bytes lie there together, at least one.
+    var byteCount: UInt64
+  }
+
+  /// Where the first bytes of a range lie, and how many of them lie together.
+  func find(_ range: Range<UInt64>) -> Found {
+    let byteCount = range.upperBound - range.lowerBound
+    switch self {
+    case .place(.device(let device, let start)):
+      return Found(
+        place: .device(device, byteOffset: start + range.lowerBound), byteCount: byteCount)
+    case .place(let place):
+      return Found(place: place, byteCount: byteCount)
+    case .volume(let map, let start):
+      let piece = map.piece(at: start + range.lowerBound, before: start + range.upperBound)
+      return Found(
+        place: piece.place, copies: piece.copies, staleCopies: piece.staleCopies,
+        byteCount: piece.range.upperBound - piece.range.lowerBound)
+    case .striped(let stripes, let size):
+      let geometry = StripeGeometry(count: stripes.count, byteCount: size)
+      let (stripe, start) = geometry.place(of: range.lowerBound)
+      return stripes[stripe].find(start..<start + min(byteCount, size - start % size))
+    case .rotating(let disks, let size, let rotation):
+      let geometry = StripeGeometry(count: disks.count - rotation.parityCount, byteCount: size)
+      let (data, start) = geometry.place(of: range.lowerBound)
+      let disk = rotation.disk(ofData: data, row: start / size, diskCount: disks.count)
+      return disks[disk].find(start..<start + min(byteCount, size - start % size))
+    case .copies(let layouts, let currentCount):
+      var found = layouts[0].find(range)
+      for (index, layout) in layouts.enumerated().dropFirst() {
+        let other = layout.find(range)
+        found.byteCount = min(found.byteCount, other.byteCount)
+        if index < currentCount {
+          found.copies += [other.place] + other.copies
+          found.staleCopies += other.staleCopies
+        } else {
+          found.staleCopies += [other.place] + other.copies + other.staleCopies
+        }
+      }
+      return found
+    }
+  }
+
+  var isIncomplete: Bool {
+    switch self {
+    case .place(.missing): true
+    case .place: false
+    case .volume(let map, _): map.isIncomplete
+    case .striped(let layouts, _), .rotating(let layouts, _, _),
+      .copies(let layouts, _):
+      layouts.contains { $0.isIncomplete }
+    }
+  }
+
+  fileprivate var copyCount: Int {
+    switch self {
+    case .place: 1
+    case .volume(let map, _): map.copyCount
+    case .striped(let layouts, _), .rotating(let layouts, _, _):
+      layouts.map(\.copyCount).max() ?? 1
+    case .copies(let layouts, _):
+      layouts.reduce(0) { $0.addingSaturated($1.copyCount) }
+    }
+  }
+
+  fileprivate var segmentCount: Int {
+    switch self {
+    case .place: 1
+    case .volume(let map, _): map.segmentCount
+    case .striped(let layouts, _), .rotating(let layouts, _, _), .copies(let layouts, _):
+      layouts.reduce(0) { $0.addingSaturated($1.segmentCount) }
+    }
+  }
+
+  /// Adds up to where its first bytes use each device.
+  fileprivate func addDeviceEnds(_ byteCount: UInt64, to ends: inout [Int: UInt64]) {
+    func add(_ layouts: [ExtentLayout], stripeByteCount size: UInt64, dataCount: Int) {
+      let geometry = StripeGeometry(count: dataCount, byteCount: size)
+      // No stripe has more than the first.
+      let own = geometry.part(of: 0..<byteCount, in: 0).upperBound
+      for layout in layouts { layout.addDeviceEnds(own, to: &ends) }
+    }
+    switch self {
+    case .place(.device(let device, let start)):
+      ends[device] = max(ends[device] ?? 0, start + byteCount)
+    case .place: break
+    case .volume(let map, _): ends.merge(map.deviceEnds) { max($0, $1) }
+    case .striped(let layouts, let size):
+      add(layouts, stripeByteCount: size, dataCount: layouts.count)
+    case .rotating(let layouts, let size, let rotation):
+      add(layouts, stripeByteCount: size, dataCount: layouts.count - rotation.parityCount)
+    case .copies(let layouts, _):
+      for layout in layouts { layout.addDeviceEnds(byteCount, to: &ends) }
+    }
+  }
+
+  fileprivate var isWritable: Bool {
+    switch self {
+    case .place(.device): true
+    case .place, .rotating: false
+    case .volume(let map, _): map.isWritable
+    case .striped(let layouts, _), .copies(let layouts, _): layouts.allSatisfy { $0.isWritable }
+    }
+  }
+}
+
+extension Int {
+  /// The sum of two counts, or the largest number where it is larger still.
+  fileprivate func addingSaturated(_ other: Int) -> Int {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? .max : sum
+  }
+}

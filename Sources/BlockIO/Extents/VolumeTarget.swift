@@ -1,0 +1,107 @@
+/// A volume that is put together from parts of several targets, and written through to them.
+///
+/// What has copies is written to all of them.
+public final class VolumeTarget: BlockTarget {
+  private let source: VolumeSource
+  private let devices: [any BlockTarget]
+
+  /// The volume of that map, whose device n is `devices[n]`.
+  ///
+  /// - Throws: When some of it could not be written: it lies on a device that is missing, or has
+  ///   parity.
+  public init(
+    _ name: String, _ map: VolumeMap, of devices: [any BlockTarget]
+  ) throws(BlockIOError) {
+    try Self.check(name, map, of: devices)
+    source = VolumeSource(name, map, of: devices)
+    self.devices = devices
+  }
+
+  /// Refuses a volume of which some could not be written, before its devices are opened for that.
+  static func check(
+    _ name: String, _ map: VolumeMap, of devices: [any BlockSource]
+  ) throws(BlockIOError) {
+    guard !map.isIncomplete else {
+      throw BlockIOError(
+        name, .open, .refused("a part of it is missing, and could not be written"))
+    }
+    guard map.isWritable else {
+      throw BlockIOError(
+        name, .open, .refused("is laid out in a way that is read here, but not written"))
+    }
+    guard map.deviceEnds.allSatisfy({ $0.value <= devices[$0.key].byteCount }) else {
+      throw BlockIOError(
+        name, .open,
+        .refused("a part of it lies behind the end of a device, and could not be written"))
+    }
+  }
+
+  public var name: String { source.name }
+  public var byteCount: UInt64 { source.byteCount }
+
+  public func read(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    try source.read(at: byteOffset, into: buffer, range)
+  }
+
+  public func readUncached(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    try source.readUncached(at: byteOffset, into: buffer, range)
+  }
+
+  public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
+    try source.nextData(from: byteOffset)
+  }
+
+  public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] {
+    source.knownUnreadable(in: range)
+  }
+
+  public var files: [FileSource] { source.files }
+
+  public func willRead(_ range: Range<UInt64>) { source.willRead(range) }
+
+  public func hasCached(at byteOffset: UInt64) -> Bool { source.hasCached(at: byteOffset) }
+
+  public func write(
+    at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    let bytes = try checkBounds(at: byteOffset, count: range.count, to: .write)
+    try source.map.forEachPiece(of: bytes) { (piece) throws(BlockIOError) in
+      let start = range.lowerBound + Int(piece.range.lowerBound - byteOffset)
+      for place in [piece.place] + piece.copies + piece.staleCopies {
+        guard case .device(let device, let byteOffset) = place else {
+          preconditionFailure("what cannot be written was refused")
+        }
+        try devices[device].write(
+          at: byteOffset, from: buffer, start..<start + piece.range.count)
+      }
+    }
+  }
+
+  public func startWriting(_ range: Range<UInt64>) {
+    source.map.forEachPiece(of: range.clamped(to: 0..<byteCount)) { piece in
+      for case .device(let device, let start) in [piece.place] + piece.copies + piece.staleCopies {
+        devices[device].startWriting(start..<start + UInt64(piece.range.count))
+      }
+    }
+  }
+
+  public func flush() throws(BlockIOError) {
+    for device in devices { try device.flush() }
+  }
+
+  public func readingBack() -> [any BlockSource] {
+    // A device may be put together itself, and have copies.
+    let devices = devices.map { $0.readingBack() }
+    let deviceCount = devices.map(\.count).max() ?? 1
+    return (0..<deviceCount).flatMap { index in
+      let each = devices.map { $0[min(index, $0.count - 1)] }
+      return (0..<source.map.copyCount).map {
+        VolumeSource(name, source.map, of: each, onlyCopy: $0)
+      }
+    }
+  }
+}

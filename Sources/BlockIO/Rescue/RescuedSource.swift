@@ -1,0 +1,66 @@
+/// A source whose bad sectors are known from a map, made when somebody copied it off a bad medium.
+///
+/// The copy holds a hole, or old bytes, where nothing could be read. Here these bytes are as
+/// unreadable as they are on the medium: exactly those, whatever the size of a sector.
+public final class RescuedSource: BlockSource {
+  let base: any BlockSource
+  private let map: BadSectorMap
+
+  /// The bytes of `base`, as far as they were read by `map`, whose positions are those of `base`.
+  public init(_ base: any BlockSource, _ map: BadSectorMap) {
+    self.base = base
+    self.map = map
+  }
+
+  public var name: String { base.name }
+  public var byteCount: UInt64 { base.byteCount }
+
+  public func read(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    try checkReadable(at: byteOffset, count: range.count)
+    try base.read(at: byteOffset, into: buffer, range)
+  }
+
+  public func readUncached(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    try checkReadable(at: byteOffset, count: range.count)
+    try base.readUncached(at: byteOffset, into: buffer, range)
+  }
+
+  private func checkReadable(at byteOffset: UInt64, count: Int) throws(BlockIOError) {
+    let bytes = try checkBounds(at: byteOffset, count: count)
+    if let unreadable = map.firstUnreadableRange(in: bytes) {
+      throw BlockIOError(name, .read, .markedUnreadable(unreadable), at: bytes)
+    }
+  }
+
+  /// The next data of the base, or the next bytes that were not read, whichever begin first.
+  ///
+  /// A copy has a hole where nothing was read; a reader that skipped it would take it for zeroes.
+  public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
+    guard byteOffset < byteCount else { return nil }
+    let unreadable = map.firstUnreadableRange(in: byteOffset..<byteCount)
+    // Not asked where the answer is known: the question alone may fail on a bad medium.
+    if let unreadable, unreadable.lowerBound == byteOffset { return unreadable }
+    guard let data = try base.nextData(from: byteOffset) else { return unreadable }
+    guard let unreadable, unreadable.lowerBound < data.lowerBound else { return data }
+    return unreadable
+  }
+
+  public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] {
+    map.unreadableRanges(in: range.clamped(to: 0..<byteCount))
+  }
+
+  public var files: [FileSource] { base.files }
+
+  public func hasCached(at byteOffset: UInt64) -> Bool { base.hasCached(at: byteOffset) }
+
+  /// Nothing is asked of what the map says to be bad.
+  public func willRead(_ range: Range<UInt64>) {
+    if map.firstUnreadableRange(in: range.clamped(to: 0..<byteCount)) == nil {
+      base.willRead(range)
+    }
+  }
+}

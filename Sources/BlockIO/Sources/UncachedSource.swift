@@ -1,0 +1,77 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// What lies on the medium, read past the page cache (O_DIRECT).
+///
+/// For reading back what was written. Reads of any place and length are made of whole blocks.
+public final class UncachedSource: BlockSource {
+  /// What O_DIRECT wants of places and lengths: few devices have larger blocks.
+  private static let blockByteCount: UInt64 = 4096
+
+  public let name: String
+  public let byteCount: UInt64
+  private let descriptor: FileDescriptor
+
+  /// What is under `target`, or nil where nothing goes past the cache.
+  public init?(_ target: any BlockTarget) {
+    guard let backing = FileBacking(of: target) else { return nil }
+    let path = FilePath("/proc/self/fd/\(backing.descriptor.rawValue)")
+    let number = openUntouched(path, O_RDONLY | O_CLOEXEC | dmsnap_o_direct)
+    guard number >= 0 else { return nil }
+    name = target.name
+    byteCount = target.byteCount
+    descriptor = FileDescriptor(rawValue: number)
+    // Some file systems take the flag and then refuse to read.
+    let buffer = IOBuffer(byteCount: Int(Self.blockByteCount))
+    let probe = 0..<min(byteCount, Self.blockByteCount)
+    do throws(BlockIOError) {
+      _ = try descriptor.readBlocks(probe.lowerBound, buffer, atLeast: probe.count, name: name)
+    } catch {
+      return nil
+    }
+  }
+
+  deinit {
+    try? descriptor.close()  // closing what was only read cannot lose anything
+  }
+
+  public func read(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    let bytes = try checkBounds(at: byteOffset, count: range.count)
+    let start = byteOffset / Self.blockByteCount * Self.blockByteCount
+    let end =
+      (bytes.upperBound + Self.blockByteCount - 1) / Self.blockByteCount * Self.blockByteCount
+    let bounce = IOBuffer(byteCount: Int(end - start))
+    let skipped = Int(byteOffset - start)
+    try descriptor.readBlocks(start, bounce, atLeast: skipped + range.count, name: name)
+    buffer.copy(from: bounce, skipped..<skipped + range.count, to: range.lowerBound)
+  }
+}
+
+extension FileDescriptor {
+  /// Fills `buffer` from `byteOffset` on, up to the end of the file, which need not be whole
+  /// blocks.
+  ///
+  /// - Parameter minimum: With fewer bytes than these it has failed.
+  fileprivate func readBlocks(
+    _ byteOffset: UInt64, _ buffer: IOBuffer, atLeast minimum: Int, name: String
+  ) throws(BlockIOError) {
+    var done = 0
+    while done < minimum {
+      let bytes = unsafe buffer.memory(done..<buffer.byteCount)
+      let count = unsafe Glibc.pread(
+        rawValue, bytes.baseAddress, bytes.count, off_t(byteOffset + UInt64(done)))
+      let errno = Errno(rawValue: Glibc.errno)
+      if count < 0, errno == .interrupted { continue }
+      let place = byteOffset..<byteOffset + UInt64(minimum)
+      guard count >= 0 else { throw BlockIOError(name, .read, .system(errno), at: place) }
+      guard count > 0 else {
+        throw BlockIOError(
+          name, .read, .changed("it ends at byte \(byteOffset + UInt64(done)) now"), at: place)
+      }
+      done += count
+    }
+  }
+}

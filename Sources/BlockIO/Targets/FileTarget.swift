@@ -1,0 +1,208 @@
+internal import CLinux
+internal import Glibc
+public import SystemPackage
+
+/// An existing file or block device, opened for writing in place.
+///
+/// Opening is where carelessness is stopped: the target must not be mounted, held by a device
+/// above it, set read-only, or locked by another process, and nobody else may take it meanwhile
+/// (O_EXCL for a device, locks for both).
+public final class FileTarget: BlockTarget {
+  let source: FileSource
+
+  /// Opens what lies at `path` for writing, or says who is in the way.
+  public convenience init(path: FilePath) throws(BlockIOError) {
+    try self.init(reopening: FileSource(path: path))
+  }
+
+  /// Opens for writing the very file or device that was opened for reading, wherever its name leads
+  /// by now, or says who is in the way.
+  public init(reopening shape: FileSource) throws(BlockIOError) {
+    let path = FilePath(shape.name)
+    try Self.checkUnused(shape.identity, name: shape.name)
+    let flags =
+      O_RDWR | O_CLOEXEC | O_NONBLOCK | (shape.identity.isBlockDevice ? O_EXCL : 0)
+    // A target that is refused after a look at it has not been touched, its access time included.
+    var number = openUntouched(
+      FilePath("/proc/self/fd/\(shape.descriptor.rawValue)"), flags)
+    if number < 0, Glibc.errno == ENOENT { number = openUntouched(path, flags) }  // without /proc
+    guard number >= 0 else {
+      let errno = Errno(rawValue: Glibc.errno)
+      let reason: BlockIOError.Reason =
+        switch errno {
+        case .resourceBusy: .refused("is in use: \(Self.words(forBusy: shape.identity))")
+        case .readOnlyFileSystem, .permissionDenied, .notPermitted:
+          .refused("cannot be written: \(errno)")
+        default: .system(errno)
+        }
+      throw BlockIOError(path.string, .open, reason)
+    }
+    source = try FileSource(name: path.string, owning: FileDescriptor(rawValue: number))
+    guard source.identity == shape.identity else {
+      throw BlockIOError(path.string, .open, .refused("was replaced while it was being opened"))
+    }
+    var flag: CInt = 0
+    if source.identity.isBlockDevice, unsafe dmsnap_is_read_only(number, &flag) == 0, flag != 0 {
+      throw BlockIOError(
+        path.string, .open, .refused("is set read-only (blockdev --setrw undoes it)"))
+    }
+    try TargetLock.take(number, of: source.identity, name: path.string)
+  }
+
+  /// Who may keep us from a device that nobody is known to use; all that can be found out.
+  private static func words(forBusy identity: FileIdentity) -> String {
+    let openers = ProcessUse.openers(of: identity).map { "open in \($0)" }
+    let users = ProcessUse.foreignMounts(of: identity) + openers
+    return users.isEmpty
+      ? "the system does not let anyone else have it" : users.joined(separator: ", ")
+  }
+
+  /// Throws, with who it is, when anyone uses a file or device that is to be written.
+  public static func checkUnused(
+    _ identity: FileIdentity, name: String
+  ) throws(BlockIOError) {
+    let holders = DeviceUse.holders(of: identity)
+    if !holders.isEmpty {
+      throw BlockIOError(name, .open, .refused("is in use: \(holders.joined(separator: ", "))"))
+    }
+  }
+
+  /// Throws where a file or device could not be opened for writing, without opening it for that.
+  public static func checkWritable(_ file: FileSource) throws(BlockIOError) {
+    let path = FilePath("/proc/self/fd/\(file.descriptor.rawValue)")
+    guard unsafe path.withPlatformString({ unsafe access($0, W_OK) }) != 0 else { return }
+    let errno = Errno(rawValue: Glibc.errno)
+    if errno == .noSuchFileOrDirectory { return }  // without /proc the merge itself will find out
+    throw BlockIOError(file.name, .open, .refused("cannot be written: \(errno)"))
+  }
+
+  /// Makes a new file of `byteCount` bytes at `path`, which is a hole all over, and takes care
+  /// that its name survives a power cut.
+  ///
+  /// - Throws: When something is at `path`.
+  public init(creating path: FilePath, byteCount: UInt64) throws(BlockIOError) {
+    let number = unsafe path.withPlatformString {
+      unsafe Glibc.open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    }
+    guard number >= 0 else {
+      throw BlockIOError(path.string, .create, .system(Errno(rawValue: Glibc.errno)))
+    }
+    let descriptor = FileDescriptor(rawValue: number)
+    do throws(BlockIOError) {
+      let identity = try FileShape(of: descriptor, name: path.string).identity
+      try TargetLock.take(number, of: identity, name: path.string)
+    } catch {
+      close(number)  // whoever came between keeps the file, which has nothing of ours yet
+      throw error
+    }
+    guard ftruncate(number, off_t(exactly: byteCount) ?? .max) == 0 else {
+      let errno = Errno(rawValue: Glibc.errno)
+      close(number)
+      Self.remove(path)
+      throw BlockIOError(path.string, .create, .system(errno))
+    }
+    source = try FileSource(name: path.string, owning: descriptor)
+    try OutputFile.flushDirectory(of: path)
+  }
+
+  /// Takes room for all of the file now, so that none is missing later; some file systems cannot.
+  public func reserve() throws(BlockIOError) {
+    let reserved = posix_fallocate(
+      source.descriptor.rawValue, 0, off_t(exactly: byteCount) ?? .max)
+    if reserved != 0, reserved != EOPNOTSUPP, reserved != EINVAL {
+      throw BlockIOError(name, .create, .system(Errno(rawValue: reserved)))
+    }
+  }
+
+  private static func remove(_ path: FilePath) {
+    _ = unsafe path.withPlatformString { unsafe unlink($0) }
+  }
+
+  /// Takes away a file that was made, and that nothing is to be kept in.
+  public func discard() { Self.remove(FilePath(name)) }
+
+  /// Whether anything is at `path`.
+  public static func exists(_ path: FilePath) -> Bool {
+    var status = stat()
+    return unsafe path.withPlatformString { unsafe lstat($0, &status) } == 0
+  }
+
+  public var name: String { source.name }
+  public var byteCount: UInt64 { source.byteCount }
+  /// Which file or device it is.
+  public var identity: FileIdentity { source.identity }
+
+  public func read(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    try source.read(at: byteOffset, into: buffer, range)
+  }
+
+  public func readUncached(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    try source.readUncached(at: byteOffset, into: buffer, range)
+  }
+
+  public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
+    try source.nextData(from: byteOffset)
+  }
+
+  public var files: [FileSource] { [source] }
+
+  public func write(
+    at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    // Never make a target longer by accident.
+    _ = try checkBounds(at: byteOffset, count: range.count, to: .write)
+    try source.descriptor.writeFully(at: byteOffset, from: buffer, range, name: name)
+  }
+
+  public func flush() throws(BlockIOError) {
+    try source.descriptor.flush(name: name)
+  }
+
+  public func readingBack() -> [any BlockSource] {
+    if let source = UncachedSource(self) { return [source] }
+    posix_fadvise(source.descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
+    return [self]
+  }
+
+  public func startWriting(_ range: Range<UInt64>) {
+    source.descriptor.startWriting(range)
+  }
+}
+
+extension FileDescriptor {
+  /// Writes all of `range` of `buffer`, however many calls that takes.
+  func writeFully(
+    at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>, name: String
+  ) throws(BlockIOError) {
+    var done = 0
+    while done < range.count {
+      let bytes = unsafe buffer.memory(range.lowerBound + done..<range.upperBound)
+      let count = unsafe Glibc.pwrite(
+        rawValue, bytes.baseAddress, bytes.count, off_t(byteOffset + UInt64(done)))
+      if count >= 0 {
+        done += count
+        continue
+      }
+      let errno = Errno(rawValue: Glibc.errno)
+      if errno == .interrupted { continue }
+      throw BlockIOError(
+        name, .write, .system(errno), at: byteOffset..<byteOffset + UInt64(range.count))
+    }
+  }
+
+  /// Has the system begin to write what it holds of `range`; whether it does is its own affair.
+  func startWriting(_ range: Range<UInt64>) {
+    _ = dmsnap_start_writing(rawValue, range.lowerBound, UInt64(range.count))
+  }
+
+  /// Flushes data, and the metadata needed to read it again, to the medium.
+  func flush(name: String) throws(BlockIOError) {
+    guard fdatasync(rawValue) == 0 else {
+      throw BlockIOError(name, .flush, .system(Errno(rawValue: Glibc.errno)))
+    }
+  }
+}

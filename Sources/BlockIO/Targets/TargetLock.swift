@@ -1,0 +1,36 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// The locks that keep others from a target while it is written.
+enum TargetLock {
+  /// Locks all of a file or device for as long as the descriptor `number` is open.
+  ///
+  /// There are two kinds, which know nothing of each other: flock() is what udev and loop devices'
+  /// tools ask for, a record lock what qemu does. The record lock belongs to the open file (OFD),
+  /// so that closing another descriptor of it does not end it. A file system that has no locks of a
+  /// kind has nobody who holds one.
+  ///
+  /// - Throws: Who has locked any byte of it, if anybody has.
+  static func take(
+    _ number: CInt, of identity: FileIdentity, name: String
+  ) throws(BlockIOError) {
+    if flock(number, LOCK_EX | LOCK_NB) != 0, Glibc.errno == EWOULDBLOCK {
+      throw refusal(number, identity, name)
+    }
+    // SMB makes of flock() a record lock, at which a second one of our own would fail.
+    guard dmsnap_is_on_smb(number) == 0 else { return }
+    if dmsnap_lock_all(number) != 0, [EAGAIN, EACCES].contains(Glibc.errno) {
+      flock(number, LOCK_UN)  // or we should name ourselves
+      throw refusal(number, identity, name)
+    }
+  }
+
+  private static func refusal(
+    _ number: CInt, _ identity: FileIdentity, _ name: String
+  ) -> BlockIOError {
+    let lockers = ProcessUse.lockers(of: number, identity)
+    let who = lockers.isEmpty ? "another process" : lockers.joined(separator: ", ")
+    return BlockIOError(name, .open, .refused("is locked by \(who)"))
+  }
+}

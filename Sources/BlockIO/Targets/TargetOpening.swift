@@ -1,0 +1,39 @@
+/// Opens for writing what sources were read from: the very files, and no bytes but the sources'.
+///
+/// A name is never followed again: where it leads by now, nobody has looked. A file is opened once,
+/// be it that several sources lie in it.
+public struct TargetOpening {
+  private var files: [FileIdentity: FileTarget] = [:]
+
+  public init() {}
+
+  /// The bytes of `source`, to be written.
+  ///
+  /// - Throws: When some of them lie nowhere, or their files cannot be had.
+  public mutating func target(of source: any BlockSource) throws(BlockIOError) -> any BlockTarget {
+    switch source {
+    case let file as FileSource: return try target(of: file)
+    // What could not be read of a medium can be written to its copy.
+    case let mapped as RescuedSource: return try target(of: mapped.base)
+    case let slice as SliceSource:
+      let whole = try target(of: slice.base)
+      let place = ExtentPlace.device(0, byteOffset: slice.range.lowerBound)
+      return try VolumeTarget(
+        slice.name, VolumeMap([VolumeMap.Segment(0..<slice.byteCount, .place(place))]), of: [whole])
+    case let volume as VolumeSource:
+      try VolumeTarget.check(volume.name, volume.map, of: volume.devices)
+      var devices: [any BlockTarget] = []
+      for device in volume.devices { devices.append(try target(of: device)) }
+      return try VolumeTarget(volume.name, volume.map, of: devices)
+    default:
+      throw BlockIOError(source.name, .open, .refused("is nothing that could be written to"))
+    }
+  }
+
+  private mutating func target(of file: FileSource) throws(BlockIOError) -> FileTarget {
+    if let open = files[file.identity] { return open }
+    let target = try FileTarget(reopening: file)
+    files[file.identity] = target
+    return target
+  }
+}

@@ -1,0 +1,57 @@
+/// Where the bytes of a file or device lie: a partition's on its disk, a loop device's in its file.
+///
+/// What a device of the device mapper or of md is made of is not followed: the devices under it are
+/// held by it, which is enough to leave them alone.
+///
+/// - Source: Linux `/sys/dev/block/*/{partition,start,size}`,
+///   `/sys/dev/block/*/loop/{backing_file,offset}`.
+struct DeviceStack {
+  /// The file or device itself, then what it lies on, down to the last that is known.
+  let layers: [FileIdentity]
+  /// The bytes, counted on the last layer.
+  let bytes: Range<UInt64>
+
+  init(of identity: FileIdentity) {
+    var layers = [identity]
+    var bytes: Range<UInt64> = 0..<UInt64.max
+    // The kernel makes no circles; what it says is read at several moments, though.
+    while let (below, place) = Self.place(of: layers[layers.count - 1]), !layers.contains(below) {
+      let start = place.lowerBound.addingReportingOverflow(bytes.lowerBound)
+      let end = place.lowerBound.addingReportingOverflow(bytes.upperBound)
+      let upperBound = min(end.overflow ? UInt64.max : end.partialValue, place.upperBound)
+      bytes = (start.overflow ? upperBound : min(start.partialValue, upperBound))..<upperBound
+      layers.append(below)
+    }
+    self.layers = layers
+    self.bytes = bytes
+  }
+
+  /// Whether some byte is a byte of both.
+  func overlaps(_ other: DeviceStack) -> Bool {
+    layers.last == other.layers.last && bytes.overlaps(other.bytes)
+  }
+
+  /// What a device lies on, and at which bytes of that; nil for a file, and for other devices.
+  private static func place(of identity: FileIdentity) -> (FileIdentity, Range<UInt64>)? {
+    guard identity.isBlockDevice else { return nil }
+    let folder = "/sys/dev/block/\(identity.deviceNumber)"
+    let below: FileIdentity?
+    let start: UInt64
+    if KernelText.number(in: "\(folder)/partition") != nil {
+      below = KernelText.lines(of: "\(folder)/../dev").first.flatMap(
+        FileIdentity.init(deviceNumber:))
+      start = byteCount(ofSectors: "\(folder)/start")
+    } else {
+      let path = KernelText.lines(of: "\(folder)/loop/backing_file").first
+      below = path.flatMap { FileIdentity(at: String($0)) }
+      start = KernelText.number(in: "\(folder)/loop/offset") ?? 0
+    }
+    let end = start.addingReportingOverflow(byteCount(ofSectors: "\(folder)/size"))
+    guard let below, !end.overflow else { return nil }
+    return (below, start..<end.partialValue)
+  }
+
+  private static func byteCount(ofSectors path: String) -> UInt64 {
+    (KernelText.number(in: path) ?? 0).multipliedReportingOverflow(by: 512).partialValue
+  }
+}

@@ -1,0 +1,110 @@
+internal import BlockIO
+public import SnapshotFormat
+
+/// What the areas themselves say of the chunk size, whatever the header says.
+///
+/// Areas lie E + 1 chunks apart, and each holds the numbers of the data chunks right behind it. So
+/// every chunk size has its own places to look at, and only the true one finds exceptions that
+/// stand where Linux would have put them; file data does not look like that.
+public struct ChunkSizeEvidence: Sendable {
+  /// What one chunk size finds.
+  public struct Score: Equatable, Sendable {
+    public let chunkSize: ChunkSize
+    /// How many of the areas that were looked at hold exceptions that stand where they should.
+    public fileprivate(set) var areaCount = 0
+    /// How many such exceptions they hold.
+    public fileprivate(set) var exceptionCount = 0
+    /// How many of them are in area 0.
+    fileprivate(set) var firstAreaCount = 0
+    /// Whether area 0 names the first data chunk first, and holds nothing but exceptions.
+    fileprivate(set) var beginsTable = false
+
+    fileprivate init(_ chunkSize: ChunkSize) { self.chunkSize = chunkSize }
+
+    /// Whether this is more than chance.
+    var isConvincing: Bool { isStrong || beginsTable }
+
+    /// Whether it is enough to overrule a header whose own size finds nothing.
+    var overrules: Bool { isStrong || (beginsTable && exceptionCount >= 2) }
+
+    private var isStrong: Bool { exceptionCount >= 4 }
+
+    /// Whether another score says more.
+    ///
+    /// A table in area 0 is in use; exceptions behind, however many, may be an older one's.
+    fileprivate static func < (left: Score, right: Score) -> Bool {
+      let (lefts, rights) = (left.isTable, right.isTable)
+      return lefts == rights ? left.exceptionCount < right.exceptionCount : rights
+    }
+
+    private var isTable: Bool { beginsTable && isStrong }
+  }
+
+  /// As much of an area as is looked at.
+  private static let sampleByteCount: UInt64 = 4096
+  /// How many areas are looked at: a reset loses no more than the first four.
+  private static let areaCountMax: UInt64 = 64
+
+  /// The score of every chunk size, the smallest first.
+  public let scores: [Score]
+
+  /// Looks where each chunk size would have its areas.
+  init(_ source: any BlockSource) {
+    scores = ChunkSize.all.map { Self.score(source, $0, isExpected: false) }
+  }
+
+  /// The score that settles the matter, if one does.
+  public var best: Score? {
+    scores.filter(\.isConvincing).max { $0 < $1 }
+  }
+
+  /// The best but one, if it is more than chance: the evidence is not of one mind then.
+  public var rival: Score? {
+    scores.filter { $0.isConvincing && $0 != best }.max { $0 < $1 }
+  }
+
+  /// What one chunk size finds.
+  ///
+  /// - Parameter isExpected: Whether a header says that a table of this chunk size begins in area
+  ///   0.
+  static func score(
+    _ source: any BlockSource, _ chunkSize: ChunkSize, isExpected: Bool
+  ) -> Score {
+    let geometry = StoreGeometry(chunkSize: chunkSize, byteCount: source.byteCount)
+    let byteCount = Int(min(chunkSize.byteCount, sampleByteCount))
+    let buffer = IOBuffer(byteCount: byteCount)
+    var judge = SlotJudge(geometry)
+    var score = Score(chunkSize)
+    var area = AreaIndex(0)
+    while area.index < areaCountMax, let start = geometry.byteOffset(of: area),
+      start < source.byteCount, source.byteCount - start >= UInt64(byteCount)
+    {
+      let unreadable: [Range<UInt64>]
+      do throws(BlockIOError) {
+        unreadable = try source.readAround(at: start, into: buffer, 0..<byteCount)
+      } catch {
+        // No evidence to be had here; whoever needs this area will meet the same error.
+        area.index += 1
+        continue
+      }
+      if !buffer.isZero(0..<byteCount) {
+        buffer.withRecords(of: DiskException.self, count: byteCount / DiskException.byteCount) {
+          judge.judge(
+            $0, at: area.index * chunkSize.exceptionsPerArea,
+            unreadable: unreadable.map { SlotJudge.slots(of: $0, from: start) },
+            after: SlotJudge.Context(shift: nil, isExpected: isExpected && area.index == 0))
+          let count = judge.kinds.count { $0 == .kept }
+          score.exceptionCount += count
+          score.areaCount += count > 0 ? 1 : 0
+          if area.index == 0 {
+            score.firstAreaCount = count
+            let isPure = judge.kinds.allSatisfy { $0 == .kept || $0 == .zero }
+            score.beginsTable = isPure && $0[0].newChunk == StoreGeometry.firstDataChunk
+          }
+        }
+      }
+      area.index += 1
+    }
+    return score
+  }
+}

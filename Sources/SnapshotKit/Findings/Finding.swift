@@ -1,0 +1,45 @@
+/// Something that is wrong, or worth knowing, in the evidence: a value, never thrown.
+public struct Finding: Equatable, Sendable {
+  /// What kind of finding; the catalogue has its severity and meaning.
+  public var code: FindingCode
+  /// Where the first of its kind is.
+  public var place: Place
+  /// What stands there.
+  public var found: String
+  /// What would have to stand there.
+  public var required: String
+  /// How many there are of the kind.
+  public var count: UInt64 = 1
+  /// The byte ranges of all of them in the store, ascending in table order, touching ones as one.
+  public var ranges: [Range<UInt64>] = []
+  /// Whether there were more ranges than ``Tally/rangeCountMax``.
+  public var hasMoreRanges = false
+
+  /// Where in a store a finding is; what does not apply is nil.
+  public struct Place: Equatable, Sendable {
+    /// The metadata area.
+    public var area: UInt64?
+    /// The slot in the area, from 0.
+    public var slot: Int?
+    /// The bytes of the store.
+    public var bytes: Range<UInt64>?
+    /// The exception's chunk of the origin.
+    public var oldChunk: UInt64?
+    /// The exception's chunk of the store.
+    public var newChunk: UInt64?
+
+    public init(
+      area: UInt64? = nil, slot: Int? = nil, bytes: Range<UInt64>? = nil,
+      oldChunk: UInt64? = nil, newChunk: UInt64? = nil
+    ) {
+      self.area = area
+      self.slot = slot
+      self.bytes = bytes
+      self.oldChunk = oldChunk
+      self.newChunk = newChunk
+    }
+  }
+
+  /// How bad it is.
+  public var severity: Severity { code.entry.severity }
+}

@@ -1,0 +1,9 @@
+extension Surroundings {
+  /// The finding of a store in it.
+  var finding: Finding {
+    Finding(
+      code: .insideFilesystem, place: Finding.Place(),
+      found: "a store within the file system (\(type)) at byte \(byteOffset) of the image",
+      required: "the file, read through its file system")
+  }
+}

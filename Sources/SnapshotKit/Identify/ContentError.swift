@@ -1,0 +1,9 @@
+public import Blkid
+public import BlockIO
+
+/// Why the content of a snapshot could not be looked at.
+public enum ContentError: Error, Sendable {
+  case table(TableError)
+  case probe(BlkidError)
+  case io(BlockIOError)
+}

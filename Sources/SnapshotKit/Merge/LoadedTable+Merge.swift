@@ -1,0 +1,15 @@
+internal import BlockIO
+extension LoadedTable {
+  /// The first reason for which Linux's own merge into an origin of that size would not end with
+  /// what the snapshot shows, or nil.
+  public func mergeObstacle(
+    originByteCount: UInt64
+  ) throws(StoreError) -> MergeObstacle? {
+    guard let extent else { return nil }
+    do throws(TableError) {
+      return try KernelMerge(table, originByteCount: originByteCount).obstacle(in: store, extent)
+    } catch {
+      throw .table(store.source.name, error)
+    }
+  }
+}

@@ -1,0 +1,82 @@
+public import BlockIO
+public import SnapshotFormat
+
+/// How far a store's table reaches, and the counters that Linux keeps of it.
+public struct TableSummary: Equatable, Sendable {
+  /// How a walk over the areas ended.
+  public enum End: Sendable, Equatable {
+    /// At an exception whose new chunk is 0.
+    case terminator(AreaIndex, slot: Int)
+    /// All areas were full, and the next does not lie wholly in the store.
+    case beyondEnd(AreaIndex)
+    /// An area could not be read.
+    case unreadable(AreaIndex, BlockIOError)
+  }
+
+  /// How many areas were read, the one with the terminator included.
+  public internal(set) var areaCount: UInt64 = 0
+  /// How many exceptions lie before the end.
+  public internal(set) var exceptionCount: UInt64 = 0
+  /// How many runs they form, in table order: both chunks one higher than in the one before.
+  public internal(set) var runCount: UInt64 = 0
+  /// The chunk that Linux would copy to next: one above the highest new chunk.
+  ///
+  /// It wraps around as the kernel's does, so that a wild new chunk leaves a wild number here.
+  public internal(set) var nextFree = Chunk(StoreGeometry.firstDataChunk)
+  /// Whether any new chunk has a top byte.
+  public internal(set) var hasTopBytes = false
+  /// How the walk ended.
+  public internal(set) var end: End = .beyondEnd(AreaIndex(0))
+
+  /// Throws unless a later walk found what the first did: if not, the medium failed meanwhile, or
+  /// someone writes to the store, and what came of the later walk is not the table.
+  public func require(equals first: TableSummary) throws(TableError) {
+    if self == first { return }
+    if case .unreadable(_, let error) = end { throw .unreadable(error) }
+    throw .changed
+  }
+
+  /// The table of a new store: one area, nothing in it.
+  static var empty: TableSummary {
+    var extent = TableSummary()
+    extent.areaCount = 1
+    extent.end = .terminator(AreaIndex(0), slot: 0)
+    return extent
+  }
+
+  private var previous = DiskException(oldChunk: .max, newChunk: .max)
+
+  /// Whether the table ends as it should.
+  public var isTerminated: Bool {
+    if case .terminator = end { true } else { false }
+  }
+
+  /// Counts the exceptions up to the terminator, and returns how many they are.
+  mutating func count(
+    _ exceptions: Span<DiskException>, in area: AreaIndex, from firstSlot: Int
+  ) -> Int {
+    var (next, runs, tops) = (nextFree.index, runCount, UInt64(0))
+    var (oldBefore, newBefore) = (previous.oldChunk, previous.newChunk)
+    var slot = 0
+    while slot < exceptions.count {
+      let exception = exceptions[slot]
+      let (old, new) = (exception.oldChunk, exception.newChunk)
+      if new == 0 {
+        end = .terminator(area, slot: firstSlot + slot)
+        break
+      }
+      if next <= new { next = new &+ 1 }
+      // Old chunk 0 never continues a run: the one before it would be 2^64 - 1.
+      if old != oldBefore &+ 1 || new != newBefore &+ 1 || old == 0 { runs += 1 }
+      tops |= new
+      (oldBefore, newBefore) = (old, new)
+      slot += 1
+    }
+    nextFree = Chunk(next)
+    runCount = runs
+    exceptionCount += UInt64(slot)
+    hasTopBytes = hasTopBytes || tops >> DiskException.chunkNumberBits != 0
+    previous = DiskException(oldChunk: oldBefore, newChunk: newBefore)
+    return slot
+  }
+}

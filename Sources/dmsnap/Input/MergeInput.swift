@@ -1,0 +1,168 @@
+import BlockIO
+import LVM2
+import SnapshotKit
+import SystemPackage
+
+/// What `dmsnap merge` is asked to do, by its arguments and by the plan that it is given.
+struct MergeInput {
+  /// The store and the origin, as the user named them.
+  let options: StoreOptions
+  let origin: PathArgument?
+  let undo: String?
+  let noUndo: Bool
+  let skipIdentical: Bool
+  /// What both turn out to be.
+  let found: StoreInput
+  let request: MergeRequest
+
+  init(_ command: Merge) throws(Failure) {
+    let plan = try command.apply.map { (file) throws(Failure) in try PlanArguments(file, command) }
+    if let plan {
+      (options, origin, undo, noUndo) = (plan.options, plan.origin, plan.undo, plan.noUndo)
+      skipIdentical = plan.plan.skipIdentical
+    } else {
+      guard let store = command.store else {
+        preconditionFailure("arguments were not validated")
+      }
+      options = StoreOptions(store, command.volumes, command.table)
+      (origin, undo, noUndo) = (command.origin, command.undo, command.noUndo)
+      skipIdentical = command.skipIdentical
+    }
+    RunRecord.note { [undo] in $0.undo = undo }
+    found = try StoreInput(options, origin: origin)
+    var target = try found.requireMergeOrigin()
+    if case .volume(var volume) = target {
+      volume.writesAllLegs = plan?.plan.allLegs ?? command.allLegs
+      target = .volume(volume)
+    }
+    var request = MergeRequest(
+      of: found.store, found.volume, into: target,
+      wayBack: undo.map { .undo(FilePath($0)) } ?? .none)
+    request.reading = options.table.reading
+    request.chunkSize = options.table.chunkSize
+    request.generation = options.table.generation ?? 0
+    request.skipsIdentical = skipIdentical
+    request.accepted = Set(command.accept)
+    request.plan = plan?.source
+    self.request = request
+  }
+
+  /// The plan of a merge that was checked.
+  func plan(of merge: CheckedMerge) -> MergePlan {
+    let table = options.table
+    return MergePlan(
+      store: found.isStoreVolume ? options.store.text : options.store.absolute,
+      origin: found.originVolume?.text ?? origin?.absolute ?? "",
+      volumes: options.volumes.planned, reading: table.reading,
+      chunkSizeAsked: table.chunkSizeAsked, generation: table.generation,
+      map: table.map?.absolute, skipIdentical: skipIdentical, undo: undo.map(absolutePath),
+      noUndo: noUndo, allLegs: writesAllLegs, of: merge.view)
+  }
+
+  /// The command that takes the merge back; nil where there is no way back.
+  var undoCommand: String? {
+    undo.map { undo in
+      // With volume groups, a relative path may look like one of their volumes, or else like an
+      // option.
+      let isRelative =
+        undo.hasPrefix("-") || !undo.hasPrefix("/") && !options.volumes.physicalVolumes.isEmpty
+      var accepted = request.accepted.subtracting([.smallOrigin])
+      // The snapshot itself, which Linux does not show, is another one to the undo.
+      if found.volume != nil, options.table.reading == .salvage { accepted.insert(.otherSnapshots) }
+      return "dmsnap merge \(quoted(isRelative ? "./\(undo)" : undo)) --origin \(originWords)"
+        + "\(options.volumes.words) --no-undo" + words(accepted)
+        + (writesAllLegs ? " --all-legs" : "")
+    }
+  }
+
+  /// The options that accept risks, each after a space.
+  func words(_ accepted: Set<AcceptedRisk>) -> String {
+    accepted.map { " --accept \($0.rawValue)" }.sorted().joined()
+  }
+
+  private var writesAllLegs: Bool {
+    if case .volume(let volume) = request.origin { volume.writesAllLegs } else { false }
+  }
+
+  /// The origin in the words by which the user names it, to be said again.
+  var originWords: String {
+    guard let volume = found.originVolume else { return quoted(origin?.text ?? "") }
+    // A group whose name another one has as well is named by its UUID.
+    return quoted(
+      found.isNameAmbiguous ? "\(volume.version.uuid)/\(volume.name)" : volume.text)
+  }
+}
+
+/// What a plan says, and what the user says differently.
+private struct PlanArguments {
+  let plan: MergePlan
+  let source: any BlockSource
+  let options: StoreOptions
+  let origin: PathArgument
+  let undo: String?
+  let noUndo: Bool
+
+  init(_ file: PathArgument, _ command: Merge) throws(Failure) {
+    let source = try file.open()
+    self.source = source
+    plan = try failingMerge { () throws(MergeError) in try MergePlan(source) }
+    guard let store = command.store ?? PathArgument(argument: plan.store),
+      let origin = command.origin ?? PathArgument(argument: plan.origin),
+      let table = TableOptions(plan), let volumes = VolumeOptions(plan, command.volumes.input)
+    else {
+      throw Failure(.refused, "\(file.text): is not a plan that this program could have made")
+    }
+    options = StoreOptions(store, volumes, table)
+    self.origin = origin
+    let hasWay = command.undo != nil || command.noUndo
+    undo = hasWay ? command.undo : plan.undo
+    noUndo = hasWay ? command.noUndo : plan.noUndo
+    if undo == nil, !noUndo, !command.dryRun {
+      throw Failure(.refused, "\(file.text): names no undo file: say --undo FILE or --no-undo")
+    }
+    if !command.talk.quiet {
+      Console.say(
+        "dmsnap: \(file.text): merges \(store.text) into \(origin.text), "
+          + (undo.map { "with the way back in \($0)" } ?? "without a way back"))
+    }
+  }
+}
+
+extension TableOptions {
+  /// How a plan says that the table is read.
+  fileprivate init?(_ plan: MergePlan) {
+    self.init()
+    guard let reading = Reading(rawValue: plan.reading) else { return nil }
+    readingAsked = reading
+    chunkSizeAsked = plan.chunkSizeAsked
+    generation = plan.generation
+    map = plan.map.flatMap { PathArgument(argument: $0) }
+    guard (try? validate()) != nil else { return nil }
+  }
+}
+
+extension VolumeOptions {
+  /// How a plan says that the volume group is found.
+  fileprivate init?(_ plan: MergePlan, _ input: InputOptions) {
+    self.init()
+    self.input = input
+    let volumes = plan.volumes
+    physicalVolumes = []
+    for text in volumes?.physicalVolumes ?? [] {
+      guard let volume = PhysicalVolumeArgument(argument: text) else { return nil }
+      physicalVolumes.append(volume)
+    }
+    vgcfg = volumes?.vgcfg.flatMap { PathArgument(argument: $0) }
+    (seqno, leg) = (volumes?.seqno, volumes?.leg)
+    guard (try? validate()) != nil else { return nil }
+  }
+
+  /// What a plan says of them.
+  fileprivate var planned: MergePlan.Volumes? {
+    physicalVolumes.isEmpty
+      ? nil
+      : MergePlan.Volumes(
+        physicalVolumes: physicalVolumes.map(\.absolute), vgcfg: vgcfg?.absolute, seqno: seqno,
+        leg: leg)
+  }
+}

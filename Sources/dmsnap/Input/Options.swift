@@ -1,0 +1,169 @@
+public import ArgumentParser
+import BlockIO
+import SnapshotFormat
+public import SnapshotKit
+import SystemPackage
+
+/// What most commands print in.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+  case text, json
+}
+
+extension Reading: ExpressibleByArgument {}
+
+/// How much is said on standard error.
+struct MessageOptions: ParsableArguments {
+  @Flag(name: .shortAndLong, help: "Say nothing but errors.")
+  var quiet = false
+
+  @Option(help: "When to show progress: auto, on a terminal; always; never.")
+  var progress = ProgressMode.auto
+}
+
+/// How files and devices are read.
+struct InputOptions: ParsableArguments {
+  @Flag(
+    help: ArgumentHelp(
+      "Read everything, and do not ask the file system where holes are: for file systems that report"
+        + " holes wrongly."))
+  var noHoles = false
+}
+
+/// How a store's table is read.
+struct TableOptions: ParsableArguments {
+  @Option(
+    name: .customLong("reading"),
+    help: ArgumentHelp(
+      "By which rules to read the table: kernel (Linux 6.1, the default), kernel-6.12, or salvage.",
+      valueName: "reading"))
+  var readingAsked: Reading?
+
+  @Option(
+    name: .customLong("chunk-size"),
+    help: ArgumentHelp(
+      "The chunk size in sectors, where the header is lost or wrong; implies --reading salvage.",
+      valueName: "sectors"))
+  var chunkSizeAsked: UInt32?
+
+  @Option(
+    help: ArgumentHelp(
+      "Which table to read: 0, the newest, or an older one that inspect lists; implies --reading"
+        + " salvage.", valueName: "number"))
+  var generation: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "GNU ddrescue's mapfile of the store's file: what it does not call finished is unreadable.",
+      valueName: "mapfile"))
+  var map: PathArgument?
+
+  /// Whether anything is said of how it is read.
+  var isGiven: Bool {
+    readingAsked != nil || chunkSizeAsked != nil || generation != nil || map != nil
+  }
+
+  /// By which rules the table is read.
+  var reading: Reading {
+    readingAsked ?? (chunkSizeAsked == nil && generation == nil ? .kernel : .salvage)
+  }
+
+  /// The chunk size that the user says.
+  var chunkSize: ChunkSize? { chunkSizeAsked.flatMap { try? ChunkSize(sectorCount: $0) } }
+
+  func validate() throws {
+    if reading != .salvage, chunkSizeAsked != nil || generation != nil {
+      throw ValidationError("--chunk-size and --generation go with --reading salvage")
+    }
+    if let generation, generation < 0 { throw ValidationError("generations count from 0") }
+    if let chunkSizeAsked {
+      do throws(ChunkSizeError) { _ = try ChunkSize(sectorCount: chunkSizeAsked) } catch {
+        throw ValidationError("--chunk-size \(chunkSizeAsked): \(error)")
+      }
+    }
+  }
+}
+
+/// The store, and how its table is read.
+struct StoreOptions: ParsableArguments {
+  @Argument(
+    help: "The COW store: a file, a block device, PATH,offset=BYTES,length=BYTES; vg/lv with --pv.")
+  var store: PathArgument
+
+  @OptionGroup var volumes: VolumeOptions
+  @OptionGroup var table: TableOptions
+
+  init() {}
+
+  /// The store at that path, its table read so.
+  init(_ store: PathArgument, _ volumes: VolumeOptions, _ table: TableOptions) {
+    self.store = store
+    self.volumes = volumes
+    self.table = table
+  }
+}
+
+/// Where to write which sectors are still worth reading again.
+struct WantedOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Write a mapfile by which ddrescue reads again what is worth it: metadata first, then data.",
+      valueName: "mapfile"))
+  var wanted: String?
+
+  /// Refuses what has no mapfile, before anything is done.
+  func check(_ volumes: VolumeOptions) throws(Failure) {
+    guard let wanted else { return }
+    guard volumes.physicalVolumes.isEmpty else {
+      throw Failure(.refused, "--wanted is of a store's own file, not of a volume of a group")
+    }
+    try OutputPaths.check([("--wanted", wanted)])
+  }
+
+  /// Writes the mapfile, if it is asked for.
+  ///
+  /// - Parameter lost: What of the snapshot could not be read.
+  func write(
+    _ plan: SalvagePlan, _ generation: Generation, of store: PathArgument, lost: [LostRange] = []
+  ) throws(Failure) {
+    guard let wanted else { return }
+    let sectors = WantedSectors(plan, generation, lost: lost)
+    try failing { () throws(BlockIOError) in
+      let text = sectors.mapfile(
+        at: store.start, in: try FileSource(path: FilePath(store.path)).byteCount)
+      let output = try OutputText(path: FilePath(wanted))
+      try output.write(text)
+      try output.publish()
+    }
+    Console.say(
+      "dmsnap: \(wanted): \(byteSize(sectors.metadataByteCount)) of metadata and"
+        + " \(byteSize(sectors.dataByteCount)) of data are worth reading again"
+        + (sectors.metadata.isEmpty ? "" : "; metadata that is read then may name more data"))
+  }
+}
+
+extension PathArgument {
+  /// Reads the mapfile that it names.
+  func readMap() throws(Failure) -> BadSectorMap {
+    let buffer = try readAll(atMost: 1 << 32, as: "a mapfile")
+    do throws(BadSectorMapError) {
+      return try buffer.withBytes(0..<buffer.byteCount) { (bytes) throws(BadSectorMapError) in
+        try BadSectorMap(parsing: bytes)
+      }
+    } catch {
+      throw Failure(.couldNotFinish, "\(text): is not a mapfile: \(error)")
+    }
+  }
+}
+
+/// The origin, where it is needed.
+struct OriginOptions: ParsableArguments {
+  @Option(help: "The origin: what the snapshot was taken of; with --pv it is found by itself.")
+  var origin: PathArgument?
+
+  /// Refuses to go on without an origin where nothing else tells which it is.
+  static func require(_ origin: PathArgument?, _ volumes: VolumeOptions) throws {
+    if origin == nil, volumes.physicalVolumes.isEmpty {
+      throw ValidationError("Missing expected argument '--origin <origin>'")
+    }
+  }
+}

@@ -1,0 +1,189 @@
+import ArgumentParser
+import Blkid
+import BlockIO
+import LVM2
+import MD
+import SystemPackage
+
+/// The physical volumes from which volume groups are put together, with which STORE and ORIGIN are
+/// names of their volumes: `vg/lv`.
+struct VolumeOptions: ParsableArguments {
+  @Option(
+    name: .customLong("pv"),
+    help: ArgumentHelp(
+      "A disk, a partition or an image with an LVM2 physical volume in it, also in one of its"
+        + " partitions; once for each. STORE and ORIGIN are then vg/lv; a snapshot's origin is found"
+        + " by itself. PATH,map=MAPFILE takes ddrescue's mapfile of the image.", valueName: "path"))
+  var physicalVolumes: [PhysicalVolumeArgument] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A file of vgcfgbackup, or from /etc/lvm/archive, where the metadata on the disks is lost.",
+      valueName: "file"))
+  var vgcfg: PathArgument?
+
+  @Option(
+    help: ArgumentHelp(
+      "The version of the group's metadata to go by; `dmsnap lvm list --history` shows them.",
+      valueName: "number"))
+  var seqno: UInt64?
+
+  @Option(
+    help: ArgumentHelp(
+      "Which leg of a mirror to read, from 0, whatever is known of it.", valueName: "number"))
+  var leg: Int?
+
+  @OptionGroup var input: InputOptions
+
+  func validate() throws {
+    if physicalVolumes.isEmpty, vgcfg != nil || seqno != nil || leg != nil {
+      throw ValidationError("--vgcfg, --seqno and --leg go with --pv PATH")
+    }
+  }
+
+  /// What the user said of volumes, to be said again; each option after a space.
+  var words: String {
+    physicalVolumes.map { " --pv \(quoted($0.text))" }.joined()
+      + (vgcfg.map { " --vgcfg \(quoted($0.text))" } ?? "")
+      + (seqno.map { " --seqno \($0)" } ?? "") + (leg.map { " --leg \($0)" } ?? "")
+      + (input.noHoles ? " --no-holes" : "")
+  }
+}
+
+/// A path where a physical volume is looked for:
+/// `PATH[,offset=BYTES][,length=BYTES][,map=MAPFILE]`.
+struct PhysicalVolumeArgument: ExpressibleByArgument {
+  /// As the user gave it.
+  let text: String
+  let path: PathArgument
+  let map: PathArgument?
+
+  /// The same, with paths that hold in any directory.
+  var absolute: String { path.absolute + (map.map { ",map=\($0.absolute)" } ?? "") }
+
+  init?(argument: String) {
+    text = argument
+    guard let place = argument.range(ofLast: ",map=") else {
+      guard let path = PathArgument(argument: argument) else { return nil }
+      (self.path, map) = (path, nil)
+      return
+    }
+    guard let path = PathArgument(argument: String(argument[..<place.lowerBound])),
+      let map = PathArgument(argument: String(argument[place.upperBound...]))
+    else { return nil }
+    (self.path, self.map) = (path, map)
+  }
+}
+
+extension String {
+  fileprivate func range(ofLast part: String) -> Range<Index>? {
+    var start = endIndex
+    while start > startIndex {
+      formIndex(before: &start)
+      if self[start...].hasPrefix(part) { return start..<index(start, offsetBy: part.count) }
+    }
+    return nil
+  }
+}
+
+/// The volume groups in what the user named with --pv.
+struct VolumeInput {
+  let options: VolumeOptions
+  /// What was named, in that order.
+  let sources: [any BlockSource]
+  let search: PhysicalVolumeSearch
+  let catalog: VolumeCatalog
+
+  /// Finds them.
+  ///
+  /// - Parameter map: What `--map` said, which is of the one physical volume.
+  init(_ options: VolumeOptions, map: PathArgument? = nil) throws(Failure) {
+    self.options = options
+    let arguments = options.physicalVolumes
+    if map != nil, arguments.count > 1 || arguments.contains(where: { $0.map != nil }) {
+      throw Failure(
+        .refused, "--map is of one file: with several physical volumes say --pv PATH,map=MAPFILE")
+    }
+    var sources: [any BlockSource] = []
+    for argument in arguments {
+      sources.append(
+        try argument.path.open(options.input, (argument.map ?? map)?.readMap()))
+    }
+    self.sources = sources
+    let texts = try options.vgcfg.map { (file) throws(Failure) in [try file.readVolumeGroup()] }
+    search = try failingProbe { () throws(BlkidError) in try PhysicalVolumeSearch(sources) }
+    let found = search.found
+    for (path, member) in search.arrayMembers {
+      let words =
+        "\(path): is \(member.memberDescription), over whose members its bytes are dealt out; assemble it"
+        + " (mdadm --assemble --readonly) and name the array's device"
+      if found.isEmpty {
+        throw Failure(.couldNotFinish, words, code: "md.member", at: Failure.Place(path: path))
+      }
+      Console.say("dmsnap: \(words)")
+    }
+    catalog = try failing { () throws(BlockIOError) in
+      try VolumeCatalog(found, texts: texts ?? [])
+    }
+    if found.isEmpty {
+      let paths = arguments.map(\.text).joined(separator: ", ")
+      throw Failure(.noStore, "\(paths): no LVM2 physical volume here")
+    }
+  }
+
+  /// A volume, by its name in a version of a group.
+  typealias Place = (group: FoundVolumeGroup, version: VolumeGroup, name: String)
+
+  /// The group and the volume that an argument names; nil where it names no group that was found.
+  func volume(
+    _ argument: PathArgument
+  ) throws(Failure) -> Place? {
+    var text = Substring(argument.text)
+    if text.hasPrefix("/dev/"), !FileTarget.exists(FilePath(argument.path)) { text.removeFirst(5) }
+    let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2 else { return nil }
+    let groups = catalog.groups.filter { group in
+      // By the name that it has now, or had in the version that is asked for.
+      [group.group.name, group.group.uuid.description, (try? group.version(options.seqno))?.name]
+        .contains(String(parts[0]))
+    }
+    guard let group = groups.first else { return nil }
+    guard groups.count == 1 else {
+      throw Failure(
+        .refused,
+        "\(parts[0]): there are \(groups.count) groups of that name; say UUID/LV, with one of "
+          + groups.map(\.group.uuid.description).joined(separator: ", "))
+    }
+    let version = try failingVolume { () throws(VolumeError) in
+      try group.version(options.seqno)
+    }
+    return (group, version, String(parts[1]))
+  }
+
+  /// Whether there are groups of the same name.
+  var hasSameNames: Bool {
+    Set(catalog.groups.map(\.group.name)).count < catalog.groups.count
+  }
+
+  /// The failure to find a volume of that name.
+  func noVolume(_ argument: PathArgument) -> Failure {
+    let names = catalog.groups.map { "\($0.group.name)/LV" }
+    return Failure(
+      .noStore,
+      "\(argument.text): names no volume and no file; with --pv say "
+        + (names.isEmpty
+          ? "--vgcfg FILE as well: no group is known" : names.joined(separator: ", ")))
+  }
+}
+
+extension PathArgument {
+  /// Reads the volume group's text that it names.
+  fileprivate func readVolumeGroup() throws(Failure) -> VolumeGroup {
+    let buffer = try readAll(atMost: 1 << 28, as: "a volume group's metadata")
+    do throws(MetadataTextError) {
+      return try VolumeGroup(parsing: buffer.bytes(0..<buffer.byteCount))
+    } catch {
+      throw Failure(.couldNotFinish, "\(text): \(error)")
+    }
+  }
+}

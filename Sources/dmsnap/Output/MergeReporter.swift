@@ -1,0 +1,136 @@
+import BlockIO
+import LVM2
+import SnapshotKit
+
+/// What `dmsnap merge` says of what it did, or would do.
+struct MergeReporter {
+  private let command: Merge
+  private let input: MergeInput
+  private let merge: CheckedMerge
+
+  init(_ command: Merge, _ input: MergeInput, _ merge: CheckedMerge) {
+    self.command = command
+    self.input = input
+    self.merge = merge
+  }
+
+  private var loaded: LoadedTable { merge.loaded }
+  private var origin: String { merge.view.originName }
+  private var store: String { loaded.store.source.name }
+  private var volume: SnapshotVolume? { input.found.volume }
+  private var undo: String? { input.undo }
+
+  /// Says what would be done: of a dry run, and of a plan.
+  func sayPlan() throws(Failure) {
+    let losses = ResultCompleteness(
+      loaded, merge.knownLosses, originByteCount: merge.whole.byteCount)
+    switch command.format {
+    case .json:
+      try Console.print(json: report(merge.byteCount, losses, dryRun: true))
+    case .text:
+      try Console.print(lines: planLines)
+      losses.say()
+    }
+    try finish(losses)
+  }
+
+  private var planLines: [String] {
+    let written = "\(counted(loaded.exceptionCount, "exception")), "
+    let pieces = counted(UInt64(merge.view.table.runs.count), "piece")
+    var lines =
+      merge.isUndo
+      ? ["This would make the origin what it was before the merge: \(store) → \(origin)."]
+      : [
+        "This would make the origin equal to the snapshot: \(store) → \(origin).",
+        "Of an LVM snapshot, that rolls the origin back to the moment of the snapshot. Of an",
+        "overlay (a live system, a RAID recovery), it commits what was written.",
+      ]
+    lines += [
+      "It would write \(byteSize(merge.byteCount)) (\(written)\(pieces)\(skipped)) to \(origin).",
+      isOwnOrigin
+        ? "The volume group's metadata names \(origin) as its origin."
+        : merge.isUndo
+          ? "The undo store knows its origin by samples of it."
+          : "Nothing in a store names its origin: make sure that \(origin) is the right one.",
+      "An undo file needs \(byteSize(merge.undoByteCount)) (\(merge.undoByteCount) bytes).",
+      "Nothing was written\(command.plan == nil ? "" : " but the plan").",
+    ]
+    if let plan = command.plan {
+      lines.append(
+        "to do just this, after a look at the plan: dmsnap merge --apply \(quoted(plan))"
+          + (undo == nil && !command.noUndo ? " --undo FILE" : "")
+          + input.words(input.request.accepted))
+    }
+    return lines
+  }
+
+  /// Says what was done.
+  func say(_ outcome: MergeOutcome) throws(Failure) {
+    let losses = ResultCompleteness(loaded, outcome.lost, originByteCount: merge.whole.byteCount)
+    do throws(Failure) {
+      switch command.format {
+      case .json:
+        try Console.print(json: report(outcome.byteCount, losses))
+      case .text where !command.talk.quiet: try Console.print(lines: doneLines(outcome))
+      case .text: break
+      }
+    } catch {
+      // The merge is done, and its way back must not be lost with standard output.
+      Console.say("dmsnap: \(origin): is merged; \(wayBack)")
+      throw error
+    }
+    if command.format == .text { losses.say() }
+    try finish(losses)
+  }
+
+  private func report(
+    _ byteCount: UInt64, _ losses: ResultCompleteness, dryRun: Bool? = nil
+  ) -> CopyReport {
+    CopyReport(
+      command: "merge", exceptionCount: loaded.exceptionCount, byteCount: byteCount,
+      lost: losses.ranges, isComplete: losses.isEmpty && !merge.isDamagedUndo, dryRun: dryRun)
+  }
+
+  private func finish(_ losses: ResultCompleteness) throws(Failure) {
+    if merge.isDamagedUndo { throw Failure(.damage) }
+    try losses.finish(volume, merge.isInDoubt ? merge.origin : nil)
+  }
+
+  /// Whether the origin is the one that the group's metadata names.
+  private var isOwnOrigin: Bool {
+    guard let volume, let own = input.found.originVolume else { return false }
+    return own.isOrigin(of: volume)
+  }
+
+  private var wayBack: String {
+    input.undoCommand.map { "to undo, before anything else writes to it: \($0)" }
+      ?? "there is no way back; the same command again would end the same"
+  }
+
+  private func doneLines(_ outcome: MergeOutcome) -> [String] {
+    if outcome.wasFinished {
+      return ["\(origin): was merged already, as \(undo ?? "the undo file") says: finished"]
+    }
+    var lines = [
+      "\(origin): \(byteSize(outcome.byteCount)) \(merge.isUndo ? "restored" : "merged")"
+        + " (\(counted(loaded.exceptionCount, "exception"))\(skipped))"
+        + (command.verify ? ", read back and compared" : ""),
+      wayBack,
+    ]
+    guard let volume, isOwnOrigin,
+      volume.found.group.snapshots.contains(where: { $0.store == volume.snapshot.store })
+    else { return lines }
+    let snapshot = "\(volume.version.name)/\(volume.snapshot.store)"
+    lines.append(
+      volume.snapshot.isMerging
+        ? "at the next activation lvm2 merges \(snapshot) once more, to the same end, and removes it"
+          + (volume.siblings.isEmpty
+            ? "" : "; that copies to the other snapshots of \(origin), and may fill their stores")
+        : "the group still has \(snapshot), which shows the same now: lvremove \(quoted(snapshot))")
+    return lines
+  }
+
+  private var skipped: String {
+    merge.skippedByteCount == 0 ? "" : "; \(byteSize(merge.skippedByteCount)) are there already"
+  }
+}

@@ -1,0 +1,52 @@
+import BlockIO
+import SnapshotFormat
+import SnapshotKit
+
+extension LoadedTable {
+  /// Looks at what the content of a view through this table tells of its origin.
+  func check(_ view: SnapshotView) throws(Failure) -> OriginCheck {
+    try failingContent { () throws(ContentError) in try checkOrigin(of: view) }
+  }
+
+  /// Says what the user should know before a result is relied on.
+  ///
+  /// - Parameter isDoubted: Whether to say what speaks against the origin.
+  func warn(
+    about view: SnapshotView, _ check: OriginCheck, _ talk: MessageOptions, isDoubted: Bool = true
+  ) {
+    if talk.quiet { return }
+    if isDoubted, let contradiction = check.contradiction {
+      Console.say("dmsnap: \(view.originName): \(contradiction)")
+    }
+    let name = store.source.name
+    if table.reading == .salvage {
+      if !isCurrent {
+        Console.say("dmsnap: \(name): this is an older table, not the one in use")
+      }
+      warnIfInvalid(check)
+    }
+    for finding in self.findings where finding.severity != .note {
+      Console.say("dmsnap: \(name): \(finding.line)")
+    }
+    if table.reading == .salvage { return }
+    // A kernel reading shows what Linux would, and Linux does not look at what it maps.
+    let findings = Auditor(store, origin: view.origin, reading: table.reading).audit().findings
+    for finding in findings where finding.code == .inUse {
+      Console.say("dmsnap: \(finding.found): what is read may change meanwhile")
+    }
+    let damage = findings.filter { $0.severity == .damage }.map(\.code.rawValue)
+    if damage.isEmpty { return }
+    Console.say(
+      "dmsnap: \(name): there is damage (\(damage.joined(separator: ", "))); the result"
+        + " is what Linux would show; --reading salvage leaves out what cannot be right")
+  }
+
+  /// Says of an invalid snapshot whether its origin was written since.
+  func warnIfInvalid(_ check: OriginCheck?) {
+    guard store.header?.hasMagic == true, store.header?.valid == 0 else { return }
+    let words = check?.writes?.description ?? OriginWrites.unknownWords
+    Console.say(
+      "dmsnap: \(store.source.name): the snapshot is invalid; whether its origin was written since:"
+        + " \(words)")
+  }
+}

@@ -1,0 +1,92 @@
+import Testing
+
+/// The house: which way its arrows point, and what its files promise. See docs/design.md.
+@Suite struct HouseTests {
+  private let tree: SourceTree
+
+  init() throws { tree = try SourceTree() }
+
+  // MARK: - Arrows
+
+  /// The folders of SnapshotKit, the lowest first. A folder uses those of lower rows only.
+  private static let snapshotKit = [
+    ["Store"],
+    ["Table"],
+    ["Findings", "View", "Areas"],
+    ["Identify"],
+    ["Salvage"],
+    ["Snapshot"],
+    ["Origin"],
+    ["Merge", "Audit", "Carve"],
+    ["Report"],
+  ]
+
+  @Test func `arrows between the folders of SnapshotKit point down`() {
+    let files = tree.files.filter { $0.target == "SnapshotKit" }
+    let ranks = Dictionary(
+      uniqueKeysWithValues: Self.snapshotKit.enumerated().flatMap { rank, folders in
+        folders.map { ($0, rank) }
+      })
+    #expect(Set(files.map(\.folder)) == Set(ranks.keys))
+    let up = FolderUses(in: files).uses.filter {
+      ranks[$0.from, default: -1] <= ranks[$0.to, default: .max]
+    }
+    #expect(up == [])
+  }
+
+  /// What each target imports of the others.
+  private static let targets: [String: Set<String>] = [
+    "SnapshotFormat": [],
+    "BlockIO": ["CLinux"],
+    "Blkid": ["BlockIO", "CBlkid"],
+    "MD": ["BlockIO", "SnapshotFormat"],
+    "LVM2": ["BlockIO", "Blkid", "MD", "SnapshotFormat"],
+    "SnapshotKit": ["BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat"],
+    "dmsnap": ["BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat", "SnapshotKit"],
+  ]
+
+  @Test func `a target imports what stands below it`() {
+    #expect(Set(tree.files.map(\.target)) == Set(Self.targets.keys))
+    let ours = Set(Self.targets.keys).union(["CLinux", "CBlkid"])
+    let up = tree.files.filter { file in
+      !file.imports.intersection(ours).isSubset(of: Self.targets[file.target] ?? [])
+    }
+    #expect(up.map(\.path) == [])
+  }
+
+  @Test func `a drawing of arrows sees what a file names`() {
+    let files = [
+      SourceTree.File("Kit/Low/A.swift", "public struct Low {}\n"),
+      SourceTree.File("Kit/High/B.swift", "/// High.\nenum High { case of(Low) }\n"),
+      SourceTree.File(
+        "Kit/Low/C.swift", "// High\nlet text = \"High\"\nextension Low { var up: High? { nil } }\n"
+      ),
+    ]
+    #expect(
+      FolderUses(in: files).uses.map(\.description) == [
+        "High → Low: Kit/High/B.swift names Low", "Low → High: Kit/Low/C.swift names High",
+      ])
+  }
+
+  // MARK: - Files
+
+  @Test func `no file has more than 400 lines`() {
+    #expect(tree.files.filter { $0.lines.count > 401 }.map(\.path) == [])
+  }
+
+  @Test func `unsafe code is in the listed files only`() {
+    let listed: Set = [
+      "BlockIO/Copy/BackgroundThread.swift", "BlockIO/Copy/Conveyor.swift",
+      "BlockIO/Copy/ExtentCloner.swift", "BlockIO/IOBuffer.swift",
+      "BlockIO/Sources/FileShape.swift", "BlockIO/Sources/FileSource.swift",
+      "BlockIO/Sources/MemoryFile.swift", "BlockIO/Sources/UncachedSource.swift",
+      "BlockIO/Targets/FileTarget.swift", "BlockIO/Targets/OutputFile.swift",
+      "BlockIO/Targets/OutputStream.swift", "BlockIO/Use/KernelText.swift",
+      "BlockIO/Use/ProcessUse.swift", "Blkid/LibraryProbe.swift", "dmsnap/StopRequest.swift",
+    ]
+    let found = tree.files.filter {
+      $0.code.contains("unsafe ") || $0.code.contains("@unchecked")
+    }
+    #expect(Set(found.map(\.path)) == listed)
+  }
+}
