@@ -132,7 +132,7 @@ case("descending", "Chunks written from the last to the first: runs that the ker
      written("P 8", 8, range(199, 99, -1)), store_sectors=1024)
 case("zero-origin", "An origin of zeros, as of a sparse volume or a live system's overlay.",
      written("PO 8", 8, [*range(0, 200, 5)]), store_sectors=1024, options="PO 8", origin=ZERO)
-case("reactivated", "Written, taken down, activated again and written on.",
+case("reactivated", "Written, taken down, activated again and written further.",
      "snapshot P 8\nwrite_snapshot 8 80:80\nclose snap\nsnapshot P 8\ngeneration=2\nwrite_snapshot 8 400:80\nlive",
      store_sectors=512)
 case("discarded", "Loaded with discard_zeroes_cow: a discarded chunk keeps its exception, and its data are zeros.",
@@ -150,7 +150,7 @@ case("many-areas", "700 exceptions, in three areas.",
      written("P 8", 8, [range(700)]), store_sectors=5704)
 case("many-small-areas", "500 exceptions of one sector, 32 an area: sixteen areas.",
      written("P 1", 1, [*range(0, 1000, 2)]), store_sectors=560, options="P 1")
-case("reactivated-at-boundary", "Taken down with its first area just full, activated again and written on.",
+case("reactivated-at-boundary", "Taken down with its first area just full, activated again and written further.",
      f"snapshot P 8\nwrite_snapshot 8 {of_chunks(8, [range(256)])}\nclose snap\nsnapshot P 8\ngeneration=2\n"
      f"write_snapshot 8 {of_chunks(8, [range(300, 310)])}\nlive", store_sectors=4224)
 
@@ -184,11 +184,11 @@ case("odd-store", "A store of 27 chunks and 5 sectors: the partial last chunk is
 
 case("overflow-p", "Overflowed by a write to the snapshot (P): invalid, with every exception still in place.",
      "snapshot P 8\nwrite_snapshot 8 80:320\nlive", store_sectors=256)
-case("overflow-p-origin", "Overflowed by a write to the origin (P): invalid, and the origin has gone on.",
+case("overflow-p-origin", "Overflowed by a write to the origin (P): invalid, and the origin has changed since.",
      "snapshot P 8\nuse_origin\nwrite_origin 8 80:320\nlive", store_sectors=256)
 case("overflow-po", "Overflowed by a write to the snapshot (PO): Overflow until it is closed, valid on disk.",
      "snapshot PO 8\nwrite_snapshot 8 80:320\nlive", store_sectors=256, options="PO 8")
-case("overflow-po-origin", "Overflowed by a write to the origin (PO): invalid all the same.",
+case("overflow-po-origin", "Overflowed by a write to the origin (PO): still invalid.",
      "snapshot PO 8\nuse_origin\nwrite_origin 8 80:320\nlive", store_sectors=256, options="PO 8")
 case("full", "Every chunk of the store in use, and not one write too many.",
      "snapshot P 8\nwrite_snapshot 8 80:240\nlive", store_sectors=256)

@@ -44,7 +44,7 @@ lvcreate -n origin -L 1m -i2 -I16k vg
 fill vg/origin
 lvcreate -s -n snap -c 4k -L 512k -i2 -I4k vg/origin
 """ + WRITES, disks=[SMALL] * 2)
-case("cow-segments", "The store begins on one PV, goes on on another, and has exceptions' data on both.", """
+case("cow-segments", "The store spans two PVs, and has exceptions' data on both.", """
 vgcreate -s 64k vg $pv0 $pv1
 lvcreate -n origin -L 1m vg $pv0
 fill vg/origin
@@ -169,7 +169,7 @@ stamp vg/snap "snap gen 1" 8 80:32 400:8
 stamp vg/snap "snap gen 1" 1 803:1 1601:2
 stamp vg/origin "origin gen 1" 8 88:8 1200:24
 """, disks=[SMALL] * count)
-case("thin", "The origin is a thin volume, which the snapshot's store is not in.", """
+case("thin", "The origin is a thin volume; the snapshot's store is not in its pool.", """
 vgcreate -s 64k vg $pv0
 lvcreate --type thin-pool -c 64k --poolmetadatasize 2m -L 1536k -n pool vg
 lvcreate --type thin -V 1m --thinpool pool -n origin vg
@@ -213,7 +213,7 @@ lvremove vg/snap
 lvcreate -n new -l 2 vg $pv0:18-19
 fill vg/new "new gen 1"
 """)
-case("merge-pending", "The merge was put off, for the origin was in use, and has not begun.",
+case("merge-pending", "The merge was postponed because the origin was in use, and has not begun.",
      ORIGIN + SNAPSHOT + WRITES + """
 before vg/snap
 exec 3</dev/vg/origin
@@ -228,7 +228,7 @@ stall pv0 $((2048 + 664)) 8
 lvconvert -b --merge vg/snap
 power_cut vg-origin
 """, power_cut=True)
-case("merged", "The merge has come to its end: the origin is what the snapshot was.",
+case("merged", "The merge has finished: the origin is what the snapshot was.",
      ORIGIN + SNAPSHOT + WRITES + """
 before vg/snap
 lvconvert -i 1 --merge vg/snap
@@ -269,7 +269,7 @@ lvcreate -n origin -L 1m vg $pv0
 fill vg/origin
 lvcreate -s -n snap -c 4k -L 512k vg/origin $pv2
 """ + WRITES, disks=[SMALL] * 3)
-case("alignment", "Extents begin at an odd place; the small metadata area has been gone round more than once, and its "
+case("alignment", "Extents begin at an odd place; the ring of the small metadata area has wrapped more than once, and its "
      "newest text begins at its end and ends at its beginning.", """
 pvcreate --metadatasize 32k --dataalignment 40k --dataalignmentoffset 7k $pv0
 vgcreate -s 16k vg $pv0

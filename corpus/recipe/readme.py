@@ -5,56 +5,57 @@ import json
 TEXT = """\
 # Stores that Linux wrote
 
-Each folder here is a persistent snapshot store that a real kernel wrote, the origin that belongs under it, and what
-two kernels say of the pair. No case was made by hand: the recipe drives Debian's kernels under qemu, and all that it
-does afterwards, for the three cases whose summary says so, is to shorten an image.
+Each folder here holds a persistent snapshot store that a real kernel wrote, the origin under it, and what two kernels
+report of the pair. No case was made by hand: the recipe drives Debian's kernels under qemu. Its only later change is to
+shorten an image, in the three cases whose summary says so.
 
     corpus/lab --install        # qemu, the kernels and the rest, once
     corpus/make --all           # every case anew: a few minutes
     corpus/make merged          # one case
     corpus/make --list
 
-The images come out the same, byte for byte, whenever and wherever they are made. `make` is the recipe's main program,
-`recipe/cases.py` the cases, `lab` the machine that runs a shell script on a kernel (`corpus/lab --help`). Whole volume
-groups, as lvm2 made them, are in [lvm](lvm/README.md).
+The images are reproducible, byte for byte, on any machine. `make` is the recipe's main program, `recipe/cases.py` has
+the cases, `lab` is the machine that runs a shell script on a kernel (`corpus/lab --help`). Complete volume groups, as
+lvm2 made them, are in [lvm](lvm/README.md).
 
 ## Stamps
 
-A sector is one line of 32 bytes, sixteen times over: its number on the device that it was written to, and by whom.
+A sector is one line of 32 bytes, repeated sixteen times: its number on the device that it was written to, and its
+writer.
 
     sector 0000000123 origin gen 0
 
-`origin gen 0` is the origin before anything happened; `origin gen 1`, `snap gen 1` were written to the origin and
-through the snapshot while it was active, and a second generation of writes says 2. A chunk of zeros in a store was
-never written.
+`origin gen 0` is the origin before any change; `origin gen 1` and `snap gen 1` were written to the origin and through
+the snapshot while it was active; a second generation of writes has `gen 2`. A chunk of zeros in a store was never
+written.
 
 ## case.json
 
 | key | meaning |
 |---|---|
-| `name`, `summary` | the case, and what is odd about it |
+| `name`, `summary` | the case, and what is special about it |
 | `kernel` | the release that wrote the store |
-| `chunkSectors` | the chunk size in the table (0: the kernel's default), which need not be that of the header |
-| `table` | the line to give to dmsetup, with ORIGIN and STORE for the two devices |
-| `store`, `origin` | `file`, from the case's folder, packed with xz; `byteCount` and `sha256` of the unpacked image |
-| `live` | the snapshot's (or merge's) status as the store was made, before it was closed |
-| `says` | by kernel, what it says of a copy of the two, loaded afresh |
+| `chunkSectors` | the chunk size in the table (0: the kernel's default); the header's may differ |
+| `table` | the line for dmsetup, with ORIGIN and STORE for the two devices |
+| `store`, `origin` | `file` in the case's folder, packed with xz; `byteCount`, `sha256` of the unpacked image |
+| `live` | the status of the snapshot (or merge) when the store was made, before it was closed |
+| `says` | by kernel, what it reports of a freshly loaded copy of the two |
 
 An answer in `says`:
 
 | key | meaning |
 |---|---|
-| `load` | `ok`, or `error` when the table is refused; then there is no more |
+| `load` | `ok`, or `error` if the table is refused; then nothing else follows |
 | `log` | what device-mapper logged while loading |
 | `status` | as `dmsetup status` prints it, after the target's name |
 | `view.sha256` | of the snapshot, as long as the origin, with zeros for what could not be read |
 | `view.unreadable` | byte offset and byte count of what could not be read |
-| `merge.status`, `merge.log` | of a snapshot-merge target, when it had come to its end |
+| `merge.status`, `merge.log` | of a snapshot-merge target, when it had finished |
 | `merge.originSha256`, `merge.storeSha256` | of the two images after that |
 
-`origin` is the origin that lies under the store now: where a merge was cut, it is merged in part. An origin that
-nothing was written to is shared by its cases, in `origins/`. A store that is `Invalid` still loads, and every read of
-its snapshot fails. A store whose magic is zero loads too: the kernel takes it for a new one, and empties it.
+`origin` is the origin that lies under the store now: if a merge was interrupted, it is partly merged. Cases whose
+origin was not written share it, in `origins/`. A store that is `Invalid` still loads, and every read of its snapshot
+fails. A store whose magic is zero loads too: the kernel takes it for a new one, and empties it.
 
 ## The cases
 
