@@ -81,7 +81,6 @@ import Testing
       ["inspect", "vg/snap", "--seqno", "3"], ["inspect", "vg/snap", "--vgcfg", "f"],
       ["inspect", "vg/snap", "--leg", "0"], ["export", "vg/snap", "--pv", "p"],
       ["merge", "vg/snap", "--pv", "p"], ["merge", "vg/snap", "--no-undo"],
-      ["merge", "--apply", "f", "--pv", "p"],
       ["merge", "vg/snap", "--pv", "p", "--no-undo", "--accept", "everything"],
       ["inspect", "vg/snap", "--pv", "p,map="],
     ])

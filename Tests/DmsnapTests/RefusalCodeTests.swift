@@ -42,7 +42,7 @@ import Testing
   private func make(_ code: MergeRefusalCode) throws -> Refused {
     switch code {
     case .storeIsOrigin, .targetUnavailable, .targetNotWritable, .kernelWouldFail,
-      .unrelatedOrigin, .smallOrigin, .noRoom:
+      .storeUnreadable, .unrelatedOrigin, .smallOrigin, .noRoom:
       try makeOfOrigin(code)
     case .undoElsewhere, .undoIncomplete, .undoDamaged, .undoIsInput, .undoExists, .undoOfOther,
       .originWritten:
@@ -74,6 +74,12 @@ import Testing
     case .kernelWouldFail:
       let path = try directory.write(beyond, to: "beyond")
       return Refused(arguments: merge(path, origin, "--no-undo"))
+    case .storeUnreadable:
+      // The first data chunk is the third of the store.
+      let map = try directory.write(
+        Array("0x0 + 1\n0x0 0x2000 +\n0x2000 0x1000 -\n0x3000 0x100000 +\n".utf8), to: "map")
+      return Refused(
+        arguments: merge(store, origin, "--undo", undo, "--map", map), untouched: [map])
     case .smallOrigin:
       let path = try directory.write(beyond, to: "beyond")
       return Refused(arguments: merge(path, origin, "--no-undo", "--reading", "salvage"))

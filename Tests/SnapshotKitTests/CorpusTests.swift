@@ -93,7 +93,7 @@ import Testing
     let unpacked = try Unpacked(name)
     let audit = try Auditor(
       Store(FaultySource(unpacked.store)), origin: FaultySource(unpacked.origin)
-    ).auditWithData()
+    ).audit(.data)
     let isDamaged = Self.damaged.contains(name)
     let above = audit.findings.filter { $0.severity != .note }
     #expect(above.isEmpty != isDamaged, "\(above.map(\.code.rawValue))")

@@ -96,6 +96,18 @@ public struct VolumeMap: Sendable {
       staleCopies: found.staleCopies)
   }
 
+  /// Visits where the bytes of a range lie on each device, whole stripes as one.
+  func forEachDeviceRange(of range: Range<UInt64>, _ visit: (Int, Range<UInt64>) -> Void) {
+    guard !range.isEmpty, range.upperBound <= byteCount else { return }
+    for segment in segments[index(at: range.lowerBound)...] {
+      guard segment.range.lowerBound < range.upperBound else { break }
+      let own = segment.range.clamped(to: range)
+      let start = segment.range.lowerBound
+      segment.layout.forEachDeviceRange(
+        of: own.lowerBound - start..<own.upperBound - start, visit)
+    }
+  }
+
   /// The index of the segment that a byte is in, by halving.
   func index(at byteOffset: UInt64) -> Int {
     var (low, high) = (0, segments.count)
@@ -209,6 +221,31 @@ public indirect enum ExtentLayout: Sendable {
     case .volume(let map, _): map.segmentCount
     case .striped(let layouts, _), .rotating(let layouts, _, _), .copies(let layouts, _):
       layouts.reduce(0) { $0.addingSaturated($1.segmentCount) }
+    }
+  }
+
+  /// Visits where the bytes of a range lie on each device, whole stripes as one.
+  fileprivate func forEachDeviceRange(
+    of range: Range<UInt64>, _ visit: (Int, Range<UInt64>) -> Void
+  ) {
+    switch self {
+    case .place(.device(let device, let start)):
+      visit(device, start + range.lowerBound..<start + range.upperBound)
+    case .place: break
+    case .volume(let map, let start):
+      map.forEachDeviceRange(of: start + range.lowerBound..<start + range.upperBound, visit)
+    case .striped(let layouts, let size):
+      let geometry = StripeGeometry(count: layouts.count, byteCount: size)
+      for (index, layout) in layouts.enumerated() {
+        layout.forEachDeviceRange(of: geometry.part(of: range, in: index), visit)
+      }
+    case .rotating(let layouts, let size, let rotation):
+      // Data and parity take turns: a row is the same range of every disk.
+      let row = size * UInt64(layouts.count - rotation.parityCount)
+      let rows = range.lowerBound / row * size..<(range.upperBound + row - 1) / row * size
+      for layout in layouts { layout.forEachDeviceRange(of: rows, visit) }
+    case .copies(let layouts, _):
+      for layout in layouts { layout.forEachDeviceRange(of: range, visit) }
     }
   }
 

@@ -67,8 +67,10 @@ public final class FileTarget: BlockTarget {
     }
   }
 
-  /// Throws where a file or device could not be opened for writing, without opening it for that.
+  /// Throws where a file or device could not be opened for writing, or is locked, without opening
+  /// it for that.
   public static func checkWritable(_ file: FileSource) throws(BlockIOError) {
+    try TargetLock.checkFree(file.descriptor.rawValue, of: file.identity, name: file.name)
     let path = FilePath("/proc/self/fd/\(file.descriptor.rawValue)")
     guard unsafe path.withPlatformString({ unsafe access($0, W_OK) }) != 0 else { return }
     let errno = Errno(rawValue: Glibc.errno)

@@ -26,6 +26,19 @@ enum TargetLock {
     }
   }
 
+  /// Throws who has locked any byte of a file, if anybody has, and locks nothing.
+  static func checkFree(
+    _ number: CInt, of identity: FileIdentity, name: String
+  ) throws(BlockIOError) {
+    // A shared lock fails where somebody writes, and two that look do not meet each other.
+    if flock(number, LOCK_SH | LOCK_NB) != 0 {
+      if Glibc.errno == EWOULDBLOCK { throw refusal(number, identity, name) }
+    } else {
+      flock(number, LOCK_UN)
+    }
+    if dmsnap_is_locked(number) == 1 { throw refusal(number, identity, name) }
+  }
+
   private static func refusal(
     _ number: CInt, _ identity: FileIdentity, _ name: String
   ) -> BlockIOError {

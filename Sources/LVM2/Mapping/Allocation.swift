@@ -34,6 +34,20 @@ extension VolumeGroup {
     return found
   }
 
+  /// Whether a leg was split off with `lvconvert --splitmirrors --trackchanges`: users see it, and
+  /// may not write to it.
+  ///
+  /// - Source: lvm2 `lib/metadata/raid_manip.c`, `lv_raid_split_and_track`.
+  func isSplitOff(_ leg: String) -> Bool {
+    volume(named: leg).map { $0.isVisible && !$0.isWritable } ?? false
+  }
+
+  /// The legs that were split off a volume, or off what it lies on, while their changes are tracked.
+  public func splitOffLegs(below name: String) -> [String] {
+    let names = Set(allocations(below: name).map(\.volume))
+    return names.filter(isSplitOff).sorted()
+  }
+
   /// The volumes that somebody may ask for: the visible ones, the stores of snapshots and their
   /// origins, and not what is just a part of others.
   public var wholeVolumes: [LogicalVolume] {

@@ -23,7 +23,7 @@ extension VolumeMapper {
       return .striped(legs, stripeByteCount: raid.stripeByteCount)
     case "raid1":
       // A leg that was split off is a volume of its own by now, and neither read nor written here.
-      let splitOff = Set(raid.legs.indices.filter { isSplitOff(raid.legs[$0].data) })
+      let splitOff = Set(raid.legs.indices.filter { group.isSplitOff(raid.legs[$0].data) })
       let isCurrent = try currentLegs(of: raid, &known).enumerated().map {
         $0.element && !splitOff.contains($0.offset)
       }
@@ -42,14 +42,6 @@ extension VolumeMapper {
       }
       return .rotating(readable, stripeByteCount: raid.stripeByteCount, rotation)
     }
-  }
-
-  /// Whether a leg was split off with `lvconvert --splitmirrors --trackchanges`: users see it, and
-  /// may not write to it.
-  ///
-  /// - Source: lvm2 `lib/metadata/raid_manip.c`, `lv_raid_split_and_track`.
-  private func isSplitOff(_ leg: String) -> Bool {
-    group.volume(named: leg).map { $0.isVisible && !$0.isWritable } ?? false
   }
 
   /// How many bytes of each leg an array needs: whole rows of stripes.

@@ -65,10 +65,12 @@ public struct ChunkSizeEvidence: Sendable {
 
   /// What one chunk size finds.
   ///
-  /// - Parameter isExpected: Whether a header says that a table of this chunk size begins in area
-  ///   0.
+  /// - Parameters:
+  ///   - isExpected: Whether a header says that a table of this chunk size begins in area 0.
+  ///   - areaCountMax: How many areas are looked at.
   static func score(
-    _ source: any BlockSource, _ chunkSize: ChunkSize, isExpected: Bool
+    _ source: any BlockSource, _ chunkSize: ChunkSize, isExpected: Bool,
+    areaCountMax: UInt64 = areaCountMax
   ) -> Score {
     let geometry = StoreGeometry(chunkSize: chunkSize, byteCount: source.byteCount)
     let byteCount = Int(min(chunkSize.byteCount, sampleByteCount))

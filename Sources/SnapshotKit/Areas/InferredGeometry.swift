@@ -33,7 +33,8 @@ public struct InferredGeometry: Sendable {
       // A sound area 0 where the header wants it settles the matter: what else is found then is of
       // an older store. Our own undo stores know their chunk size.
       if UndoManifest(source) != nil
-        || ChunkSizeEvidence.score(source, own.chunkSize, isExpected: true).firstAreaCount > 0
+        || ChunkSizeEvidence.score(source, own.chunkSize, isExpected: true, areaCountMax: 1)
+          .firstAreaCount > 0
       {
         (geometry, basis, evidence) = (own, .header, nil)
         return

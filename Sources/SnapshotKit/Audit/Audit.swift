@@ -2,14 +2,17 @@ public import SnapshotFormat
 
 /// What an audit found.
 public struct Audit: Sendable {
-  /// The store that was looked at.
-  public let store: Store
-  /// What Linux would do with it.
-  public let load: KernelLoad
-  /// Where areas and chunks lie, and who says so.
-  public let inferred: InferredGeometry
-  /// How far the table reaches by that geometry.
-  public let extent: TableSummary?
+  /// How much is looked at.
+  public enum Depth: Sendable {
+    /// Metadata, and what the content of the snapshot and the origin tells.
+    case content
+    /// The data of every exception as well: compared with the origin, if there is one, and searched
+    /// for blocks of zeroes.
+    case data
+  }
+
+  /// The walk over the table that it is made of.
+  let walk: TableWalk
   /// How many exceptions can be used: those that are possible and unique, or that a salvage keeps.
   public let usableCount: UInt64
   /// What can be salvaged; nil where there is nothing to salvage.
@@ -18,25 +21,31 @@ public struct Audit: Sendable {
   public private(set) var findings: [Finding]
   /// Whether this is a store at all.
   public let isStore: Bool
-  /// What it is where it is no store, if that is known.
-  public let content: OtherContent?
+  /// What the content of the snapshot and of its origin tells; nil where there is no origin, or
+  /// nothing to salvage, or only metadata was looked at.
+  public internal(set) var origin: OriginCheck?
 
   init(
-    store: Store, load: KernelLoad, inferred: InferredGeometry, extent: TableSummary?,
-    usableCount: UInt64, plan: SalvagePlan?, findings: [Finding], isStore: Bool,
-    content: OtherContent? = nil
+    _ walk: TableWalk, usableCount: UInt64, plan: SalvagePlan?, findings: [Finding], isStore: Bool
   ) {
-    self.content = content
-    self.store = store
-    self.load = load
-    self.inferred = inferred
-    self.plan = plan
-    self.extent = extent
+    self.walk = walk
     self.usableCount = usableCount
+    self.plan = plan
     self.findings = []
     self.isStore = isStore
     for finding in findings { add(finding) }
   }
+
+  /// The store that was looked at.
+  public var store: Store { walk.store }
+  /// What Linux would do with it.
+  public var load: KernelLoad { walk.load }
+  /// Where areas and chunks lie, and who says so.
+  public var inferred: InferredGeometry { walk.inferred }
+  /// How far the table reaches by that geometry.
+  public var extent: TableSummary? { walk.extent }
+  /// What it is where it is no store, if that is known.
+  public var content: OtherContent? { walk.content }
 
   /// Where areas and chunks lie: by the header, or by the areas where it does not say.
   public var geometry: StoreGeometry? { inferred.geometry }

@@ -1,5 +1,5 @@
 internal import Blkid
-public import BlockIO
+internal import BlockIO
 internal import SnapshotFormat
 
 // What takes the origin's content to tell.
@@ -8,17 +8,15 @@ extension Auditor {
   /// Looks at what the snapshot holds, and adds what that means to the audit.
   ///
   /// Of a store that Linux would not show, the salvaged snapshot is looked at.
-  ///
-  /// - Returns: nil without an origin, or where nothing can be salvaged.
-  public func checkOrigin(addingTo audit: inout Audit) throws(ContentError) -> OriginCheck? {
-    guard let view = try view(audit) else { return nil }
+  func checkOrigin(addingTo audit: inout Audit) throws(ContentError) {
+    guard let view = try view(audit) else { return }
     let check = try OriginCheck(view, hasInFlightChunks: audit.findings.hasInFlightChunks)
     for finding in check.findings { audit.add(finding) }
-    return check
+    audit.origin = check
   }
 
   /// Compares the data of every exception with the origin's, and adds what that means.
-  public func compareData(
+  func compareData(
     addingTo audit: inout Audit, progress: ProgressHandler
   ) throws(ContentError) {
     guard let origin, let view = try view(audit) else { return }
@@ -38,16 +36,13 @@ extension Auditor {
 
   private func view(_ audit: Audit) throws(ContentError) -> SnapshotView? {
     guard let origin else { return nil }
-    guard audit.load.verdict == .loads, let geometry = store.geometry,
-      let extent = audit.load.extent, audit.plan?.gaps.isEmpty ?? true
-    else {
+    guard let table = audit.walk.table, audit.plan?.gaps.isEmpty ?? true else {
       guard let plan = audit.plan, let generation = plan.generations.first else { return nil }
       let table = ExceptionTable(salvaged: generation.runs, plan.geometry)
       return SnapshotView(of: origin, through: table, of: plan.store.source)
     }
     do throws(TableError) {
-      let table = try ExceptionTable(store, geometry, extent, reading: reading)
-      return SnapshotView(of: origin, through: table, of: store.source)
+      return SnapshotView(of: origin, through: try table.get(), of: store.source)
     } catch {
       throw .table(error)
     }

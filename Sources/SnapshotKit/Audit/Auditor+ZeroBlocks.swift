@@ -13,7 +13,7 @@ extension Auditor {
 
   /// Looks for blocks of zeroes whose length is a power of two, and that several chunks share which
   /// have nothing to do with one another, or an area has a part in; and adds what that means.
-  public func findZeroBlocks(addingTo audit: inout Audit) throws(ContentError) {
+  func findZeroBlocks(addingTo audit: inout Audit) throws(ContentError) {
     guard audit.isStore, let geometry = audit.plan?.geometry ?? audit.geometry else { return }
     let source = audit.plan?.store.source ?? store.source
     var runs = try runs(audit)
@@ -70,12 +70,7 @@ extension Auditor {
   /// The table that a salvage has, where there is something to salvage, or Linux.
   private func runs(_ audit: Audit) throws(ContentError) -> [ExceptionRun] {
     if let generation = audit.plan?.generations.first { return generation.runs }
-    guard let geometry = store.geometry, let extent = audit.load.extent,
-      audit.load.verdict == .loads
-    else { return [] }
-    do throws(TableError) {
-      return try ExceptionTable(store, geometry, extent, reading: reading).runs
-    } catch {
+    do throws(TableError) { return try audit.walk.table?.get().runs ?? [] } catch {
       throw .table(error)
     }
   }

@@ -12,6 +12,8 @@ public struct Auditor {
   let reading: Reading
   private let chunkSize: ChunkSize?
   private let volume: SnapshotVolume?
+  /// A walk over the store's table that was done already.
+  private let walk: TableWalk?
 
   /// So many areas behind the table of a store that Linux loads are searched for older ones.
   private static let lookBehindCount: UInt64 = 256
@@ -32,33 +34,49 @@ public struct Auditor {
     self.reading = reading
     self.chunkSize = chunkSize ?? volume?.chunkSize(of: store)
     self.volume = volume
+    walk = nil
+  }
+
+  /// An auditor of the store whose table was read, by a kernel's reading.
+  public init(_ loaded: LoadedTable, origin: any BlockSource) {
+    (store, self.origin, reading) = (loaded.store, origin, loaded.table.reading)
+    (chunkSize, volume, walk) = (nil, nil, loaded.walk)
   }
 
   /// Audits metadata only.
-  public func audit() -> Audit {
-    var findings = HeaderCheck(store).findings
-    let inferred = InferredGeometry(store, chunkSize: chunkSize)
-    let content =
-      inferred.basis == .option
-      ? nil : OtherContent.contradicting(store, inferred.geometry)
-    guard let geometry = inferred.geometry, content == nil else {
-      return Audit(
-        store: store, load: KernelLoad(store, reading: reading), inferred: inferred, extent: nil,
-        usableCount: 0, plan: nil,
-        findings: (store.isRecognised ? findings : []) + volumeFindings(nil, nil),
-        isStore: store.isRecognised, content: content)
+  public func audit() -> Audit { audit(keepsTable: false) }
+
+  /// Audits metadata, and content as far as that is wanted.
+  ///
+  /// - Parameter progress: Is told how far the comparison with the origin is.
+  public func audit(
+    _ depth: Audit.Depth, progress: ProgressHandler = { _, _ in }
+  ) throws(ContentError) -> Audit {
+    var audit = audit(keepsTable: origin != nil || depth == .data)
+    try checkOrigin(addingTo: &audit)
+    if depth == .data {
+      try compareData(addingTo: &audit, progress: progress)
+      try findZeroBlocks(addingTo: &audit)
     }
-    var census = TableCensus(
-      geometry, originChunkCount: origin.map { geometry.chunkCount(ofOrigin: $0.byteCount) })
-    let load = KernelLoad(store, reading: reading) { census.visit($0, $1) }
-    var extent = load.extent
-    if geometry != store.geometry || extent == nil {
-      census = TableCensus(
-        geometry, originChunkCount: origin.map { geometry.chunkCount(ofOrigin: $0.byteCount) })
-      extent = StoreScanner(store.source, geometry).scan { census.visit($0, $1) }
+    return audit
+  }
+
+  private func audit(keepsTable: Bool) -> Audit {
+    let walk =
+      walk
+      ?? TableWalk(
+        store, reading: reading, chunkSize: chunkSize, originByteCount: origin?.byteCount,
+        keepsTable: keepsTable)
+    var findings = HeaderCheck(store).findings
+    let (load, inferred) = (walk.load, walk.inferred)
+    guard let geometry = inferred.geometry, let census = walk.census else {
+      return Audit(
+        walk, usableCount: 0, plan: nil,
+        findings: (store.isRecognised ? findings : []) + volumeFindings(nil, nil),
+        isStore: store.isRecognised)
     }
     findings += finding(of: inferred)
-    if let extent {
+    if let extent = walk.extent {
       findings += StoreCheck(store, geometry, extent, census).findings
       findings += PastCheck(store, geometry, extent).findings
     }
@@ -76,9 +94,7 @@ public struct Auditor {
     let isShown = plan == nil || (load.verdict == .loads && plan?.gaps.isEmpty == true)
     let usable = isShown ? census.usableCount : 0
     return Audit(
-      store: store, load: load, inferred: inferred, extent: extent,
-      usableCount: max(usable, salvageable),
-      plan: plan, findings: findings,
+      walk, usableCount: max(usable, salvageable), plan: plan, findings: findings,
       isStore: store.isRecognised || inferred.basis == .areas || plan?.generations.isEmpty == false)
   }
 

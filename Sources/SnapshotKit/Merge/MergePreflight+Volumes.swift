@@ -228,12 +228,19 @@ extension MergePreflight {
   mutating func noteStaleLegs(
     of origin: OriginVolume, _ source: any BlockSource
   ) throws(MergeError) {
+    for leg in origin.version.splitOffLegs(below: origin.name) where leg != origin.name {
+      notes.append(
+        "\(origin.text): its leg \(origin.version.name)/\(leg) was split off and keeps what it has;"
+          + " lvconvert --merge would not see this merge: rebuild that leg as a whole"
+          + " (lvchange --rebuild) before the volume is used")
+    }
     guard !origin.writesAllLegs, let source = source as? VolumeSource else { return }
     let all = try volume { () throws(VolumeError) in try origin.sourceWithStaleLegs() }
     guard all.map.copyCount > source.map.copyCount else { return }
     notes.append(
-      "\(origin.text): a leg that is out of date is not written; rebuild it whole (lvchange --rebuild"
-        + " PV) before it is used, as a resync by bitmap would miss what is merged; or say --all-legs"
+      "\(origin.text): a leg that is out of date, or not known to be in sync, is not written; rebuild"
+        + " it as a whole before it is used (raid1: lvchange --rebuild PV, mirror: lvchange --resync),"
+        + " as a resync by bitmap would miss what is merged; --all-legs writes it as well"
     )
   }
 

@@ -44,7 +44,13 @@ struct MergePreflight {
       if !hasBegun, !isUndo { try checkLegs(volume, whole) }
       try noteStaleLegs(of: volume, source)
     }
+    if loaded.exceptionCount == 0, loaded.hasOlderTable {
+      notes.append(
+        "\(request.store.source.name): has no exceptions, so that nothing is merged; an older"
+          + " table is left in it: see `dmsnap inspect`")
+    }
     let view = try skippingIdentical(whole, existingUndo) { progress(.comparing, $0, $1) }
+    try checkIsReadable(view)
     try checkPlan(view, existingUndo) { progress(.planning, $0, $1) }
     try checkUndoFile(existingUndo, view)
     // Nothing is written yet, by us: what was read of the metadata still holds.
@@ -67,19 +73,23 @@ struct MergePreflight {
     }
   }
 
-  /// Refuses an origin that shares bytes with the store.
-  ///
-  /// The volumes of a group may well lie in one file: their extents are compared.
+  /// Refuses an origin that shares bytes with the store; both may lie in one file.
   private func checkFilesApart(_ origin: any BlockSource) throws(MergeError) {
-    if case .volume = request.origin, request.snapshot != nil { return }
+    let store = request.store.source
+    let (own, others) = (FileRanges(of: origin), FileRanges(of: store))
+    if !own.isEmpty, own == others {
+      throw .refused(
+        MergeRefusal(
+          .storeIsOrigin, "\(origin.name): is the store itself; a store is never written"))
+    }
+    if own.overlap(others) {
+      throw .refused(
+        MergeRefusal(
+          .storeIsOrigin,
+          "\(origin.name): has bytes in common with \(store.name); a store is never written"))
+    }
     for target in origin.files {
-      for source in request.store.source.files {
-        if target.identity == source.identity {
-          if haveBytesApart(origin, request.store.source) { continue }
-          throw .refused(
-            MergeRefusal(
-              .storeIsOrigin, "\(target.name): is the store itself; a store is never written"))
-        }
+      for source in store.files where target.identity != source.identity {
         if DeviceUse.overlap(target.identity, source.identity) {
           throw .refused(
             MergeRefusal(
@@ -127,14 +137,6 @@ struct MergePreflight {
         }
       }
     }
-  }
-
-  /// Whether two are parts of one file that have no byte in common.
-  private func haveBytesApart(_ one: any BlockSource, _ other: any BlockSource) -> Bool {
-    guard let one = one as? SliceSource, let other = other as? SliceSource,
-      one.base is FileSource, other.base is FileSource
-    else { return false }
-    return !one.range.overlaps(other.range)
   }
 
   /// Opens the undo file that is there, if one is named, to look at it; it must not be an input.
@@ -206,7 +208,8 @@ struct MergePreflight {
     let store = request.store
     return try table { () throws(StoreError) in
       guard request.reading == .salvage else {
-        return try LoadedTable(store, reading: request.reading)
+        return try LoadedTable(
+          store, reading: request.reading, originByteCount: origin.byteCount)
       }
       let plan = try SalvagePlan(
         store, chunkSize: request.chunkSize ?? request.snapshot?.chunkSize(of: store),
@@ -226,8 +229,13 @@ struct MergePreflight {
       throw .refused(
         MergeRefusal(
           .kernelWouldFail,
-          "\(request.store.source.name): \(obstacle); `--reading salvage` leaves out what cannot be"
-            + " right"))
+          obstacle.kind == .oldBeyondOrigin
+            ? "\(view.originName): has \(view.byteCount) bytes, and the table of"
+              + " \(request.store.source.name) has exceptions beyond them, up to byte"
+              + " \(lastOldByteOffset(loaded)): name the right origin, or a longer copy of it;"
+              + " `--reading salvage --accept small-origin` leaves those exceptions out"
+            : "\(request.store.source.name): \(obstacle); `--reading salvage` leaves out what cannot"
+              + " be right"))
     }
     let (isUndo, isDamaged) = try checkUndoStore(loaded, view)
     if refuses(.smallOrigin), let count = loaded.beyondOriginCount {
@@ -252,6 +260,13 @@ struct MergePreflight {
             + " `--accept unrelated-origin` merges nevertheless"))
     }
     return (isUndo, isDamaged, origin)
+  }
+
+  /// Where the last old chunk of a table begins in the origin.
+  private func lastOldByteOffset(_ loaded: LoadedTable) -> UInt64 {
+    let (offset, overflow) = (loaded.table.runs.last?.lastOld ?? 0)
+      .multipliedReportingOverflow(by: loaded.geometry.chunkSize.byteCount)
+    return overflow ? .max : offset
   }
 
   /// Whether a risk is a reason not to merge.
@@ -321,6 +336,19 @@ struct MergePreflight {
     }
     try MergePlan(file).check(
       view, over: before, against: file, mayBeMerged: request.wayBack == .none, progress: progress)
+  }
+
+  /// Refuses a merge that is known to stop half-way; a salvage leaves out what cannot be read.
+  private func checkIsReadable(_ view: SnapshotView) throws(MergeError) {
+    guard purpose != .copy, view.table.reading != .salvage else { return }
+    let lost = view.knownLosses.filter { $0.reason == .storeUnreadable }
+    guard let first = lost.first?.range else { return }
+    throw .refused(
+      MergeRefusal(
+        .storeUnreadable,
+        "\(request.store.source.name): \(lost.map(\.range).totalCount) bytes of the snapshot's data"
+          + " cannot be read, the first for byte \(first.lowerBound) of the origin;"
+          + " `--reading salvage` merges the rest"))
   }
 
   /// Runs a call, and makes a refusal of what it refuses.

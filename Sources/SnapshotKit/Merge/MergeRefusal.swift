@@ -18,6 +18,7 @@ public enum MergeRefusalCode: String, CaseIterable, Sendable {
   case targetUnavailable = "merge.target-unavailable"
   case targetNotWritable = "merge.target-not-writable"
   case kernelWouldFail = "merge.kernel-would-fail"
+  case storeUnreadable = "merge.store-unreadable"
   case unrelatedOrigin = "merge.unrelated-origin"
   case smallOrigin = "merge.small-origin"
   case otherSnapshots = "merge.other-snapshots"

@@ -3,7 +3,7 @@ extension MergeRefusalCode {
   public var entry: MergeRefusalEntry {
     switch self {
     case .storeIsOrigin, .targetUnavailable, .targetNotWritable, .kernelWouldFail,
-      .unrelatedOrigin, .smallOrigin, .otherSnapshots, .originWritten, .noRoom:
+      .storeUnreadable, .unrelatedOrigin, .smallOrigin, .otherSnapshots, .originWritten, .noRoom:
       originEntry
     case .undoElsewhere, .undoIncomplete, .undoDamaged, .undoIsInput, .undoExists, .undoOfOther,
       .planUnreadable, .planEdited, .planOutdated:
@@ -50,6 +50,14 @@ extension MergeRefusalCode {
           origin would not be what the snapshot shows.
           """,
         remedy: "`--reading salvage` leaves out what cannot be right and lists it.")
+    case .storeUnreadable:
+      MergeRefusalEntry(
+        title: "data that would be merged is known to be unreadable",
+        reason: """
+          A map of bad sectors, a gap, or a missing physical volume covers data of the store. The \
+          merge would stop when it reaches that data and leave the origin merged in part.
+          """,
+        remedy: "`--reading salvage` merges the rest and lists what is lost. \(Self.newImage)")
     case .unrelatedOrigin:
       MergeRefusalEntry(
         title: "the origin does not look like the store's",

@@ -42,7 +42,8 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
   ///   - own: What it finds in the origin.
   init?(_ view: SnapshotView, shown: Identity, own: Identity) throws(BlockIOError) {
     let origin = view.origin
-    let isSame = SourceExtent(origin).map { $0 == SourceExtent(view.store) } ?? false
+    let bytes = FileRanges(of: origin)
+    let isSame = !bytes.isEmpty && bytes == FileRanges(of: view.store)
     if isSame || Store(origin).header?.hasMagic == true {
       self = .store(isSame: isSame)
       return
@@ -60,11 +61,13 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
       self = .disk(partition)
       return
     }
-    guard let snapshot, let content else { return nil }
-    if isOther {
+    guard let content else { return nil }
+    if isOther, let snapshot {
       self = .otherContent(snapshot: snapshot, origin: content)
       return
     }
+    // A snapshot in which nothing is recognised, over a file system, is held against the origin as
+    // well: the merge would end that file system.
     guard own.holdsOnlyFileSystems, !view.confirms(shown) else { return nil }
     let relation = try OriginRelation(view, origin, uuid: content.uuid)
     if relation.isRelated { return nil }
@@ -146,20 +149,6 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
 
   private static func words(_ content: ContentIdentity) -> String {
     content.type + (content.uuid.map { " with UUID \($0)" } ?? "")
-  }
-}
-
-/// The bytes of a file that a source is.
-private struct SourceExtent: Equatable {
-  private let file: FileIdentity
-  private let range: Range<UInt64>
-
-  /// nil for a source that is put together, or cannot be told from another.
-  init?(_ source: any BlockSource) {
-    let slice = source as? SliceSource
-    guard let file = (slice?.base ?? source) as? FileSource else { return nil }
-    self.file = file.identity
-    range = slice?.range ?? 0..<file.byteCount
   }
 }
 

@@ -19,29 +19,37 @@ public struct LoadedTable: Sendable {
   /// Whether exceptions may be lost of which nobody knows what they were for.
   public let hasUnknownLosses: Bool
   /// How far Linux's own walk reaches; nil in the salvage reading.
-  let extent: TableSummary?
+  var extent: TableSummary? { walk?.extent }
+  /// The walk that the table was read in; nil in the salvage reading.
+  let walk: TableWalk?
 
-  /// Reads the table of `store`.
+  /// Reads the table of `store`, in one walk over its areas.
   ///
+  /// - Parameter originByteCount: How long the origin is, where that is known.
   /// - Throws: When there is no store, or, unless it is salvaged, none whose snapshot Linux would
   ///   show.
-  public init(_ store: Store, reading: Reading) throws(StoreError) {
+  public init(
+    _ store: Store, reading: Reading, originByteCount: UInt64? = nil
+  ) throws(StoreError) {
     if reading == .salvage {
-      self = try LoadedTable(SalvagePlan(store), generation: 0)
+      let plan = try SalvagePlan(store, originByteCount: originByteCount)
+      self = try LoadedTable(plan, generation: 0)
       return
     }
-    let (geometry, extent) = try store.requireLoadable(reading)
+    let walk = TableWalk(
+      store, reading: reading, originByteCount: originByteCount, keepsTable: true)
+    guard let result = walk.table, let extent = walk.extent else {
+      throw store.loadError(walk.load, walk.inferred.geometry, walk.content)
+    }
     self.store = store
-    self.geometry = geometry
-    self.extent = extent
+    self.walk = walk
     exceptionCount = extent.exceptionCount
     findings = [store.surroundings?.finding].compactMap(\.self)
     (lost, hasUnknownLosses, isComplete, isCurrent) = ([], false, true, true)
-    do throws(TableError) {
-      table = try ExceptionTable(store, geometry, extent, reading: reading)
-    } catch {
+    do throws(TableError) { table = try result.get() } catch {
       throw .table(store.source.name, error)
     }
+    geometry = table.geometry
   }
 
   /// The table that a plan supports, of the generation of that number.
@@ -55,7 +63,7 @@ public struct LoadedTable: Sendable {
     findings = [store.surroundings?.finding].compactMap(\.self) + generation.findings
     (hasUnknownLosses, isComplete) = (generation.hasUnknownLosses, generation.isComplete)
     isCurrent = generation.isCurrent
-    extent = nil
+    walk = nil
   }
 
   /// What is lost of a snapshot of an origin of that length.
@@ -66,4 +74,14 @@ public struct LoadedTable: Sendable {
   /// How many exceptions lie behind the end of the origin that a salvage was planned for; nil if
   /// none does.
   public var beyondOriginCount: UInt64? { findings.first { $0.code == .oldBeyondOrigin }?.count }
+
+  /// Whether an older table is left near the beginning of a store whose table is empty.
+  var hasOlderTable: Bool {
+    guard let inferred = walk?.inferred,
+      // It fails only where a device does, and then the merge will say so.
+      let plan = try? SalvagePlan(
+        store, inferred, geometry, originByteCount: nil, reach: .near(256))
+    else { return false }
+    return plan.generations.contains { $0.exceptionCount > 0 }
+  }
 }

@@ -9,10 +9,16 @@ extension Store {
     let load = KernelLoad(self, reading: reading)
     guard load.verdict == .loads, let geometry, let extent = load.extent else {
       let geometry = InferredGeometry(self).geometry
-      let content = OtherContent.contradicting(self, geometry)
-      throw (geometry == nil || content != nil) && !isRecognised
-        ? .notAStore(source.name, content) : .notLoadable(source.name, load)
+      throw loadError(load, geometry, OtherContent.contradicting(self, geometry))
     }
     return (geometry, extent)
+  }
+
+  /// Why there is no table that Linux shows.
+  func loadError(
+    _ load: KernelLoad, _ geometry: StoreGeometry?, _ content: OtherContent?
+  ) -> StoreError {
+    (geometry == nil || content != nil) && !isRecognised
+      ? .notAStore(source.name, content) : .notLoadable(source.name, load)
   }
 }

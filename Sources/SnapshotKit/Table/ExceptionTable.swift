@@ -37,34 +37,82 @@ public struct ExceptionTable: Sendable {
   public init(
     _ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary, reading: Reading
   ) throws(TableError) {
-    let scanner = StoreScanner(store.source, geometry)
-    var runs: [ExceptionRun] = []
-    runs.reserveCapacity(Int(clamping: extent.runCount))
-    let buckets = KernelBuckets(geometry, reading)
-    var topByteBuckets: Set<UInt64> = []
-    let walked = scanner.scan { piece, exceptions in
-      var run = runs.popLast()
-      for slot in 0..<piece.liveCount {
-        let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
-        if exceptions[slot].topByte != 0 { topByteBuckets.insert(buckets.bucket(of: old)) }
-        if run?.extend(old: old, new: new) == true { continue }
-        if let run { runs.append(run) }
-        run = ExceptionRun(old: old, new: new, count: 1)
-      }
-      if let run { runs.append(run) }
-    }
+    var builder = Builder(geometry, reading)
+    let walked = StoreScanner(store.source, geometry).scan { builder.visit($0, $1) }
     try walked.require(equals: extent)
+    try self.init(builder, store, extent)
+  }
+
+  /// The table that was collected while a store was walked over.
+  ///
+  /// - Throws: When the table is so damaged that Linux would crash on it.
+  init(
+    _ builder: consuming Builder, _ store: Store, _ extent: TableSummary
+  ) throws(TableError) {
+    (geometry, reading) = (builder.geometry, builder.reading)
+    let (buckets, topByteBuckets) = (builder.buckets, builder.topByteBuckets)
+    var runs = builder.takeRuns()
     if !Self.isAscending(runs) { runs.sortByOldChunk() }
     let contested = topByteBuckets.union(Self.bucketsWithDuplicates(runs, buckets))
     if !contested.isEmpty {
       runs = Self.cut(runs, outside: contested, buckets)
-      runs += try Self.resolve(contested, buckets, scanner, extent, reading)
+      runs += try Self.resolve(
+        contested, buckets, StoreScanner(store.source, geometry), extent, reading)
       runs.sortByOldChunk()
     }
     self.runs = runs
-    self.geometry = geometry
-    self.reading = reading
     contestedBuckets = contested
+  }
+
+  /// Collects the runs of a table while a store is walked over.
+  struct Builder: Sendable {
+    /// So many runs to a block: 48 MiB, which the system takes back as soon as they are copied, so
+    /// that a table is never in memory twice.
+    private static let blockRunCount = 1 << 21
+
+    fileprivate let geometry: StoreGeometry
+    fileprivate let reading: Reading
+    fileprivate let buckets: KernelBuckets
+    fileprivate var topByteBuckets: Set<UInt64> = []
+    private var full: [[ExceptionRun]] = []
+    private var block: [ExceptionRun] = []
+
+    init(_ geometry: StoreGeometry, _ reading: Reading) {
+      (self.geometry, self.reading) = (geometry, reading)
+      buckets = KernelBuckets(geometry, reading)
+    }
+
+    /// Adds the exceptions of a piece of an area.
+    mutating func visit(_ piece: StoreScanner.Piece, _ exceptions: Span<DiskException>) {
+      var run = block.popLast()
+      for slot in 0..<piece.liveCount {
+        let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
+        if exceptions[slot].topByte != 0 { topByteBuckets.insert(buckets.bucket(of: old)) }
+        if run?.extend(old: old, new: new) == true { continue }
+        if let run { block.append(run) }
+        run = ExceptionRun(old: old, new: new, count: 1)
+      }
+      if let run { block.append(run) }
+      if block.count >= Self.blockRunCount {
+        // The last run may go on in the next piece.
+        let last = block.removeLast()
+        full.append(block)
+        block = [last]
+      }
+    }
+
+    /// All runs, in the order of the table.
+    fileprivate mutating func takeRuns() -> [ExceptionRun] {
+      if full.isEmpty { return block }
+      var runs: [ExceptionRun] = []
+      runs.reserveCapacity(full.reduce(block.count) { $0 + $1.count })
+      for index in full.indices {
+        runs += full[index]
+        full[index] = []
+      }
+      runs += block
+      return runs
+    }
   }
 
   /// The index of the first run that ends at or after a chunk.

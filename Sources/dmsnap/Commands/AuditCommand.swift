@@ -25,13 +25,9 @@ struct AuditCommand: ParsableCommand {
 
   func run() throws {
     let found = try StoreInput(input, origin: origin)
-    let auditor = found.auditor
     let line = ProgressLine("comparing", talk)
-    var audit = auditor.audit()
-    try failingContent { () throws(ContentError) in
-      _ = try auditor.checkOrigin(addingTo: &audit)
-      try auditor.compareData(addingTo: &audit) { line.update($0, $1) }
-      try auditor.findZeroBlocks(addingTo: &audit)
+    let audit = try failingContent { () throws(ContentError) in
+      try found.auditor.audit(.data) { line.update($0, $1) }
     }
     line.end()
     try found.requireUnchanged()

@@ -26,10 +26,8 @@ struct Inspect: ParsableCommand {
   func run() throws {
     try wanted.check(input.volumes)
     let found = try StoreInput(input, origin: origin)
-    let auditor = found.auditor
-    var audit = auditor.audit()
-    let check = try failingContent { () throws(ContentError) in
-      try auditor.checkOrigin(addingTo: &audit)
+    let audit = try failingContent { () throws(ContentError) in
+      try found.auditor.audit(.content)
     }
     if wanted.wanted != nil {
       let plan = try found.plan()
@@ -48,11 +46,12 @@ struct Inspect: ParsableCommand {
     switch format {
     case .json:
       try Console.print(
-        json: InspectReport(audit, content: check?.content.snapshot), audit.failure,
+        json: InspectReport(audit, content: audit.origin?.content.snapshot), audit.failure,
         taken: ["store"])
     case .text:
       try Console.print(
-        lines: InspectScreen(audit, Diagnosis(audit), check, input, origin, found.volume).lines)
+        lines: InspectScreen(audit, Diagnosis(audit), audit.origin, input, origin, found.volume)
+          .lines)
     }
     try audit.finish()
   }

@@ -105,13 +105,15 @@ struct Merge: ParsableCommand {
     if plan != nil, apply != nil || dryRun || verify {
       throw ValidationError("--plan writes a plan and nothing else")
     }
-    if apply != nil, skipIdentical || allLegs || table.isGiven || !volumes.physicalVolumes.isEmpty {
-      throw ValidationError(
-        "how the table is read, what is skipped, and where volumes are, stands in the plan")
+    if apply != nil, skipIdentical || allLegs || table.isGiven {
+      throw ValidationError("how the table is read, and what is skipped, is in the plan")
     }
     if to == "" || undo == "" || plan == "" { throw ValidationError("an output needs a name") }
     if let undo, PathArgument(argument: undo)?.isWhole != true {
       throw ValidationError("--undo \(undo) would name a part of a file when it is merged")
+    }
+    if undo == "-" || plan == "-" {
+      throw ValidationError("an undo file or a plan cannot be a stream; ./- names a file")
     }
     if to == "-" { throw ValidationError("merge has no stream; `export --to -` writes the same") }
   }
@@ -145,7 +147,14 @@ struct Merge: ParsableCommand {
       }
       progress.end()
     }
-    guard purpose == .merge else { return try reporter.sayPlan() }
+    guard purpose == .merge else {
+      if let to {
+        try failing { () throws(BlockIOError) in
+          _ = try OutputFile.availableByteCount(at: FilePath(to))
+        }
+      }
+      return try reporter.sayPlan()
+    }
     StopRequest.listen()
     let outcome = try failingMerge(input) { () throws(MergeError) in
       try merge.merge(

@@ -108,7 +108,10 @@ private struct PlanArguments {
     plan = try failingMerge { () throws(MergeError) in try MergePlan(source) }
     guard let store = command.store ?? PathArgument(argument: plan.store),
       let origin = command.origin ?? PathArgument(argument: plan.origin),
-      let table = TableOptions(plan), let volumes = VolumeOptions(plan, command.volumes.input)
+      let table = TableOptions(plan),
+      // Disks may have other names by now.
+      let volumes = command.volumes.physicalVolumes.isEmpty
+        ? VolumeOptions(plan, command.volumes.input) : command.volumes
     else {
       throw Failure(.refused, "\(file.text): is not a plan that this program could have made")
     }

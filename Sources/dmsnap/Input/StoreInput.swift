@@ -153,7 +153,8 @@ struct StoreInput {
       }
     }
     return try store.failing { () throws(StoreError) in
-      try LoadedTable(store, reading: options.table.reading)
+      try LoadedTable(
+        store, reading: options.table.reading, originByteCount: origin?.byteCount)
     }
   }
 }

@@ -35,6 +35,7 @@ struct MergeReporter {
   }
 
   private var planLines: [String] {
+    if let to = command.to { return imageLines(to) }
     let written = "\(counted(loaded.exceptionCount, "exception")), "
     let pieces = counted(UInt64(merge.view.table.runs.count), "piece")
     var lines =
@@ -52,8 +53,13 @@ struct MergeReporter {
         : merge.isUndo
           ? "The undo store knows its origin by samples of it."
           : "Nothing in a store names its origin: make sure that \(origin) is the right one.",
-      "An undo file needs \(byteSize(merge.undoByteCount)) (\(merge.undoByteCount) bytes).",
-      "Nothing was written\(command.plan == nil ? "" : " but the plan").",
+    ]
+    if !input.noUndo {
+      lines.append(
+        "An undo file needs \(byteSize(merge.undoByteCount)) (\(merge.undoByteCount) bytes).")
+    }
+    lines += [
+      "Nothing was written\(command.plan == nil ? "" : " but the plan")."
     ]
     if let plan = command.plan {
       lines.append(
@@ -62,6 +68,17 @@ struct MergeReporter {
           + input.words(input.request.accepted))
     }
     return lines
+  }
+
+  /// What a new image would be.
+  private func imageLines(_ path: String) -> [String] {
+    [
+      "This would write a new image, \(path), of \(byteSize(merge.whole.byteCount)): what"
+        + " \(merge.whole.originName) would be after the merge.",
+      "\(byteSize(merge.whole.mappedByteCount)) of it are the store's"
+        + " (\(counted(loaded.exceptionCount, "exception"))). The origin is only read.",
+      "Nothing was written.",
+    ]
   }
 
   /// Says what was done.
@@ -104,7 +121,7 @@ struct MergeReporter {
 
   private var wayBack: String {
     input.undoCommand.map { "to undo, before anything else writes to it: \($0)" }
-      ?? "there is no way back; the same command again would end the same"
+      ?? "this cannot be undone: no undo file was written"
   }
 
   private func doneLines(_ outcome: MergeOutcome) -> [String] {

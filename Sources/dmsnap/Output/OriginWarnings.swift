@@ -30,7 +30,7 @@ extension LoadedTable {
     }
     if table.reading == .salvage { return }
     // A kernel reading shows what Linux would, and Linux does not look at what it maps.
-    let findings = Auditor(store, origin: view.origin, reading: table.reading).audit().findings
+    let findings = Auditor(self, origin: view.origin).audit().findings
     for finding in findings where finding.code == .inUse {
       Console.say("dmsnap: \(finding.found): what is read may change meanwhile")
     }

@@ -9,9 +9,7 @@ import Testing
   private func audit(_ maker: FindingMaker) throws -> Audit {
     try withExtendedLifetime(maker) {
       let auditor = Auditor(Store(maker.store), origin: maker.origin)
-      var audit = try auditor.auditWithData()
-      _ = try auditor.checkOrigin(addingTo: &audit)
-      return audit
+      return try auditor.audit(.data)
     }
   }
 
@@ -167,7 +165,7 @@ import Testing
   func `odd stores are audited, whatever is in them`(seed: UInt64) throws {
     let made = OddStore.make(seed: seed)
     for origin in [nil, FaultySource(made.origin)] {
-      let audit = try Auditor(Store(made.store), origin: origin).auditWithData()
+      let audit = try Auditor(Store(made.store), origin: origin).audit(.data)
       #expect(audit.isStore)
       guard audit.load.verdict == .loads else { continue }
       // A salvage finds more: behind holes, and where a chunk is there in part.
@@ -207,7 +205,7 @@ import Testing
       Damage.cut(byteCount: random.below(image.count)).apply(to: &image, of: builder)
     }
     let origin = FaultySource(Stamp.origin(byteCount: 64 * 512))
-    _ = try Auditor(Store(image), origin: origin).auditWithData()
+    _ = try Auditor(Store(image), origin: origin).audit(.data)
     _ = Auditor(Store(image), reading: .kernel612).audit()
   }
 

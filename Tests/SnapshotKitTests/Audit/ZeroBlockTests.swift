@@ -14,9 +14,7 @@ import Testing
 
   private func findings(_ bytes: [UInt8]) throws -> [Finding] {
     let auditor = Auditor(Store(FaultySource(bytes)))
-    var audit = auditor.audit()
-    try auditor.findZeroBlocks(addingTo: &audit)
-    return audit.findings.filter { $0.code == .dataZeroBlock }
+    return try auditor.audit(.data).findings.filter { $0.code == .dataZeroBlock }
   }
 
   @Test func `an aligned block in several exceptions' data is noted`() throws {

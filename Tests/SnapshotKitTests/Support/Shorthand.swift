@@ -20,15 +20,6 @@ extension Reading {
   var kernel: ReferenceDecoder.Kernel { self == .kernel ? .linux61 : .linux612 }
 }
 
-extension Auditor {
-  /// An audit of metadata, and of data if there is an origin.
-  func auditWithData() throws -> Audit {
-    var audit = audit()
-    try compareData(addingTo: &audit) { _, _ in }
-    return audit
-  }
-}
-
 extension SnapshotView {
   /// The snapshot of an origin through a store that Linux loads.
   convenience init(

@@ -6,7 +6,7 @@ internal import SnapshotFormat
 /// that no earlier exception has, and its old chunk lies in the origin and is no earlier
 /// exception's. Linux checks none of that. Possible exceptions cost a few comparisons and two bits
 /// each; only the others are looked at closely.
-struct TableCensus {
+struct TableCensus: Sendable {
   private let geometry: StoreGeometry
   private let originChunkCount: UInt64
   /// Every chunk number there is, when nobody said what the origin is.

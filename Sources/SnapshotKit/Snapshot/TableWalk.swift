@@ -1,0 +1,66 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// One walk over a store's table: what Linux does with the store, what its exceptions are, and, if
+/// they are wanted, its runs.
+struct TableWalk: Sendable {
+  let store: Store
+  /// What Linux does with it.
+  let load: KernelLoad
+  /// Where areas and chunks are, and who says so.
+  let inferred: InferredGeometry
+  /// What the store is instead, where it is none.
+  let content: OtherContent?
+  /// How far the table reaches by that geometry; nil where there is none.
+  let extent: TableSummary?
+  /// Every exception, counted and checked by that geometry.
+  let census: TableCensus?
+  /// The table that Linux shows, or why it does not get to its end; nil where Linux shows nothing,
+  /// or nobody wants it.
+  let table: Result<ExceptionTable, TableError>?
+
+  /// Walks over the areas of `store`: once, and once more where a chunk size that the header does not
+  /// have, duplicates or top bytes ask for it.
+  ///
+  /// - Parameters:
+  ///   - reading: The kernel that is asked.
+  ///   - chunkSize: What the user says that the chunk size is.
+  ///   - originByteCount: How long the origin is; nil where nobody knows.
+  ///   - keepsTable: Whether the runs are wanted: 24 bytes each.
+  init(
+    _ store: Store, reading: Reading, chunkSize: ChunkSize? = nil, originByteCount: UInt64?,
+    keepsTable: Bool
+  ) {
+    self.store = store
+    inferred = InferredGeometry(store, chunkSize: chunkSize)
+    content =
+      inferred.basis == .option
+      ? nil : OtherContent.contradicting(store, inferred.geometry)
+    func census(_ geometry: StoreGeometry) -> TableCensus {
+      TableCensus(
+        geometry, originChunkCount: originByteCount.map { geometry.chunkCount(ofOrigin: $0) })
+    }
+    guard let geometry = inferred.geometry, content == nil else {
+      load = KernelLoad(store, reading: reading)
+      (extent, self.census, table) = (nil, nil, nil)
+      return
+    }
+    var found = census(geometry)
+    var builder = keepsTable ? ExceptionTable.Builder(geometry, reading) : nil
+    load = KernelLoad(store, reading: reading) {
+      found.visit($0, $1)
+      builder?.visit($0, $1)
+    }
+    var reached = load.extent
+    if geometry != store.geometry || reached == nil {
+      found = census(geometry)
+      reached = StoreScanner(store.source, geometry).scan { found.visit($0, $1) }
+    }
+    (extent, self.census) = (reached, found)
+    guard load.verdict == .loads, geometry == store.geometry, let builder, let reached else {
+      table = nil
+      return
+    }
+    table = Result { () throws(TableError) in try ExceptionTable(builder, store, reached) }
+  }
+}
