@@ -26,6 +26,9 @@ let package = Package(
   products: [
     .executable(name: "dmsnap", targets: ["dmsnap"]),
     .library(name: "SnapshotKit", targets: ["SnapshotKit"]),
+    .library(name: "BlockIO", targets: ["BlockIO"]),
+    .library(name: "LVM2", targets: ["LVM2"]),
+    .library(name: "SnapshotFormat", targets: ["SnapshotFormat"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

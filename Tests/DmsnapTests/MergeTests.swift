@@ -28,7 +28,12 @@ import Testing
     #expect(try Files.sha256(pair.origin) == pair.facts.origin.sha256)
 
     let there = try merge(pair.store, into: pair.origin, "--undo", undo, "--verify")
-    #expect(there.status == 0 && there.errors.isEmpty, "\(there)")
+    // Of an empty table in whose store an older one is left, that is said.
+    let isQuiet =
+      there.errors.isEmpty
+      || there.errors.contains("older table")
+        && ["magic-wiped-activated", "reset-64k"].contains(name)
+    #expect(there.status == 0 && isQuiet, "\(there)")
     #expect(try Files.sha256(pair.origin) == merged)
 
     // The undo store is a store like any other, in good order and in the kernel's eyes as well.
@@ -151,8 +156,11 @@ import Testing
     let outcome = try dmsnap.run(
       ["merge", pair.store, "--origin", pair.origin, "--dry-run"] + ways)
     #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome)")
-    #expect(outcome.output.contains("\(pair.store) → \(pair.origin)"), "\(outcome)")
-    #expect(outcome.output.contains("28 KiB (7 exceptions"), "\(outcome)")
+    let target =
+      way == ["--to", "T"] ? "over \(pair.origin) → \(directory.path("T"))" : "→ \(pair.origin)"
+    #expect(outcome.output.contains("\(pair.store) \(target)"), "\(outcome)")
+    #expect(outcome.output.contains("28 KiB"), "\(outcome)")
+    #expect(outcome.output.contains("(7 exceptions"), "\(outcome)")
     #expect(outcome.output.contains("Nothing was written."))
     #expect(try directory.names().count == 2)
     #expect(try [FileState(pair.store), FileState(pair.origin)] == before)

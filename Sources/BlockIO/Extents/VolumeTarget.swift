@@ -1,7 +1,7 @@
 /// A volume that is put together from parts of several targets, and written through to them.
 ///
 /// What has copies is written to all of them.
-public final class VolumeTarget: BlockTarget {
+public final class VolumeTarget: BlockTarget, ForwardingSource {
   private let source: VolumeSource
   private let devices: [any BlockTarget]
 
@@ -36,34 +36,7 @@ public final class VolumeTarget: BlockTarget {
     }
   }
 
-  public var name: String { source.name }
-  public var byteCount: UInt64 { source.byteCount }
-
-  public func read(
-    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
-  ) throws(BlockIOError) {
-    try source.read(at: byteOffset, into: buffer, range)
-  }
-
-  public func readUncached(
-    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
-  ) throws(BlockIOError) {
-    try source.readUncached(at: byteOffset, into: buffer, range)
-  }
-
-  public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
-    try source.nextData(from: byteOffset)
-  }
-
-  public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] {
-    source.knownUnreadable(in: range)
-  }
-
-  public var files: [FileSource] { source.files }
-
-  public func willRead(_ range: Range<UInt64>) { source.willRead(range) }
-
-  public func hasCached(at byteOffset: UInt64) -> Bool { source.hasCached(at: byteOffset) }
+  public var base: any BlockSource { source }
 
   public func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>

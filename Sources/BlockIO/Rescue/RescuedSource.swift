@@ -2,8 +2,8 @@
 ///
 /// The copy holds a hole, or old bytes, where nothing could be read. Here these bytes are as
 /// unreadable as they are on the medium: exactly those, whatever the size of a sector.
-public final class RescuedSource: BlockSource {
-  let base: any BlockSource
+public final class RescuedSource: ForwardingSource {
+  public let base: any BlockSource
   private let map: BadSectorMap
 
   /// The bytes of `base`, as far as they were read by `map`, whose positions are those of `base`.
@@ -11,9 +11,6 @@ public final class RescuedSource: BlockSource {
     self.base = base
     self.map = map
   }
-
-  public var name: String { base.name }
-  public var byteCount: UInt64 { base.byteCount }
 
   public func read(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
@@ -52,10 +49,6 @@ public final class RescuedSource: BlockSource {
   public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] {
     map.unreadableRanges(in: range.clamped(to: 0..<byteCount))
   }
-
-  public var files: [FileSource] { base.files }
-
-  public func hasCached(at byteOffset: UInt64) -> Bool { base.hasCached(at: byteOffset) }
 
   /// Nothing is asked of what the map says to be bad.
   public func willRead(_ range: Range<UInt64>) {

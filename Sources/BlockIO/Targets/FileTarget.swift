@@ -7,7 +7,7 @@ public import SystemPackage
 /// Opening is where carelessness is stopped: the target must not be mounted, held by a device
 /// above it, set read-only, or locked by another process, and nobody else may take it meanwhile
 /// (O_EXCL for a device, locks for both).
-public final class FileTarget: BlockTarget {
+public final class FileTarget: BlockTarget, ForwardingSource {
   let source: FileSource
 
   /// Opens what lies at `path` for writing, or says who is in the way.
@@ -129,28 +129,9 @@ public final class FileTarget: BlockTarget {
     return unsafe path.withPlatformString { unsafe lstat($0, &status) } == 0
   }
 
-  public var name: String { source.name }
-  public var byteCount: UInt64 { source.byteCount }
+  public var base: any BlockSource { source }
   /// Which file or device it is.
   public var identity: FileIdentity { source.identity }
-
-  public func read(
-    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
-  ) throws(BlockIOError) {
-    try source.read(at: byteOffset, into: buffer, range)
-  }
-
-  public func readUncached(
-    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
-  ) throws(BlockIOError) {
-    try source.readUncached(at: byteOffset, into: buffer, range)
-  }
-
-  public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
-    try source.nextData(from: byteOffset)
-  }
-
-  public var files: [FileSource] { [source] }
 
   public func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>

@@ -8,7 +8,7 @@ public import SystemPackage
 /// replaces what is there. An output that is not published leaves nothing behind, not even when
 /// the process is killed. Where the file system has no files without a name, it has a temporary
 /// one until then.
-public final class OutputFile: BlockTarget, @unchecked Sendable {
+public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendable {
   public let name: String
   public let byteCount: UInt64
   private let path: FilePath
@@ -89,11 +89,10 @@ public final class OutputFile: BlockTarget, @unchecked Sendable {
     return UInt64(status.f_bavail) * UInt64(status.f_frsize)
   }
 
-  public func read(
-    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
-  ) throws(BlockIOError) {
-    try source.read(at: byteOffset, into: buffer, range)
-  }
+  public var base: any BlockSource { source }
+
+  /// None: it is written, and so is never unchanged.
+  public var files: [FileSource] { [] }
 
   public func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>

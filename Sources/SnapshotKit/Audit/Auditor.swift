@@ -37,9 +37,11 @@ public struct Auditor {
     walk = nil
   }
 
-  /// An auditor of the store whose table was read, by a kernel's reading.
-  public init(_ loaded: LoadedTable, origin: any BlockSource) {
-    (store, self.origin, reading) = (loaded.store, origin, loaded.table.reading)
+  /// An auditor of a snapshot that was opened; of a table that a kernel reads, what was found while
+  /// it was read serves.
+  public init(_ snapshot: Snapshot) {
+    let loaded = snapshot.loaded
+    (store, origin, reading) = (loaded.store, snapshot.origin, loaded.table.reading)
     (chunkSize, volume, walk) = (nil, nil, loaded.walk)
   }
 

@@ -23,6 +23,9 @@ public struct CheckedMerge: Sendable {
   /// The undo file, where it was there already.
   let existingUndo: FileSource?
 
+  /// The snapshot that is merged, all of it, over the origin.
+  public var snapshot: Snapshot { Snapshot(loaded, of: whole.origin) }
+
   /// How many bytes of the origin it would overwrite, or will.
   public var byteCount: UInt64 { view.mappedByteCount }
   /// How many bytes of the snapshot the origin holds already, and are left alone.

@@ -247,7 +247,7 @@ struct MergePreflight {
             + " merges the others"))
     }
     let origin: OriginCheck
-    do throws(ContentError) { origin = try loaded.checkOrigin(of: view) } catch {
+    do throws(ContentError) { origin = try Snapshot(loaded, of: view.origin).checkOrigin() } catch {
       throw .content(error)
     }
     // Of an undo store that knows its origin there is no contradiction; one that does not know it

@@ -72,13 +72,6 @@ public struct OriginCheck: Sendable {
   }
 }
 
-extension LoadedTable {
-  /// What the content of a view through this table tells of its origin.
-  public func checkOrigin(of view: SnapshotView) throws(ContentError) -> OriginCheck {
-    try OriginCheck(view, hasInFlightChunks: findings.hasInFlightChunks)
-  }
-}
-
 extension [Finding] {
   /// Whether a store has copies that were under way when its snapshot became invalid.
   var hasInFlightChunks: Bool { contains { $0.code == .inFlight } }

@@ -26,14 +26,13 @@ struct Diff: ParsableCommand {
     let found = try StoreInput(input, origin: originInput.origin)
     try found.volume?.warn(talk)
     let origin = try found.requireOrigin()
-    let loaded = try found.loadTable()
-    let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
-    let check = try loaded.check(view)
-    loaded.warn(about: view, check, talk)
+    let snapshot = Snapshot(try found.loadTable(), of: origin)
+    let check = try snapshot.check()
+    snapshot.warn(check, talk)
     let line = ProgressLine("compared", talk)
     let ranges = try failing { () throws(BlockIOError) in try RangeList(format) }
     let diff = try failing { () throws(BlockIOError) in
-      try SnapshotDiff(view, origin) {
+      try snapshot.diff {
         line.update($0, $1)
       } visit: { (range) throws(BlockIOError) in
         try ranges.add(range)
@@ -41,11 +40,11 @@ struct Diff: ParsableCommand {
     }
     line.end()
     try found.requireUnchanged()
-    let losses = ResultCompleteness(loaded, diff.lost, originByteCount: origin.byteCount)
+    let losses = ResultCompleteness(snapshot, diff.lost)
     switch format {
     case .json:
       let report = DiffReport(
-        diff, lost: losses.ranges, chunkSectors: loaded.geometry.chunkSize.sectorCount)
+        diff, lost: losses.ranges, chunkSectors: snapshot.loaded.geometry.chunkSize.sectorCount)
       try Console.print(json: report, listing: DiffReport.changedKey, ranges.text)
     case .text:
       try failing { () throws(BlockIOError) in try ranges.text.copy(to: .standardOutput) }

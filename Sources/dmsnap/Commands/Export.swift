@@ -39,21 +39,20 @@ struct Export: ParsableCommand {
     let found = try StoreInput(input, origin: originInput.origin)
     try found.volume?.warn(talk)
     let origin = try found.requireOrigin()
-    let loaded = try found.loadTable()
-    let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
-    let check = try loaded.check(view)
-    loaded.warn(about: view, check, talk)
+    let snapshot = Snapshot(try found.loadTable(), of: origin)
+    let check = try snapshot.check()
+    snapshot.warn(check, talk)
     if to == "-" {
       let line = ProgressLine("exported", talk)
       let unreadable = try failing { () throws(BlockIOError) in
-        try Exporter(view).export(to: StreamSink(.standardOutput)) { line.update($0, $1) }
+        try snapshot.export(to: StreamSink(.standardOutput)) { line.update($0, $1) }
       }
       line.end()
-      let losses = ResultCompleteness(loaded, unreadable, originByteCount: view.byteCount)
+      let losses = ResultCompleteness(snapshot, unreadable)
       losses.say()
       try losses.finish(found.volume, check)
     } else {
-      try ImageWriter(view, loaded, origin, found.volume, check)
+      try ImageWriter(snapshot, found.volume, check)
         .write(to: to, command: "export", format, talk)
     }
   }
@@ -61,9 +60,7 @@ struct Export: ParsableCommand {
 
 /// Makes a new image of a snapshot: the work of `export`, and of `merge --to`.
 struct ImageWriter {
-  private let view: SnapshotView
-  private let loaded: LoadedTable
-  private let origin: any BlockSource
+  private let snapshot: Snapshot
   private let volume: SnapshotVolume?
   private let check: OriginCheck
   private let isDamagedUndo: Bool
@@ -71,13 +68,11 @@ struct ImageWriter {
   /// - Parameter isDamagedUndo: Whether the store is an undo store with other data than was saved
   ///   in it.
   init(
-    _ view: SnapshotView, _ loaded: LoadedTable, _ origin: any BlockSource,
-    _ volume: SnapshotVolume?, _ check: OriginCheck, isDamagedUndo: Bool = false
+    _ snapshot: Snapshot, _ volume: SnapshotVolume?, _ check: OriginCheck,
+    isDamagedUndo: Bool = false
   ) {
     self.isDamagedUndo = isDamagedUndo
-    self.view = view
-    self.loaded = loaded
-    self.origin = origin
+    self.snapshot = snapshot
     self.volume = volume
     self.check = check
   }
@@ -86,29 +81,29 @@ struct ImageWriter {
   func write(
     to path: String, command: String, _ format: OutputFormat, _ talk: MessageOptions
   ) throws(Failure) {
+    let view = snapshot.view
+    let exceptionCount = snapshot.loaded.exceptionCount
     let line = ProgressLine("written", talk)
     let unreadable = try failing { () throws(BlockIOError) -> [LostRange] in
       let output = try OutputFile(path: FilePath(path), byteCount: view.byteCount)
-      let lost = try Exporter(view).export(
-        to: output, origin: origin, store: loaded.store.source
-      ) { line.update($0, $1) }
+      let lost = try snapshot.export(to: output) { line.update($0, $1) }
       try output.publish()
       return lost
     }
     line.end()
-    let losses = ResultCompleteness(loaded, unreadable, originByteCount: view.byteCount)
+    let losses = ResultCompleteness(snapshot, unreadable)
     switch format {
     case .json:
       try Console.print(
         json: CopyReport(
-          command: command, exceptionCount: loaded.exceptionCount, byteCount: view.byteCount,
+          command: command, exceptionCount: exceptionCount, byteCount: view.byteCount,
           lost: losses.ranges, isComplete: losses.isEmpty && !isDamagedUndo))
     case .text:
       let mapped = byteSize(view.mappedByteCount)
       if !talk.quiet {
         try Console.print(
           "\(path): \(byteSize(view.byteCount)), \(mapped) of it from the store"
-            + " (\(counted(loaded.exceptionCount, "exception")))")
+            + " (\(counted(exceptionCount, "exception")))")
       }
       losses.say()
     }

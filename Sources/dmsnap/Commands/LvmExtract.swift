@@ -86,10 +86,10 @@ struct LvmExtract: ParsableCommand {
       : try failingVolume { () throws(VolumeError) in
         try found.found.mapper(found.version, leg: volumes.leg).source(of: name)
       }
-    let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
-    let check = try loaded.check(view)
-    loaded.warn(about: view, check, talk)
-    try ImageWriter(view, loaded, origin, found, check)
+    let snapshot = Snapshot(loaded, of: origin)
+    let check = try snapshot.check()
+    snapshot.warn(check, talk)
+    try ImageWriter(snapshot, found, check)
       .write(to: to, command: "lvm-extract", format, talk)
     return nil
   }

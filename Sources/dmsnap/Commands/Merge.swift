@@ -129,11 +129,10 @@ struct Merge: ParsableCommand {
     }
     progress.end()
     if !talk.quiet { for note in merge.notes { Console.say("dmsnap: \(note)") } }
-    merge.loaded.warn(about: merge.whole, merge.origin, talk, isDoubted: to != nil)
+    merge.snapshot.warn(merge.origin, talk, isDoubted: to != nil)
     if let to, !dryRun {
       return try ImageWriter(
-        merge.whole, merge.loaded, merge.whole.origin, input.found.volume, merge.origin,
-        isDamagedUndo: merge.isDamagedUndo
+        merge.snapshot, input.found.volume, merge.origin, isDamagedUndo: merge.isDamagedUndo
       ).write(to: to, command: "merge", format, talk)
     }
     let reporter = MergeReporter(self, input, merge)

@@ -82,8 +82,7 @@ struct Salvage: ParsableCommand {
     if talk.quiet { return }
     var check: OriginCheck?
     if let origin {
-      let view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
-      check = try loaded.check(view)
+      check = try Snapshot(loaded, of: origin).check()
     }
     if let origin, let contradiction = check?.contradiction {
       Console.say("dmsnap: \(origin.name): \(contradiction)")

@@ -22,8 +22,7 @@ struct MergeReporter {
 
   /// Says what would be done: of a dry run, and of a plan.
   func sayPlan() throws(Failure) {
-    let losses = ResultCompleteness(
-      loaded, merge.knownLosses, originByteCount: merge.whole.byteCount)
+    let losses = ResultCompleteness(merge.snapshot, merge.knownLosses)
     switch command.format {
     case .json:
       try Console.print(json: report(merge.byteCount, losses, dryRun: true))
@@ -73,17 +72,16 @@ struct MergeReporter {
   /// What a new image would be.
   private func imageLines(_ path: String) -> [String] {
     [
-      "This would write a new image, \(path), of \(byteSize(merge.whole.byteCount)): what"
-        + " \(merge.whole.originName) would be after the merge.",
-      "\(byteSize(merge.whole.mappedByteCount)) of it are the store's"
-        + " (\(counted(loaded.exceptionCount, "exception"))). The origin is only read.",
+      "This would make a new image: \(store) over \(origin) → \(path).",
+      "It would have \(byteSize(merge.whole.byteCount)), \(byteSize(merge.whole.mappedByteCount)) from"
+        + " the store (\(counted(loaded.exceptionCount, "exception"))). \(origin) is only read.",
       "Nothing was written.",
     ]
   }
 
   /// Says what was done.
   func say(_ outcome: MergeOutcome) throws(Failure) {
-    let losses = ResultCompleteness(loaded, outcome.lost, originByteCount: merge.whole.byteCount)
+    let losses = ResultCompleteness(merge.snapshot, outcome.lost)
     do throws(Failure) {
       switch command.format {
       case .json:

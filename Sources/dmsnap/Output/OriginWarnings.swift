@@ -2,35 +2,33 @@ import BlockIO
 import SnapshotFormat
 import SnapshotKit
 
-extension LoadedTable {
-  /// Looks at what the content of a view through this table tells of its origin.
-  func check(_ view: SnapshotView) throws(Failure) -> OriginCheck {
-    try failingContent { () throws(ContentError) in try checkOrigin(of: view) }
+extension Snapshot {
+  /// Looks at what its content tells of its origin.
+  func check() throws(Failure) -> OriginCheck {
+    try failingContent { () throws(ContentError) in try checkOrigin() }
   }
 
   /// Says what the user should know before a result is relied on.
   ///
   /// - Parameter isDoubted: Whether to say what speaks against the origin.
-  func warn(
-    about view: SnapshotView, _ check: OriginCheck, _ talk: MessageOptions, isDoubted: Bool = true
-  ) {
+  func warn(_ check: OriginCheck, _ talk: MessageOptions, isDoubted: Bool = true) {
     if talk.quiet { return }
     if isDoubted, let contradiction = check.contradiction {
       Console.say("dmsnap: \(view.originName): \(contradiction)")
     }
-    let name = store.source.name
-    if table.reading == .salvage {
-      if !isCurrent {
+    let (name, isSalvage) = (loaded.store.source.name, loaded.table.reading == .salvage)
+    if isSalvage {
+      if !loaded.isCurrent {
         Console.say("dmsnap: \(name): this is an older table, not the one in use")
       }
-      warnIfInvalid(check)
+      loaded.warnIfInvalid(check)
     }
-    for finding in self.findings where finding.severity != .note {
+    for finding in loaded.findings where finding.severity != .note {
       Console.say("dmsnap: \(name): \(finding.line)")
     }
-    if table.reading == .salvage { return }
+    if isSalvage { return }
     // A kernel reading shows what Linux would, and Linux does not look at what it maps.
-    let findings = Auditor(self, origin: view.origin).audit().findings
+    let findings = Auditor(self).audit().findings
     for finding in findings where finding.code == .inUse {
       Console.say("dmsnap: \(finding.found): what is read may change meanwhile")
     }
@@ -40,7 +38,9 @@ extension LoadedTable {
       "dmsnap: \(name): there is damage (\(damage.joined(separator: ", "))); the result"
         + " is what Linux would show; --reading salvage leaves out what cannot be right")
   }
+}
 
+extension LoadedTable {
   /// Says of an invalid snapshot whether its origin was written since.
   func warnIfInvalid(_ check: OriginCheck?) {
     guard store.header?.hasMagic == true, store.header?.valid == 0 else { return }

@@ -24,6 +24,10 @@ struct ResultCompleteness {
     isEmpty = ranges.isEmpty && loaded.isComplete
   }
 
+  init(_ snapshot: Snapshot, _ unreadable: [LostRange]) {
+    self.init(snapshot.loaded, unreadable, originByteCount: snapshot.view.byteCount)
+  }
+
   /// What could not be read of something that has no table.
   init(_ unreadable: [LostRange]) {
     ranges = unreadable

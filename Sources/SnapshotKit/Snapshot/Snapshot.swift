@@ -1,0 +1,82 @@
+public import BlockIO
+public import SnapshotFormat
+
+/// A snapshot, opened: a store, the origin that it was taken of, and the table by one reading.
+///
+/// The table is read when the snapshot is opened, in one walk; everything else hangs on it. Both
+/// inputs are only read. ``MergeRequest`` is what makes an origin the snapshot.
+public struct Snapshot: Sendable {
+  /// The table, and what its reading knows to be lost.
+  public let loaded: LoadedTable
+  /// Its bytes: the origin's, seen through the table.
+  public let view: SnapshotView
+
+  /// Opens the snapshot of `origin` that `store` holds.
+  ///
+  /// - Parameters:
+  ///   - reading: By which rules the table is read.
+  ///   - chunkSize: The chunk size, where the caller knows it better than the store; in the salvage
+  ///     reading.
+  ///   - generation: Which table is read, in the salvage reading: 0 is the newest.
+  /// - Throws: When there is no store, none whose snapshot Linux would show, unless it is salvaged,
+  ///   or no such generation.
+  public init(
+    _ store: Store, of origin: any BlockSource, reading: Reading = .kernel,
+    chunkSize: ChunkSize? = nil, generation: Int = 0
+  ) throws(StoreError) {
+    if reading == .salvage {
+      let plan = try SalvagePlan(
+        store, chunkSize: chunkSize, originByteCount: origin.byteCount)
+      self.init(try LoadedTable(plan, generation: generation), of: origin)
+    } else {
+      self.init(
+        try LoadedTable(store, reading: reading, originByteCount: origin.byteCount), of: origin)
+    }
+  }
+
+  /// The snapshot of `origin` through a table that was read.
+  public init(_ loaded: LoadedTable, of origin: any BlockSource) {
+    self.loaded = loaded
+    view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
+  }
+
+  /// What the snapshot was taken of.
+  public var origin: any BlockSource { view.origin }
+
+  /// What the reading knows to be lost of it: ranges of the origin, ascending.
+  public var lost: [LostRange] { loaded.lostRanges(originByteCount: view.byteCount) }
+
+  /// Compares it with its origin, sector by sector.
+  ///
+  /// - Parameters:
+  ///   - progress: Is told how far the comparison is, in bytes.
+  ///   - visit: Is called with each range of bytes that differs, ascending.
+  /// - Throws: What the media or `visit` throw, other than sectors that cannot be read: those are
+  ///   listed in what is returned.
+  public func diff(
+    progress: ProgressHandler = { _, _ in },
+    visit: (Range<UInt64>) throws(BlockIOError) -> Void
+  ) throws(BlockIOError) -> SnapshotDiff {
+    try SnapshotDiff(view, origin, progress: progress, visit: visit)
+  }
+
+  /// Writes it as a raw image into a new file of ``SnapshotView/byteCount`` bytes, sharing blocks
+  /// where the file system can. The file has no name until it is published.
+  ///
+  /// - Returns: What could not be read, ascending; the image has zeroes there.
+  public func export(
+    to output: OutputFile, progress: ProgressHandler = { _, _ in }
+  ) throws(BlockIOError) -> [LostRange] {
+    try Exporter(view).export(
+      to: output, origin: origin, store: loaded.store.source, progress: progress)
+  }
+
+  /// Writes it as a raw image into a sink, from its first byte to its last.
+  ///
+  /// - Returns: What could not be read, ascending; the image has zeroes there.
+  public func export(
+    to sink: any ExportSink, progress: ProgressHandler = { _, _ in }
+  ) throws(BlockIOError) -> [LostRange] {
+    try Exporter(view).export(to: sink, progress: progress)
+  }
+}
