@@ -9,10 +9,9 @@ struct Dmsnap: ParsableCommand {
       "Reads, checks, salvages and merges device-mapper snapshots (COW stores) without a kernel.",
     discussion: """
       STORE and ORIGIN are files or block devices; PATH,offset=BYTES,length=BYTES names a part of \
-      one. With --pv PATH, once for each physical volume of LVM2, they are volumes of a group: vg/lv. \
-      A store is only ever read. Exit status: 0 all well, 1 warnings, 2 damage or an \
-      incomplete result, 3 no store recognised, 4 refused for safety with nothing written, 5 could \
-      not finish, 64 wrong usage.
+      one. With --pv PATH, once for each LVM2 physical volume, they are volumes of a group: vg/lv. \
+      A store is never written. Exit status: 0 complete, 1 warnings or doubt, 2 damage or an \
+      incomplete result, 3 no store, 4 refused (nothing written), 5 could not finish, 64 usage.
       """,
     version: "0.1.0",
     subcommands: [
@@ -20,7 +19,7 @@ struct Dmsnap: ParsableCommand {
       Export.self, Diff.self, Merge.self, Salvage.self, Lvm.self,
     ])
 
-  /// Prints help or the version, which are data like any other.
+  /// Prints help or the version, to stdout like other data.
   private static func sayHelp(_ text: String) {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     do throws(Failure) { try Console.print(lines: lines) } catch {
@@ -46,7 +45,7 @@ struct Dmsnap: ParsableCommand {
     }
   }
 
-  /// Says what is wrong with the arguments, with nothing in them that a terminal would not show.
+  /// Reports wrong arguments, with what a terminal would not show made visible.
   private static func sayUsage(of error: any Error) -> Never {
     let odd = CommandLine.arguments.filter { $0.visible != $0 }
     let message = odd.reduce(fullMessage(for: error)) { $0.replacing($1, with: $1.visible) }

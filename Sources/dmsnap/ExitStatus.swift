@@ -3,7 +3,7 @@ import BlockIO
 import LVM2
 import SnapshotKit
 
-/// What the exit status says; docs/exit-statuses.md is the contract.
+/// The exit status; docs/exit-statuses.md is the contract.
 enum ExitStatus: Int32 {
   case allWell = 0
   case warnings = 1
@@ -13,14 +13,14 @@ enum ExitStatus: Int32 {
   case couldNotFinish = 5
 }
 
-/// Why a command ends without, or with less than, what it was asked for.
+/// Why a command ends without a complete result.
 struct Failure: Error {
   let status: ExitStatus
-  /// What kind of failure it is, for programs: a refusal's code, or one of those in docs/json.md.
+  /// The kind of failure, for programs: a refusal's code, or one of those in docs/json.md.
   let code: String
-  /// One line for a person; none where all has been said.
+  /// One line for the user; nil if everything has been said.
   let message: String?
-  /// What it is about, where that is known.
+  /// What it is about, if known.
   let place: Place?
 
   /// A file, and some of its bytes.
@@ -58,7 +58,7 @@ struct Failure: Error {
     }
   }
 
-  /// - Parameter input: What the merge was asked to do, by which it is said how to go on.
+  /// - Parameter input: The arguments of the merge, for the advice on how to go on.
   init(_ error: MergeError, _ input: MergeInput? = nil) {
     switch error {
     case .refused(let refusal):
@@ -127,7 +127,7 @@ struct Failure: Error {
 }
 
 extension ExitStatus {
-  /// The code of a failure that has none of its own.
+  /// The code of a failure that has no code of its own.
   fileprivate var code: String {
     switch self {
     case .allWell: "ok"
@@ -162,12 +162,12 @@ func failingVolume<Result>(_ body: () throws(VolumeError) -> Result) throws(Fail
   do throws(VolumeError) { return try body() } catch { throw Failure(error) }
 }
 
-/// The same for probes of what something holds.
+/// The same for probes.
 func failingProbe<Result>(_ body: () throws(BlkidError) -> Result) throws(Failure) -> Result {
   do throws(BlkidError) { return try body() } catch { throw Failure(error) }
 }
 
-/// The same for looks at what a snapshot holds.
+/// The same for the content of snapshots.
 func failingContent<Result>(_ body: () throws(ContentError) -> Result) throws(Failure) -> Result {
   do throws(ContentError) { return try body() } catch { throw Failure(error) }
 }
@@ -175,13 +175,13 @@ func failingContent<Result>(_ body: () throws(ContentError) -> Result) throws(Fa
 extension MergeCut {
   /// How to go on.
   ///
-  /// - Parameter undo: The command that takes it back.
+  /// - Parameter undo: The command that undoes it.
   fileprivate func advice(undo: String?) -> String {
     switch stage {
-    case .saving: "the same command goes on"
+    case .saving: "run the same command again"
     case .merging(undo: .some):
-      "the same command goes on; to undo: \(undo ?? "merge the undo file")"
-    case .merging(nil): "the same command does it again, and ends as if it had not been cut"
+      "run the same command again to finish it; to undo: \(undo ?? "merge the undo file")"
+    case .merging(nil): "run the same command again: it starts over, to the same result"
     }
   }
 }

@@ -21,7 +21,7 @@ import Testing
       #expect(names.contains { $0.hasPrefix("\(command.rawValue) ") }, "\(command): \(help)")
     }
     let words = help.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    for status in ["0 all well", "1 warnings", "2 damage", "3 no store", "4 refused", "64 wrong"] {
+    for status in ["0 complete", "1 warnings", "2 damage", "3 no store", "4 refused", "64 usage"] {
       #expect(words.contains(status), "\(status)")
     }
   }

@@ -4,9 +4,9 @@ public struct Finding: Equatable, Sendable {
   public var code: FindingCode
   /// Where the first of its kind is.
   public var place: Place
-  /// What stands there.
+  /// What was found there.
   public var found: String
-  /// What would have to stand there.
+  /// What is required there.
   public var required: String
   /// How many there are of the kind.
   public var count: UInt64 = 1
@@ -28,6 +28,7 @@ public struct Finding: Equatable, Sendable {
     /// The exception's chunk of the store.
     public var newChunk: UInt64?
 
+    /// A place; leave out what does not apply.
     public init(
       area: UInt64? = nil, slot: Int? = nil, bytes: Range<UInt64>? = nil,
       oldChunk: UInt64? = nil, newChunk: UInt64? = nil

@@ -4,37 +4,36 @@ extension FindingCatalogue {
     case .dataUnreadable:
       FindingEntry(
         severity: .damage, title: "data that exceptions name was not read",
-        meaning: "A map of bad sectors says so of sectors that hold the snapshot's content.",
-        cause: "Bad sectors, or a copy of the medium that is not finished.",
+        meaning: "The map of bad sectors lists sectors that hold the snapshot's content.",
+        cause: "Bad sectors, or an unfinished copy of the medium.",
         consequence: "Those sectors of the snapshot are lost, and listed by whatever reads them.",
         remedy:
-          "`--wanted FILE` writes a mapfile by which ddrescue tries them again. Until then use"
-          + " --map with every command: the image has zeroes there, or whatever was there before.")
+          "`--wanted FILE` writes a mapfile with which ddrescue tries them again. Until then give"
+          + " --map to every command: the image has zeroes there, or whatever was there before.")
     case .dataIdentical:
       FindingEntry(
-        severity: .note, title: "exceptions hold what the origin holds",
+        severity: .note, title: "exceptions hold the same data as the origin",
         meaning: "The copied chunk equals the origin's chunk.",
-        cause: "A write of the same data; a merge that was cut short after its copy; a copy of the"
-          + " whole chunk for a write that did not reach it.",
+        cause: "A write of the same data; a merge that was interrupted after its copy; a copy of"
+          + " the whole chunk for a write that did not reach it.",
         consequence: "None: with or without them the snapshot is the same.",
         remedy: "Nothing to do.")
     case .mergeInterrupted:
       FindingEntry(
-        severity: .note, title: "data stands behind the table",
+        severity: .note, title: "data follows the table",
         meaning: "The data chunks that Linux would hand out next are not empty.",
         cause:
-          "A store over space that was used before; a crash with copies under way; the end of a"
-          + " table that was erased; or a merge"
-          + " that was cut short: Linux merges from the last exception to the first and clears each"
-          + " from its area when it is done, but leaves the data.",
+          "A store over space that was used before; a crash with copies under way; a table whose"
+          + " end was erased; or an interrupted merge: Linux merges from the last exception to the"
+          + " first and clears each from its area when it is done, but leaves the data.",
         consequence:
-          "None after a crash: Linux acknowledges a write, or lets it reach the origin, only when the"
-          + " exception is on the medium, so that what was being copied is still in the origin. If a"
-          + " merge was begun, the origin holds the snapshot's content in"
-          + " the chunks that are gone from the table already, and the rest is still to be merged.",
+          "None after a crash: Linux acknowledges a write, or lets it reach the origin, only when"
+          + " the exception is on the medium, so the origin still has what was being copied. If a"
+          + " merge was begun, the origin holds the snapshot's content in the chunks that are"
+          + " already gone from the table, and the rest is still to be merged.",
         remedy:
-          "Only if a merge was begun and did not end, finish it: `dmsnap merge`. What is in the"
-          + " table is all that is left to do.")
+          "Only if a merge was begun and did not end: finish it with `dmsnap merge`. The table has"
+          + " all that is left to do.")
     case .mergeResidue:
       FindingEntry(
         severity: .note, title: "the table is empty, the data chunks are not",
@@ -42,7 +41,7 @@ extension FindingCatalogue {
         cause:
           "A completed merge, which leaves its data chunks; a new store over space that was used"
           + " before; or a table that was erased: by activation after the magic was wiped, or by a"
-          + " reset. The store does not tell which.",
+          + " reset. The store does not show which.",
         consequence:
           "To Linux the snapshot equals the origin. If it was neither merged nor new, its"
           + " first exceptions are lost, but the data chunks are still there.",
@@ -52,10 +51,10 @@ extension FindingCatalogue {
     case .inUse:
       FindingEntry(
         severity: .warning, title: "the device or file is in use",
-        meaning: "It is mounted, or another device lies on it.",
+        meaning: "It is mounted, or another device uses it.",
         cause: "The snapshot, its origin or a file system in it is active.",
-        consequence: "What is read may change while it is read, so that findings may be of a state"
-          + " that never was.",
+        consequence: "What is read may change meanwhile, and findings may describe a state that"
+          + " never existed.",
         remedy: "Deactivate it, or work on a copy.")
     case .sameUUID:
       FindingEntry(
@@ -68,28 +67,28 @@ extension FindingCatalogue {
     case .dataZeroBlock:
       FindingEntry(
         severity: .note, title: "a block of zeroes begins or ends within data",
-        meaning: "An aligned block of the store is zero, across the bounds of chunks that have"
-          + " nothing to do with one another, or of an area.",
+        meaning: "An aligned block of the store is zero, across the bounds of unrelated chunks, or"
+          + " of an area.",
         cause:
-          "`dd conv=noerror,sync` writes a block of zeroes for each that it cannot read. Chunks"
-          + " may also be zero by themselves.",
-        consequence: "If so, that data is lost, and nothing else says so.",
+          "`dd conv=noerror,sync` writes a block of zeroes for each block that it cannot read."
+          + " Chunks may also be zero by themselves.",
+        consequence: "If dd wrote it, that data is lost, and nothing else shows it.",
         remedy:
-          "Look whether the copy was made so. If the medium can still be read, copy it with GNU"
-          + " ddrescue, and name its mapfile with --map.")
+          "Find out whether the copy was made this way. If the medium can still be read, copy it"
+          + " with GNU ddrescue, and give its mapfile with --map.")
     case .insideFilesystem:
       FindingEntry(
-        severity: .warning, title: "the store lies within a file system",
+        severity: .warning, title: "the store is inside a file system",
         meaning:
-          "The bytes that were named lie in a file system, or in a partition with one, so that"
-          + " the store is a file of it, or was.",
+          "The named bytes are in a file system, or in a partition with one: the store is, or was,"
+          + " one of its files.",
         cause:
-          "A store that was found by `carve` in the image of a disk, as a live system's overlay"
-          + " on its stick.",
-        consequence: "A file may lie in fragments: then other files' data stands behind the first,"
-          + " and is taken for the store's.",
-        remedy: "Mount the file system read-only and name the file; if it was deleted, compare what"
-          + " comes out with what should.")
+          "`carve` found the store in the image of a disk, such as a live system's overlay on its"
+          + " stick.",
+        consequence: "A file may be in fragments: then other files' data follows the first, and is"
+          + " taken for the store's.",
+        remedy: "Mount the file system read-only and name the file; if it was deleted, compare the"
+          + " result with what it should be.")
     default: preconditionFailure("\(code) is another group's")
     }
   }

@@ -13,14 +13,15 @@ extension FindingCatalogue {
         severity: .damage, title: "an exception points to a metadata area",
         meaning: "Its new chunk is one that holds exceptions.",
         cause: "Linux before 3.12 copied a chunk over an area after an activation with the table"
-          + " just full (\"dm snapshot: fix data corruption\", CVE-2013-4299); or a damaged exception.",
+          + " just full (\"dm snapshot: fix data corruption\", CVE-2013-4299); or a damaged"
+          + " exception.",
         consequence: "Either the area or the copied data is overwritten by the other.",
-        remedy: "Look at that area: if it holds exceptions, the chunk's content is lost, and if it"
+        remedy: "Look at that area: if it holds exceptions, the chunk's content is lost; if it"
           + " holds data, the area's exceptions are.")
     case .newBeyondEnd:
       FindingEntry(
         severity: .damage, title: "an exception points past the end of the store",
-        meaning: "Its new chunk does not lie wholly in the store.",
+        meaning: "Its new chunk is not wholly within the store.",
         cause: "A store that was cut, or a damaged exception.",
         consequence: "Linux answers reads of that chunk with an error, and its merge stops there.",
         remedy: "If the store was cut, find the rest of it.")
@@ -44,11 +45,11 @@ extension FindingCatalogue {
     case .oldBeyondOrigin:
       FindingEntry(
         severity: .damage, title: "an exception is for a chunk past the end of the origin",
-        meaning: "Its old chunk is not in the origin that was given.",
+        meaning: "Its old chunk is not in the given origin.",
         cause: "The wrong origin, an origin that was made smaller, or a damaged exception.",
-        consequence: "The exception cannot be seen in the snapshot. Linux's merge stops there"
-          + " (\"Merge failed\"), unless the old chunk begins exactly where the origin ends: that"
-          + " exception it clears without copying anything.",
+        consequence: "The snapshot does not show the exception. Linux's merge stops there (\"Merge"
+          + " failed\"), unless the old chunk begins exactly where the origin ends: that exception"
+          + " it clears without copying anything.",
         remedy: "Make sure of the origin before anything is written.")
     case .topByte:
       FindingEntry(
@@ -68,53 +69,53 @@ extension FindingCatalogue {
         remedy: "Nothing to do.")
     case .leakedChunks:
       FindingEntry(
-        severity: .note, title: "data chunks below the highest that no exception names",
-        meaning: "Linux hands data chunks out in order; these were handed out and are in no"
-          + " exception.",
+        severity: .note, title: "no exception names some data chunks below the highest",
+        meaning: "Linux hands out data chunks in order; these were handed out, but no exception"
+          + " names them.",
         cause: "A crash of Linux before 3.13 between the copy and the write of its exception; a"
           + " failed copy before 4.4; exceptions that are lost or damaged.",
         consequence: "They take room, and may hold copied data of the origin without its place.",
         remedy: "Nothing to do for the snapshot; their content may be worth a look.")
     case .unsupported:
       FindingEntry(
-        severity: .damage, title: "an exception stands where Linux would not have written it",
-        meaning: "Linux hands data chunks out in order, so that the place of an exception tells its"
-          + " new chunk, but for chunks that leaked before. This one has another.",
+        severity: .damage, title: "an exception is not where Linux would have written it",
+        meaning: "Linux hands out data chunks in order, so the place of an exception predicts its"
+          + " new chunk, but for chunks that leaked before it. This one has another.",
         cause: "A flipped bit, or other damage to its sixteen bytes.",
         consequence:
-          "Linux would show other data than that chunk had. The salvage reading drops it.",
+          "Linux would show other data for that chunk. The salvage reading drops the exception.",
         remedy: "Compare the orphaned chunk at its place with what should be there.")
     case .orphans:
       FindingEntry(
         severity: .warning, title: "data chunks without an exception",
-        meaning: "Linux handed these chunks out, and no exception that survives names them.",
+        meaning: "Linux handed out these chunks, and no surviving exception names them.",
         cause: "Their exceptions are lost or damaged; or they leaked (see"
           + " exception.leaked-chunks).",
-        consequence: "They hold copied data whose place is not known, unless the exceptions before"
-          + " and behind them are the ends of one run whose middle they fill: then the old chunk is"
-          + " given.",
-        remedy: "Nothing uses them by itself. `dmsnap salvage --format json` lists them.")
+        consequence: "They hold copied data whose place is not known. If the exceptions before and"
+          + " after them are the ends of one run whose middle they fill, the old chunk is given.",
+        remedy: "No command uses them. `dmsnap salvage --format json` lists them.")
     case .inFlight:
       FindingEntry(
-        severity: .damage, title: "data chunks were copied, and no exception names them",
+        severity: .damage, title: "data chunks were copied, but no exception names them",
         meaning:
-          "Linux hands a data chunk out when a copy begins, and writes its exception when the"
-          + " area is full or no copy is pending any more. When it invalidates the snapshot it drops"
-          + " the exceptions that are not written yet. An overflowed store has handed out every data"
-          + " chunk; these are in no exception and are not holes of the store's file.",
+          "Linux hands out a data chunk when a copy begins, and writes its exception when the area"
+          + " is full or no copy is pending. When it invalidates the snapshot, it drops the"
+          + " exceptions not yet written. An overflowed store has handed out every data chunk;"
+          + " these are in no exception and are not holes of the store's file.",
         cause:
-          "The snapshot was invalidated in the middle of a burst of writes. Newer"
-          + " kernels begin some 2,048 copies at once, and keep up to an area's exceptions in memory;"
-          + " up to 2,942 chunks were seen in flight. Older kernels set no limit. Where a failed write and no overflow invalidated the snapshot,"
-          + " chunks that were never handed out are counted as well.",
+          "The snapshot was invalidated in the middle of a burst of writes. Newer kernels begin"
+          + " some 2,048 copies at once, and keep up to an area's exceptions in memory; up to 2,942"
+          + " chunks were seen in flight. Older kernels set no limit. If a failed write, not an"
+          + " overflow, invalidated the snapshot, chunks that were never handed out are counted as"
+          + " well.",
         consequence:
-          "The snapshot's content of that many chunks of the origin is in the store without"
-          + " its place, and the origin shows through, which was overwritten afterwards. A copy that"
-          + " had not ended left whatever stood in its chunk before.",
+          "For that many chunks of the origin, the snapshot's content is in the store without its"
+          + " place, and the origin shows through, which was overwritten afterwards. A copy that"
+          + " had not ended left whatever was in its chunk before.",
         remedy:
-          "Keep the store. `dmsnap salvage --format json` lists the chunks as orphans; what they"
-          + " hold may be recognised. Whatever else is read from this snapshot has gaps: check it,"
-          + " file by file.")
+          "Keep the store. `dmsnap salvage --format json` lists the chunks as orphans; their"
+          + " content may be recognisable. Everything else read from this snapshot has gaps: check"
+          + " it, file by file.")
     default: preconditionFailure("\(code) is another group's")
     }
   }

@@ -6,7 +6,7 @@ extension FindingCatalogue {
         severity: .damage, title: "the header cannot be read",
         meaning: "The medium failed at the first sector of the store.",
         cause: "A bad sector, or a file cut to fewer than sixteen bytes.",
-        consequence: "Linux refuses the snapshot. Areas and data behind the header may be whole.",
+        consequence: "Linux refuses the snapshot. Areas and data after the header may be intact.",
         remedy: "Image the medium with GNU ddrescue and work on the image.")
     case .headerMagicErased:
       FindingEntry(
@@ -22,25 +22,25 @@ extension FindingCatalogue {
     case .headerZeroed:
       FindingEntry(
         severity: .damage, title: "the header is zero, the areas are not",
-        meaning: "The first sector is zero, yet exceptions stand where an area 0 would be.",
+        meaning: "The first sector is zero, but exceptions are where area 0 would be.",
         cause:
-          "A reset of the first sector, or of the first kilobytes where the chunks are larger.",
+          "A reset of the first sector, or, with larger chunks, of the first kilobytes.",
         consequence: "Linux takes the store for new: ACTIVATING IT ERASES AREA 0. The table is as"
           + " good as the areas that are left.",
-        remedy: "Do not activate it. `dmsnap salvage` makes a valid store of it; the areas tell the"
-          + " chunk size, and --chunk-size does where they cannot.")
+        remedy: "Do not activate it. `dmsnap salvage` makes a valid store of it. The areas reveal"
+          + " the chunk size; if they cannot, give it with --chunk-size.")
     case .headerForeign:
       FindingEntry(
-        severity: .damage, title: "something else stands where the header was",
-        meaning: "The first bytes are neither \"SnAp\" nor zero, yet exceptions stand where an area"
-          + " 0 would be.",
+        severity: .damage, title: "something else is in the header's place",
+        meaning: "The first bytes are neither \"SnAp\" nor zero, but exceptions are where area 0"
+          + " would be.",
         cause: "Linux up to 2.6.31 could write exceptions over the header when it invalidated a"
           + " snapshot (fixed by \"dm snapshot: fix header corruption race on invalidation\"); or"
           + " another program wrote there.",
         consequence: "Linux refuses the store (\"Invalid or corrupt snapshot\"). The table is"
           + " as good as the areas that are left.",
-        remedy: "`dmsnap salvage` makes a valid store of it; the areas tell the chunk size, and"
-          + " --chunk-size does where they cannot.")
+        remedy: "`dmsnap salvage` makes a valid store of it. The areas reveal the chunk size; if"
+          + " they cannot, give it with --chunk-size.")
     case .headerInvalid:
       FindingEntry(
         severity: .damage, title: "the snapshot is marked invalid",
@@ -48,13 +48,13 @@ extension FindingCatalogue {
         cause: "The store was full when a chunk had to be copied, or a write to it failed. Linux"
           + " then writes this flag and nothing else.",
         consequence:
-          "Linux answers every read with an error. The exceptions that were written before are in"
-          + " the table, and their data in the store. Those of the last burst of writes are not: see"
-          + " exception.in-flight. Writes to the origin go on, so that chunks which are not in"
-          + " the table may be newer than the snapshot; nothing in the store tells.",
+          "Linux answers every read with an error. The exceptions written before are in the table,"
+          + " and their data in the store. Those of the last burst of writes are not: see"
+          + " exception.in-flight. Writes to the origin go on, so chunks that are not in the table"
+          + " may be newer than the snapshot; nothing in the store shows whether they are.",
         remedy:
-          "Do not remove the snapshot. `dmsnap export --reading salvage` shows it as the table"
-          + " has it. With --origin, `dmsnap inspect` says what is known of later writes to the origin."
+          "Do not remove the snapshot. `dmsnap export --reading salvage` writes what the table has."
+          + " With --origin, `dmsnap inspect` shows what is known of later writes to the origin."
       )
     case .headerValidOdd:
       FindingEntry(
@@ -67,12 +67,12 @@ extension FindingCatalogue {
       FindingEntry(
         severity: .damage, title: "the version is unknown",
         meaning: "The header's version is not 1, the only one in use.",
-        cause: "A damaged header. A version that is a power of two is also what prototypes of 2001"
-          + " leave, which had the same magic and another layout.",
+        cause: "A damaged header. Prototypes of 2001, with the same magic and another layout, also"
+          + " left a power of two here.",
         consequence:
           "Linux refuses the store (\"unable to handle snapshot disk version\"), even one"
           + " that is marked invalid.",
-        remedy: "Use --reading salvage, which does not look at the version.")
+        remedy: "Use --reading salvage, which ignores the version.")
     case .headerChunkSize:
       FindingEntry(
         severity: .damage, title: "the chunk size is impossible",
@@ -80,14 +80,14 @@ extension FindingCatalogue {
         cause: "A damaged header; Linux up to 2.6.31 could leave exceptions in its place.",
         consequence: "Linux refuses the store (\"invalid on-disk chunk size\"). Areas and data"
           + " may be whole.",
-        remedy: "`dmsnap salvage` finds the true one by the areas. Where it cannot, say it with"
+        remedy: "`dmsnap salvage` finds the true one from the areas. If it cannot, give it with"
           + " --chunk-size: LVM keeps it in the group's metadata as chunk_size; live systems use 8."
       )
     case .headerChunkSizeContradicted:
       FindingEntry(
-        severity: .damage, title: "the areas tell another chunk size than the header",
-        meaning: "No sound area stands where the header's chunk size wants area 0, but one stands"
-          + " where another chunk size wants it.",
+        severity: .damage, title: "the areas contradict the header's chunk size",
+        meaning: "No sound area is where the header's chunk size puts area 0, but one is where"
+          + " another chunk size puts it.",
         cause: "An edited or damaged header; a new, empty store over an old one of another chunk"
           + " size; Linux up to 2.6.31 activating with a wrong chunk size.",
         consequence: "By the header's chunk size the table is empty or nonsense.",
@@ -96,10 +96,10 @@ extension FindingCatalogue {
           + " --chunk-size takes another. LVM's metadata has the true one as chunk_size.")
     case .headerTail:
       FindingEntry(
-        severity: .warning, title: "the header's chunk is not zero behind the header",
+        severity: .warning, title: "the rest of the header's chunk is not zero",
         meaning: "Linux writes the header chunk whole, sixteen bytes and then zeroes.",
         cause: "Another program wrote there, Linux up to 2.6.31 raced while it invalidated the"
-          + " snapshot, or the true chunk size is smaller, and what stands there is area 0.",
+          + " snapshot, or the true chunk size is smaller and this is area 0.",
         consequence: "None by itself; Linux ignores these bytes.",
         remedy: "Look for findings on the chunk size and on areas.")
     default: preconditionFailure("\(code) is another group's")

@@ -4,67 +4,64 @@ extension FindingCatalogue {
     case .pvMissing:
       FindingEntry(
         severity: .damage, title: "a physical volume is missing",
-        meaning: "The store or the origin lies on a physical volume that none of the files and"
-          + " devices given with --pv has.",
-        cause: "A disk that died, or was not named.",
-        consequence: "What lies there cannot be read, as if its sectors were bad. All else can.",
-        remedy: "Name the image of every disk of the group: --pv PATH for each. What cannot be had"
-          + " is listed as lost by whatever reads it.")
+        meaning: "The store or the origin uses a physical volume that none of the files and devices"
+          + " given with --pv has.",
+        cause: "A disk that failed, or was not named.",
+        consequence: "What is on it cannot be read, as if its sectors were bad. All else can.",
+        remedy: "Name the image of every disk of the group: --pv PATH for each. Commands list what"
+          + " is missing as lost.")
     case .volumeCutOff:
       FindingEntry(
         severity: .damage, title: "a physical volume ends before its extents do",
         meaning: "The file or device is shorter than the volume group's metadata says.",
-        cause: "An image that was cut off, or a copy that is not finished.",
-        consequence: "What lies behind the end cannot be read.",
+        cause: "A truncated image, or an unfinished copy.",
+        consequence: "What is past the end cannot be read.",
         remedy: "Copy the whole disk; find out whether the first copy ran out of space.")
     case .volumeStale:
       FindingEntry(
         severity: .warning, title: "a physical volume may be out of date",
         meaning:
-          "lvm2 noted that it had to do without it, or there are two of the same UUID, or it is in use"
-          + " by another group.",
+          "lvm2 recorded that it had to do without it, or two have the same UUID, or another group"
+          + " uses it.",
         cause: "A disk that was away while the others were written; a member of a RAID 1, or a copy"
           + " of a disk, beside the original; a disk that was given to another group since.",
-        consequence: "What lies there may be older than the rest.",
-        remedy: "Of two copies name just one with --pv. Check what comes out: the file system, and"
-          + " the files that matter.")
+        consequence: "What is on it may be older than the rest.",
+        remedy: "Of two copies, name just one with --pv. Check the result: the file system, and the"
+          + " files that matter.")
     case .volumeMetadata:
       FindingEntry(
         severity: .warning, title: "the volume group's metadata is damaged",
         meaning: "A label or a metadata area has a wrong checksum or cannot be read, and another"
-          + " copy or an older version serves in its place.",
+          + " copy or an older version is used instead.",
         cause: "Bad sectors, or something that wrote to the beginning of the disk.",
         consequence:
-          "None, if the copy that serves is the newest. An older version may not know the"
-          + " last changes.",
+          "None, if the copy in use is the newest. An older version may lack the last changes.",
         remedy:
-          "`dmsnap lvm list --history` shows the versions; --seqno takes another; --vgcfg takes"
-          + " a file of vgcfgbackup.")
+          "`dmsnap lvm list --history` shows the versions; --seqno takes another; --vgcfg takes a"
+          + " file from vgcfgbackup.")
     case .volumeOlder:
       FindingEntry(
         severity: .warning, title: "this is an older version of the volume group",
-        meaning: "The group was changed since: the snapshot may have been removed or merged.",
+        meaning: "The group has changed since: the snapshot may have been removed or merged.",
         cause: "--seqno asked for it, or the file given with --vgcfg is as old.",
-        consequence: "Since the snapshot was removed, nothing was copied to it: chunks without an"
-          + " exception show the origin as it is now, which may be newer than the snapshot. A merge"
-          + " that came to its end has emptied the table.",
-        remedy: "Salvage it, and check what comes out. Writing in place is refused where the origin"
-          + " has moved since.")
+        consequence: "Nothing was copied to the snapshot after it was removed: chunks without an"
+          + " exception show the origin as it is now, which may be newer than the snapshot. A"
+          + " completed merge has emptied the table.",
+        remedy: "Salvage it, and check the result. A merge in place is refused if the origin has"
+          + " moved since.")
     case .volumeReused:
       FindingEntry(
-        severity: .warning, title: "extents were given to another volume since",
+        severity: .warning, title: "extents were reallocated to another volume",
         meaning: "A later version of the metadata gives extents of the store or of the origin to"
           + " another logical volume.",
         cause: "The volume was removed, and its space used again.",
-        consequence: "What was written there since is not the snapshot's. What was not is still as"
-          + " it was.",
-        remedy: "Use the salvage reading, which drops what cannot be right, and check what comes"
-          + " out.")
+        consequence: "What was written there since is not the snapshot's. The rest is as it was.",
+        remedy: "Use the salvage reading, which drops what cannot be right, and check the result.")
     case .volumeMerging:
       FindingEntry(
         severity: .note, title: "the snapshot is to be merged into its origin",
-        meaning: "lvm2's metadata has it as a merging store.",
-        cause: "`lvconvert --merge`, which waits for the next activation, or goes on at it.",
+        meaning: "lvm2's metadata lists it as a merging store.",
+        cause: "`lvconvert --merge`, which waits for the next activation, or continues at it.",
         consequence: "From the next activation on, the origin shows the snapshot's content.",
         remedy:
           "`dmsnap merge` finishes it as lvm2 would. At the next activation lvm2 finds the same"
@@ -77,10 +74,10 @@ extension FindingCatalogue {
           + " adopted by an lvm2 before 2.02.106 that did not clear the header of a read-only"
           + " snapshot.",
         consequence:
-          "Linux goes by the header. If the store was adopted, its exceptions are those of"
-          + " an older snapshot.",
-        remedy: "If nobody attached it on purpose, do not trust its exceptions that are older than"
-          + " the snapshot.")
+          "Linux uses the header's. If the store was adopted, its exceptions are those of an older"
+          + " snapshot.",
+        remedy: "Unless it was attached on purpose, do not trust exceptions older than the"
+          + " snapshot.")
     case .volumeAdopted:
       FindingEntry(
         severity: .warning, title: "an old lvm2 may have adopted an older store",
@@ -91,27 +88,27 @@ extension FindingCatalogue {
           "If an older snapshot's store lay on the same extents, its exceptions are taken"
           + " for this one's.",
         remedy:
-          "Look whether the store has more exceptions than the origin had writes. The origin by"
-          + " itself may be what the snapshot should show.")
+          "Check whether the store has more exceptions than the origin had writes. The origin alone"
+          + " may be what the snapshot should show.")
     case .volumeAreaShort:
       FindingEntry(
-        severity: .warning, title: "the store is an area too small to be full",
+        severity: .warning, title: "the store is one area too small to fill up",
         meaning: "It has room for a copy of each chunk of the origin, but not for the empty area"
-          + " that Linux wants behind the last full one.",
-        cause: "lvm2 before 2.02.106, which so computed the largest useful size.",
-        consequence: "A snapshot whose origin is written all over becomes invalid with its last"
-          + " chunk.",
+          + " that Linux needs after the last full one.",
+        cause: "lvm2 before 2.02.106, which calculated the largest useful size this way.",
+        consequence: "If every chunk of the origin is written, the snapshot becomes invalid with"
+          + " the last.",
         remedy: "If it is invalid: `dmsnap salvage`; all but the last exceptions are there. If not:"
-          + " make it an extent larger.")
+          + " extend it by one extent.")
     case .volumeShortened:
       FindingEntry(
-        severity: .damage, title: "the store's volume was made shorter than its exceptions",
-        meaning: "Exceptions name chunks behind the end of the logical volume.",
-        cause: "`lvreduce` or `lvresize` of the snapshot, which lvm2 before 2.03.39 lets happen.",
-        consequence: "Those chunks cannot be read through the volume. Their extents may still have"
+        severity: .damage, title: "the store's volume was made too short for its exceptions",
+        meaning: "Exceptions name chunks past the end of the logical volume.",
+        cause: "`lvreduce` or `lvresize` of the snapshot, which lvm2 before 2.03.39 allows.",
+        consequence: "Those chunks cannot be read through the volume. Their extents may still hold"
           + " them.",
-        remedy: "`dmsnap lvm list --history` shows the versions of the group from before; --seqno N"
-          + " reads the store as long as it was.")
+        remedy: "`dmsnap lvm list --history` shows the group's versions from before; --seqno N"
+          + " reads the store at its full length.")
     default: preconditionFailure("\(code) is another group's")
     }
   }

@@ -1,6 +1,7 @@
-/// The one catalogue of findings: `dmsnap explain` prints it and docs/findings.md is made from it.
+/// The one catalogue of findings: `dmsnap explain` prints it, docs/findings.md is generated from
+/// it.
 enum FindingCatalogue {
-  /// What there is to say of a kind of finding.
+  /// The entry of a kind of finding.
   static func entry(for code: FindingCode) -> FindingEntry {
     switch code {
     case .headerUnreadable, .headerMagicErased, .headerZeroed, .headerForeign, .headerInvalid,

@@ -1,6 +1,6 @@
 /// Every kind of finding, under the stable code that JSON, scripts and `dmsnap explain` use.
 ///
-/// A new kind is a case here and an entry in the catalogue, which the compiler insists on.
+/// A new kind needs a case here and an entry in the catalogue; the compiler enforces both.
 public enum FindingCode: String, CaseIterable, Sendable {
   case headerUnreadable = "header.unreadable"
   case headerMagicErased = "header.magic-erased"
@@ -78,19 +78,19 @@ public enum FindingCode: String, CaseIterable, Sendable {
   case volumeAreaShort = "lvm.area-short"
   case volumeShortened = "lvm.store-shortened"
 
-  /// What the catalogue says of it.
+  /// Its entry in the catalogue.
   public var entry: FindingEntry { FindingCatalogue.entry(for: self) }
 }
 
-/// What the catalogue says of a kind of finding.
+/// The catalogue's entry for a kind of finding.
 public struct FindingEntry: Sendable {
   /// How bad it is.
   public let severity: Severity
   /// One line that names it.
   public let title: String
-  /// What it is, and how it is told.
+  /// What it is, and how it is recognised.
   public let meaning: String
-  /// The kernel, tool or accident that makes it.
+  /// The kernel, tool or accident that causes it.
   public let cause: String
   /// What it means for the user's data.
   public let consequence: String

@@ -1,5 +1,5 @@
 extension Surroundings {
-  /// The finding of a store in it.
+  /// The finding for a store inside it.
   var finding: Finding {
     Finding(
       code: .insideFilesystem, place: Finding.Place(),

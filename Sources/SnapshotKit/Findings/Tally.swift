@@ -11,7 +11,7 @@ struct Tally {
     self.finding.ranges = finding.place.bytes.map { [$0] } ?? []
   }
 
-  /// Says how many there are, where not each has a range.
+  /// Sets the number, if not each one has a range.
   mutating func setCount(_ count: UInt64) { finding.count = count }
 
   /// Counts more at those bytes.

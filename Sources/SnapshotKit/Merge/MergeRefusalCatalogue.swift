@@ -1,5 +1,5 @@
 extension MergeRefusalCode {
-  /// What there is to say of it: `dmsnap explain` prints it and docs/refusals.md is made from it.
+  /// Its entry: `dmsnap explain` prints it, docs/refusals.md is generated from it.
   public var entry: MergeRefusalEntry {
     switch self {
     case .storeIsOrigin, .targetUnavailable, .targetNotWritable, .kernelWouldFail,
@@ -28,25 +28,26 @@ extension MergeRefusalCode {
         remedy: "Name the right origin, or merge into a copy of it.")
     case .targetUnavailable:
       MergeRefusalEntry(
-        title: "the origin, or the undo file, is in use or cannot be had",
+        title: "the origin, or the undo file, is in use or unavailable",
         reason: """
-          Somebody has it mounted, open through a device, or locked, or it is read-only. Two who write \
-          to one image destroy it, and a mounted file system does not see what changes below it.
+          It is mounted, open through a device, locked or read-only. Two programs that write to \
+          one image destroy it, and a mounted file system does not notice changes below it.
           """,
-        remedy: "Stop whoever the message names, then run the same command again. \(Self.newImage)")
+        remedy: "Stop the user that the message names, then run the same command again."
+          + " \(Self.newImage)")
     case .targetNotWritable:
       MergeRefusalEntry(
         title: "not all of the origin can be written",
         reason: """
-          Bytes of it are missing (a gap, a physical volume that is not there) or laid out in a way that \
-          is only read here (parity). A merge that wrote the rest would leave a mixture.
+          Bytes of it are missing (a gap, a missing physical volume) or laid out in a way that \
+          dmsnap only reads (parity). A merge that wrote the rest would leave a mixture.
           """,
-        remedy: "Give all of the parts, or use `--to`. \(Self.newImage)")
+        remedy: "Provide all of its parts, or use `--to`. \(Self.newImage)")
     case .kernelWouldFail:
       MergeRefusalEntry(
         title: "Linux's own merge would fail",
         reason: """
-          The table has exceptions at which Linux stops half-way with "Merge failed", or after which the \
+          At some of the table's exceptions Linux would stop half-way with "Merge failed", or the \
           origin would not be what the snapshot shows.
           """,
         remedy: "`--reading salvage` leaves out what cannot be right and lists it.")
@@ -62,44 +63,45 @@ extension MergeRefusalCode {
       MergeRefusalEntry(
         title: "the origin does not look like the store's",
         reason: """
-          A store does not name its origin. The content of the two speaks against it: another file \
+          A store does not name its origin. The content of the two is contradictory: another file \
           system, no sector in common, a whole disk where a partition belongs, or another store.
           """,
         remedy: """
-          Find the right origin; `dmsnap inspect STORE --origin ORIGIN` says what was found. If you know \
-          that it is the right one, say `--accept unrelated-origin`.
+          Find the right origin; `dmsnap inspect STORE --origin ORIGIN` shows what was found. If \
+          you know that it is the right one, give `--accept unrelated-origin`.
           """)
     case .smallOrigin:
       MergeRefusalEntry(
         title: "the origin ends before the table does",
-        reason: "Exceptions for chunks behind its end would be dropped, and their data with them.",
+        reason: "Exceptions for chunks past its end would be dropped, and their data with them.",
         remedy: """
-          An origin that was padded with zeroes when the snapshot was taken is made as long again with \
-          `truncate`, on a copy. `--accept small-origin` drops those exceptions; the status is then 2.
+          If the origin was padded with zeroes when the snapshot was taken, extend a copy of it to \
+          the same length with `truncate`. `--accept small-origin` drops those exceptions; the \
+          status is then 2.
           """)
     case .otherSnapshots:
       MergeRefusalEntry(
         title: "other snapshots of the origin would change",
         reason: """
-          They show the origin wherever they have no copy of their own. Linux copies to them what its \
-          merge overwrites; a merge without Linux does not.
+          They show the origin wherever they have no copy of their own. Linux copies to them what \
+          its merge overwrites; dmsnap does not.
           """,
         remedy: """
-          Export those snapshots first and then say `--accept other-snapshots`, or use `--to`. A merge \
-          that changes no byte they show is not refused.
+          Export those snapshots first and then give `--accept other-snapshots`, or use `--to`. A \
+          merge that changes no byte they show is not refused.
           """)
     case .originWritten:
       MergeRefusalEntry(
-        title: "the origin was written since the merge was cut off",
+        title: "the origin was written since the merge was interrupted",
         reason: """
-          A sector of it is neither as the undo file saved it nor as the merge leaves it. To go on would \
-          destroy what was written.
+          A sector of it is neither as the undo file saved it nor as the merge leaves it. \
+          Continuing would destroy what was written.
           """,
         remedy: "Copy what was written, then undo the merge, or merge with another undo file.")
     case .noRoom:
       MergeRefusalEntry(
         title: "there is no room for the undo file",
-        reason: "The way back must be whole on the medium before the first byte is overwritten.",
+        reason: "The way back must be complete on the medium before the first byte is overwritten.",
         remedy: "Name an undo file on a file system with as much room as the message says.")
     default: preconditionFailure("\(rawValue) has its entry elsewhere")
     }
@@ -111,27 +113,27 @@ extension MergeRefusalCode {
       MergeRefusalEntry(
         title: "the undo store is another origin's, or the origin was written since",
         reason: """
-          It notes how long its origin was, and a digest of samples that the merge left alone. They are \
-          not this origin's.
+          It records the length of its origin, and a digest of samples that the merge left alone. \
+          They do not match this origin.
           """,
         remedy: """
-          Name the origin that was merged into. If it is the right one, `--reading salvage --accept \
-          unrelated-origin` restores what there is.
+          Name the origin that was merged into. If it is the right one, `--reading salvage \
+          --accept unrelated-origin` restores what there is.
           """)
     case .undoIncomplete:
       MergeRefusalEntry(
         title: "the undo store was never completed",
-        reason: "The merge was cut off while it saved, so that the origin was not touched.",
+        reason: "The merge was interrupted while it saved; the origin was not touched.",
         remedy: "There is nothing to undo. The same merge command starts over.")
     case .undoDamaged:
       MergeRefusalEntry(
         title: "the undo store is damaged",
         reason: "Its data, its table or its manifest is not what was saved.",
-        remedy: "`--reading salvage` restores what there is of it; the status is then 2.")
+        remedy: "`--reading salvage` restores what is left of it; the status is then 2.")
     case .undoIsInput:
       MergeRefusalEntry(
         title: "the undo file is the store or the origin",
-        reason: "An undo file is written. A store never is, and an origin by the merge only.",
+        reason: "An undo file is written. A store never is, and the origin only by the merge.",
         remedy: "Name a new file.")
     case .undoExists:
       MergeRefusalEntry(
@@ -141,27 +143,27 @@ extension MergeRefusalCode {
       MergeRefusalEntry(
         title: "the undo file is another merge's",
         reason: """
-          It was made for another table or another origin, or its merge was finished and the origin has \
-          changed since.
+          It was made for another table or another origin, or its merge was finished and the \
+          origin has changed since.
           """,
         remedy: "Name a new file; keep the other one, which is the way back from its merge.")
     case .planUnreadable:
       MergeRefusalEntry(
-        title: "the plan is none",
+        title: "the file is not a plan",
         reason: "Its first line is not one that `merge --plan` writes.",
         remedy: "Make a plan with `merge --plan FILE`.")
     case .planEdited:
       MergeRefusalEntry(
-        title: "the plan was edited or cut",
+        title: "the plan was edited or truncated",
         reason: """
-          Its lines are not those that were written: the last has a digest of the first and counts the \
-          others.
+          Its lines are not those that were written: the last line has a digest of the first and \
+          counts the others.
           """,
         remedy: "Make a new plan, and look at it.")
     case .planOutdated:
       MergeRefusalEntry(
-        title: "the plan does not fit the store or the origin any more",
-        reason: "A table or a byte is not as it was when the plan was made.",
+        title: "the plan no longer fits the store or the origin",
+        reason: "A table or a byte has changed since the plan was made.",
         remedy: "Find out what was written, then make a new plan.")
     default: preconditionFailure("\(rawValue) has its entry elsewhere")
     }
@@ -171,59 +173,61 @@ extension MergeRefusalCode {
     switch self {
     case .groupInDoubt:
       MergeRefusalEntry(
-        title: "it is in doubt which physical volumes are the group's",
+        title: "which physical volumes belong to the group is in doubt",
         reason: """
-          Two have the same UUID, one is in use by another group, or the metadata in use is lost and an \
-          older text serves.
+          Two have the same UUID, one is in use by another group, or the current metadata is lost \
+          and an older text is used.
           """,
-        remedy: "Give the right physical volumes only. \(Self.newImage)")
+        remedy: "Name only the right physical volumes. \(Self.newImage)")
     case .storeReused:
       MergeRefusalEntry(
-        title: "extents of the store were given to others since",
+        title: "extents of the store were reallocated",
         reason: "What they hold now may be another volume's data, and would go into the origin.",
         remedy: Self.newImage)
     case .originMoved:
       MergeRefusalEntry(
-        title: "the origin lies elsewhere by now",
+        title: "the origin has moved",
         reason: """
-          The version of the metadata that was asked for maps it to other extents than the newest, so that \
-          a merge would write to what is another's today.
+          The requested version of the metadata maps it to other extents than the newest version \
+          does, so a merge would write to what now belongs to another volume.
           """,
         remedy: Self.newImage)
     case .originIsStore:
       MergeRefusalEntry(
         title: "the origin is a snapshot's store",
-        reason: "By the group's metadata another snapshot lives in it. A store is never written.",
+        reason: "By the group's metadata, it is another snapshot's store. A store is never"
+          + " written.",
         remedy: "Name the snapshot's origin.")
     case .sharedExtents:
       MergeRefusalEntry(
         title: "extents of the origin are used twice",
         reason: """
-          By the group's metadata they belong to the store, to another volume, or to the origin in two \
-          places: lvm2 makes no such group, and a merge would write to what is not the origin's alone.
+          By the group's metadata they belong to the store, to another volume, or to the origin in \
+          two places: lvm2 makes no such group, and a merge would write to more than the origin.
           """,
         remedy: "Use an older version of the metadata (`lvm list --history`), or `--to`.")
     case .overMetadata:
       MergeRefusalEntry(
-        title: "the origin lies over a label or metadata",
+        title: "the origin overlaps a label or metadata",
         reason: "By the group's metadata it has extents where the group's own metadata is.",
         remedy: Self.newImage)
     case .severalLegs:
       MergeRefusalEntry(
-        title: "the origin has several legs, and they are not alike",
+        title: "the origin has several legs, and they differ",
         reason: """
-          An undo file saves one leg. Where the legs differ, or only one of them is looked at, it would not \
-          give the others back.
+          An undo file saves one leg. If the legs differ, or only one of them is read, it would \
+          not restore the others.
           """,
         remedy:
-          "Bring the legs in step first, or say `--all-legs`: all get what one has. Or use `--to`.")
+          "Bring the legs in step first, or give `--all-legs`: all get what one has. Or use"
+          + " `--to`.")
     case .degradedArray:
       MergeRefusalEntry(
         title: "only some members of an array would be written",
         reason: "The members that are not given would keep the old data, and md would not know.",
         remedy: """
-          Give every member with --pv. `--accept degraded-array` writes those that are there; rebuild the \
-          others from them before the array is used.
+          Give every member with --pv. `--accept degraded-array` writes those that are there; \
+          rebuild the others from them before the array is used.
           """)
     default: preconditionFailure("\(rawValue) has its entry elsewhere")
     }

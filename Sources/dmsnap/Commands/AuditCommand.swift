@@ -8,17 +8,17 @@ struct AuditCommand: ParsableCommand {
     commandName: "audit",
     abstract: "Lists everything that is wrong with a store, or worth knowing.",
     discussion: """
-      With an origin, the data of every exception is also compared with it. Samples of the data tell \
-      blocks of zeroes as `dd conv=noerror,sync` leaves them. `dmsnap explain CODE` \
-      says more on a finding. The status is that of inspect.
+      With an origin, the data of every exception is also compared with it. Samples of the data \
+      reveal blocks of zeroes as `dd conv=noerror,sync` leaves them. `dmsnap explain CODE` \
+      describes a finding. The status is that of inspect.
       """)
 
   @OptionGroup var input: StoreOptions
 
-  @Option(help: "The origin, to check the store against it.")
+  @Option(help: "The origin, to check the store against.")
   var origin: PathArgument?
 
-  @Option(help: "text for people, json for programs.")
+  @Option(help: "Output format.")
   var format = OutputFormat.text
 
   @OptionGroup var talk: MessageOptions
@@ -48,7 +48,7 @@ struct AuditCommand: ParsableCommand {
       lines += "What to do: \(finding.code.entry.remedy)".wrapped(indent: 9)
     }
     if !audit.findings.isEmpty {
-      lines += ["", "dmsnap explain CODE says more on a finding."]
+      lines += ["", "dmsnap explain CODE says more about a finding."]
     } else if audit.isStore {
       lines.append("nothing was found")
     }
@@ -57,7 +57,7 @@ struct AuditCommand: ParsableCommand {
 }
 
 extension Finding.Place {
-  /// The place in words, or nil when it is the store as a whole.
+  /// The place as text; nil for the store as a whole.
   fileprivate var description: String? {
     let parts = [
       area.map { "area \($0)" }, slot.map { "slot \($0)" },

@@ -6,14 +6,14 @@ import SnapshotKit
 /// `dmsnap carve`: finds stores in an image.
 struct Carve: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Finds COW stores in the image of a disk or partition, also without their headers.",
+    abstract: "Finds COW stores in the image of a disk or partition, even without headers.",
     discussion: """
       Stores are found at any multiple of 512 bytes, by the header or by the order in which Linux \
-      hands out chunks. STORE,offset=BYTES names what was found for the other commands. The \
-      confidence is 1 - 1/(1 + n) for n facts that fit: each exception in order is one, an intact \
-      header counts 16, a damaged one 8. The status is 0 when a store was found, 1 when it may be a \
-      file in fragments or the image is not a raw one, 2 when bytes of a store are missing or bytes of \
-      the image could not be read, and 3 when none was found.
+      hands out chunks. Other commands take what was found as STORE,offset=BYTES. The confidence \
+      is 1 - 1/(1 + n) for n facts that fit: each exception in order is one, an intact header \
+      counts 16, a damaged one 8. The status is 0 when a store was found, 1 when it may be a file \
+      in fragments or the image is not raw, 2 when bytes of a store are missing or bytes of the \
+      image could not be read, and 3 when none was found.
       """)
 
   @Argument(help: "A file, a block device, or a part: PATH,offset=BYTES,length=BYTES.")
@@ -21,7 +21,7 @@ struct Carve: ParsableCommand {
 
   @OptionGroup var input: InputOptions
 
-  @Option(help: "text for people, json for programs.")
+  @Option(help: "Output format.")
   var format = OutputFormat.text
 
   @OptionGroup var talk: MessageOptions
@@ -46,13 +46,12 @@ struct Carve: ParsableCommand {
       try Console.print(lines: CarveScreen(carving, image).lines)
     }
     for store in carving.beheaded {
+      let gaps = Gap(at: 0, missing: Int64(clamping: store.missingByteCount)).map { [$0] } ?? []
       Console.say(
         "dmsnap: \(source.name): byte \(store.areaByteOffset): an area of a store"
           + " (\(counted(store.exceptionCount, "exception"))) that begins"
-          + " \(store.missingByteCount) bytes before the image; take the image from further ahead;"
-          + " if it lost its beginning,"
-          + " \(image.adding(Gap(at: 0, missing: Int64(clamping: store.missingByteCount)).map { [$0] } ?? []))"
-          + " reads it")
+          + " \(store.missingByteCount) bytes before the image; start the image earlier; if its"
+          + " beginning is lost, \(image.adding(gaps)) reads it")
     }
     if let container = carving.container {
       Console.say(
@@ -85,7 +84,7 @@ private struct CarveScreen {
       add("table", table(store))
       if store.staleExceptionCount > 0 {
         let stale = counted(store.staleExceptionCount, "exception")
-        add("past", "\(stale) of an older table in areas behind the end of this one")
+        add("past", "\(stale) of an older table in areas past the end of this one")
       }
       for gap in store.gaps.prefix(4) { add("lost", gap.words) }
       if !store.gaps.isEmpty {
@@ -97,12 +96,12 @@ private struct CarveScreen {
           "within",
           "a file system (\(surroundings.type)) at byte \(surroundings.byteOffset): "
             + (store.isInFragments
-              ? "its areas stand in several places: it is a file in fragments"
-              : "a file in fragments has other bytes behind the first")
+              ? "its areas are in several places: it is a file in fragments"
+              : "a file in fragments has other bytes after the first")
             + "; read it through the file system")
       }
       add("extent", "\(byteSize(store.chainByteCount)) (\(store.chainByteCount) bytes) or more")
-      add("sure", "\(store.confidence), from \(counted(store.factCount, "fact"))")
+      add("confidence", "\(store.confidence), from \(counted(store.factCount, "fact"))")
     }
     if let best = carving.stores.max(by: { $0.factCount < $1.factCount }) {
       lines.append("next     dmsnap inspect \(quoted(image.part(from: best.byteOffset)))")
@@ -110,7 +109,7 @@ private struct CarveScreen {
   }
 
   private mutating func add(_ label: String, _ value: String) {
-    lines.append("  \(label.padding(to: 7))\(value)")
+    lines.append("  \(label.padding(to: 11))\(value)")
   }
 
   private func table(_ store: CarvedStore) -> String {

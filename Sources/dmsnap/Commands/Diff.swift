@@ -9,13 +9,13 @@ struct Diff: ParsableCommand {
     abstract: "Lists the byte ranges in which snapshot and origin really differ.",
     discussion: """
       Only chunks in the table are compared, sector by sector; an exception may hold nothing new. \
-      Status 0 whether or not they differ, 1 where the origin is in doubt.
+      The status is 0 whether or not they differ, and 1 if the origin is in doubt.
       """)
 
   @OptionGroup var input: StoreOptions
   @OptionGroup var originInput: OriginOptions
 
-  @Option(help: "text for people, json for programs.")
+  @Option(help: "Output format.")
   var format = OutputFormat.text
 
   @OptionGroup var talk: MessageOptions
@@ -57,8 +57,9 @@ struct Diff: ParsableCommand {
   }
 }
 
-/// The ranges that differ, as they will be printed: kept in a file without a name until it is known
-/// that all went well, as there may be more of them than memory.
+/// The ranges that differ, as they will be printed, in a file without a name.
+///
+/// There may be more than fit in memory, and nothing is printed unless all went well.
 private final class RangeList {
   let text: OutputText
   private let format: OutputFormat

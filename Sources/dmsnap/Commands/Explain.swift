@@ -9,7 +9,7 @@ struct Explain: ParsableCommand {
   @Argument(help: "The code, such as header.invalid or merge.small-origin.")
   var code: String?
 
-  @Option(help: "text for people, json for programs.")
+  @Option(help: "Output format.")
   var format = OutputFormat.text
 
   func validate() throws {
@@ -44,7 +44,7 @@ struct Explain: ParsableCommand {
 }
 
 extension FindingCode {
-  /// All that there is to say of it.
+  /// Its entry as text.
   fileprivate var page: [String] {
     ["\(rawValue) (\(entry.severity.rawValue)): \(entry.title)"]
       + section("meaning", entry.meaning) + section("cause", entry.cause)
@@ -53,14 +53,14 @@ extension FindingCode {
 }
 
 extension MergeRefusalCode {
-  /// All that there is to say of it.
+  /// Its entry as text.
   fileprivate var page: [String] {
     ["\(rawValue) (refused): \(entry.title)"]
       + section("reason", entry.reason) + section("remedy", entry.remedy)
   }
 }
 
-/// A paragraph behind its label.
+/// A paragraph after its label.
 private func section(_ label: String, _ words: String) -> [String] {
   let lines = words.wrapped(indent: 13)
   return ["", label.padding(to: 13) + (lines.first ?? "").dropFirst(13)] + lines.dropFirst()

@@ -9,8 +9,8 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes the snapshot as a raw, sparse image.",
     discussion: """
-      What cannot be read becomes zeroes and is listed, and the status is 2. It is 1 where the \
-      origin is in doubt. Where the file system can share data (reflink), nothing is copied.
+      What cannot be read becomes zeroes and is listed, and the status is 2. It is 1 if the origin \
+      is in doubt. If the file system can share data (reflink), nothing is copied.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -18,11 +18,11 @@ struct Export: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The image to make; - for standard output. An existing file is refused.",
+      "The image to make; - for stdout. An existing file is refused.",
       valueName: "file"))
   var to: String
 
-  @Option(help: "text for people, json for programs.")
+  @Option(help: "Output format.")
   var format = OutputFormat.text
 
   @OptionGroup var talk: MessageOptions
@@ -31,7 +31,7 @@ struct Export: ParsableCommand {
     try OriginOptions.require(originInput.origin, input.volumes)
     if to.isEmpty { throw ValidationError("an output needs a name") }
     if to == "-", format == .json {
-      throw ValidationError("--format json and --to - both want standard output")
+      throw ValidationError("--format json and --to - both write to stdout")
     }
   }
 
@@ -65,8 +65,8 @@ struct ImageWriter {
   private let check: OriginCheck
   private let isDamagedUndo: Bool
 
-  /// - Parameter isDamagedUndo: Whether the store is an undo store with other data than was saved
-  ///   in it.
+  /// - Parameter isDamagedUndo: Whether the store is an undo store whose data is not what was
+  ///   saved.
   init(
     _ snapshot: Snapshot, _ volume: SnapshotVolume?, _ check: OriginCheck,
     isDamagedUndo: Bool = false
@@ -77,7 +77,7 @@ struct ImageWriter {
     self.check = check
   }
 
-  /// Writes the image and says what is in it.
+  /// Writes the image and reports what is in it.
   func write(
     to path: String, command: String, _ format: OutputFormat, _ talk: MessageOptions
   ) throws(Failure) {

@@ -11,9 +11,9 @@ struct Identify: ParsableCommand {
     abstract: "Says what files and devices hold: stores, file systems, partitions.",
     discussion: """
       All signatures are listed, not only the first: data in a COW store may look like a file \
-      system too. libblkid knows a store by four bytes of magic; what the store's own header says \
-      stands beside it. The status is 0 also when nothing is recognised, and 2 when bytes could \
-      not be read.
+      system too. libblkid recognises a store by four bytes of magic; the store's own header is \
+      shown beside it. The status is 0 even if nothing is recognised, and 2 if bytes could not be \
+      read.
       """)
 
   @Argument(help: "Files, block devices, or parts of them: PATH,offset=BYTES,length=BYTES.")
@@ -21,7 +21,7 @@ struct Identify: ParsableCommand {
 
   @OptionGroup var input: InputOptions
 
-  @Option(help: "text for people, json for programs.")
+  @Option(help: "Output format.")
   var format = OutputFormat.text
 
   func run() throws {
@@ -34,8 +34,7 @@ struct Identify: ParsableCommand {
         try failing { () throws(BlockIOError) in try source.checkUnchanged() }
         contents.append(content)
       } catch {
-        // One path that fails does not keep the others from being looked at; JSON is all or
-        // nothing.
+        // A path that fails does not stop the others; JSON is complete or absent.
         if format == .json { throw error }
         Console.report(error)
         failure = Failure(error.status)
@@ -83,7 +82,7 @@ private struct IdentifyScreen {
     }
   }
 
-  /// What to run on the volumes of a group, if there is one.
+  /// What to run on a group's volumes, if there is one.
   private mutating func addNext(_ content: IdentifiedContent) {
     if content.hasPhysicalVolume { add("next", "dmsnap lvm list --pv \(quoted(path))") }
   }
@@ -97,7 +96,8 @@ private struct IdentifyScreen {
     if let header {
       add("     " + line(header))
       add(
-        "     as STORE: \(quoted("\(path),offset=\(partition.byteOffset),length=\(partition.byteCount)"))"
+        "     as STORE:"
+          + " \(quoted("\(path),offset=\(partition.byteOffset),length=\(partition.byteCount)"))"
       )
     }
     if let table = partition.content?.partitionTable {

@@ -6,19 +6,19 @@ import SnapshotKit
 /// `dmsnap inspect`: one screen on a store.
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Says what a store is, what Linux would do with it, and what can be saved.",
+    abstract: "Shows what a store is, what Linux would do with it, and what can be saved.",
     discussion: """
-      The status is 0 for a healthy store, 1 when there are warnings only, 2 when there is damage, \
-      3 when there is no store. Nothing is written.
+      The status is 0 for a healthy store, 1 for warnings only, 2 for damage, 3 for no store. \
+      Nothing is written.
       """)
 
   @OptionGroup var input: StoreOptions
   @OptionGroup var wanted: WantedOptions
 
-  @Option(help: "The origin, to check the store against it and to see what the snapshot holds.")
+  @Option(help: "The origin, to check the store against and to see what the snapshot holds.")
   var origin: PathArgument?
 
-  @Option(help: "text for people, json for programs.")
+  @Option(help: "Output format.")
   var format = OutputFormat.text
 
   @OptionGroup var talk: MessageOptions
@@ -58,12 +58,12 @@ struct Inspect: ParsableCommand {
 }
 
 extension Audit {
-  /// What keeps it from being a report on a store; nil where it is one.
+  /// The failure to report on something that is no store; nil for a store.
   var failure: Failure? {
     verdict == .notAStore ? store.failure(.notAStore(store.source.name, content)) : nil
   }
 
-  /// Ends the command with the status that belongs to the verdict.
+  /// Ends the command with the verdict's status.
   func finish() throws(Failure) {
     if let failure { throw failure }
     switch verdict {

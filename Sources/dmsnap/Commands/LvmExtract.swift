@@ -11,13 +11,13 @@ struct LvmExtract: ParsableCommand {
     commandName: "extract",
     abstract: "Writes a logical volume as a raw, sparse image: what its device would show.",
     discussion: """
-      A snapshot is shown as Linux shows it; `dmsnap export` knows other readings. An origin whose \
+      A snapshot is shown as Linux shows it; `dmsnap export` has other readings. An origin whose \
       snapshot is being merged shows the snapshot, as it does from the next activation on. As with \
-      the device mapper, VG/SNAPSHOT-cow names the COW store itself, and VG/ORIGIN-real the origin \
+      the device mapper, VG/SNAPSHOT-cow is the COW store itself, and VG/ORIGIN-real the origin \
       beneath its snapshots. What cannot be read becomes zeroes and is listed, and the status is 2.
       """)
 
-  @Argument(help: "The volume: VG/LV, or UUID/LV where two groups have the same name.")
+  @Argument(help: "The volume: VG/LV, or UUID/LV if two groups have the same name.")
   var volume: PathArgument
 
   @OptionGroup var volumes: VolumeOptions
@@ -25,7 +25,7 @@ struct LvmExtract: ParsableCommand {
   @Option(help: ArgumentHelp("The image to make. An existing file is refused.", valueName: "file"))
   var to: String
 
-  @Option(help: "text for people, json for programs.")
+  @Option(help: "Output format.")
   var format = OutputFormat.text
 
   @OptionGroup var talk: MessageOptions
@@ -35,7 +35,7 @@ struct LvmExtract: ParsableCommand {
       throw ValidationError("Missing expected argument '--pv <path>'")
     }
     if to.isEmpty { throw ValidationError("an output needs a name") }
-    if to == "-" { throw ValidationError("lvm extract has no stream; name a new file") }
+    if to == "-" { throw ValidationError("lvm extract does not write to stdout; name a new file") }
   }
 
   func run() throws {
@@ -43,7 +43,7 @@ struct LvmExtract: ParsableCommand {
     guard let (group, version, name) = try input.volume(volume) else {
       throw input.noVolume(volume)
     }
-    // Of what would have been merged, nobody can say what it was.
+    // A volume without the merge that Linux refuses is complete, but not what Linux would show.
     var status = ExitStatus.allWell
     if let snapshot = version.snapshot(shownBy: name) {
       let found = try failingVolume { () throws(VolumeError) in
@@ -63,15 +63,14 @@ struct LvmExtract: ParsableCommand {
 
   /// Writes what a snapshot shows.
   ///
-  /// - Returns: nil; or, with nothing done, what Linux makes of the store, where the snapshot is
-  ///   the origin's and its merge would not begin: from a store that is invalid, or that Linux
-  ///   refuses.
+  /// - Returns: nil if it is written. Otherwise the volume is an origin whose merge cannot begin
+  ///   (its store is invalid, or Linux refuses it), and this is what Linux makes of the store.
   private func extract(_ found: SnapshotVolume, shownBy name: String) throws(Failure) -> KernelLoad?
   {
     let store = Store(found.store)
     if name != found.snapshot.store, case let load = KernelLoad(store), load.verdict != .loads {
       Console.say(
-        "dmsnap: \(found.store.name): is to be merged into \(volume.text), which cannot be done from it:"
+        "dmsnap: \(found.store.name): is to be merged into \(volume.text), but cannot be:"
           + " \(load.reason); this is \(volume.text) without it")
       return load
     }
@@ -122,17 +121,17 @@ struct LvmExtract: ParsableCommand {
 }
 
 extension FoundVolumeGroup {
-  /// Says what speaks against a volume's bytes: physical volumes that it lies on and that are
-  /// missing or in doubt, extents that others were given since.
+  /// Reports what makes a volume's bytes doubtful: physical volumes that are missing or in doubt,
+  /// and extents that were reallocated since.
   ///
-  /// - Returns: Whether there is anything.
+  /// - Returns: Whether there is anything to report.
   fileprivate func warn(
     about name: String, in version: VolumeGroup, _ talk: MessageOptions
   ) throws(Failure) -> Bool {
     let used = Set(version.allocations(below: name).map(\.physicalVolume))
     var doubts = missing(in: version).filter { used.contains($0.uuid) }.map { volume in
-      "no \(volume.words), on which a part or a copy of it lies: what is read may be out of date;"
-        + " --leg N reads a copy whatever is known of it"
+      "no \(volume.words), which holds a part or a copy of it: what is read may be out of date;"
+        + " --leg N reads a copy even so"
     }
     doubts += problems.filter { problem in
       switch problem {
@@ -145,8 +144,8 @@ extension FoundVolumeGroup {
     }.map(\.description)
     let reuses = try failing { () throws(BlockIOError) in try reuse(of: name, in: version) }
     doubts += reuses.map {
-      "extents \($0.extents.lowerBound) to \($0.extents.upperBound - 1) of \($0.physicalVolume.name) were"
-        + " given to \($0.owner) by version \($0.seqno)"
+      "extents \($0.extents.lowerBound) to \($0.extents.upperBound - 1) of"
+        + " \($0.physicalVolume.name) were reallocated to \($0.owner) by version \($0.seqno)"
     }
     if !talk.quiet {
       for doubt in doubts { Console.say("dmsnap: \(version.name)/\(name): \(doubt)") }
@@ -156,8 +155,8 @@ extension FoundVolumeGroup {
 }
 
 extension VolumeGroup {
-  /// The snapshot that the device of that name shows: a snapshot's, or that of an origin into which
-  /// it is being merged.
+  /// The snapshot that the device of that name shows: its own, or the one being merged into that
+  /// origin.
   fileprivate func snapshot(shownBy name: String) -> Snapshot? {
     snapshots.first { $0.store == name } ?? snapshots.first { $0.isMerging && $0.origin == name }
   }

@@ -9,26 +9,26 @@ struct LvmList: ParsableCommand {
     commandName: "list",
     abstract: "Lists volume groups, their volumes and snapshots, and earlier versions of them.",
     discussion: """
-      Physical volumes are found in the files and devices themselves and in their partitions. The \
-      rings of metadata keep earlier versions, in which snapshots still are that were removed or \
-      merged since: --history lists them, --seqno goes back to one with any command. The status is \
-      1 when something is in doubt, 2 when anything is missing or a snapshot is damaged, 3 when there \
-      is no physical volume.
+      Physical volumes are found in files and devices, and in their partitions. The metadata rings \
+      keep earlier versions, which still have snapshots that were removed or merged since: \
+      --history lists them, --seqno goes back to one with any command. The status is 1 if \
+      something is in doubt, 2 if anything is missing or a snapshot is damaged, 3 if there is no \
+      physical volume.
       """)
 
   @OptionGroup var volumes: VolumeOptions
 
-  @Flag(help: "List the earlier versions of the metadata that can still be read.")
+  @Flag(help: "List the earlier versions of the metadata that are still readable.")
   var history = false
 
-  @Option(help: "text for people, json for programs.")
+  @Option(help: "Output format.")
   var format = OutputFormat.text
 
   func validate() throws {
     if volumes.physicalVolumes.isEmpty {
       throw ValidationError("Missing expected argument '--pv <path>'")
     }
-    if volumes.leg != nil { throw ValidationError("--leg goes with what reads a volume") }
+    if volumes.leg != nil { throw ValidationError("--leg is for commands that read a volume") }
   }
 
   func run() throws {
@@ -74,7 +74,7 @@ private struct VolumeScreen {
           + " (\(orphan.uuid))")
       for problem in orphan.problems { line("  PROBLEM  \(problem)") }
       if !orphan.problems.isEmpty {
-        line("  next     --vgcfg FILE, a file of vgcfgbackup or from /etc/lvm/archive, may tell")
+        line("  next     --vgcfg FILE, from vgcfgbackup or /etc/lvm/archive, may help")
       }
     }
   }
@@ -105,7 +105,8 @@ private struct VolumeScreen {
     for gone in group.gone {
       line(
         "  removed, last in \(gone.seqno)".padding(to: 26) + "\(gone.name) of \(gone.origin)"
-          + "   (dmsnap inspect \(quoted("\(group.name)/\(gone.name)")) --seqno \(gone.seqno) --pv ...)"
+          + "   (dmsnap inspect \(quoted("\(group.name)/\(gone.name)")) --seqno \(gone.seqno) --pv"
+          + " ...)"
       )
     }
     for version in group.history ?? [] { add(version) }

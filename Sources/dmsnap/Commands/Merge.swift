@@ -16,22 +16,22 @@ struct Merge: ParsableCommand {
       dmsnap merge --apply FILE [STORE] [--origin ORIGIN] [--undo FILE | --no-undo] [OPTIONS]
       """,
     discussion: """
-      Of an LVM snapshot, that rolls the origin back to the moment of the snapshot. Of an overlay \
-      (a live system, a RAID recovery), it commits what was written. The store is only read. With \
-      --undo, what will be overwritten is saved first, in a COW store whose merge is the undo. \
-      After a crash, an error or Ctrl-C the same command goes on.
+      With an LVM snapshot, that rolls the origin back to the moment of the snapshot. With an \
+      overlay (a live system, a RAID recovery), it commits what was written. The store is never \
+      written. --undo first saves what will be overwritten, in a COW store whose merge is the \
+      undo. After a crash, an error or Ctrl-C, run the same command again.
       """)
 
   @Argument(
     help: "The COW store: a file, a block device, PATH,offset=BYTES,length=BYTES; vg/lv with --pv.")
   var store: PathArgument?
 
-  @Option(help: "The origin: what the snapshot was taken of; with --pv it is found by itself.")
+  @Option(help: "The origin: what the snapshot was taken of; found automatically with --pv.")
   var origin: PathArgument?
 
   @Option(
     help: ArgumentHelp(
-      "Save what is overwritten in FILE, a new COW store: merging that undoes this.",
+      "Save what is overwritten in FILE, a new COW store; merging it undoes this merge.",
       valueName: "file"))
   var undo: String?
 
@@ -43,43 +43,43 @@ struct Merge: ParsableCommand {
       "Leave the origin alone and write the merged image to a new file.", valueName: "file"))
   var to: String?
 
-  @Flag(help: "Leave alone what the origin holds already: fewer writes, and a smaller undo file.")
+  @Flag(help: "Leave alone what the origin already holds: fewer writes, a smaller undo file.")
   var skipIdentical = false
 
-  @Flag(help: "Read back what was written, past the system's cache, and compare.")
+  @Flag(help: "Read back what was written, past the page cache, and compare.")
   var verify = false
 
-  @Flag(help: "Say what would be done, and write nothing.")
+  @Flag(help: "Show what would be done, and write nothing.")
   var dryRun = false
 
   @Option(
     help: ArgumentHelp(
-      "Write what would be done to FILE, with digests of the origin before and after, and no more.",
+      "Write to FILE what would be done, with digests of the origin before and after; do no more.",
       valueName: "file"))
   var plan: String?
 
   @Option(
     help: ArgumentHelp(
-      "Do just what the plan in FILE says; refuse where the origin or the store is not as it was.",
+      "Do exactly what the plan in FILE says; refuse if the origin or the store has changed.",
       valueName: "file"))
   var apply: PathArgument?
 
   @Option(
     help: ArgumentHelp(
-      "Merge in spite of unrelated-origin (its content speaks against it), small-origin (it ends"
-        + " before the table does), other-snapshots (which would show what is written) or"
-        + " degraded-array (whose other members keep the old data).",
+      "Override a refusal: unrelated-origin (its content contradicts the store), small-origin (it"
+        + " ends before the table does), other-snapshots (they would show what is written) or"
+        + " degraded-array (its other members keep the old data).",
       valueName: "risk"))
   var accept: [AcceptedRisk] = []
 
   @Flag(
-    help: "Write the legs of a mirror that are out of date as well; an undo gives all one content.")
+    help: "Also write a mirror's legs that are out of date; an undo gives all the same content.")
   var allLegs = false
 
   @OptionGroup var volumes: VolumeOptions
   @OptionGroup var table: TableOptions
 
-  @Option(help: "text for people, json for programs.")
+  @Option(help: "Output format.")
   var format = OutputFormat.text
 
   @OptionGroup var talk: MessageOptions
@@ -90,9 +90,9 @@ struct Merge: ParsableCommand {
       try OriginOptions.require(origin, volumes)
     }
     let ways = (undo == nil ? 0 : 1) + (noUndo ? 1 : 0) + (to == nil ? 0 : 1)
-    // Whether a plan names a way is known when it is read.
+    // Whether a plan names a way back is known only once it is read.
     guard ways == 1 || (ways == 0 && (dryRun || plan != nil || apply != nil)) else {
-      throw ValidationError("say just one of --undo FILE, --no-undo and --to FILE")
+      throw ValidationError("give exactly one of --undo FILE, --no-undo and --to FILE")
     }
     if to != nil {
       if verify || skipIdentical {
@@ -106,7 +106,7 @@ struct Merge: ParsableCommand {
       throw ValidationError("--plan writes a plan and nothing else")
     }
     if apply != nil, skipIdentical || allLegs || table.isGiven {
-      throw ValidationError("how the table is read, and what is skipped, is in the plan")
+      throw ValidationError("the plan says how the table is read and what is skipped")
     }
     if to == "" || undo == "" || plan == "" { throw ValidationError("an output needs a name") }
     if let undo, PathArgument(argument: undo)?.isWhole != true {
@@ -115,7 +115,7 @@ struct Merge: ParsableCommand {
     if undo == "-" || plan == "-" {
       throw ValidationError("an undo file or a plan cannot be a stream; ./- names a file")
     }
-    if to == "-" { throw ValidationError("merge has no stream; `export --to -` writes the same") }
+    if to == "-" { throw ValidationError("merge does not write to stdout; use `export --to -`") }
   }
 
   func run() throws {
@@ -164,7 +164,7 @@ struct Merge: ParsableCommand {
   }
 }
 
-/// How far a merge is: a line for each of its steps.
+/// The progress of a merge: a line for each of its steps.
 private final class MergeProgressLine {
   private let talk: MessageOptions
   private var step: MergeStep?

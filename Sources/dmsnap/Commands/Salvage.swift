@@ -9,10 +9,10 @@ struct Salvage: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Makes a new, valid store of what a broken one still holds.",
     discussion: """
-      The new store is compact and has only those exceptions that evidence supports; Linux loads it \
-      over the same origin. Every decision is reported. The status is 2 where anything is lost. \
-      It has no room to spare: enlarge it (truncate --size) before a snapshot is activated with it \
-      for writing, or its origin written.
+      The new store is compact and has only the exceptions that the evidence supports; Linux loads \
+      it over the same origin. Every decision is reported. The status is 2 if anything is lost. It \
+      has no spare room: enlarge it (truncate --size) before a snapshot on it is activated for \
+      writing, or its origin is written.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -22,19 +22,19 @@ struct Salvage: ParsableCommand {
     help: ArgumentHelp("The store to make. An existing file is refused.", valueName: "file"))
   var to: String
 
-  @Option(help: "The origin, so that what is lost is given within its length.")
+  @Option(help: "The origin, so that losses are given within its length.")
   var origin: PathArgument?
 
-  @Option(help: "text for people, json for programs.")
+  @Option(help: "Output format.")
   var format = OutputFormat.text
 
   @OptionGroup var talk: MessageOptions
 
   func validate() throws {
     if to.isEmpty { throw ValidationError("an output needs a name") }
-    if to == "-" { throw ValidationError("a store is no stream; name a new file") }
+    if to == "-" { throw ValidationError("salvage does not write to stdout; name a new file") }
     if input.table.reading != .salvage, input.table.readingAsked != nil {
-      throw ValidationError("salvage has its own reading")
+      throw ValidationError("salvage always uses the salvage reading")
     }
   }
 
@@ -77,7 +77,7 @@ struct Salvage: ParsableCommand {
     try losses.finish(found.volume)
   }
 
-  /// Says what speaks against the origin, and what is not in the store of an invalid snapshot.
+  /// Reports what contradicts the origin, and what the store of an invalid snapshot lacks.
   private func warn(_ loaded: LoadedTable, _ origin: (any BlockSource)?) throws(Failure) {
     if talk.quiet { return }
     var check: OriginCheck?
@@ -114,7 +114,7 @@ struct Salvage: ParsableCommand {
         + " \(counted(generation.exceptionCount, "exception"))")
     if hasZeroes {
       lines.append(
-        "         what could not be read is zero in it, and nothing in it says so: keep this list")
+        "         what could not be read is zero in it, and not marked: keep this list")
     }
     let origin = origin?.text ?? found.originVolume?.text
     lines.append(
@@ -125,10 +125,10 @@ struct Salvage: ParsableCommand {
 }
 
 extension ChunkSizeEvidence {
-  /// The score table, for a person.
+  /// The score table, as text.
   var lines: [String] {
     let found = scores.filter { $0.exceptionCount > 0 }
-    if found.isEmpty { return ["chunk size: nothing stands where any chunk size would have areas"] }
+    if found.isEmpty { return ["chunk size: no chunk size has areas in their places"] }
     return ["chunk size       areas   exceptions in their place"]
       + found.map { score in
         "\(score.chunkSize.sectorCount) sectors".padding(to: 16)

@@ -3,7 +3,7 @@ import BlockIO
 import SnapshotFormat
 import SnapshotKit
 
-/// `dmsnap table`: the exceptions of a store, in the order in which they stand in it.
+/// `dmsnap table`: the exceptions of a store, in table order.
 struct TableCommand: ParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case text, csv, json, jsonl
@@ -11,19 +11,19 @@ struct TableCommand: ParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "table",
-    abstract: "Prints the exception table: runs, or one line an exception.",
+    abstract: "Prints the exception table: runs, or one exception per line.",
     discussion: """
-      In table order, as the exceptions stand in the store: duplicates and top bytes are shown, not \
-      resolved. A store that Linux would not load is refused with status 4. In the salvage reading \
-      it is what evidence supports, with status 2 if anything is lost.
+      In table order: duplicates and top bytes are shown, not resolved. A store that Linux would \
+      not load is refused with status 4. The salvage reading shows what the evidence supports, \
+      with status 2 if anything is lost.
       """)
 
   @OptionGroup var input: StoreOptions
 
-  @Option(help: "text, csv, json (one object) or jsonl (one object a line).")
+  @Option(help: "Output format; json is one object, jsonl is one per line.")
   var format = Format.text
 
-  @Flag(help: "One line an exception, not a run.")
+  @Flag(help: "Print one exception per line, not runs.")
   var expand = false
 
   @OptionGroup var talk: MessageOptions
@@ -39,7 +39,7 @@ struct TableCommand: ParsableCommand {
     var writer = TablePrinter(format, geometry, input.table.reading)
     try writer.begin()
     var run: ExceptionRun?
-    let expand = expand  // asked for once: the option itself costs more than a line
+    let expand = expand  // read once: the option itself costs more than a line
     let walked = try StoreScanner(store.source, geometry).scan {
       (piece, exceptions) throws(Failure) in
       for slot in 0..<piece.liveCount {

@@ -3,7 +3,7 @@ import LVM2
 import SnapshotKit
 import SystemPackage
 
-/// What `dmsnap merge` is asked to do, by its arguments and by the plan that it is given.
+/// What `dmsnap merge` was asked to do, by its arguments and its plan.
 struct MergeInput {
   /// The store and the origin, as the user named them.
   let options: StoreOptions
@@ -11,7 +11,7 @@ struct MergeInput {
   let undo: String?
   let noUndo: Bool
   let skipIdentical: Bool
-  /// What both turn out to be.
+  /// The store and origin that they name.
   let found: StoreInput
   let request: MergeRequest
 
@@ -59,15 +59,15 @@ struct MergeInput {
       noUndo: noUndo, allLegs: writesAllLegs, of: merge.view)
   }
 
-  /// The command that takes the merge back; nil where there is no way back.
+  /// The command that undoes the merge; nil if there is no way back.
   var undoCommand: String? {
     undo.map { undo in
-      // With volume groups, a relative path may look like one of their volumes, or else like an
+      // With volume groups a relative path may look like one of their volumes; otherwise, like an
       // option.
       let isRelative =
         undo.hasPrefix("-") || !undo.hasPrefix("/") && !options.volumes.physicalVolumes.isEmpty
       var accepted = request.accepted.subtracting([.smallOrigin])
-      // The snapshot itself, which Linux does not show, is another one to the undo.
+      // To the undo, the snapshot itself, which Linux does not show, is another snapshot.
       if found.volume != nil, options.table.reading == .salvage { accepted.insert(.otherSnapshots) }
       return "dmsnap merge \(quoted(isRelative ? "./\(undo)" : undo)) --origin \(originWords)"
         + "\(options.volumes.words) --no-undo" + words(accepted)
@@ -84,16 +84,16 @@ struct MergeInput {
     if case .volume(let volume) = request.origin { volume.writesAllLegs } else { false }
   }
 
-  /// The origin in the words by which the user names it, to be said again.
+  /// The origin as the user named it, for commands to repeat.
   var originWords: String {
     guard let volume = found.originVolume else { return quoted(origin?.text ?? "") }
-    // A group whose name another one has as well is named by its UUID.
+    // If another group has the same name, the UUID tells them apart.
     return quoted(
       found.isNameAmbiguous ? "\(volume.version.uuid)/\(volume.name)" : volume.text)
   }
 }
 
-/// What a plan says, and what the user says differently.
+/// What a plan says, and what the arguments change.
 private struct PlanArguments {
   let plan: MergePlan
   let source: any BlockSource
@@ -121,7 +121,7 @@ private struct PlanArguments {
     undo = hasWay ? command.undo : plan.undo
     noUndo = hasWay ? command.noUndo : plan.noUndo
     if undo == nil, !noUndo, !command.dryRun {
-      throw Failure(.refused, "\(file.text): names no undo file: say --undo FILE or --no-undo")
+      throw Failure(.refused, "\(file.text): names no undo file: give --undo FILE or --no-undo")
     }
     if !command.talk.quiet {
       Console.say(
@@ -132,7 +132,7 @@ private struct PlanArguments {
 }
 
 extension TableOptions {
-  /// How a plan says that the table is read.
+  /// The reading that a plan records.
   fileprivate init?(_ plan: MergePlan) {
     self.init()
     guard let reading = Reading(rawValue: plan.reading) else { return nil }
@@ -145,7 +145,7 @@ extension TableOptions {
 }
 
 extension VolumeOptions {
-  /// How a plan says that the volume group is found.
+  /// The volume group that a plan records.
   fileprivate init?(_ plan: MergePlan, _ input: InputOptions) {
     self.init()
     self.input = input
@@ -160,7 +160,7 @@ extension VolumeOptions {
     guard (try? validate()) != nil else { return nil }
   }
 
-  /// What a plan says of them.
+  /// What a plan records of them.
   fileprivate var planned: MergePlan.Volumes? {
     physicalVolumes.isEmpty
       ? nil

@@ -4,19 +4,19 @@ import SnapshotFormat
 public import SnapshotKit
 import SystemPackage
 
-/// What most commands print in.
+/// The output format of most commands.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
   case text, json
 }
 
 extension Reading: ExpressibleByArgument {}
 
-/// How much is said on standard error.
+/// What is printed to stderr.
 struct MessageOptions: ParsableArguments {
-  @Flag(name: .shortAndLong, help: "Say nothing but errors.")
+  @Flag(name: .shortAndLong, help: "Print nothing but errors.")
   var quiet = false
 
-  @Option(help: "When to show progress: auto, on a terminal; always; never.")
+  @Option(help: "Show progress: auto (on a terminal), always or never.")
   var progress = ProgressMode.auto
 }
 
@@ -24,8 +24,8 @@ struct MessageOptions: ParsableArguments {
 struct InputOptions: ParsableArguments {
   @Flag(
     help: ArgumentHelp(
-      "Read everything, and do not ask the file system where holes are: for file systems that report"
-        + " holes wrongly."))
+      "Read everything; do not ask the file system for holes. For file systems that report holes"
+        + " wrongly."))
   var noHoles = false
 }
 
@@ -34,14 +34,14 @@ struct TableOptions: ParsableArguments {
   @Option(
     name: .customLong("reading"),
     help: ArgumentHelp(
-      "By which rules to read the table: kernel (Linux 6.1, the default), kernel-6.12, or salvage.",
+      "The reading: kernel (Linux 6.1, the default), kernel-6.12, or salvage.",
       valueName: "reading"))
   var readingAsked: Reading?
 
   @Option(
     name: .customLong("chunk-size"),
     help: ArgumentHelp(
-      "The chunk size in sectors, where the header is lost or wrong; implies --reading salvage.",
+      "The chunk size in sectors, if the header is lost or wrong; implies --reading salvage.",
       valueName: "sectors"))
   var chunkSizeAsked: UInt32?
 
@@ -53,21 +53,21 @@ struct TableOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "GNU ddrescue's mapfile of the store's file: what it does not call finished is unreadable.",
+      "GNU ddrescue's mapfile of the store's file: what is not marked finished is unreadable.",
       valueName: "mapfile"))
   var map: PathArgument?
 
-  /// Whether anything is said of how it is read.
+  /// Whether the user gave any of them.
   var isGiven: Bool {
     readingAsked != nil || chunkSizeAsked != nil || generation != nil || map != nil
   }
 
-  /// By which rules the table is read.
+  /// The reading, given or implied.
   var reading: Reading {
     readingAsked ?? (chunkSizeAsked == nil && generation == nil ? .kernel : .salvage)
   }
 
-  /// The chunk size that the user says.
+  /// The chunk size that the user gave.
   var chunkSize: ChunkSize? { chunkSizeAsked.flatMap { try? ChunkSize(sectorCount: $0) } }
 
   func validate() throws {
@@ -94,7 +94,7 @@ struct StoreOptions: ParsableArguments {
 
   init() {}
 
-  /// The store at that path, its table read so.
+  /// A store at that path, read that way.
   init(_ store: PathArgument, _ volumes: VolumeOptions, _ table: TableOptions) {
     self.store = store
     self.volumes = volumes
@@ -102,19 +102,19 @@ struct StoreOptions: ParsableArguments {
   }
 }
 
-/// Where to write which sectors are still worth reading again.
+/// Where to list the sectors that are worth reading again.
 struct WantedOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Write a mapfile by which ddrescue reads again what is worth it: metadata first, then data.",
+      "Write a mapfile for ddrescue of what is worth reading again: metadata first, then data.",
       valueName: "mapfile"))
   var wanted: String?
 
-  /// Refuses what has no mapfile, before anything is done.
+  /// Refuses, before anything is done, a store that can have no mapfile.
   func check(_ volumes: VolumeOptions) throws(Failure) {
     guard let wanted else { return }
     guard volumes.physicalVolumes.isEmpty else {
-      throw Failure(.refused, "--wanted is of a store's own file, not of a volume of a group")
+      throw Failure(.refused, "--wanted needs a store's own file, not a volume of a group")
     }
     try OutputPaths.check([("--wanted", wanted)])
   }
@@ -157,10 +157,10 @@ extension PathArgument {
 
 /// The origin, where it is needed.
 struct OriginOptions: ParsableArguments {
-  @Option(help: "The origin: what the snapshot was taken of; with --pv it is found by itself.")
+  @Option(help: "The origin: what the snapshot was taken of; found automatically with --pv.")
   var origin: PathArgument?
 
-  /// Refuses to go on without an origin where nothing else tells which it is.
+  /// Requires an origin, unless --pv finds it.
   static func require(_ origin: PathArgument?, _ volumes: VolumeOptions) throws {
     if origin == nil, volumes.physicalVolumes.isEmpty {
       throw ValidationError("Missing expected argument '--origin <origin>'")

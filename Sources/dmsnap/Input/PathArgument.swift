@@ -7,8 +7,8 @@ import SystemPackage
 /// A path of a file or block device, or a part of one, perhaps a copy with gaps:
 /// `PATH[,offset=BYTES][,length=BYTES][,gap=AT:BYTES]…`, in any order.
 ///
-/// All numbers count bytes of the file as it lies there, whatever else is said: `gap=4096:512` says
-/// that 512 bytes are missing before byte 4096 of the file.
+/// All numbers count bytes of the file as it is, regardless of the other numbers: `gap=4096:512`
+/// means that 512 bytes are missing before byte 4096 of the file.
 struct PathArgument: ExpressibleByArgument {
   /// As the user gave it.
   let text: String
@@ -44,10 +44,10 @@ struct PathArgument: ExpressibleByArgument {
     self.gaps = gaps
   }
 
-  /// Whether it is all of the file or device, as it is.
+  /// Whether it is all of the file or device, without gaps.
   var isWhole: Bool { offset == nil && length == nil && gaps.isEmpty }
 
-  /// What names the part of it that begins at a byte of it, and has so many bytes or all behind.
+  /// The name of a part of it, from a byte on; without a count, to its end.
   func part(from byteOffset: UInt64, byteCount: UInt64? = nil) -> String {
     let (position, lost, behind) = filePosition(of: byteOffset)
     let count = byteCount ?? length.map { start + $0 - position }
@@ -56,7 +56,7 @@ struct PathArgument: ExpressibleByArgument {
       + behind.map { ",gap=\($0)" }.joined()
   }
 
-  /// The same, with further gaps, whose places are bytes of what it names.
+  /// The same, with further gaps, given in bytes of what it names.
   func adding(_ others: [Gap]) -> String {
     others.reduce(into: text) { words, gap in
       let position = filePosition(of: gap.range.lowerBound).byteOffset
@@ -65,8 +65,8 @@ struct PathArgument: ExpressibleByArgument {
     }
   }
 
-  /// Where a byte of what it names lies in the file, how many bytes of the gap it lies in follow
-  /// before that, and the gaps behind.
+  /// The place in the file of a byte of what it names, how many bytes of a gap come before that
+  /// place, and the gaps after it.
   private func filePosition(
     of byteOffset: UInt64
   ) -> (byteOffset: UInt64, lost: UInt64, behind: ArraySlice<Gap>) {
@@ -80,7 +80,7 @@ struct PathArgument: ExpressibleByArgument {
     return (position + (byteOffset - end), 0, [])
   }
 
-  /// The file system of the whole file in which it lies, if it is a part of the file.
+  /// The file system around it, if it is a part of a file.
   var surroundings: Surroundings? {
     guard start > 0, let file = try? FileSource(path: FilePath(path)) else { return nil }
     return Surroundings(of: start, in: file)
@@ -88,7 +88,7 @@ struct PathArgument: ExpressibleByArgument {
 
   /// The command that copies it to a new file.
   ///
-  /// - Parameter byteCount: How long it is.
+  /// - Parameter byteCount: Its length.
   func copyCommand(byteCount: UInt64, to copy: String) -> String {
     isWhole
       ? "cp --sparse=always \(quoted(path)) \(copy)"
@@ -96,7 +96,7 @@ struct PathArgument: ExpressibleByArgument {
         + " count=\(byteCount)"
   }
 
-  /// The same, with a path that holds in any directory.
+  /// The same, with an absolute path.
   var absolute: String { absolutePath(path) + text.dropFirst(path.count) }
 
   /// Where the part begins in the file.
@@ -105,8 +105,8 @@ struct PathArgument: ExpressibleByArgument {
   /// Opens it for reading.
   ///
   /// - Parameters:
-  ///   - options: What the user says of how to read it; nil for a text, which is read whole anyway.
-  ///   - map: What of the whole file was not read when it was copied off a bad medium.
+  ///   - options: How to read it; nil for a text, which is read whole anyway.
+  ///   - map: What was not read of the whole file when it was copied off a bad medium.
   func open(
     _ options: InputOptions? = nil, _ map: BadSectorMap? = nil
   ) throws(Failure) -> any BlockSource {
@@ -132,9 +132,9 @@ struct PathArgument: ExpressibleByArgument {
 }
 
 extension PathArgument {
-  /// Reads all of a file that is taken whole.
+  /// Reads all of a file.
   ///
-  /// - Parameter what: What a file of more bytes than these is too large for.
+  /// - Parameter what: What a longer file cannot be, for the message.
   func readAll(atMost byteCount: UInt64, as what: String) throws(Failure) -> IOBuffer {
     let source = try open()
     guard source.byteCount <= byteCount else {
@@ -148,9 +148,9 @@ extension PathArgument {
   }
 }
 
-/// A path from the root, for one that begins here.
+/// The absolute path of a path.
 ///
-/// What it says is left as it is: behind a symbolic link, `..` is not where the name suggests.
+/// It is not normalised: after a symbolic link, `..` is not where the name suggests.
 func absolutePath(_ path: String) -> String {
   FilePath(FileManager.default.currentDirectoryPath).pushing(FilePath(path)).string
 }

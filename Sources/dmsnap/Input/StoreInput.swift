@@ -4,24 +4,24 @@ import SnapshotFormat
 import SnapshotKit
 import SystemPackage
 
-/// The store that a command is about, and its origin: files, or volumes of a group.
+/// A command's store and its origin: files, or volumes of a group.
 struct StoreInput {
   let store: Store
-  /// Whether it is a volume of a group, be it a snapshot's or not.
+  /// Whether it is a volume of a group, a snapshot's or not.
   let isStoreVolume: Bool
-  /// What the snapshot was taken of; nil where nobody said, or nothing is found.
+  /// What the snapshot was taken of; nil if not given and not found.
   let origin: (any BlockSource)?
-  /// Where the store is a snapshot of a volume group: which.
+  /// The snapshot, if the store is one of a volume group.
   let volume: SnapshotVolume?
-  /// The origin's volume, where it is one: where it can be written.
+  /// The origin's volume, if it is one, to write it.
   let originVolume: OriginVolume?
-  /// Whether several groups have the name of the origin's, so that only its UUID names it.
+  /// Whether other groups have the same name as the origin's, so that only the UUID identifies it.
   let isNameAmbiguous: Bool
   private let options: StoreOptions
 
   /// Finds the store that the options name, and the origin.
   ///
-  /// - Parameter origin: What the user says that the origin is.
+  /// - Parameter origin: The origin that the user gave.
   init(_ options: StoreOptions, origin: PathArgument?) throws(Failure) {
     self.options = options
     let names = (options.store.text, origin?.text, options.table.reading.rawValue)
@@ -41,8 +41,8 @@ struct StoreInput {
     if options.table.map != nil, !isStoreVolume {
       throw Failure(
         .refused,
-        "--map would be the physical volume's, and not \(options.store.text)'s: say --pv"
-          + " PATH,map=MAPFILE for that")
+        "--map would apply to the physical volume, not to \(options.store.text): use --pv"
+          + " PATH,map=MAPFILE")
     }
     (volume, store) = try Self.store(options.store, at: place, input)
     isNameAmbiguous = input.hasSameNames
@@ -64,8 +64,8 @@ struct StoreInput {
     if [version, group.group].contains(where: { $0.snapshots.contains { $0.store == name } }) {
       throw Failure(
         .refused,
-        "\(origin.text): is a snapshot, whose volume is a COW store and no origin; `dmsnap lvm extract`"
-          + " makes an image of what it shows")
+        "\(origin.text): is a snapshot; its volume is a COW store, not an origin;"
+          + " `dmsnap lvm extract` makes an image of what it shows")
     }
     originVolume = OriginVolume(name, of: version, group, leg: options.volumes.leg)
     self.origin = try failingVolume { () throws(VolumeError) in
@@ -101,24 +101,24 @@ struct StoreInput {
     return try argument.open(input.options.input)
   }
 
-  /// The origin, where a command cannot do without.
+  /// The origin, for commands that need one.
   func requireOrigin() throws(Failure) -> any BlockSource {
     if let origin { return origin }
     if let volume { return try volume.requireOrigin() }
     throw Failure(
       .couldNotFinish,
-      "\(store.source.name): is no snapshot by its group's metadata: `dmsnap lvm extract` reads it;"
-        + " --origin ORIGIN makes it a store")
+      "\(store.source.name): is not a snapshot in its group's metadata: `dmsnap lvm extract` reads"
+        + " it; --origin ORIGIN makes it a store")
   }
 
-  /// The origin as a merge has it: all of a volume, which may be longer than its snapshot.
+  /// The origin for a merge: all of a volume, which may be longer than its snapshot.
   func requireMergeOrigin() throws(Failure) -> MergeOrigin {
     if let originVolume { return .volume(originVolume) }
     return .bytes(try requireOrigin())
   }
 
-  /// Ends the command where the store or the origin was changed since it was opened: nobody knows
-  /// then what was read.
+  /// Fails if the store or the origin has changed since it was opened: what was read is then
+  /// unknown.
   func requireUnchanged() throws(Failure) {
     try failing { () throws(BlockIOError) in
       try store.source.checkUnchanged()
@@ -160,13 +160,14 @@ struct StoreInput {
 }
 
 extension Store {
-  /// Runs a call on the store, and makes what it throws a failure of the command.
+  /// Runs a call on the store and makes what it throws a failure of the command.
   func failing<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
     do throws(StoreError) { return try body() } catch { throw failure(error) }
   }
 
-  /// The failure that an error is: that nothing is found where nothing can be read is no word on
-  /// what is there, and neither is what is found in a file that is being changed.
+  /// An error as a failure of the command.
+  ///
+  /// If sectors cannot be read, or the file is changing, finding nothing proves nothing.
   func failure(_ error: StoreError) -> Failure {
     do throws(BlockIOError) { try source.checkUnchanged() } catch { return Failure(error) }
     let unread = source.knownUnreadable(in: 0..<source.byteCount).totalCount
@@ -174,26 +175,26 @@ extension Store {
     case .notAStore where unread > 0, .noGeneration where unread > 0:
       return Failure(
         .damage,
-        "\(source.name): nothing is left of its table: \(byteSize(unread)) of \(byteSize(source.byteCount))"
-          + " cannot be read")
+        "\(source.name): nothing is left of its table: \(byteSize(unread)) of"
+          + " \(byteSize(source.byteCount)) cannot be read")
     default: return Failure(error)
     }
   }
 }
 
 extension SnapshotVolume {
-  /// The origin, unless it is laid out in a way that is not read.
+  /// The origin, unless its layout cannot be read.
   func requireOrigin() throws(Failure) -> any BlockSource {
     if let origin { return origin }
     throw originError.map { Failure($0) } ?? Failure(.couldNotFinish, "there is no origin")
   }
 
-  /// What the group's metadata tells of the snapshot.
+  /// What the group's metadata says about the snapshot.
   func check() throws(Failure) -> [Finding] {
     try failing { () throws(BlockIOError) in try VolumeCheck(self).findings }
   }
 
-  /// Says what the user should know of the volume group that the snapshot is of.
+  /// Warns of problems with the snapshot's volume group.
   func warn(_ talk: MessageOptions) throws(Failure) {
     if talk.quiet { return }
     for finding in try check() where finding.severity != .note {

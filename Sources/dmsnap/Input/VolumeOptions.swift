@@ -5,43 +5,44 @@ import LVM2
 import MD
 import SystemPackage
 
-/// The physical volumes from which volume groups are put together, with which STORE and ORIGIN are
-/// names of their volumes: `vg/lv`.
+/// The physical volumes that make up volume groups.
+///
+/// With them, STORE and ORIGIN are volumes: `vg/lv`.
 struct VolumeOptions: ParsableArguments {
   @Option(
     name: .customLong("pv"),
     help: ArgumentHelp(
-      "A disk, a partition or an image with an LVM2 physical volume in it, also in one of its"
-        + " partitions; once for each. STORE and ORIGIN are then vg/lv; a snapshot's origin is found"
-        + " by itself. PATH,map=MAPFILE takes ddrescue's mapfile of the image.", valueName: "path"))
+      "A disk, a partition or an image with an LVM2 physical volume, itself or in a partition; once"
+        + " for each. STORE and ORIGIN are then vg/lv; a snapshot's origin is found automatically."
+        + " PATH,map=MAPFILE takes ddrescue's mapfile of the image.", valueName: "path"))
   var physicalVolumes: [PhysicalVolumeArgument] = []
 
   @Option(
     help: ArgumentHelp(
-      "A file of vgcfgbackup, or from /etc/lvm/archive, where the metadata on the disks is lost.",
+      "A file from vgcfgbackup or /etc/lvm/archive, if the metadata on the disks is lost.",
       valueName: "file"))
   var vgcfg: PathArgument?
 
   @Option(
     help: ArgumentHelp(
-      "The version of the group's metadata to go by; `dmsnap lvm list --history` shows them.",
+      "The version of the group's metadata to use; `dmsnap lvm list --history` lists them.",
       valueName: "number"))
   var seqno: UInt64?
 
   @Option(
     help: ArgumentHelp(
-      "Which leg of a mirror to read, from 0, whatever is known of it.", valueName: "number"))
+      "Which leg of a mirror to read, from 0, even if it may be out of date.", valueName: "number"))
   var leg: Int?
 
   @OptionGroup var input: InputOptions
 
   func validate() throws {
     if physicalVolumes.isEmpty, vgcfg != nil || seqno != nil || leg != nil {
-      throw ValidationError("--vgcfg, --seqno and --leg go with --pv PATH")
+      throw ValidationError("--vgcfg, --seqno and --leg need --pv PATH")
     }
   }
 
-  /// What the user said of volumes, to be said again; each option after a space.
+  /// The options as the user gave them, for commands to repeat; each after a space.
   var words: String {
     physicalVolumes.map { " --pv \(quoted($0.text))" }.joined()
       + (vgcfg.map { " --vgcfg \(quoted($0.text))" } ?? "")
@@ -50,15 +51,14 @@ struct VolumeOptions: ParsableArguments {
   }
 }
 
-/// A path where a physical volume is looked for:
-/// `PATH[,offset=BYTES][,length=BYTES][,map=MAPFILE]`.
+/// A path to search for a physical volume: `PATH[,offset=BYTES][,length=BYTES][,map=MAPFILE]`.
 struct PhysicalVolumeArgument: ExpressibleByArgument {
   /// As the user gave it.
   let text: String
   let path: PathArgument
   let map: PathArgument?
 
-  /// The same, with paths that hold in any directory.
+  /// The same, with absolute paths.
   var absolute: String { path.absolute + (map.map { ",map=\($0.absolute)" } ?? "") }
 
   init?(argument: String) {
@@ -96,13 +96,13 @@ struct VolumeInput {
 
   /// Finds them.
   ///
-  /// - Parameter map: What `--map` said, which is of the one physical volume.
+  /// - Parameter map: The argument of `--map`, for the only physical volume.
   init(_ options: VolumeOptions, map: PathArgument? = nil) throws(Failure) {
     self.options = options
     let arguments = options.physicalVolumes
     if map != nil, arguments.count > 1 || arguments.contains(where: { $0.map != nil }) {
       throw Failure(
-        .refused, "--map is of one file: with several physical volumes say --pv PATH,map=MAPFILE")
+        .refused, "--map is for one file: with several physical volumes use --pv PATH,map=MAPFILE")
     }
     var sources: [any BlockSource] = []
     for argument in arguments {
@@ -115,8 +115,8 @@ struct VolumeInput {
     let found = search.found
     for (path, member) in search.arrayMembers {
       let words =
-        "\(path): is \(member.memberDescription), over whose members its bytes are dealt out; assemble it"
-        + " (mdadm --assemble --readonly) and name the array's device"
+        "\(path): is \(member.memberDescription), which spreads its bytes over its members;"
+        + " assemble it (mdadm --assemble --readonly) and name the array's device"
       if found.isEmpty {
         throw Failure(.couldNotFinish, words, code: "md.member", at: Failure.Place(path: path))
       }
@@ -134,7 +134,7 @@ struct VolumeInput {
   /// A volume, by its name in a version of a group.
   typealias Place = (group: FoundVolumeGroup, version: VolumeGroup, name: String)
 
-  /// The group and the volume that an argument names; nil where it names no group that was found.
+  /// The group and the volume that an argument names; nil if it names no known group.
   func volume(
     _ argument: PathArgument
   ) throws(Failure) -> Place? {
@@ -143,7 +143,7 @@ struct VolumeInput {
     let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2 else { return nil }
     let groups = catalog.groups.filter { group in
-      // By the name that it has now, or had in the version that is asked for.
+      // By its current name, or its name in the requested version.
       [group.group.name, group.group.uuid.description, (try? group.version(options.seqno))?.name]
         .contains(String(parts[0]))
     }
@@ -151,7 +151,7 @@ struct VolumeInput {
     guard groups.count == 1 else {
       throw Failure(
         .refused,
-        "\(parts[0]): there are \(groups.count) groups of that name; say UUID/LV, with one of "
+        "\(parts[0]): there are \(groups.count) groups of that name; use UUID/LV, with one of "
           + groups.map(\.group.uuid.description).joined(separator: ", "))
     }
     let version = try failingVolume { () throws(VolumeError) in
@@ -170,14 +170,14 @@ struct VolumeInput {
     let names = catalog.groups.map { "\($0.group.name)/LV" }
     return Failure(
       .noStore,
-      "\(argument.text): names no volume and no file; with --pv say "
+      "\(argument.text): names neither a volume nor a file; with --pv use "
         + (names.isEmpty
           ? "--vgcfg FILE as well: no group is known" : names.joined(separator: ", ")))
   }
 }
 
 extension PathArgument {
-  /// Reads the volume group's text that it names.
+  /// Reads the volume group's text from the file that it names.
   fileprivate func readVolumeGroup() throws(Failure) -> VolumeGroup {
     let buffer = try readAll(atMost: 1 << 28, as: "a volume group's metadata")
     do throws(MetadataTextError) {
