@@ -1,20 +1,20 @@
 internal import BlockIO
 
 extension VolumeMapper {
-  /// How an array of md, of so many bytes, lies on its legs.
+  /// The layout of an md array of that many bytes on its legs.
   func layout(
     of raid: VolumeGroup.Raid, byteCount: UInt64, in volume: VolumeGroup.LogicalVolume,
     _ known: inout Known
   ) throws(VolumeError) -> ExtentLayout {
     if raid.type != "raid1", raid.stripeByteCount == 0 {
-      throw unsupported(volume, "\(raid.type) with stripes of no size")
+      throw unsupported(volume, "\(raid.type) without a stripe size")
     }
     let required = requiredByteCount(ofLegOf: raid, byteCount: byteCount)
     var legs: [ExtentLayout] = []
     for leg in raid.legs {
       let map = try map(of: leg.data, &known)
       guard map.byteCount >= required else {
-        throw .unsupported("\(group.name)/\(leg.data)", "less room than is used of it")
+        throw .unsupported("\(group.name)/\(leg.data)", "smaller than what is used of it")
       }
       legs.append(.volume(map, byteOffset: 0))
     }
@@ -22,7 +22,7 @@ extension VolumeMapper {
     case "raid0", "raid0_meta":
       return .striped(legs, stripeByteCount: raid.stripeByteCount)
     case "raid1":
-      // A leg that was split off is a volume of its own by now, and neither read nor written here.
+      // A leg that was split off is now a volume of its own, neither read nor written here.
       let splitOff = Set(raid.legs.indices.filter { isSplitOff(raid.legs[$0].data) })
       let isCurrent = try currentLegs(of: raid, &known).enumerated().map {
         $0.element && !splitOff.contains($0.offset)
@@ -44,8 +44,8 @@ extension VolumeMapper {
     }
   }
 
-  /// Whether a leg was split off with `lvconvert --splitmirrors --trackchanges`: users see it, and
-  /// may not write to it.
+  /// Whether a leg was split off with `lvconvert --splitmirrors --trackchanges`: it is visible to
+  /// users, and not writable.
   ///
   /// - Source: lvm2 `lib/metadata/raid_manip.c`, `lv_raid_split_and_track`.
   private func isSplitOff(_ leg: String) -> Bool {
@@ -89,10 +89,10 @@ extension VolumeMapper {
       ? stripes[0] : .striped(stripes, stripeByteCount: raid.stripeByteCount)
   }
 
-  /// The legs that are in step, by what the newest superblock says of them and by their own.
+  /// The legs that are in step, by the newest superblock and by their own.
   ///
-  /// Where all legs have been read and none has a superblock, all are as good: it is written when
-  /// the array first runs.
+  /// If all legs were read and none has a superblock, all are equal: it is written when the array
+  /// first runs.
   private func currentLegs(
     of raid: VolumeGroup.Raid, _ known: inout Known
   ) throws(VolumeError) -> [Bool] {
@@ -118,14 +118,14 @@ extension VolumeMapper {
     return superblocks.enumerated().map { index, superblock in
       guard let superblock else { return false }
       let hasFailed = index < 64 && newest.failedLegs & 1 << UInt64(index) != 0
-      // They are written one after another; a crash leaves some a step behind.
+      // They are written one after another; after a crash some are a step behind.
       return !hasFailed && superblock.isRecovered && newest.events - superblock.events <= 1
     }
   }
 }
 
 extension ParityRotation {
-  /// The rotation that lvm2 and dm-raid call by that name; nil for others.
+  /// The rotation that lvm2 and dm-raid call by that name; nil for an unknown name.
   ///
   /// - Source: Linux `drivers/md/dm-raid.c`, `raid_types`.
   init?(lvm type: String) {
