@@ -1,12 +1,12 @@
 public import BlockIO
 
-/// Why it could not be found out what a source holds.
+/// Why a source could not be identified.
 ///
-/// That a source holds nothing known is no error, and neither is a medium with bad sectors.
+/// A source that holds nothing known is no error, and neither is a medium with bad sectors.
 public enum BlkidError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The source could not be read, or its copy in memory not be made.
+  /// The source could not be read, or there is no memory for its copy.
   case source(BlockIOError)
-  /// libblkid would not take the source of that name.
+  /// libblkid refused the source of that name.
   case library(name: String)
 
   /// Where, what, and why, in one line.

@@ -1,10 +1,10 @@
 internal import BlockIO
 
-/// A sparse copy in memory of those parts of a source that libblkid looks at.
+/// A sparse copy in memory of the parts of a source that libblkid looks at.
 ///
-/// libblkid reads from a descriptor and nothing else. Nearly all that it knows lies in the first
-/// 4 MiB and in the last 1.6 MiB; ``FarStructure`` says what else is copied. Bytes that cannot be
-/// read are zero in the copy.
+/// libblkid reads from a descriptor and nothing else. Nearly everything that it knows is in the
+/// first 4 MiB and the last 1.6 MiB; ``FarStructure`` is copied too. Bytes that cannot be read are
+/// zero in the copy.
 struct Excerpt {
   // The farthest that libblkid reads by itself: copies of a LUKS2 header up to byte 4 MiB, and
   // the members of some RAID controllers up to 3087 sectors before the end.
@@ -16,7 +16,7 @@ struct Excerpt {
   /// The byte ranges of the source that could not be read, ascending.
   private(set) var unreadable: [Range<UInt64>] = []
 
-  /// Copies what libblkid will want of `source`.
+  /// Copies what libblkid looks at in `source`.
   init(of source: any BlockSource) throws(BlockIOError) {
     file = try MemoryFile(name: source.name, byteCount: source.byteCount)
     let byteCount = source.byteCount
@@ -32,13 +32,13 @@ struct Excerpt {
     unreadable = Self.union(of: unreadable)
   }
 
-  /// The chain of sectors that holds the logical partitions of a DOS table, wherever they lie.
+  /// The chain of sectors that holds the logical partitions of a DOS table, wherever they are.
   private mutating func takeExtendedBootRecords(
     of source: any BlockSource, _ bootSector: [UInt8], from headEnd: UInt64
   ) throws(BlockIOError) {
     for frame in DOSTable(bootSector).extendedStarts {
       var record = frame
-      // libblkid follows a hundred; a chain that bites its own tail ends here as well.
+      // libblkid follows a hundred; the limit also ends a cyclic chain.
       for _ in 0..<100 {
         let byteOffset = UInt64(record) * 512
         try take(byteOffset..<byteOffset + 512, of: source, from: headEnd)
@@ -51,7 +51,7 @@ struct Excerpt {
     }
   }
 
-  /// Copies what of `range` lies in the source and not before byte `start`.
+  /// Copies the part of `range` that is in the source and not before byte `start`.
   private mutating func take(
     _ range: Range<UInt64>, of source: any BlockSource, from start: UInt64 = 0
   ) throws(BlockIOError) {
@@ -59,7 +59,7 @@ struct Excerpt {
     unreadable += try file.copy(range, of: source)
   }
 
-  /// Ranges in order, each byte in one of them only: what is copied may overlap.
+  /// The ranges in order, without overlaps: ranges to copy may overlap.
   private static func union(of ranges: [Range<UInt64>]) -> [Range<UInt64>] {
     var union: [Range<UInt64>] = []
     for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
@@ -72,7 +72,7 @@ struct Excerpt {
     return union
   }
 
-  /// Bytes of the copy; none where it is not as long as that.
+  /// Bytes of the copy; empty if it is too short.
   private func bytes(at byteOffset: UInt64, count: Int) throws(BlockIOError) -> [UInt8] {
     guard byteOffset <= file.byteCount, file.byteCount - byteOffset >= UInt64(count) else {
       return []

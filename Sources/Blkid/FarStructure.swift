@@ -1,15 +1,15 @@
-/// What a file system keeps far from its beginning although its name or its very type is there.
+/// What a file system keeps far from its beginning, although its name or its very type is there.
 ///
-///     FAT32    the root directory, for the label: behind the allocation tables
-///     exFAT    the root directory, for the label: behind the allocation table and the bitmap
+///     FAT32    the root directory, for the label: after the allocation tables
+///     exFAT    the root directory, for the label: after the allocation table and the bitmap
 ///     NTFS     the first records of the master file table, without which libblkid does not
-///              believe in the file system: at 3 GiB where Windows made it
+///              accept the file system: at 3 GiB if Windows made it
 ///
-/// All numbers come from the boot sector of a disk, and any of them may be wrong; the worst that
-/// follows is that bytes are copied which nobody wants.
+/// All numbers come from the boot sector of a disk, and any of them may be wrong: at worst, useless
+/// bytes are copied.
 struct FarStructure {
-  // Four MFT records of the largest size in use, or more directory entries than come before a
-  // label in practice.
+  // Four MFT records of the largest size in use, or more directory entries than precede a label in
+  // practice.
   private static let byteCount: UInt64 = 64 << 10
 
   /// Where it begins.
@@ -72,7 +72,7 @@ struct DOSTable {
   /// The first sectors of the extended partitions among them.
   let extendedStarts: [UInt32]
 
-  /// The table in a sector; without entries when it is no such sector.
+  /// The table in a sector; without entries if the sector has none.
   init(_ sector: [UInt8]) {
     guard sector.count >= 512, sector[510] == 0x55, sector[511] == 0xaa else {
       extendedStarts = []

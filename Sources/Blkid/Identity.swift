@@ -1,14 +1,14 @@
 /// What libblkid finds in a file, a device, or anything else that can be read.
 public struct Identity: Equatable, Sendable {
-  /// Everything that bears a known signature, in libblkid's order; more than one when an older
-  /// owner's was left behind, or lies in the data of something else.
+  /// Everything with a known signature, in libblkid's order; several if an older owner's was left,
+  /// or is in the data of something else.
   public var signatures: [Signature]
   /// The partition table, if there is one.
   public var partitionTable: PartitionTable?
-  /// The byte ranges that could not be read: what they held was not looked at.
+  /// The byte ranges that could not be read, and were not examined.
   public var unreadable: [Range<UInt64>]
 
-  /// An identity; without arguments that of something in which nothing is recognised.
+  /// An identity; without arguments, that of something unrecognised.
   public init(
     signatures: [Signature] = [], partitionTable: PartitionTable? = nil,
     unreadable: [Range<UInt64>] = []
@@ -24,10 +24,9 @@ public struct Identity: Equatable, Sendable {
 
 /// One thing that libblkid recognises: a file system, a RAID member, a swap area, a COW store.
 ///
-/// libblkid believes a COW store's four bytes of magic without looking further, so that its word
-/// on one says less than the store's own header does.
+/// libblkid accepts a COW store by its four bytes of magic; the store's own header says more.
 public struct Signature: Equatable, Sendable {
-  /// What the thing is for, in libblkid's words.
+  /// What the thing is for, as libblkid classifies it.
   public enum Usage: String, Sendable {
     case filesystem, raid, crypto, other, unknown
   }
@@ -40,11 +39,11 @@ public struct Signature: Equatable, Sendable {
   public var label: String?
   /// Its UUID, or the shorter number that serves as one.
   public var uuid: String?
-  /// The version of the format, where there is one to speak of.
+  /// The version of the format, if it has one.
   public var version: String?
-  /// Where the magic that gave it away lies; nil for the few types that have none.
+  /// Where the magic is; nil for the few types that have none.
   public var byteOffset: UInt64?
-  /// Whether its checksum is wrong, so that what it says may be wrong as well.
+  /// Whether its checksum is wrong; then its other fields may be wrong too.
   public var hasBadChecksum: Bool
 
   /// A signature of that type.

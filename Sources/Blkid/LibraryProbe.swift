@@ -2,12 +2,11 @@ internal import CBlkid
 
 /// A probe of libblkid over a part of an open file.
 ///
-/// The one place with `unsafe` code in this module, and the only one that calls libblkid. Nothing
-/// here can write: the library's wiping functions are never called, and no descriptor that it is
-/// lent is open for writing.
+/// The only code in this module that is `unsafe` or calls libblkid. It cannot write: the library's
+/// wiping functions are never called, and it is lent no descriptor that is open for writing.
 @safe
 struct LibraryProbe: ~Copyable {
-  // More than there are types; a library that never says "no more" cannot hold us up.
+  // More than there are types, in case the library never says "no more".
   private static let signatureCountMax = 512
 
   private let probe: blkid_probe
@@ -36,8 +35,8 @@ struct LibraryProbe: ~Copyable {
     unsafe blkid_probe_set_superblocks_flags(probe, wanted)
     var found: [Signature] = []
     var hasFailed = false
-    // The "safe" probe wants one answer and gives none when there are two; this one goes on from
-    // type to type. One that fails has been passed by as well.
+    // The "safe" probe wants one answer and gives none if there are two; this one goes from type to
+    // type. After a failure it has moved on too.
     for _ in 0..<Self.signatureCountMax {
       let status = unsafe blkid_do_probe(probe)
       if status > 0 { break }
@@ -77,7 +76,7 @@ struct LibraryProbe: ~Copyable {
       sectorByteCount: sectorByteCount, partitions: partitions)
   }
 
-  /// A table that libblkid has a name for but no partitions: "PMBR", the fence around a lost GPT.
+  /// A table that libblkid names but that has no partitions: "PMBR", which protects a lost GPT.
   private func emptyTable(sectorByteCount: Int) -> PartitionTable? {
     unsafe blkid_probe_enable_superblocks(probe, 0)
     unsafe blkid_probe_enable_partitions(probe, 1)
@@ -106,7 +105,7 @@ struct LibraryProbe: ~Copyable {
   }
 }
 
-/// A string of libblkid's; what is not UTF-8 in it is replaced, and nothing is not an empty one.
+/// A string of libblkid's; invalid UTF-8 is replaced, and an empty string is nil.
 private func text(_ string: UnsafePointer<CChar>?) -> String? {
   guard let string = unsafe string else { return nil }
   let text = unsafe String(cString: string)

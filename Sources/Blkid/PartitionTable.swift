@@ -21,15 +21,15 @@ public struct PartitionTable: Equatable, Sendable {
   }
 }
 
-/// One partition, as its table describes it, and what lies in it.
+/// One partition, as its table describes it, and its content.
 ///
-/// The table is believed: partitions may overlap, and may end behind the end of a truncated image.
+/// The table is not checked: partitions may overlap, or end past the end of a truncated image.
 public struct Partition: Equatable, Sendable {
   /// Its number, as in the name of its device.
   public var number: Int
-  /// Where it begins in what was looked at.
+  /// Where it begins in what was probed.
   public var byteOffset: UInt64
-  /// How long it is.
+  /// Its length.
   public var byteCount: UInt64
   /// The type as text: a UUID for "gpt", "0x83" for "dos".
   public var type: String
@@ -37,13 +37,13 @@ public struct Partition: Equatable, Sendable {
   public var name: String?
   /// The UUID of the partition; not of the file system in it.
   public var uuid: String?
-  /// Whether it is a frame for logical partitions, which are listed by themselves.
+  /// Whether it only contains logical partitions, which are listed separately.
   public var isExtended: Bool
-  /// What lies in it; nil for a frame, for a partition that begins behind the end of the source,
-  /// and for the partitions of a table that itself lies in a partition.
+  /// Its content; nil for an extended partition, for one that begins past the end of the source,
+  /// and for those of a table that is itself in a partition.
   public var content: Identity?
 
-  /// A partition, by default one that was not looked into.
+  /// A partition, by default one whose content was not examined.
   public init(
     number: Int, byteOffset: UInt64, byteCount: UInt64, type: String, name: String? = nil,
     uuid: String? = nil, isExtended: Bool = false, content: Identity? = nil

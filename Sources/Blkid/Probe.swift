@@ -1,29 +1,29 @@
 public import BlockIO
 
-/// Finds out what a source holds, with libblkid.
+/// Identifies what a source holds, with libblkid.
 ///
 /// Nothing is ever written: inputs are read through a descriptor that is open for reading only.
 ///
-/// A file, a device, or a part of one is looked at where it is. Of anything else, such as a
-/// snapshot's view, and of a device that libblkid will not or cannot read, an excerpt is made in
-/// memory: its first 4.25 MiB and last 2 MiB, the logical partitions' records, and the structures
-/// of FAT32, exFAT and NTFS that lie elsewhere. What this leaves out, so that it goes unseen there:
+/// A file, a device, or a part of one is probed in place. Of anything else, such as a snapshot's
+/// view, and of a device that libblkid cannot or will not read, an excerpt is made in memory: the
+/// first 4.25 MiB and last 2 MiB, the logical partitions' records, and the structures of FAT32,
+/// exFAT and NTFS that are elsewhere. An excerpt does not show
 ///
-/// - the label of HFS+ whose catalog lies outside, and of FAT32 and exFAT when it is not in the
-///   first 64 KiB of the root directory
-/// - DDF RAID members whose header lies outside, UDF with descriptors that do
+/// - the label of HFS+ whose catalog is outside, and of FAT32 and exFAT if it is not in the first
+///   64 KiB of the root directory
+/// - DDF RAID members whose header is outside, UDF whose descriptors are
 /// - BSD, Minix, Solaris and UnixWare tables inside a partition of a DOS table
 ///
-/// A GPT is found with sectors of 512 and of 4096 bytes; not on an image that was cut before the
-/// end of its partitions, where libblkid does not believe in it.
+/// A GPT is found with sectors of 512 and of 4096 bytes; not in an image that was cut before the
+/// end of its partitions, where libblkid does not accept it.
 public enum Probe {
-  /// Finds out what `source` holds, or the bytes `range` of it, and what its partitions hold.
+  /// Identifies `source`, or the bytes `range` of it, and the content of its partitions.
   ///
-  /// All signatures are listed. Every place is counted from the beginning of what was looked at.
-  /// Bytes that cannot be read are looked at as zeroes, and named in the answer.
+  /// All signatures are listed. Places are counted from the beginning of what is probed. Unreadable
+  /// bytes are treated as zeroes, and listed in the result.
   ///
-  /// - Throws: When `range` does not lie in the source, when the source fails otherwise than by
-  ///   having bad sectors, or when there is no memory.
+  /// - Throws: If `range` is not within the source, if the source fails other than by bad sectors,
+  ///   or if there is no memory.
   public static func identify(
     _ source: any BlockSource, range: Range<UInt64>? = nil
   ) throws(BlkidError) -> Identity {
@@ -40,7 +40,7 @@ public enum Probe {
     return identity
   }
 
-  /// What lies in a partition, or in as much of it as there is.
+  /// The content of a partition, or of as much of it as there is.
   private static func content(
     of partition: Partition, in source: any BlockSource
   ) throws(BlkidError) -> Identity? {
@@ -55,13 +55,13 @@ public enum Probe {
 
   /// What a source holds, without looking into partitions.
   private static func identifyItself(_ source: any BlockSource) throws(BlkidError) -> Identity {
-    guard source.byteCount > 0 else { return Identity() }  // libblkid calls that an error
+    guard source.byteCount > 0 else { return Identity() }  // an error to libblkid
     let backing = FileBacking(of: source)
-    // A device knows how large its sectors are; the image of a disk does not say.
+    // A device knows its sector size; an image does not.
     var sectorByteCounts = [512, 4096]
     if let backing, backing.isBlockDevice { sectorByteCounts = [backing.logicalBlockByteCount] }
     if let backing, let (identity, hasFailed) = identify(backing, sectorByteCounts), !hasFailed,
-      // libblkid closes its eyes on devices that LVM keeps to itself, the COW stores among them.
+      // libblkid ignores devices that LVM hides, COW stores among them.
       !(backing.isBlockDevice && identity.isEmpty)
     {
       return identity
@@ -74,7 +74,7 @@ public enum Probe {
     return identity
   }
 
-  /// What libblkid finds, and whether it failed to look for some of it; nil if it refuses.
+  /// What libblkid finds, and whether it failed to look for something; nil if it refuses.
   private static func identify(
     _ backing: FileBacking, _ sectorByteCounts: [Int]
   ) -> (Identity, hasFailed: Bool)? {
@@ -85,7 +85,7 @@ public enum Probe {
       let (signatures, hasFailed) = probe.signatures()
       var identity = Identity(signatures: signatures)
       identity.partitionTable = partitionTable(probe, sectorByteCounts)
-      // The 55AA at the end of a boot sector alone does not make it a table.
+      // The 55AA at the end of a boot sector does not make it a table.
       if let table = identity.partitionTable, table.type == "dos", table.partitions.isEmpty,
         !signatures.isEmpty
       {
@@ -95,12 +95,12 @@ public enum Probe {
     } ?? nil
   }
 
-  /// The table that is found with one of those sector sizes, of which the first is the likeliest.
+  /// The table found with one of those sector sizes, of which the first is the likeliest.
   private static func partitionTable(
     _ probe: borrowing LibraryProbe, _ sectorByteCounts: [Int]
   ) -> PartitionTable? {
     let table = sectorByteCounts.first.flatMap { probe.partitionTable(sectorByteCount: $0) }
-    // "PMBR" is the fence around a GPT that is not where it was looked for.
+    // "PMBR" protects a GPT that is not where it was expected.
     guard table == nil || table?.type == "PMBR" else { return table }
     for sectorByteCount in sectorByteCounts.dropFirst() {
       let other = probe.partitionTable(sectorByteCount: sectorByteCount)

@@ -1,6 +1,6 @@
 public import SystemPackage
 
-/// Something that could not be done to a file or device, and where.
+/// A failed operation on a file or device, and where.
 public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible {
   /// What was being done.
   public enum Operation: String, Sendable {
@@ -9,32 +9,35 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
     case seek = "find the data of"
   }
 
-  /// Why it could not be done.
+  /// Why it failed.
   public enum Reason: Equatable, Sendable {
-    /// The system said so.
+    /// The system's error.
     case system(Errno)
-    /// The bytes asked for do not all lie in the source, which has `byteCount` of them.
+    /// The requested bytes are not all in the source, which has `byteCount` of them.
     case beyondEnd(byteCount: UInt64)
-    /// Somebody changed the file or device while it was read: what was read of it, and what it says
-    /// of its holes, need not belong together.
+    /// The file or device was changed while it was read: what was read, and where it had holes, may
+    /// not belong together.
     case changed(String)
-    /// A map of bad sectors says that these of the bytes asked for were not read from the medium.
+    /// By a map of bad sectors, these of the requested bytes were not read from the medium.
     case markedUnreadable(Range<UInt64>)
-    /// These of the bytes asked for lie on something that is not there, in words.
+    /// These of the requested bytes are on something that is missing; the string describes it.
     case missing(String, Range<UInt64>)
     /// The path is a directory, a pipe, or something else that is neither file nor block device.
     case notAFileOrBlockDevice(String)
-    /// Refused although the system might have done it, because data could be lost.
+    /// Refused, although the system might have allowed it, because data could be lost.
     case refused(String)
   }
 
   /// The path, or the name of the part of a path, as the user gave it.
   public let name: String
+  /// What was being done.
   public let operation: Operation
+  /// Why it failed.
   public let reason: Reason
-  /// The bytes that were to be read or written, where that matters.
+  /// The bytes that were to be read or written, if that matters.
   public let byteRange: Range<UInt64>?
 
+  /// An error of that source or target.
   public init(
     _ name: String, _ operation: Operation, _ reason: Reason, at byteRange: Range<UInt64>? = nil
   ) {
@@ -48,7 +51,7 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
   public var isUnreadableMedium: Bool {
     switch reason {
     case .system(let errno):
-      // ENODATA and EILSEQ are what some drivers make of a medium error; EREMOTEIO as well.
+      // ENODATA, EILSEQ and EREMOTEIO are what some drivers make of a medium error.
       [.ioError, .noData, .remoteIO, .illegalByteSequence].contains(errno)
     case .beyondEnd, .markedUnreadable, .missing: true
     case .changed, .notAFileOrBlockDevice, .refused: false
@@ -58,8 +61,8 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
   /// Whether it is known without trying that no byte of a request for `byteCount` bytes can be
   /// read.
   ///
-  /// It goes by numbers of bytes: positions are those of the source that failed, which may lie
-  /// below the one that was asked.
+  /// Only numbers of bytes count: positions are those of the source that failed, which may be below
+  /// the one that was asked.
   func isMarkedThroughout(byteCount: Int) -> Bool {
     switch reason {
     case .markedUnreadable(let bytes), .missing(_, let bytes):
@@ -79,10 +82,10 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
       "\(name): cannot \(operation.rawValue)\(place): the map says that \(Self.words(bytes)) were"
         + " not read"
     case .missing(let what, let bytes):
-      "\(name): cannot \(operation.rawValue)\(place): \(Self.words(bytes)) lie on \(what), which is"
+      "\(name): cannot \(operation.rawValue)\(place): \(Self.words(bytes)) are on \(what), which is"
         + " missing"
     case .notAFileOrBlockDevice(let what):
-      "\(name): is \(what), a file or block device is required"
+      "\(name): is \(what); a file or block device is required"
     case .refused(let why): "\(name): \(why)"
     }
   }

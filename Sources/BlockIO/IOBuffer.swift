@@ -2,15 +2,15 @@ internal import Glibc
 
 /// A page-aligned piece of memory that is read into, and written from, again and again.
 ///
-/// One of the few places with `unsafe` code: it lends its bytes as spans, whose bounds are checked,
-/// and its address to the system calls of this module only. Threads hand it to each other, and
-/// never use it at once (``Conveyor``).
+/// One of the few places with `unsafe` code: it lends its bytes as bounds-checked spans, and its
+/// address only to the system calls of this module. Threads pass it to each other, and never use it
+/// at the same time (``Conveyor``).
 @safe
 public final class IOBuffer: @unchecked Sendable {
-  /// Page size; what O_DIRECT wants of an address.
+  /// Page size; O_DIRECT requires such an address.
   static let alignment = 4096
 
-  /// From this size on the system gives pages as they are touched, zero already.
+  /// From this size on, the system provides zeroed pages as they are touched.
   private static let mappedByteCountMin = 1 << 17
 
   /// How many bytes it holds.
@@ -56,7 +56,7 @@ public final class IOBuffer: @unchecked Sendable {
     return try body(unsafe bytes.span)
   }
 
-  /// Lends the bytes of `range` to be changed.
+  /// Lends the bytes of `range` for changes.
   public func withMutableBytes<Result, Failure: Error>(
     _ range: Range<Int>, _ body: (inout MutableSpan<UInt8>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -72,7 +72,7 @@ public final class IOBuffer: @unchecked Sendable {
     try withRecords(of: type, in: 0..<count * MemoryLayout<Record>.stride, body)
   }
 
-  /// Lends the bytes of `range`, which begins where such a record may, as records.
+  /// Lends the bytes of `range`, which is aligned for such records, as records.
   public func withRecords<Record: BitwiseCopyable, Result, Failure: Error>(
     of type: Record.Type, in range: Range<Int>, _ body: (Span<Record>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -81,7 +81,7 @@ public final class IOBuffer: @unchecked Sendable {
     return try body(unsafe bytes.bindMemory(to: Record.self).span)
   }
 
-  /// Lends the beginning of the buffer as `count` records to be changed.
+  /// Lends the beginning of the buffer as `count` records for changes.
   public func withMutableRecords<Record: BitwiseCopyable, Result, Failure: Error>(
     of type: Record.Type, count: Int, _ body: (inout MutableSpan<Record>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -109,7 +109,7 @@ public final class IOBuffer: @unchecked Sendable {
     return unsafe memcmp(start, start + 1, bytes.count - 1) == 0
   }
 
-  /// Calls `body` with the pieces of `range` that are left when blocks of zeroes are taken out.
+  /// Calls `body` with the pieces of `range` between its blocks of zeroes.
   ///
   /// - Parameter holeByteCount: The size of a block, counted from the beginning of `range`.
   public func forEachNonZeroPiece<Failure: Error>(
@@ -138,7 +138,7 @@ public final class IOBuffer: @unchecked Sendable {
     }
   }
 
-  /// Whether `range` of this buffer and as many bytes of `other` at `otherOffset` are equal.
+  /// Whether `range` of this buffer equals as many bytes of `other` at `otherOffset`.
   public func equals(_ range: Range<Int>, in other: IOBuffer, at otherOffset: Int) -> Bool {
     let mine = unsafe memory(range)
     let others = unsafe other.memory(otherOffset..<otherOffset + range.count)
@@ -148,7 +148,7 @@ public final class IOBuffer: @unchecked Sendable {
     return unsafe memcmp(left, right, range.count) == 0
   }
 
-  /// A copy of the bytes of `range`, for what takes arrays only.
+  /// A copy of the bytes of `range`, for APIs that only take arrays.
   public func bytes(_ range: Range<Int>) -> [UInt8] { unsafe Array(memory(range)) }
 
   /// Copies bytes of another buffer into this one.

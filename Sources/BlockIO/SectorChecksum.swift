@@ -1,18 +1,18 @@
-/// A checksum of sectors at their places, in any order and in any pieces: to find damage, not
-/// malice.
+/// A checksum of sectors at their places, in any order and pieces: to find damage, not malice.
 ///
-/// The sum of a 64-bit hash of each sector and its place. A sector that is changed, or that is in
-/// another's place, changes it; it is as fast as memory.
+/// The sum of a 64-bit hash of each sector and its place. A sector that is changed or misplaced
+/// changes it; it is as fast as memory.
 public struct SectorChecksum: Equatable, Sendable {
+  /// The checksum as a number.
   public private(set) var sum: UInt64 = 0
 
   /// The checksum of no sectors.
   public init() {}
 
-  /// The checksum that was written down.
+  /// A checksum that was stored.
   public init(sum: UInt64) { self.sum = sum }
 
-  /// Takes in the sectors of `range` of a buffer, of which the first is at `byteOffset`.
+  /// Adds the sectors of `range` of a buffer, of which the first is at `byteOffset`.
   public mutating func add(_ buffer: IOBuffer, _ range: Range<Int>, at byteOffset: UInt64) {
     buffer.withRecords(of: UInt64.self, in: range) { words in
       for sector in 0..<words.count / 64 {
@@ -21,11 +21,11 @@ public struct SectorChecksum: Equatable, Sendable {
     }
   }
 
-  /// Takes in what another one has.
+  /// Adds the sectors of another checksum.
   public mutating func add(_ other: SectorChecksum) { sum &+= other.sum }
 
-  /// Four lanes, so that their multiplications overlap; each step can be undone, so that no change
-  /// of a word is lost in it.
+  /// Four lanes, whose multiplications overlap; each step is reversible, so that no change of a
+  /// word is lost.
   private static func hash(
     _ words: Span<UInt64>, from start: Int, at byteOffset: UInt64
   ) -> UInt64 {

@@ -1,4 +1,4 @@
-// libblkid of util-linux, which tells file systems, RAID members and partition tables apart.
+// libblkid of util-linux, which recognises file systems, RAID members and partition tables.
 #pragma once
 
 #include <blkid/blkid.h>

@@ -1,6 +1,6 @@
-// What Swift cannot call by itself: ioctl() and fcntl() are variadic, request numbers are
-// macros, and memfd_create(), renameat2() and statx() hide behind _GNU_SOURCE. Each function returns what the system
-// call returns; errno is set by it.
+// What Swift cannot call: ioctl() and fcntl() are variadic, request numbers are macros, and
+// memfd_create(), renameat2() and statx() need _GNU_SOURCE. Each function returns what its system
+// call returns, with errno set.
 #pragma once
 
 #include <fcntl.h>
@@ -27,7 +27,7 @@ static inline int dmsnap_logical_block_size(int fd, int *byte_count) {
   return ioctl(fd, BLKSSZGET, byte_count);
 }
 
-// Whether a block device is set read-only: open(O_RDWR) succeeds on one nevertheless.
+// Whether a block device is set read-only: open(O_RDWR) succeeds all the same.
 static inline int dmsnap_is_read_only(int fd, int *flag) {
   return ioctl(fd, BLKROGET, flag);
 }
@@ -54,14 +54,14 @@ static inline int dmsnap_rename_exclusively(const char *from, const char *to) {
   return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1u /* RENAME_NOREPLACE */);
 }
 
-// Takes a write lock of the whole file that belongs to the open file and not to the process
-// (F_OFD_SETLK, which hides behind _GNU_SOURCE); EAGAIN or EACCES if someone has a lock there.
+// Takes a write lock on the whole file that belongs to the open file, not to the process
+// (F_OFD_SETLK, which needs _GNU_SOURCE); EAGAIN or EACCES if someone has a lock there.
 static inline int dmsnap_lock_all(int fd) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};  // length 0: without end
   return fcntl(fd, 37, &lock);
 }
 
-// Whether anybody has a record lock of any byte of a file: 1, 0, or -1 where that cannot be known
+// Whether any process has a record lock of any byte of a file: 1, 0, or -1 where that cannot be known
 // (F_OFD_GETLK). Asks for a write lock, which any other lock is in the way of.
 static inline int dmsnap_is_locked(int fd) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -96,7 +96,7 @@ static inline uint64_t dmsnap_device(unsigned major, unsigned minor) {
   return makedev(major, minor);
 }
 
-// More that hides behind _GNU_SOURCE: opening past the page cache, opening without touching the
+// More that needs _GNU_SOURCE: opening past the page cache, opening without touching the
 // access time, and looking for data and holes.
 static const int dmsnap_o_direct = __O_DIRECT;
 static const int dmsnap_o_noatime = __O_NOATIME;

@@ -2,11 +2,12 @@ internal import BlockIO
 
 /// The checksum of LVM2's labels, metadata areas and texts.
 ///
-/// A CRC-32 with the usual polynomial, reflected, from a start of its own, and not inverted at the
-/// end.
+/// A CRC-32 with the usual polynomial, reflected, with its own initial value, and not inverted at
+/// the end.
 ///
 /// - Source: lvm2 `lib/misc/crc.c`, `calc_crc()`, and `INITIAL_CRC`.
 public struct LVMChecksum: Equatable, Sendable {
+  /// The checksum of the bytes so far.
   public private(set) var value: UInt32 = 0xf597_a6cf
 
   /// The checksum of no bytes.
@@ -26,7 +27,7 @@ public struct LVMChecksum: Equatable, Sendable {
     value = Self.table[Int(UInt8(truncatingIfNeeded: value) ^ byte)] ^ value >> 8
   }
 
-  /// What a byte does to the checksum.
+  /// The effect of each byte value on the checksum.
   private static let table: [UInt32] = (0..<256).map { byte in
     (0..<8).reduce(UInt32(byte)) { value, _ in
       value & 1 == 0 ? value >> 1 : value >> 1 ^ 0xedb8_8320

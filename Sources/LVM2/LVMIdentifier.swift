@@ -1,14 +1,14 @@
-/// A UUID of LVM2, which is 32 characters of its own alphabet.
+/// A UUID of LVM2: 32 characters of its own alphabet.
 public struct LVMIdentifier: Hashable, Sendable, CustomStringConvertible {
   /// In the form that lvm2 prints: "2VyAz0-Ymco-rQ0x-5p2w-CH8v-Zg9e-bU3CVQ".
   public let description: String
 
-  /// How many characters there are between the hyphens.
+  /// The lengths of the groups between hyphens.
   private static let groups = [6, 4, 4, 4, 4, 4, 6]
 
-  /// The UUID as it stands in labels: 32 characters without hyphens.
+  /// The UUID in the form of labels: 32 characters without hyphens.
   ///
-  /// - Returns: nil where they are not 32, or not letters, digits, `!` and `#` only.
+  /// - Returns: nil unless there are 32 letters, digits, `!` and `#`.
   public init?(_ bytes: some Collection<UInt8>) {
     guard bytes.count == 32, bytes.allSatisfy(Self.isInAlphabet) else { return nil }
     var rest = bytes[...]
@@ -18,7 +18,7 @@ public struct LVMIdentifier: Hashable, Sendable, CustomStringConvertible {
     }.joined(separator: "-")
   }
 
-  /// The UUID as it stands in texts: with hyphens, wherever they are.
+  /// The UUID in the form of texts: with hyphens, wherever they are.
   ///
   /// - Source: lvm2 `lib/uuid/uuid.c`, `id_read_format()`.
   public init?(_ text: String) { self.init(text.utf8.filter { $0 != UInt8(ascii: "-") }) }

@@ -3,31 +3,32 @@ internal import SnapshotFormat
 
 /// The label that makes a disk, or a part of one, a physical volume.
 ///
-/// It lies in one of the first four sectors, in the second as a rule. All numbers are
-/// little-endian.
+/// It is in one of the first four sectors, usually the second. All numbers are little-endian.
 ///
 ///     offset  size  field
 ///          0     8  "LABELONE"
-///          8     8  the sector where it lies
+///          8     8  the sector where it is
 ///         16     4  checksum of the sector's bytes from 20 on
 ///         20     4  offset of what follows, 32
 ///         24     8  "LVM2 001"
 ///         32    32  UUID
 ///         64     8  size of the device, in bytes
-///         72        data areas, metadata areas: offset and size of each, and two zeroes behind
+///         72        data areas, metadata areas: offset and size of each, and two zeroes after
 ///                   the last of its kind
-///                4  version of what follows, where the sector has room for it; 0 where it is missing
+///                4  version of what follows, if the sector has room for it; 0 if it is missing
 ///                4  flags: 1 says that a volume group uses it
 ///                   areas for boot loaders, like the others
 ///
 /// - Source: lvm2 `lib/label/label.h`, `lib/format_text/layout.h`.
 public struct PhysicalVolumeLabel: Equatable, Sendable {
-  /// Some bytes of the device.
+  /// A range of bytes of the device.
   public struct Area: Equatable, Sendable {
+    /// Where it begins, in bytes.
     public let byteOffset: UInt64
-    /// 0 where it goes on to the end of the device.
+    /// 0 if it extends to the end of the device.
     public let byteCount: UInt64
 
+    /// An area of those bytes.
     public init(byteOffset: UInt64, byteCount: UInt64) {
       self.byteOffset = byteOffset
       self.byteCount = byteCount
@@ -36,42 +37,46 @@ public struct PhysicalVolumeLabel: Equatable, Sendable {
 
   /// The sector where it was found.
   public let sector: UInt64
-  /// The sector where it says that it lies.
+  /// The sector where it says that it is.
   public let statedSector: UInt64
+  /// Whether its checksum is right.
   public let isChecksumRight: Bool
+  /// The physical volume's UUID.
   public let uuid: LVMIdentifier
   /// The size of the device.
   public let byteCount: UInt64
   /// Where extents are.
   public let dataAreas: [Area]
+  /// Where metadata is.
   public let metadataAreas: [Area]
+  /// Space reserved for boot loaders.
   public let bootLoaderAreas: [Area]
-  /// Whether a volume group uses it; nil where it was written by an lvm2 that did not tell.
+  /// Whether a volume group uses it; nil if it was written by an lvm2 that did not record that.
   public let isUsed: Bool?
 
-  /// Whether it says that it lies where it was found.
+  /// Whether it is where it says that it is.
   public var isAtItsSector: Bool { statedSector == sector }
-  /// Whether lvm2 would take it.
+  /// Whether lvm2 would accept it.
   public var isSound: Bool { isChecksumRight && isAtItsSector }
 
-  /// What keeps lvm2 from taking it, in words; nil where nothing does.
+  /// Why lvm2 would not accept it, as text; nil if it would.
   public var defect: String? {
     if !isChecksumRight { return "the label's checksum is wrong" }
     if !isAtItsSector {
-      return "the label lies in sector \(sector), and says that it lies in \(statedSector)"
+      return "the label is in sector \(sector), but says that it is in \(statedSector)"
     }
     return nil
   }
 
-  /// In how many sectors a label may lie.
+  /// In how many sectors a label may be.
   static let sectorCount = 4
-  /// The first bytes of a physical volume, in which its label is looked for.
+  /// The first bytes of a physical volume, which are searched for its label.
   public static var searchedByteCount: UInt64 { UInt64(sectorCount * 512) }
 
-  /// Looks for the label in the first four sectors of a device.
+  /// Finds the label in the first four sectors of a device.
   ///
-  /// Sectors that cannot be read have none. The first sound one is taken; where none is, the first
-  /// that still has a UUID and lists that end, which the caller has to say.
+  /// Sectors that cannot be read have none. The first sound one is used; if there is none, the
+  /// first that still has a UUID and complete lists, whose defect the caller must report.
   public static func find(
     in source: any BlockSource
   ) throws(BlockIOError) -> PhysicalVolumeLabel? {
@@ -86,7 +91,7 @@ public struct PhysicalVolumeLabel: Equatable, Sendable {
     return labels.first(where: \.isSound) ?? labels.first
   }
 
-  /// Decodes the label in a sector of 512 bytes, or returns nil where there is none.
+  /// Decodes the label in a sector of 512 bytes; nil if there is none.
   init?(decoding bytes: Span<UInt8>, sector: UInt64) {
     var fields = LabelFields(position: 0)
     guard bytes.count == 512, fields.text(in: bytes, count: 8) == "LABELONE",
@@ -112,12 +117,12 @@ public struct PhysicalVolumeLabel: Equatable, Sendable {
     self.dataAreas = dataAreas
     self.metadataAreas = metadataAreas
     bootLoaderAreas = flags == nil ? [] : fields.areas(in: bytes) ?? []
-    // Version 1 had the areas for boot loaders, and no flag with a meaning.
+    // Version 1 had the areas for boot loaders, and no meaningful flag.
     isUsed = version > 1 ? flags.map { $0 & 1 != 0 } : nil
   }
 }
 
-/// Goes through a sector, field by field; nil is what does not lie in it.
+/// Goes through a sector, field by field; nil for what is not within it.
 private struct LabelFields {
   var position: Int
 

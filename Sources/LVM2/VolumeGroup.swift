@@ -1,65 +1,74 @@
 /// A volume group as one version of its metadata describes it.
 ///
-/// Numbers are as they stand in the text, but for sizes, which are bytes. Nothing was checked
-/// against a device.
+/// Numbers are as in the text, except for sizes, which are bytes. Nothing was checked against a
+/// device.
 ///
 /// - Source: lvm2 `lib/format_text/import_vsn1.c`.
 public struct VolumeGroup: Equatable, Sendable {
+  /// Its name.
   public var name: String
+  /// Its UUID.
   public var uuid: LVMIdentifier
-  /// The number of this version: each change counts one up.
+  /// The number of this version; each change increments it.
   public var seqno: UInt64
   /// The status flags, such as "RESIZEABLE" and "EXPORTED".
   public var status: [String]
-  /// The size of an extent, the unit in which space is given out.
+  /// The size of an extent, the unit of allocation.
   public var extentByteCount: UInt64
+  /// The physical volumes, missing ones included.
   public var physicalVolumes: [PhysicalVolume]
-  /// All of them, the hidden parts of others included; not the pseudo volumes that tie a snapshot
-  /// to its origin, which are ``snapshots``.
+  /// All of them, including the hidden parts of others, but not the pseudo volumes that tie a
+  /// snapshot to its origin; those are ``snapshots``.
   public var logicalVolumes: [LogicalVolume]
+  /// The snapshots, by the pseudo volumes.
   public var snapshots: [Snapshot]
-  /// What was done, in the words of lvm2: the command line, or "Created *before* executing ...".
+  /// What was done, as lvm2 put it: the command line, or "Created *before* executing ...".
   public var description: String
-  /// When the text was written, in seconds since 1970; nil where it does not say.
+  /// When the text was written, in seconds since 1970; nil if it does not say.
   public var creationTime: Int64?
-  /// The version of lvm2 that wrote the text, "2.03.16(2) (2022-05-18)"; nil where it does not say.
+  /// The version of lvm2 that wrote the text, "2.03.16(2) (2022-05-18)"; nil if it does not say.
   public var writer: String?
 
   /// A disk, or a part of one, that gives a volume group its space.
   public struct PhysicalVolume: Equatable, Sendable {
     /// Its name in the text: "pv0".
     public var name: String
+    /// Its UUID.
     public var uuid: LVMIdentifier
-    /// Where it was when the text was written, "/dev/sda2"; no more than a hint.
+    /// Where it was when the text was written, "/dev/sda2"; only a hint.
     public var device: String
-    /// The status flags; "ALLOCATABLE" says nothing to a reader.
+    /// The status flags; "ALLOCATABLE" does not matter to readers.
     public var status: [String]
     /// Other flags, of which lvm2 knows "MISSING": it was not there when the text was written.
     public var flags: [String]
-    /// The size of the device; nil where the text does not say.
+    /// The size of the device; nil if the text does not say.
     public var byteCount: UInt64?
-    /// Where its first extent begins.
+    /// Where its first extent begins, in bytes.
     public var startByteOffset: UInt64
+    /// How many extents it has.
     public var extentCount: UInt64
   }
 
-  /// A volume that is made of extents.
+  /// A volume made of extents.
   public struct LogicalVolume: Equatable, Sendable {
+    /// Its name.
     public var name: String
+    /// Its UUID.
     public var uuid: LVMIdentifier
     /// The status flags: "READ", "WRITE", "VISIBLE", "PVMOVE" ...
     public var status: [String]
-    /// When it was made, in seconds since 1970; nil where the text does not say.
+    /// When it was made, in seconds since 1970; nil if the text does not say.
     public var creationTime: Int64?
     /// In the order of the volume, from extent 0 on, without gaps.
     public var segments: [Segment]
 
+    /// How many extents it has.
     public var extentCount: UInt64 { segments.last?.extents.upperBound ?? 0 }
-    /// lvm2's name for the way in which its first segment is mapped.
+    /// lvm2's name for the mapping of its first segment.
     public var type: String { segments.first?.mapping.type ?? "empty" }
-    /// Whether it is a user's, and not a part of another.
+    /// Whether users see it, rather than only other volumes.
     public var isVisible: Bool { status.contains("VISIBLE") }
-    /// Whether it may be written: a leg that was split off a mirror, its changes being tracked, may
+    /// Whether it may be written: a leg that was split off a mirror with its changes tracked may
     /// not.
     public var isWritable: Bool { status.contains("WRITE") }
   }
@@ -73,6 +82,7 @@ public struct VolumeGroup: Equatable, Sendable {
   public struct Segment: Equatable, Sendable {
     /// Which extents of the volume it is.
     public var extents: Range<UInt64>
+    /// How they are mapped.
     public var mapping: Mapping
   }
 
@@ -88,10 +98,10 @@ public struct VolumeGroup: Equatable, Sendable {
     case zero
     /// To errors.
     case error
-    /// In a way that is not read here, under lvm2's name for it: "thin", "cache", "vdo".
+    /// In a way that is not supported, under lvm2's name for it: "thin", "cache", "vdo".
     case unsupported(type: String)
 
-    /// The size of a stripe; 0 where there are none.
+    /// The size of a stripe; 0 if there are none.
     var stripeByteCount: UInt64 {
       switch self {
       case .striped(_, let byteCount): byteCount
@@ -121,43 +131,46 @@ public struct VolumeGroup: Equatable, Sendable {
     case logical(String, extent: UInt64)
   }
 
-  /// What is particular to dm-mirror.
+  /// The properties of a dm-mirror segment.
   public struct Mirror: Equatable, Sendable {
-    /// The volume that tells which regions are in sync; nil where memory has it.
+    /// The volume that records which regions are in sync; nil if memory does.
     public var log: String?
-    /// Of a pvmove, how many extents were moved: these are in the second place by now, the others
-    /// in the first.
+    /// For a pvmove, how many extents were moved: these are now in the second place, the others in
+    /// the first.
     public var extentsMoved: UInt64?
   }
 
-  /// What is particular to dm-raid.
+  /// The properties of a dm-raid segment.
   public struct Raid: Equatable, Sendable {
     /// lvm2's name: "raid0", "raid0_meta", "raid1", "raid4", "raid5_ls", "raid6_zr", "raid10" ...
     public var type: String
+    /// The legs, in md's order.
     public var legs: [Leg]
-    /// 0 for raid1.
+    /// In bytes; 0 for raid1.
     public var stripeByteCount: UInt64
-    /// How many copies of the data there are of raid10; 2 where the text does not say.
+    /// The number of copies of the data, for raid10; 2 if the text does not say.
     public var dataCopies: UInt64
 
     /// One of the volumes that data is spread over.
     public struct Leg: Equatable, Sendable {
-      /// The volume with md's superblock; nil where there is none.
+      /// The volume with md's superblock; nil if there is none.
       public var metadata: String?
+      /// The volume with the data.
       public var data: String
     }
   }
 
   /// A snapshot: a store, and what it was taken of.
   public struct Snapshot: Equatable, Sendable {
-    /// The volume that is the COW store, which bears the name by which users know the snapshot.
+    /// The volume that is the COW store; users know the snapshot by its name.
     public var store: String
+    /// The volume that it was taken of.
     public var origin: String
-    /// By the text; the store's header has the last word.
+    /// By the text; the store's header decides.
     public var chunkSectors: UInt64
-    /// Whether it is to be merged into its origin, from the next activation on.
+    /// Whether it will be merged into its origin from the next activation on.
     public var isMerging: Bool
-    /// The length of the snapshot, in extents: that of the origin when it was last resized.
+    /// The length of the snapshot, in extents: the origin's when it was last resized.
     public var extentCount: UInt64
   }
 }

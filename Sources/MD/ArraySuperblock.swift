@@ -1,48 +1,47 @@
 public import BlockIO
 internal import SnapshotFormat
 
-/// What md notes on each member of an array: which array it is of, and how far the member went
-/// along.
+/// What md records on each member of an array: which array it belongs to, and how current it is.
 ///
-/// Version 1 is little-endian and lies at the beginning (1.1), 4 KiB behind that (1.2), or in the
-/// last 8 to 12 KiB (1.0). Version 0.90 has the byte order of the machine, which is taken for
-/// little-endian here, and lies in the last 64 to 128 KiB.
+/// Version 1 is little-endian and at the beginning (1.1), 4 KiB after that (1.2), or in the last 8
+/// to 12 KiB (1.0). Version 0.90 has the byte order of the machine, which is taken for
+/// little-endian here, and is in the last 64 to 128 KiB.
 ///
 /// - Source: Linux `include/uapi/linux/raid/md_p.h`, `drivers/md/md.c` (`super_90_load`,
 ///   `super_1_load`).
 public struct ArraySuperblock: Equatable, Sendable {
   private static let magic: UInt32 = 0xa92b_4efc
 
-  /// What tells the array from others.
+  /// Identifies the array.
   public let uuid: [UInt8]
   /// The array's name; empty in version 0.90, which has none.
   public let name: String
   /// "0.90", "1.0", "1.1" or "1.2".
   public let version: String
-  /// 0, 1, 4, 5, 6 or 10 as a rule; -1 is linear.
+  /// Usually 0, 1, 4, 5, 6 or 10; -1 is linear.
   public let level: Int32
-  /// How many members the array has, spares left out.
+  /// How many members the array has, without spares.
   public let memberCount: UInt32
-  /// The member's place in the array; nil for a spare, and for one that failed.
+  /// The member's place in the array; nil for a spare or failed one.
   public let role: UInt32?
-  /// The places that have a member in use, as this member knows.
+  /// The places that have a member in use, as far as this member knows.
   public let activeRoles: Set<UInt32>
-  /// Counts the changes of the array's state: of two members the one with more was in use last.
+  /// Counts the changes of the array's state: the member with more was in use last.
   public let events: UInt64
-  /// Whether the member has all of the array's data: it is not being rebuilt, and has no log of bad
-  /// blocks.
+  /// Whether the member has all of the array's data: it is not being rebuilt, and has no bad block
+  /// log.
   public let isRecovered: Bool
-  /// Where the superblock itself lies, in bytes of the member.
+  /// Where the superblock itself is, in bytes of the member.
   public let byteOffset: UInt64
-  /// Where the member's data lies, in bytes.
+  /// Where the member's data is, in bytes.
   public let data: Range<UInt64>
 
   /// Whether each member has all of the array's bytes.
   public var isMirror: Bool { level == 1 }
 
-  /// Reads the superblock of the member that `source` may be; nil where it is none.
+  /// Reads the superblock of a possible member; nil if it is none.
   ///
-  /// - Throws: When the source fails otherwise than by having bad sectors.
+  /// - Throws: If the source fails other than by bad sectors.
   public init?(of source: any BlockSource) throws(BlockIOError) {
     let byteCount = source.byteCount / 512 * 512
     let places: [(version: String, byteOffset: UInt64?)] = [
@@ -59,7 +58,7 @@ public struct ArraySuperblock: Equatable, Sendable {
           ? ArraySuperblock(ninety: bytes, at: byteOffset)
           : ArraySuperblock(one: bytes, version, at: byteOffset)
       }
-      // A copy may have been cut; a member without data is none.
+      // A copy may have been truncated; a member without data is none.
       if let found, found.data.lowerBound < source.byteCount, !found.data.isEmpty {
         self = found
         return
@@ -74,15 +73,15 @@ public struct ArraySuperblock: Equatable, Sendable {
   ///          0     4  magic
   ///          4     4  major version, 1
   ///         16    16  UUID
-  ///         32    32  name, with zeroes behind it
+  ///         32    32  name, padded with zeroes
   ///         72     4  level, signed
   ///         80     8  sectors used of each member
   ///         92     4  members
   ///        128     8  first sector of the data
   ///        136     8  sectors of data
   ///        144     8  sector of the superblock itself
-  ///        152     8  sectors recovered, where bit 1 of the features (at 8) says that it is being rebuilt;
-  ///                bit 3 says that there are bad blocks
+  ///        152     8  sectors recovered, if bit 1 of the features (at 8) says that it is being
+  ///                   rebuilt; bit 3 says that there are bad blocks
   ///        160     4  number of this device, an index to the roles
   ///        200     8  events
   ///        216     4  checksum
@@ -122,7 +121,7 @@ public struct ArraySuperblock: Equatable, Sendable {
     data = start * 512..<end * 512
   }
 
-  /// The sum of all words but the checksum, the carry added.
+  /// The sum of all words but the checksum, with the carry added.
   private static func checksum(one bytes: Span<UInt8>, count: Int) -> UInt32 {
     var sum: UInt64 = 0
     for offset in stride(from: 0, to: count - 3, by: 4) where offset != 216 {
@@ -136,7 +135,7 @@ public struct ArraySuperblock: Equatable, Sendable {
   ///
   ///       word  field
   ///          0  magic
-  ///          1  major version, 0, and behind it the minor one, 90
+  ///          1  major version, 0, followed by the minor one, 90
   ///          5  UUID, and its other three words from 13 on
   ///          7  level, signed
   ///          8  KiB used of each member
@@ -144,14 +143,15 @@ public struct ArraySuperblock: Equatable, Sendable {
   ///         38  checksum
   ///         39  events, low and high word
   ///        128  27 devices, 32 words each: number, and three words on the place in the array, then
-  ///             the state, of which bit 0 says that it failed, 1 and 2 that it is active and in step
+  ///             the state, of which bit 0 says that it failed, 1 and 2 that it is active and in
+  ///             step
   ///        992  this device, likewise
   private init?(ninety bytes: Span<UInt8>, at byteOffset: UInt64) {
     func word(_ index: Int) -> UInt32 { bytes.littleEndian(at: index * 4) }
     guard word(0) == Self.magic, word(1) == 0, word(2) == 90 || word(2) == 91 else { return nil }
     var sum: UInt64 = 0
     for index in 0..<1024 where index != 38 { sum += UInt64(word(index)) }
-    // The kernel's sum differed between machines, so that it compares these folded.
+    // The kernel's sum differed between machines, so it compares these folded.
     guard Self.folded((sum & 0xffff_ffff) + sum >> 32) == Self.folded(UInt64(word(38))) else {
       return nil
     }
@@ -167,7 +167,7 @@ public struct ArraySuperblock: Equatable, Sendable {
     events = UInt64(word(40)) << 32 | UInt64(word(39))
     isRecovered = state & 4 != 0
     self.byteOffset = byteOffset
-    // A member of an array that needs no equal sizes says nothing here.
+    // In an array that needs no equal sizes, this is 0.
     data = 0..<(word(8) == 0 ? byteOffset : min(UInt64(word(8)) * 1024, byteOffset))
   }
 
@@ -190,12 +190,12 @@ public struct ArraySuperblock: Equatable, Sendable {
     }.joined(separator: ":")
   }
 
-  /// The array in words: its level, name and UUID.
+  /// The array's level, name and UUID, as text.
   public var arrayDescription: String {
     "the \(levelName) array \(name.isEmpty ? "" : "\(name) ")(\(uuidText))"
   }
 
-  /// Which member of the array it is, in words.
+  /// Which member of the array it is, as text.
   public var memberDescription: String {
     (role.map { "member \($0) of \(memberCount) of " } ?? "a spare of, or a failed member of, ")
       + arrayDescription

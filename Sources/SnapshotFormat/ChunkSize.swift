@@ -5,16 +5,16 @@ public struct ChunkSize: Hashable, Comparable, Sendable {
 
   /// The largest: 2^22 sectors are "too high" to Linux, whose limit is INT_MAX bytes.
   public static let max = ChunkSize(shift: 21)
-  /// What Linux assumes when nobody says a chunk size: 32 sectors, 16 KiB.
+  /// What Linux assumes if no chunk size is given: 32 sectors, 16 KiB.
   public static let kernelDefault = ChunkSize(shift: 5)
   /// Every chunk size, the smallest first.
   public static let all: [ChunkSize] = (0...max.shift).map(ChunkSize.init(shift:))
 
   private init(shift: UInt64) { self.shift = shift }
 
-  /// The chunk size of so many sectors.
+  /// The chunk size of that many sectors.
   ///
-  /// - Throws: ``ChunkSizeError``, the reason for which Linux refuses it.
+  /// - Throws: ``ChunkSizeError``, the reason why Linux refuses it.
   /// - Source: Linux `drivers/md/dm-exception-store.c`, `dm_exception_store_set_chunk_size`.
   public init(sectorCount: UInt32) throws(ChunkSizeError) {
     guard sectorCount != 0, sectorCount & (sectorCount - 1) == 0 else {
@@ -30,7 +30,7 @@ public struct ChunkSize: Hashable, Comparable, Sendable {
   public var byteCount: UInt64 { 512 << shift }
   /// E: how many exceptions a metadata area of one chunk holds.
   public var exceptionsPerArea: UInt64 { byteCount / UInt64(DiskException.byteCount) }
-  /// How far apart metadata areas lie, in chunks: an area and the E data chunks behind it.
+  /// The distance between metadata areas, in chunks: an area and the E data chunks after it.
   public var areaStride: UInt64 { exceptionsPerArea + 1 }
 
   public static func < (left: ChunkSize, right: ChunkSize) -> Bool { left.shift < right.shift }

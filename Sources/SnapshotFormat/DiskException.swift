@@ -1,15 +1,15 @@
-/// One exception as it stands in a metadata area: old chunk → new chunk.
+/// One exception as it is in a metadata area: old chunk → new chunk.
 ///
 ///     offset  size  field
 ///          0     8  old chunk   of the origin
 ///          8     8  new chunk   of the store; 0 ends the table
 ///
-/// The memory layout is the disk's, so that a metadata area can be bound to a span of these and
-/// read without copying. Nothing is validated here: any 128 bits are an exception.
+/// The memory layout is the disk's: a metadata area can be bound to a span of these and read
+/// without copying. Nothing is validated here: any 128 bits are an exception.
 ///
-/// Linux uses the top eight bits of a new chunk in memory to count the chunks that follow in the
-/// same run. It never writes them, but it does not mask them when it reads either, so that a
-/// stray top byte maps up to 255 further chunks.
+/// In memory, Linux uses the top eight bits of a new chunk to count the chunks that follow in the
+/// same run. It never writes them, but does not mask them when it reads either: a stray top byte
+/// maps up to 255 further chunks.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `struct disk_exception`;
 ///   `drivers/md/dm-exception-store.h`, `DM_CHUNK_CONSECUTIVE_BITS`.

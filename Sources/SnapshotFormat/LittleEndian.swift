@@ -1,7 +1,7 @@
 // Little-endian integers in byte spans: everything in a COW store is little-endian.
 
 extension Span where Element == UInt8 {
-  /// Reads a little-endian integer; the caller has checked that it lies inside the span.
+  /// Reads a little-endian integer; the caller has checked that it is within the span.
   @inlinable
   package func littleEndian<Value: FixedWidthInteger & UnsignedInteger>(
     at byteOffset: Int, as type: Value.Type = Value.self

@@ -1,4 +1,4 @@
-/// The first sixteen bytes of a COW store, as they stand on the disk.
+/// The first sixteen bytes of a COW store, as on the disk.
 ///
 /// The header is alone in chunk 0. All fields are little-endian and 32 bits wide; Linux writes
 /// zeroes into the rest of the chunk and ignores it when it reads.
@@ -18,7 +18,7 @@ public struct SnapshotHeader: Hashable, Sendable {
   public static let expectedMagic: UInt32 = 0x7041_6e53
   /// The only version of the format that Linux reads.
   public static let supportedVersion: UInt32 = 1
-  /// How many bytes of chunk 0 Linux gives a meaning.
+  /// How many bytes of chunk 0 have a meaning to Linux.
   public static let byteCount = 16
 
   /// `expectedMagic` in a store; 0 in one that Linux would format at activation.
@@ -38,7 +38,7 @@ public struct SnapshotHeader: Hashable, Sendable {
     chunkSectors = chunkSize.sectorCount
   }
 
-  /// Decodes the header that begins `bytes`, or returns nil when they are fewer than sixteen.
+  /// Decodes the header at the beginning of `bytes`; nil if they are fewer than sixteen.
   public init?(decoding bytes: Span<UInt8>) {
     guard bytes.count >= Self.byteCount else { return nil }
     magic = bytes.littleEndian(at: Field.magic)
@@ -49,7 +49,7 @@ public struct SnapshotHeader: Hashable, Sendable {
 
   /// Encodes the header into the first sixteen bytes of `bytes` and leaves the others alone.
   ///
-  /// - Precondition: `bytes` holds sixteen bytes at least.
+  /// - Precondition: `bytes` holds at least sixteen bytes.
   public func encode(into bytes: inout MutableSpan<UInt8>) {
     bytes.store(littleEndian: magic, at: Field.magic)
     bytes.store(littleEndian: valid, at: Field.valid)

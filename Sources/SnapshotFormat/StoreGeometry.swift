@@ -1,4 +1,4 @@
-/// Where everything lies in a store: the only place that converts between chunks, areas and bytes.
+/// Where everything is in a store: the only code that converts between chunks, areas and bytes.
 ///
 /// Chunk 0 is the header. Area `a` is the one chunk `1 + a * (E + 1)`, where E is the number of
 /// exceptions that fit in a chunk; all other chunks hold data.
@@ -6,8 +6,8 @@
 ///     chunk   0        1       2 … E+1   E+2      E+3 …
 ///           header  area 0   data…     area 1   data…
 ///
-/// Chunk numbers come from disks, so that the conversions are checked and return nil where the
-/// result does not fit, except for ``kernelSector(of:)``, which wraps around as Linux does.
+/// Chunk numbers come from disks: the conversions are checked and return nil if the result does not
+/// fit, except for ``kernelSector(of:)``, which wraps around as Linux does.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `area_location`, `skip_metadata`.
 public struct StoreGeometry: Hashable, Sendable {
@@ -18,7 +18,7 @@ public struct StoreGeometry: Hashable, Sendable {
 
   /// The chunk size.
   public let chunkSize: ChunkSize
-  /// The length of the store in whole sectors: Linux does not see a torn one at the end.
+  /// The length of the store in whole sectors: Linux does not see a partial one at the end.
   public let sectorCount: UInt64
 
   /// The geometry of a store of `byteCount` bytes.
@@ -27,18 +27,18 @@ public struct StoreGeometry: Hashable, Sendable {
     sectorCount = byteCount / 512
   }
 
-  /// How many chunks lie wholly in the store.
+  /// How many chunks are wholly within the store.
   public var wholeChunkCount: UInt64 { sectorCount >> chunkSize.shift }
 
-  /// How many chunks begin in the store; the last of them may be cut short by its end.
+  /// How many chunks begin in the store; its end may cut the last one short.
   public var chunkCount: UInt64 {
     wholeChunkCount + (sectorCount & (UInt64(chunkSize.sectorCount) - 1) == 0 ? 0 : 1)
   }
 
-  /// How many areas lie wholly in the store.
+  /// How many areas are wholly within the store.
   public var wholeAreaCount: UInt64 { areaCount(below: wholeChunkCount) }
 
-  /// How many areas begin in the store; the last of them may be cut short by its end.
+  /// How many areas begin in the store; its end may cut the last one short.
   public var areaCount: UInt64 { areaCount(below: chunkCount) }
 
   private func areaCount(below chunkCount: UInt64) -> UInt64 {
@@ -59,12 +59,12 @@ public struct StoreGeometry: Hashable, Sendable {
     return AreaIndex(chunk.index / chunkSize.areaStride)
   }
 
-  /// Whether a chunk is a metadata area's: `chunk % (E + 1) == 1`.
+  /// Whether a chunk is a metadata area: `chunk % (E + 1) == 1`.
   public func isMetadata(_ chunk: Chunk) -> Bool {
     chunk.index % chunkSize.areaStride == Self.headerChunkCount
   }
 
-  /// Whether a chunk is one that Linux copies data to.
+  /// Whether Linux copies data to a chunk.
   public func isData(_ chunk: Chunk) -> Bool {
     chunk.index >= Self.firstDataChunk && !isMetadata(chunk)
   }
@@ -80,7 +80,7 @@ public struct StoreGeometry: Hashable, Sendable {
     chunk(of: area).flatMap(byteOffset(of:))
   }
 
-  /// Where an exception's sixteen bytes lie, or nil past 2^64.
+  /// Where an exception's sixteen bytes are, or nil past 2^64.
   public func byteOffset(of area: AreaIndex, slot: Int) -> UInt64? {
     guard let offset = byteOffset(of: area) else { return nil }
     let (sum, overflow) = offset.addingReportingOverflow(
@@ -94,7 +94,7 @@ public struct StoreGeometry: Hashable, Sendable {
     return min(chunkSize.byteCount, sectorCount * 512 - offset)
   }
 
-  /// The chunk of the origin, or of the store, that a byte lies in.
+  /// The chunk of the origin, or of the store, that has a byte.
   public func chunk(containing byteOffset: UInt64) -> Chunk {
     Chunk(byteOffset >> (9 + chunkSize.shift))
   }
@@ -105,14 +105,14 @@ public struct StoreGeometry: Hashable, Sendable {
     return (sectors + UInt64(chunkSize.sectorCount) - 1) >> chunkSize.shift
   }
 
-  /// The k-th data chunk, from 0: what a kernel since 3.13 gives to the k-th exception.
+  /// The k-th data chunk, from 0: the one that a kernel since 3.13 gives to the k-th exception.
   public func dataChunk(inOrder position: UInt64) -> Chunk? {
     let areas = position / chunkSize.exceptionsPerArea
     let (sum, overflow) = position.addingReportingOverflow(areas + Self.firstDataChunk)
     return overflow ? nil : Chunk(sum)
   }
 
-  /// How many data chunks lie before a data chunk: the inverse of ``dataChunk(inOrder:)``; nil for
+  /// How many data chunks come before a data chunk: the inverse of ``dataChunk(inOrder:)``; nil for
   /// the header and for areas.
   public func position(ofData chunk: Chunk) -> UInt64? {
     guard isData(chunk) else { return nil }

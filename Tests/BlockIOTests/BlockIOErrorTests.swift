@@ -23,7 +23,7 @@ import Testing
         == "x: exists, and is not overwritten")
     #expect(
       BlockIOError("d", .open, .notAFileOrBlockDevice("a directory")).description
-        == "d: is a directory, a file or block device is required")
+        == "d: is a directory; a file or block device is required")
     #expect(
       BlockIOError("f", .size, .system(.ioError)).description
         == "f: cannot find the size of: Input/output error")
@@ -39,7 +39,7 @@ import Testing
     #expect(BlockIOError("f", .read, .beyondEnd(byteCount: 1)).isUnreadableMedium)
     #expect(BlockIOError("f", .read, .markedUnreadable(0..<1)).isUnreadableMedium)
     #expect(!BlockIOError("f", .read, .system(.permissionDenied)).isUnreadableMedium)
-    #expect(!BlockIOError("f", .read, .changed("it ends at byte 1 now")).isUnreadableMedium)
+    #expect(!BlockIOError("f", .read, .changed("it now ends at byte 1")).isUnreadableMedium)
     #expect(!BlockIOError("f", .open, .refused("is in use")).isUnreadableMedium)
     #expect(!BlockIOError("f", .open, .notAFileOrBlockDevice("a pipe")).isUnreadableMedium)
   }

@@ -58,7 +58,7 @@ import Testing
     #expect(try group.version(8).seqno == 8)
     #expect(try group.version(5).logicalVolumes.map(\.name) == ["root", "snap"])
     let error = try #require(throws: VolumeError.self) { _ = try group.version(4) }
-    #expect(error.description == "vg0: there is no metadata of version 4, but of 8, 7, 6, 5")
+    #expect(error.description == "vg0: there is no version 4 of the metadata, only 8, 7, 6, 5")
   }
 
   private func words(_ reuses: [FoundVolumeGroup.Reuse]) -> [String] {

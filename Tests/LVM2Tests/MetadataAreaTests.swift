@@ -181,12 +181,12 @@ import Testing
 
   @Test(arguments: [
     (MetadataAreaProblem.beyondEnd(byteCount: 5), "device, which is 5 bytes long"),
-    (.tooSmall(byteCount: 5), "5 bytes have no room"),
+    (.tooSmall(byteCount: 5), "5 bytes are too few"),
     (.tooLarge(byteCount: 5), "at most 268435456 bytes are searched"),
     (.unreadable([512..<1024]), "512 bytes cannot be read, from byte 512 on"),
-    (.noHeader, "no header"), (.headerVersion(2), "version is 2, but 1 is required"),
+    (.noHeader, "no metadata area header"), (.headerVersion(2), "version is 2, but 1 is required"),
     (.headerChecksum(found: 1, required: 0xabc), "is 0x00000001, but 0x00000abc is required"),
-    (.elsewhere(byteOffset: 1, byteCount: 2), "2 bytes at byte 1, which the label does not"),
+    (.elsewhere(byteOffset: 1, byteCount: 2), "2 bytes at byte 1, the label says otherwise"),
     (.textOutside(byteOffset: 1, byteCount: 2), "2 bytes at byte 1 of the area"),
     (.textChecksum(found: 1, required: 2), "text's checksum is 0x00000001, but 0x00000002"),
   ])

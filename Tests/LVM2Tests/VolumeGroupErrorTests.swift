@@ -113,7 +113,7 @@ import Testing
         name, segment: "type = \"striped\" stripe_count = 1 stripes = [\"\(other)\", 0]")
     }
     let selfish = try #require(failure(of: SampleText.group(volumes: lying("a", on: "a"))))
-    #expect(selfish.found == "volume “a”, which lies on itself")
+    #expect(selfish.found == "volume “a”, which contains itself")
     let ring = lying("x", on: "a") + lying("a", on: "b") + lying("b", on: "c") + lying("c", on: "a")
     #expect(failure(of: SampleText.group(volumes: ring)) != nil)
     let raid = SampleText.volume("a", segment: #"type = "raid1" device_count = 1 raids = ["b"]"#)

@@ -78,7 +78,7 @@ import Testing
       try refusal(SampleText.group(segment: #"type = "thin""#)) == "vg0/lv: not supported: thin")
     #expect(
       try refusal(SampleText.small, of: "no")
-        == "vg0/no: vg0 has no such volume in version 7, it has root, snap")
+        == "vg0/no: vg0 has no such volume in version 7; it has root, snap")
   }
 
   @Test func `a part of another volume`() throws {
@@ -87,7 +87,7 @@ import Testing
     #expect(source.stamp(0) == Self.stamp(1, 43))
     #expect(
       try refusal(SampleText.group(segment: segment, others: linear("below", 1, 40)))
-        == "vg0/below: not supported: less room than is used of it")
+        == "vg0/below: not supported: smaller than what is used of it")
   }
 
   @Test func `a physical volume that is missing costs what lies there`() throws {

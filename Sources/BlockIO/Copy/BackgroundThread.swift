@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// A thread of our own, which may not be had: under a limit on processes, or for want of memory.
+/// A thread of our own, which may be unavailable: because of a limit on processes, or no memory.
 ///
-/// Dispatch would wait for one for ever.
+/// Dispatch would wait for one forever.
 enum BackgroundThread {
-  /// What runs there, and anybody's frames above it.
+  /// Enough for what runs there.
   private static let stackByteCount = 1 << 20
 
   private final class Job: Sendable {

@@ -1,11 +1,10 @@
 internal import Dispatch
 internal import Synchronization
 
-/// Buffers that go round between a thread that fills them and the caller's, which empties them, so
-/// that reading goes on while what was read is written, checked or compared.
+/// Buffers that circulate between a thread that fills them and the caller's, which empties them:
+/// reading goes on while what was read is written, checked or compared.
 ///
-/// Loads arrive in the order in which they were sent, so that what the caller does is the same
-/// whatever the threads do.
+/// Loads arrive in the order in which they were sent, so the result does not depend on the threads.
 public final class Conveyor<Cargo: Sendable>: Sendable {
   private struct State: Sendable {
     var empties: [IOBuffer]
@@ -14,11 +13,11 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
   }
 
   private let state: Mutex<State>
-  // They begin at nothing, as one that ends with less than it began with is taken for an error.
+  // Created with 0: a semaphore that ends with less than it began with counts as an error.
   private let emptyCount = DispatchSemaphore(value: 0)
   private let loadCount = DispatchSemaphore(value: 0)
   private let end = DispatchSemaphore(value: 0)
-  /// What unloads, where one thread does it all; no other thread ever sees it.
+  /// What unloads if one thread does it all; no other thread sees it.
   private nonisolated(unsafe) var unloadHere: ((IOBuffer, Cargo) -> Void)?
 
   private init(bufferCount: Int, bufferByteCount: Int) {
@@ -31,7 +30,7 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
   ///
   /// - Parameters:
   ///   - load: Takes buffers with ``nextBuffer()`` and sends them with ``send(_:_:)``.
-  ///   - unload: Is called in the order of sending. What was sent before `load` failed is unloaded
+  ///   - unload: Called in the order of sending. What was sent before `load` failed is unloaded
   ///     before its error is thrown.
   public static func run<Failure: Error>(
     bufferCount: Int = 3, bufferByteCount: Int,
@@ -60,8 +59,8 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
     if let failure = loadFailure.get() { throw failure }
   }
 
-  /// Does the work of both on the caller's thread, where there is no other: what is sent is
-  /// unloaded at once.
+  /// Does the work of both on the caller's thread, if there is no other: what is sent is unloaded
+  /// at once.
   private func runAlone<Failure: Error>(
     _ load: (Conveyor<Cargo>) throws(Failure) -> Void,
     _ unload: (IOBuffer, Cargo) throws(Failure) -> Void
@@ -81,15 +80,15 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
     if let failure = unloadFailure ?? loadFailure { throw failure }
   }
 
-  /// Waits for a buffer to fill, whatever is in it; nil when nobody wants more.
+  /// Waits for a buffer to fill, with any content; nil when no more are wanted.
   public func nextBuffer() -> IOBuffer? {
     emptyCount.wait()
     let buffer = state.withLock { $0.isAbandoned ? nil : $0.empties.removeLast() }
-    if buffer == nil { emptyCount.signal() }  // nor will anybody, later
+    if buffer == nil { emptyCount.signal() }  // for later calls
     return buffer
   }
 
-  /// Sends a buffer, and what is to be known of its content.
+  /// Sends a buffer, and what to know of its content.
   public func send(_ buffer: IOBuffer, _ cargo: Cargo) {
     if let unloadHere = unsafe unloadHere {
       unloadHere(buffer, cargo)

@@ -4,8 +4,10 @@ public struct CopyExtent: Equatable, Sendable {
   public var sourceOffset: UInt64
   /// Where they go.
   public var targetOffset: UInt64
+  /// How many there are.
   public var byteCount: UInt64
 
+  /// An extent of `byteCount` bytes.
   public init(sourceOffset: UInt64, targetOffset: UInt64, byteCount: UInt64) {
     self.sourceOffset = sourceOffset
     self.targetOffset = targetOffset

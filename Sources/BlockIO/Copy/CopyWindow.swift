@@ -1,7 +1,8 @@
-/// What one buffer of a copy takes: extents in the order in which they are read, their places in
-/// the buffer in the order in which they are written.
+/// What one buffer of a copy takes: extents in reading order, with their places in the buffer in
+/// writing order.
 ///
-/// So a source is read as it lies, and a target is written in ascending pieces, neighbours as one.
+/// Thus a source is read in its own order, and a target is written in ascending pieces, neighbours
+/// as one.
 struct CopyWindow: Sendable {
   /// An extent and where in the buffer it begins.
   struct Piece: Sendable {
@@ -30,22 +31,22 @@ struct CopyWindow: Sendable {
     }
   }
 
-  /// In the order in which they are read.
+  /// In reading order.
   private(set) var pieces: [Piece] = []
   /// Ascending.
   private(set) var writes: [Write] = []
   /// What is shared and neither read nor written.
   var clones: [CopyExtent] = []
-  /// What of the source turned out to be unreadable, in bytes of the target.
+  /// Bytes of the source that turned out to be unreadable, as bytes of the target.
   private(set) var unreadable: [Range<UInt64>] = []
-  /// The checksum of what was read, at its places in the source, where that is asked for.
+  /// The checksum of what was read, at its places in the source, if requested.
   var checksum = SectorChecksum()
   /// How many bytes of the buffer are used.
   private(set) var byteCount = 0
 
   var isEmpty: Bool { pieces.isEmpty && clones.isEmpty }
 
-  /// Takes an extent in, which must fit.
+  /// Adds an extent, which must fit.
   mutating func add(_ extent: CopyExtent) {
     pieces.append(Piece(extent: extent))
     byteCount += Int(extent.byteCount)
@@ -75,13 +76,13 @@ struct CopyWindow: Sendable {
     }.forEach(place)
   }
 
-  /// Notes what turned out to be unreadable of a piece, in bytes of the source, ascending.
+  /// Notes unreadable bytes of a piece, in bytes of the source, ascending.
   mutating func note(unreadable ranges: [Range<UInt64>], of piece: Piece) {
     let shift = piece.extent.targetOffset &- piece.extent.sourceOffset
     unreadable += ranges.map { $0.lowerBound &+ shift..<$0.upperBound &+ shift }
   }
 
-  /// Takes what is unreadable out of the writes.
+  /// Removes what is unreadable from the writes.
   mutating func leaveOutUnreadable() {
     if unreadable.isEmpty { return }
     unreadable.sort { $0.lowerBound < $1.lowerBound }
@@ -89,7 +90,7 @@ struct CopyWindow: Sendable {
     writes = writes.flatMap { write -> [Write] in
       var kept: [Write] = []
       var rest = write
-      // No hole reaches from one write into another, as each is of one piece.
+      // No hole crosses from one write into another: each is one piece.
       while index < unreadable.count, unreadable[index].lowerBound < write.targetRange.upperBound {
         let hole = unreadable[index]
         kept.append(rest.first(Int(hole.lowerBound - rest.targetOffset)))

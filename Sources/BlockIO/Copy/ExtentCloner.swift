@@ -2,21 +2,21 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// Sharing of data between two files of one file system, instead of copying it (reflink).
+/// Shares data between two files of one file system, instead of copying it (reflink).
 ///
 /// - Source: Linux `fs/remap_range.c`, FICLONERANGE.
 public struct ExtentCloner: Sendable {
   /// A clone costs some fifty microseconds and an extent of its own, whatever its size; fewer bytes
-  /// than these are copied as fast, and leave the file in one piece.
+  /// are copied as fast, and leave the file in one piece.
   static let byteCountMin: UInt64 = 65536
 
   private let source: FileBacking
   private let target: FileBacking
-  /// What is shared begins and ends at multiples of this, in bytes, in both files.
+  /// Shared ranges begin and end at multiples of this, in bytes, in both files.
   private let blockByteCount: UInt64
 
-  /// A cloner between the files behind a source and a target, or nil where there is nothing to
-  /// share: these are not files, not of one file system, or of one that cannot.
+  /// A cloner between the files under a source and a target; nil if these are not files, not on one
+  /// file system, or on one that cannot share.
   public init?(from source: any BlockSource, to target: any BlockTarget) {
     guard let source = FileBacking(of: source), let target = FileBacking(of: target),
       !source.isBlockDevice, !target.isBlockDevice,
@@ -27,13 +27,13 @@ public struct ExtentCloner: Sendable {
     var status = statvfs()
     guard unsafe fstatvfs(number, &status) == 0, status.f_bsize > 0 else { return nil }
     blockByteCount = UInt64(status.f_bsize)
-    // A range shared with itself: refused as wrong where files can share, as impossible elsewhere.
+    // A range shared with itself: EINVAL if files can be shared, another error elsewhere.
     guard dmsnap_clone_range(number, 0, number, 0, blockByteCount) != 0, Glibc.errno == EINVAL
     else { return nil }
     (self.source, self.target) = (source, target)
   }
 
-  /// The part of an extent that is worth sharing and can be, or nil: whole blocks of both files.
+  /// The part of an extent that can be shared and is worth it, whole blocks of both files; or nil.
   public func shareablePart(of extent: CopyExtent) -> CopyExtent? {
     guard extent.byteCount >= Self.byteCountMin else { return nil }
     let sourceStart = source.range.lowerBound + extent.sourceOffset
@@ -47,7 +47,7 @@ public struct ExtentCloner: Sendable {
 
   /// Shares an extent that ``shareablePart(of:)`` gave.
   ///
-  /// - Returns: false where that is refused after all; then nothing has changed.
+  /// - Returns: false if that is refused after all; then nothing has changed.
   public func clone(_ extent: CopyExtent) -> Bool {
     dmsnap_clone_range(
       target.descriptor.rawValue, target.range.lowerBound + extent.targetOffset,

@@ -1,19 +1,19 @@
 /// Copies extents of one source to places of one target: one thread reads ahead, the caller's
 /// writes.
 ///
-/// The source is read in the order in which the extents are given, a window of some megabytes at
-/// once; within a window, the target is written in ascending pieces. So neither a spinning source
-/// nor a spinning target has to seek for every extent. Only where the cache has the source already,
-/// all goes by the target's order. Where both are files that can share data, it is shared.
+/// The source is read in the order of the extents, a window of some megabytes at once; within a
+/// window, the target is written in ascending pieces. So neither a spinning source nor a spinning
+/// target has to seek for every extent. If the cache already has the source, the target's order is
+/// used throughout. If both are files that can share data, it is shared.
 public struct ExtentCopier: Sendable {
-  /// How many bytes are read before the first of them is written, unless it is said.
+  /// How many bytes are read before the first of them is written, by default.
   public static let usualWindowByteCount = 8 << 20
-  /// So many extents, or so many bytes of them, are put in order at once.
+  /// How many extents, at most, are sorted at once; also limited in bytes.
   private static let spanExtentCountMax = 1 << 18
   private static let spanByteCountMax: UInt64 = 1 << 30
-  /// So many clones are a window as well.
+  /// A window also ends after this many clones.
   fileprivate static let cloneCountMax = 1024
-  /// Zeroes of this many bytes are left out where that is wanted.
+  /// Blocks of zeroes of this size are left out if requested.
   private static let holeByteCount = 4096
 
   private let source: any BlockSource
@@ -27,11 +27,11 @@ public struct ExtentCopier: Sendable {
   /// A copier from `source` to `target`.
   ///
   /// - Parameters:
-  ///   - readsAround: Whether unreadable sectors are left out and listed, and not an error.
-  ///   - leavesZeroes: Whether zeroes need not be written, the target being all zero.
-  ///   - sharesUnread: Whether data may be shared, where files can, before anybody has read it: an
-  ///     unreadable sector is then shared as well. Where such are left out, all is read afterwards, and
-  ///     they become zeroes in the target.
+  ///   - readsAround: Whether unreadable sectors are left out and listed, instead of an error.
+  ///   - leavesZeroes: Whether zeroes need not be written, because the target is all zero.
+  ///   - sharesUnread: Whether data may be shared, if files can, before it is read: an unreadable
+  ///     sector is then shared too. With `readsAround`, everything is read afterwards, and
+  ///     unreadable sectors become zeroes in the target.
   ///   - sums: Whether to make a checksum of what is copied, which must be whole sectors.
   ///   - windowByteCount: How many bytes are read before the first of them is written.
   public init(
@@ -48,14 +48,14 @@ public struct ExtentCopier: Sendable {
     cloner = sharesUnread ? ExtentCloner(from: source, to: target) : nil
   }
 
-  /// What came of a copy.
+  /// The result of a copy.
   public struct Outcome: Sendable {
     /// What could not be read, in bytes of the target, ascending; nothing was written there.
     public internal(set) var unreadable: [Range<UInt64>] = []
     /// Whether it was stopped before its end.
     public internal(set) var isStopped = false
-    /// The checksum of all that was copied, at its places in the source; nil where it was not asked
-    /// for, or something was shared, and so not read.
+    /// The checksum of all that was copied, at its places in the source; nil if not requested, or
+    /// if something was shared and so not read.
     public internal(set) var checksum: SectorChecksum?
   }
 
@@ -64,10 +64,10 @@ public struct ExtentCopier: Sendable {
     case stopped
   }
 
-  /// Copies the extents that `forEachExtent` calls its argument with, on a thread of its own.
+  /// Copies the extents that `forEachExtent` passes to its argument, on a thread of its own.
   ///
   /// - Parameters:
-  ///   - progress: Is told how many bytes are done, and says whether to go on.
+  ///   - progress: Gets the number of bytes done, and returns whether to go on.
   public func copy(
     _ forEachExtent:
       @escaping @Sendable ((CopyExtent) throws(BlockIOError) -> Void)
@@ -132,20 +132,20 @@ public struct ExtentCopier: Sendable {
     try loading.send()
   }
 
-  /// Extents in the order in which to go through them: where the cache has them, the source's order
-  /// is of no use, and the target's saves much.
+  /// Extents in the order in which to copy them: if the cache has them, the source's order is
+  /// useless, and the target's saves much.
   private func ordered(_ span: [CopyExtent]) -> [CopyExtent] {
     let samples = stride(from: 0, to: span.count, by: max(1, span.count / 16))
     guard samples.allSatisfy({ source.hasCached(at: span[$0].sourceOffset) }) else { return span }
     return span.sorted { $0.targetOffset < $1.targetOffset }
   }
 
-  /// The loading of one window after another.
+  /// Loads one window after another.
   private struct Loading {
     private let copier: ExtentCopier
     private let conveyor: Conveyor<CopyWindow>
     private var window = CopyWindow()
-    /// Whether anybody still wants what is read.
+    /// Whether more is still wanted.
     private(set) var isWanted = true
 
     init(_ copier: ExtentCopier, _ conveyor: Conveyor<CopyWindow>) {
@@ -226,7 +226,7 @@ public struct ExtentCopier: Sendable {
       }
     }
     if let first = window.writes.first, let last = window.writes.last {
-      // What lies together may go to the medium now; what is scattered is better sorted first.
+      // Contiguous data may go to the medium now; scattered data is better sorted first.
       let span = first.targetOffset..<last.targetRange.upperBound
       if span.upperBound - span.lowerBound <= UInt64(window.byteCount) * 2 {
         target.startWriting(span)
@@ -234,7 +234,7 @@ public struct ExtentCopier: Sendable {
     }
   }
 
-  /// Copies what could not be shared, after all.
+  /// Copies what could not be shared after all.
   private func copyUnshared(
     _ extent: CopyExtent, _ outcome: inout Outcome
   ) throws(BlockIOError) {
@@ -253,7 +253,7 @@ public struct ExtentCopier: Sendable {
 }
 
 extension [Range<UInt64>] {
-  /// The ranges in ascending order, those that touch as one.
+  /// The ranges in ascending order, touching ones joined.
   fileprivate func joined() -> [Range<UInt64>] {
     sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { $0.append(mergingInto: $1) }
   }
@@ -261,9 +261,9 @@ extension [Range<UInt64>] {
 
 extension BlockTarget {
   /// Reads an extent that is shared with a source, and writes zeroes over what cannot be read, so
-  /// that it is nobody's bad sector here.
+  /// that the target has no bad sector.
   ///
-  /// - Returns: What that was, in bytes of the target, ascending.
+  /// - Returns: What could not be read, in bytes of the target, ascending.
   func zeroUnreadable(
     of source: any BlockSource, _ extent: CopyExtent
   ) throws(BlockIOError) -> [Range<UInt64>] {

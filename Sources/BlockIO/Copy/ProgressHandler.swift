@@ -1,2 +1,2 @@
-/// Told how far a long job is: bytes done, of bytes in all.
+/// Called with the progress of a long job: bytes done, and bytes in all.
 public typealias ProgressHandler = (_ doneByteCount: UInt64, _ byteCount: UInt64) -> Void

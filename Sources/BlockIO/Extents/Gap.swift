@@ -1,25 +1,25 @@
-/// Bytes that a copy of a medium lost, or has too many: everything behind them lies elsewhere.
+/// Bytes that a copy of a medium lost, or has too many: everything after them is shifted.
 ///
 /// `dd conv=noerror` without `sync` leaves out what it cannot read, and an interrupted copy that
 /// was resumed at the wrong place repeats bytes, or skips some.
 ///
-/// As text, `AT:BYTES`, or `FROM-TO:BYTES` where the place is known to lie somewhere in that range.
-/// A negative number says how many bytes are too many.
+/// As text, `AT:BYTES`, or `FROM-TO:BYTES` if the place is known only to be in that range. A
+/// negative number is the number of bytes that are too many.
 public struct Gap: Hashable, Sendable {
-  /// The bytes of the copy that are not to be relied on.
+  /// The bytes of the copy that cannot be relied on; empty if the place is known.
   ///
-  /// The place of the loss lies among them, or they are too many. None, where the place is known.
+  /// The place of the loss is among them, or they are too many.
   public let range: Range<UInt64>
-  /// How many bytes the medium has more than the copy; negative where it has fewer.
+  /// How many bytes the medium has more than the copy; negative if it has fewer.
   public let missingByteCount: Int64
 
-  /// How many bytes of the medium nobody knows: those that stand where `range` and the loss are.
+  /// How many bytes of the medium are unknown: those in the place of `range` and the loss.
   public let unknownByteCount: UInt64
 
-  /// The gap somewhere in a range of the copy.
+  /// A gap somewhere in a range of the copy.
   ///
-  /// - Returns: nil where so few bytes cannot be that many too many, and for numbers that no file
-  ///   has.
+  /// - Returns: nil if the range has fewer bytes than are too many, or if a number is too large for
+  ///   any file.
   public init?(in range: Range<UInt64>, missing: Int64) {
     guard range.upperBound <= Int64.max else { return nil }
     let (count, overflow) = Int64(range.upperBound - range.lowerBound)
@@ -30,14 +30,14 @@ public struct Gap: Hashable, Sendable {
     unknownByteCount = UInt64(count)
   }
 
-  /// The gap at a byte of the copy, or before it.
+  /// A gap at a byte of the copy, or before it.
   public init?(at byteOffset: UInt64, missing: Int64) {
     let (end, overflow) = byteOffset.addingReportingOverflow(missing < 0 ? missing.magnitude : 0)
     guard !overflow else { return nil }
     self.init(in: byteOffset..<end, missing: missing)
   }
 
-  /// The same in a copy that begins, or is named from, so many bytes further ahead.
+  /// The same gap in a copy that begins that many bytes earlier.
   public func moved(by byteCount: Int64) -> Gap? {
     let (start, end) = (Int64(range.lowerBound), Int64(range.upperBound))
     let (newStart, overflow) = start.addingReportingOverflow(byteCount)
@@ -48,14 +48,14 @@ public struct Gap: Hashable, Sendable {
 }
 
 extension Gap: CustomStringConvertible {
-  /// What stands behind `gap=`.
+  /// The argument of `gap=`.
   public var description: String {
     let isExact = UInt64(max(-missingByteCount, 0)) == range.upperBound - range.lowerBound
     let place = isExact ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
     return "\(place):\(missingByteCount)"
   }
 
-  /// Reads what stands behind `gap=`.
+  /// Reads the argument of `gap=`.
   public init?(_ text: some StringProtocol) {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count == 2, let missing = Int64(parts[1]) else { return nil }
@@ -71,7 +71,7 @@ extension Gap: CustomStringConvertible {
 }
 
 extension [Gap] {
-  /// In the order of the copy; nil where one begins before the other ends.
+  /// In the order of the copy; nil if one begins before another ends.
   public var inOrder: [Gap]? {
     let ordered = sorted { $0.range.lowerBound < $1.range.lowerBound }
     let isApart = zip(ordered, ordered.dropFirst()).allSatisfy {
@@ -80,7 +80,7 @@ extension [Gap] {
     return isApart ? ordered : nil
   }
 
-  /// The bytes of the medium that nobody knows, by gaps in order.
+  /// The unknown bytes of the medium, for gaps in order.
   public var unknownRanges: [Range<UInt64>] {
     var shift: UInt64 = 0
     return map { gap in
@@ -92,9 +92,9 @@ extension [Gap] {
 }
 
 extension VolumeSource {
-  /// A medium of which there is a copy with gaps: what the copy does not tell cannot be read.
+  /// A medium of which there is a copy with gaps: what the copy does not have cannot be read.
   ///
-  /// - Throws: When the gaps do not lie in the copy, one behind the other.
+  /// - Throws: If the gaps are not in the copy, one after the other.
   public convenience init(
     _ name: String, _ copy: any BlockSource, with gaps: [Gap]
   ) throws(BlockIOError) {

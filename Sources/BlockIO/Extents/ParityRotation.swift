@@ -1,4 +1,4 @@
-/// Where md puts the parity of RAID 4, 5 and 6, and with it everything else.
+/// Where md puts the parity of RAID 4, 5 and 6, and thus everything else.
 ///
 /// - Source: Linux `drivers/md/raid5.c`, `raid5_compute_sector`.
 public struct ParityRotation: Equatable, Sendable {
@@ -6,30 +6,33 @@ public struct ParityRotation: Equatable, Sendable {
   public enum Parity: Sendable {
     /// The first one, or the last, in every row.
     case first, last
-    /// The last in row 0, and one disk further ahead in each row.
+    /// The last in row 0, and one disk earlier in each further row.
     case left
-    /// The same, but a row ahead: the last but one in row 0.
+    /// The same, but one row ahead: the last but one in row 0.
     case leftNext
-    /// The first in row 0, and one disk further back in each row.
+    /// The first in row 0, and one disk later in each further row.
     case right
   }
 
   /// Which disk of a row has its first data.
   public enum Data: Sendable {
-    /// The first that has no parity.
+    /// The first without parity.
     case asymmetric
-    /// The one behind the parity.
+    /// The one after the parity.
     case symmetric
   }
 
   /// How many disks of each row have parity: 1 or 2.
   public let parityCount: Int
+  /// Which disk of a row has the first parity.
   public let parity: Parity
+  /// Which disk of a row has its first data.
   public let data: Data
-  /// Whether the second parity is always on the last disk, the others being as for one parity; else
-  /// it is behind the first.
+  /// Whether the second parity is always on the last disk, and the others are as for one parity;
+  /// otherwise it comes after the first.
   public let isSecondLast: Bool
 
+  /// A rotation; `parityCount` is 1 or 2.
   public init(parityCount: Int, _ parity: Parity, _ data: Data, isSecondLast: Bool = false) {
     self.parityCount = parityCount
     self.parity = parity

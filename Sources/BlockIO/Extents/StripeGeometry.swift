@@ -1,9 +1,8 @@
-/// How the bytes of a volume are dealt out to stripes, each of which has an address space of its
-/// own.
+/// How the bytes of a volume are distributed to stripes, each of which has its own address space.
 struct StripeGeometry {
   /// How many stripes there are.
   let count: UInt64
-  /// How many bytes go to one before it is the next one's turn.
+  /// How many bytes go to one stripe before the next.
   let byteCount: UInt64
 
   init(count: Int, byteCount: UInt64) {
@@ -30,7 +29,7 @@ struct StripeGeometry {
     return start..<byteCount(before: range.upperBound, in: stripe)
   }
 
-  /// How many of the bytes before one of the volume are in a stripe.
+  /// How many of the bytes before a byte of the volume are in a stripe.
   private func byteCount(before byteOffset: UInt64, in stripe: Int) -> UInt64 {
     let (own, start) = place(of: byteOffset)
     let row = start / byteCount * byteCount

@@ -1,14 +1,15 @@
-/// Where the bytes of a volume lie that is put together from parts of several devices.
+/// Where the bytes of a volume are that is made of parts of several devices.
 ///
-/// Devices are numbers here; whoever reads or writes knows which these are.
+/// Devices are numbers here; readers and writers know which these are.
 public struct VolumeMap: Sendable {
   /// A part of the volume that is laid out in one way.
   public struct Segment: Sendable {
     /// Its bytes in the volume.
     public let range: Range<UInt64>
-    /// Where they are, counted from the segment's first.
+    /// Where they are, counted from the segment's first byte.
     public let layout: ExtentLayout
 
+    /// A segment of those bytes.
     public init(_ range: Range<UInt64>, _ layout: ExtentLayout) {
       self.range = range
       self.layout = layout
@@ -17,17 +18,17 @@ public struct VolumeMap: Sendable {
 
   /// In the volume's order, from byte 0 on, without gaps.
   public let segments: [Segment]
-  /// Whether some of it has no bytes at all, its device being missing.
+  /// Whether some of it has no bytes, because a device is missing.
   public let isIncomplete: Bool
-  /// Whether all of it can be written: parity, which would have to follow, is not known here.
+  /// Whether all of it can be written; nothing with parity can, as parity is not updated.
   public let isWritable: Bool
-  /// In how many places a byte is at the most.
+  /// In how many places a byte is, at most.
   public let copyCount: Int
-  /// In how many ways segments are reached, those of the volumes below as often as they are used.
+  /// In how many ways segments are reached; segments of volumes below count once for each use.
   public let segmentCount: Int
-  /// Behind which byte of each device nothing is used, by the number of the device.
+  /// The end of what is used of each device, by the device's number.
   ///
-  /// All of a volume below counts, though a part of it may be used only.
+  /// A volume below counts as a whole, even if only a part of it is used.
   let deviceEnds: [Int: UInt64]
 
   /// A map of those segments, none of which is empty.
@@ -38,7 +39,7 @@ public struct VolumeMap: Sendable {
       end = segment.range.upperBound
     }
     self.segments = segments
-    // Known once: volumes lie on volumes, and may share them.
+    // Computed once: volumes are made of volumes, and may share them.
     isIncomplete = segments.contains { $0.layout.isIncomplete }
     isWritable = segments.allSatisfy { $0.layout.isWritable }
     copyCount = segments.map(\.layout.copyCount).max() ?? 1
@@ -51,7 +52,7 @@ public struct VolumeMap: Sendable {
     deviceEnds = ends
   }
 
-  /// The map of the volume's first bytes, at most so many.
+  /// The map of the volume's first bytes, at most that many.
   public func prefix(_ byteCount: UInt64) -> VolumeMap {
     VolumeMap(
       segments.filter { $0.range.lowerBound < byteCount }.map {
@@ -62,14 +63,14 @@ public struct VolumeMap: Sendable {
   /// The length of the volume.
   public var byteCount: UInt64 { segments.last?.range.upperBound ?? 0 }
 
-  /// The bytes of a range that lie together, and where that is.
+  /// Contiguous bytes of a range, and where they are.
   struct Piece {
     /// In the volume.
     let range: Range<UInt64>
     let place: ExtentPlace
-    /// Where further copies of the same bytes are.
+    /// Further copies of the same bytes.
     let copies: [ExtentPlace]
-    /// Where copies are that may be out of date: they are only written.
+    /// Copies that may be out of date: they are only written.
     let staleCopies: [ExtentPlace]
   }
 
@@ -108,7 +109,7 @@ public struct VolumeMap: Sendable {
     }
   }
 
-  /// The index of the segment that a byte is in, by halving.
+  /// The index of the segment that a byte is in, by binary search.
   func index(at byteOffset: UInt64) -> Int {
     var (low, high) = (0, segments.count)
     while high - low > 1 {
@@ -119,13 +120,13 @@ public struct VolumeMap: Sendable {
   }
 }
 
-/// Where some bytes of a volume lie together.
+/// Where contiguous bytes of a volume are.
 public enum ExtentPlace: Equatable, Sendable {
   /// On the device of that number.
   case device(Int, byteOffset: UInt64)
   /// Nowhere: they read as zeroes.
   case zeroes
-  /// On something that is not there, in words.
+  /// On something that is missing, described by the string.
   case missing(String)
 }
 
@@ -137,12 +138,12 @@ public indirect enum ExtentLayout: Sendable {
   case place(ExtentPlace)
   /// As the bytes of another volume, from that byte on.
   case volume(VolumeMap, byteOffset: UInt64)
-  /// In stripes, dealt out to each in turn.
+  /// In stripes, each in turn.
   case striped([ExtentLayout], stripeByteCount: UInt64)
-  /// In stripes, dealt out to all but one or two in each row, which have parity there.
+  /// In stripes, to all but one or two in each row, which have parity there.
   case rotating([ExtentLayout], stripeByteCount: UInt64, ParityRotation)
-  /// The same in each: read from the first that can be read, written to all. Only so many of them,
-  /// from the first on, are known to be up to date, and are read.
+  /// The same in each: read from the first that is readable, written to all. Only the first
+  /// `currentCount` are known to be up to date, and are read.
   case copies([ExtentLayout], currentCount: Int)
 
   /// What was found of a range.
@@ -150,11 +151,11 @@ public indirect enum ExtentLayout: Sendable {
     var place: ExtentPlace
     var copies: [ExtentPlace] = []
     var staleCopies: [ExtentPlace] = []
-    /// How many of the range's bytes lie there together, at least one.
+    /// How many of the range's bytes are contiguous there, at least one.
     var byteCount: UInt64
   }
 
-  /// Where the first bytes of a range lie, and how many of them lie together.
+  /// Where the first bytes of a range are, and how many of them are contiguous.
   func find(_ range: Range<UInt64>) -> Found {
     let byteCount = range.upperBound - range.lowerBound
     switch self {
@@ -249,7 +250,7 @@ public indirect enum ExtentLayout: Sendable {
     }
   }
 
-  /// Adds up to where its first bytes use each device.
+  /// Adds how far its first bytes use each device.
   fileprivate func addDeviceEnds(_ byteCount: UInt64, to ends: inout [Int: UInt64]) {
     func add(_ layouts: [ExtentLayout], stripeByteCount size: UInt64, dataCount: Int) {
       let geometry = StripeGeometry(count: dataCount, byteCount: size)
@@ -282,7 +283,7 @@ public indirect enum ExtentLayout: Sendable {
 }
 
 extension Int {
-  /// The sum of two counts, or the largest number where it is larger still.
+  /// The sum of two counts, or the largest number if it would overflow.
   fileprivate func addingSaturated(_ other: Int) -> Int {
     let (sum, overflow) = addingReportingOverflow(other)
     return overflow ? .max : sum

@@ -1,15 +1,16 @@
-/// A volume that is put together from parts of several devices.
+/// A volume that is made of parts of several devices.
 ///
-/// Where there are copies, the first that can be read is. What lies on a device that is missing
-/// cannot be read, as if its sectors were bad.
+/// Of several copies, the first readable one is read. What is on a missing device cannot be read,
+/// as if its sectors were bad.
 public final class VolumeSource: BlockSource {
   public let name: String
+  /// Where its bytes are; device n of the map is the nth of `init`'s devices.
   public let map: VolumeMap
   let devices: [any BlockSource]
-  /// Whether nothing is known to be unreadable, so that nobody need look for it.
+  /// Whether nothing is known to be unreadable, so that there is nothing to look for.
   private let isWhole: Bool
 
-  /// Which copy is read, be it out of date; nil where it is any that can be.
+  /// Which copy is read, even if it is out of date; nil for any readable one.
   private let onlyCopy: Int?
 
   /// The volume of that map, whose device n is `devices[n]`.
@@ -17,7 +18,7 @@ public final class VolumeSource: BlockSource {
     self.init(name, map, of: devices, onlyCopy: nil)
   }
 
-  /// One copy of a volume; what has fewer copies is read from its last.
+  /// One copy of a volume; parts with fewer copies are read from their last.
   init(_ name: String, _ map: VolumeMap, of devices: [any BlockSource], onlyCopy: Int?) {
     self.onlyCopy = onlyCopy
     self.name = name
@@ -30,17 +31,17 @@ public final class VolumeSource: BlockSource {
 
   public var byteCount: UInt64 { map.byteCount }
 
-  /// Each copy of it by itself; what has fewer copies is in all of them.
+  /// Each copy of it separately; parts with fewer copies are in all of them.
   public var copies: [VolumeSource] {
     (0..<map.copyCount).map { VolumeSource(name, map, of: devices, onlyCopy: $0) }
   }
 
-  /// Refuses what could not be written, as some of it lies nowhere, or has parity.
+  /// Refuses a volume that cannot be written because some of it is missing, or has parity.
   public func checkWritable() throws(BlockIOError) {
     try VolumeTarget.check(name, map, of: devices)
   }
 
-  /// The device on which all of it lies together, and from where on; nil where it does not.
+  /// The device that has all of it contiguously, and from where on; nil if there is none.
   var onlyPlace: (device: any BlockSource, byteOffset: UInt64)? {
     guard map.segments.count == 1,
       case .place(.device(let device, let start)) = map.segments[0].layout
@@ -76,7 +77,8 @@ public final class VolumeSource: BlockSource {
         return try read(piece.place, of: piece, into: buffer, target, isUncached)
       } catch {
         guard error.isUnreadableMedium else { throw error }
-        // Whoever reads around gives up what is lost throughout, and must not where one copy is.
+        // A reader that reads around gives up what is lost throughout, and must not if one copy is
+        // fine.
         var failure = error
         for copy in piece.copies {
           do throws(BlockIOError) {
@@ -121,7 +123,7 @@ public final class VolumeSource: BlockSource {
     switch layout {
     case .place(.device(let device, let start)):
       let source = devices[device]
-      // Behind the end of a device that is too short nothing can be read, which is not nothing.
+      // Past the end of a device that is too short nothing can be read, which is not a hole.
       guard start + range.upperBound <= source.byteCount else { return range }
       guard let data = try source.nextData(from: start + range.lowerBound),
         data.lowerBound < start + range.upperBound
@@ -144,13 +146,13 @@ public final class VolumeSource: BlockSource {
       return try nextData(stripes, stripeByteCount: size, in: range)
     case .rotating: return range
     case .copies(let layouts, let currentCount):
-      // A copy that is missing does not know where data is.
+      // A missing copy does not know where data is.
       let whole = layouts.prefix(currentCount).first { !$0.isIncomplete }
       return try nextData(whole ?? layouts[0], in: range)
     }
   }
 
-  /// The same of stripes: from the first byte that is data in one of them up to the first after it
+  /// The same for stripes: from the first byte that is data in one of them to the first after it
   /// that is in a hole.
   private func nextData(
     _ stripes: [ExtentLayout], stripeByteCount size: UInt64, in range: Range<UInt64>
@@ -173,14 +175,14 @@ public final class VolumeSource: BlockSource {
     return first..<end
   }
 
-  /// Of stripes without number, only what is known of the first is told; reading finds the rest.
+  /// With too many stripes, only what is known of the first is listed; reading finds the rest.
   private static let pieceCountMax = 1 << 21
 
   public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] {
     isWhole ? [] : unreadable(in: range).ranges
   }
 
-  /// What of a range is unreadable, and whether all of the range was looked at.
+  /// The unreadable bytes of a range, and whether all of the range was examined.
   private func unreadable(
     in range: Range<UInt64>
   ) -> (ranges: [Range<UInt64>], isAll: Bool) {
@@ -219,8 +221,8 @@ public final class VolumeSource: BlockSource {
 
   public var files: [FileSource] { devices.flatMap(\.files) }
 
-  /// Whether all of it can be read, as far as that is known without trying; false where that could
-  /// not be found out.
+  /// Whether all of it can be read, as far as is known without trying; false if that could not be
+  /// determined.
   public var isComplete: Bool {
     if isWhole { return true }
     let known = unreadable(in: 0..<byteCount)

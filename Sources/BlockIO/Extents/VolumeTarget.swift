@@ -1,4 +1,4 @@
-/// A volume that is put together from parts of several targets, and written through to them.
+/// A volume that is made of parts of several targets, and written through to them.
 ///
 /// What has copies is written to all of them.
 public final class VolumeTarget: BlockTarget, ForwardingSource {
@@ -7,8 +7,7 @@ public final class VolumeTarget: BlockTarget, ForwardingSource {
 
   /// The volume of that map, whose device n is `devices[n]`.
   ///
-  /// - Throws: When some of it could not be written: it lies on a device that is missing, or has
-  ///   parity.
+  /// - Throws: If some of it cannot be written: it is on a missing device, or has parity.
   public init(
     _ name: String, _ map: VolumeMap, of devices: [any BlockTarget]
   ) throws(BlockIOError) {
@@ -17,22 +16,22 @@ public final class VolumeTarget: BlockTarget, ForwardingSource {
     self.devices = devices
   }
 
-  /// Refuses a volume of which some could not be written, before its devices are opened for that.
+  /// Refuses a volume of which some cannot be written, before its devices are opened for writing.
   static func check(
     _ name: String, _ map: VolumeMap, of devices: [any BlockSource]
   ) throws(BlockIOError) {
     guard !map.isIncomplete else {
       throw BlockIOError(
-        name, .open, .refused("a part of it is missing, and could not be written"))
+        name, .open, .refused("a part of it is missing, and cannot be written"))
     }
     guard map.isWritable else {
       throw BlockIOError(
-        name, .open, .refused("is laid out in a way that is read here, but not written"))
+        name, .open, .refused("its layout can be read, but not written"))
     }
     guard map.deviceEnds.allSatisfy({ $0.value <= devices[$0.key].byteCount }) else {
       throw BlockIOError(
         name, .open,
-        .refused("a part of it lies behind the end of a device, and could not be written"))
+        .refused("a part of it is past the end of a device, and cannot be written"))
     }
   }
 
@@ -67,7 +66,7 @@ public final class VolumeTarget: BlockTarget, ForwardingSource {
   }
 
   public func readingBack() -> [any BlockSource] {
-    // A device may be put together itself, and have copies.
+    // A device may itself be made of others, and have copies.
     let devices = devices.map { $0.readingBack() }
     let deviceCount = devices.map(\.count).max() ?? 1
     return (0..<deviceCount).flatMap { index in

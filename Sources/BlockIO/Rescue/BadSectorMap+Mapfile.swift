@@ -1,5 +1,5 @@
 extension BadSectorMap {
-  /// Reads a mapfile, also one of a ddrescue so old that it has no pass, or calls it a logfile.
+  /// Reads a mapfile, including those of old ddrescues, without a pass or called a logfile.
   ///
   ///     # Comments, from line's begin or white space to line's end
   ///     0x00120000     ?               1          position, status, pass
@@ -7,9 +7,9 @@ extension BadSectorMap {
   ///     0x00117000  0x00000200  -
   ///
   /// Numbers are C's: decimal, 0x and hexadecimal, 0 and octal. Blocks follow each other without
-  /// gaps. What ddrescue would skip or guess at, such as words at a line's end or numbers that do
-  /// not fit, is an error here: a map that was cut or mistyped would declare bytes sound. The work
-  /// is linear in the bytes, and 16 bytes of memory go to a block at the most.
+  /// gaps. What ddrescue would skip or guess at, such as words at the end of a line or numbers that
+  /// do not fit, is an error: a truncated or mistyped map would declare bytes sound. It takes
+  /// linear time, and at most 16 bytes of memory per block.
   ///
   /// - Source: GNU ddrescue manual, "Mapfile structure".
   public init(parsing mapfile: Span<UInt8>) throws(BadSectorMapError) {
@@ -45,19 +45,19 @@ extension BadSectorMap {
   }
 }
 
-/// Goes through a mapfile, field by field.
+/// Goes through a mapfile field by field.
 private struct MapfileScanner {
   private var position = 0
   private var line = 1
   private var lineStart = 0
-  /// The field that was read last.
+  /// The last field read.
   private var field = 0..<0
 
   private static func isSpace(_ byte: UInt8) -> Bool {
     byte == UInt8(ascii: " ") || 0x09...0x0d ~= byte && byte != UInt8(ascii: "\n")
   }
 
-  /// Skips white space, and a comment behind it.
+  /// Skips white space, and a comment after it.
   private mutating func skipSpace(in mapfile: Span<UInt8>) {
     while position < mapfile.count, Self.isSpace(mapfile[position]) { position += 1 }
     guard position < mapfile.count, mapfile[position] == UInt8(ascii: "#") else { return }
@@ -76,7 +76,7 @@ private struct MapfileScanner {
     return position < mapfile.count
   }
 
-  /// Moves over the next field of the line; `field` is empty when there is none.
+  /// Moves past the next field of the line; `field` is empty if there is none.
   private mutating func moveOverField(in mapfile: Span<UInt8>) {
     skipSpace(in: mapfile)
     let start = position
@@ -103,7 +103,7 @@ private struct MapfileScanner {
     return mapfile[field.lowerBound]
   }
 
-  /// Reads the number of the pass, which ddrescue writes since 1.21, and as a decimal always.
+  /// Reads the number of the pass, which ddrescue writes since 1.21, always in decimal.
   mutating func passIfAny(in mapfile: Span<UInt8>) throws(BadSectorMapError) {
     moveOverField(in: mapfile)
     if field.isEmpty { return }
@@ -130,7 +130,7 @@ private struct MapfileScanner {
     return number
   }
 
-  /// What digits mean, or nil when there is none, or one that is none, or they do not fit.
+  /// The value of digits; nil if there are none, if one is invalid, or if they overflow.
   private func value(of digits: Range<Int>, in mapfile: Span<UInt8>, radix: UInt64) -> UInt64? {
     if digits.isEmpty { return nil }
     var value: UInt64 = 0
@@ -152,12 +152,12 @@ private struct MapfileScanner {
     return value
   }
 
-  /// What is wrong where the scanner stands.
+  /// The error at the scanner's position.
   func error(in mapfile: Span<UInt8>, _ required: String) -> BadSectorMapError {
     error(at: position..<position, in: mapfile, required)
   }
 
-  /// What is wrong with the field that was read last.
+  /// The error of the last field read.
   func errorAtLastField(in mapfile: Span<UInt8>, _ required: String) -> BadSectorMapError {
     error(at: field, in: mapfile, required)
   }
@@ -171,7 +171,7 @@ private struct MapfileScanner {
       found: field.isEmpty ? nothing : quotation(of: field, in: mapfile), required: required)
   }
 
-  /// The beginning of a field in quotation marks, what cannot be printed as \xNN.
+  /// The beginning of a field in quotation marks; unprintable bytes as \xNN.
   private func quotation(of field: Range<Int>, in mapfile: Span<UInt8>) -> String {
     var text = "“"
     for index in field.prefix(32) {

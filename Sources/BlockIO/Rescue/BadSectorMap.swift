@@ -1,13 +1,12 @@
-/// Which bytes of a file or device nobody could read, as a mapfile of GNU ddrescue tells it.
+/// Which bytes of a file or device could not be read, by a mapfile of GNU ddrescue.
 ///
-/// Only what the mapfile calls finished was read. All else is unreadable: what failed, what was
-/// not tried yet, and what lies before its first block or behind its last.
+/// Only what the mapfile calls finished was read. All else is unreadable: what failed, what was not
+/// tried yet, and what is before its first block or after its last.
 public struct BadSectorMap: Equatable, Sendable {
   /// What was read, in bytes: ascending, none empty, none touching another.
   let readable: [Range<UInt64>]
 
-  /// The first unreadable bytes of `range` up to the next readable one, or nil when all of it was
-  /// read.
+  /// The first unreadable bytes of `range`, up to the next readable one; nil if all of it was read.
   public func firstUnreadableRange(in range: Range<UInt64>) -> Range<UInt64>? {
     var start = range.lowerBound
     var next = readable.indexOfFirst(endingBehind: start)
@@ -20,7 +19,7 @@ public struct BadSectorMap: Equatable, Sendable {
     return start..<min(readable[next].lowerBound, range.upperBound)
   }
 
-  /// The unreadable bytes of `range`, ascending, as few ranges as can be.
+  /// The unreadable bytes of `range`, ascending, in as few ranges as possible.
   public func unreadableRanges(in range: Range<UInt64>) -> [Range<UInt64>] {
     var ranges: [Range<UInt64>] = []
     var rest = range
@@ -32,15 +31,15 @@ public struct BadSectorMap: Equatable, Sendable {
   }
 }
 
-/// Where a mapfile is not one, and why.
+/// Where a mapfile is invalid, and why.
 public struct BadSectorMapError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The line, from 1.
   public let line: Int
   /// Where in the line, in bytes, from 1.
   public let column: Int
-  /// What stands there, in words or in quotation marks.
+  /// What was found there, described or in quotation marks.
   public let found: String
-  /// What has to stand there.
+  /// What is required there.
   public let required: String
 
   public var description: String {

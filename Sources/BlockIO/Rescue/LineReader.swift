@@ -1,4 +1,4 @@
-/// The lines of a text, one after another, however long the text is.
+/// The lines of a text of any length, one after another.
 public struct LineReader {
   private let source: any BlockSource
   private let buffer = IOBuffer(byteCount: 1 << 16)
@@ -8,7 +8,7 @@ public struct LineReader {
   /// A reader of the text that `source` holds.
   public init(_ source: any BlockSource) { self.source = source }
 
-  /// The next line, without its end; nil behind the last.
+  /// The next line, without its end; nil after the last.
   ///
   /// - Parameter byteCountMax: A longer line is cut there, and what follows is the next.
   public mutating func next(byteCountMax: Int = 1 << 20) throws(BlockIOError) -> String? {

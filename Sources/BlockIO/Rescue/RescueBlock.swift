@@ -1,6 +1,6 @@
-/// A block of a mapfile: bytes of a file or device, and what GNU ddrescue shall do with them.
+/// A block of a mapfile: bytes of a file or device, and what GNU ddrescue should do with them.
 public struct RescueBlock: Equatable, Sendable {
-  /// How far ddrescue has come with a block; it works on them in this order.
+  /// How far ddrescue is with a block; it works on them in this order.
   public enum Status: Character, CaseIterable, Sendable {
     /// Read first, in large pieces.
     case nonTried = "?"
@@ -8,7 +8,7 @@ public struct RescueBlock: Equatable, Sendable {
     case nonTrimmed = "*"
     /// Read sector by sector, all of it.
     case nonScraped = "/"
-    /// Read again where retries are asked for.
+    /// Read again if retries are requested.
     case badSector = "-"
     /// Not read again.
     case finished = "+"
@@ -16,8 +16,10 @@ public struct RescueBlock: Equatable, Sendable {
 
   /// The bytes.
   public let range: Range<UInt64>
+  /// What ddrescue does with them.
   public let status: Status
 
+  /// A block of those bytes.
   public init(_ range: Range<UInt64>, _ status: Status) {
     self.range = range
     self.status = status
@@ -25,13 +27,12 @@ public struct RescueBlock: Equatable, Sendable {
 }
 
 extension BadSectorMap {
-  /// A mapfile by which ddrescue reads `blocks` of a file or device of `byteCount` bytes.
+  /// A mapfile with which ddrescue reads `blocks` of a file or device of `byteCount` bytes.
   ///
-  /// What no block covers is finished, so that ddrescue does not read it. Where blocks overlap,
-  /// the earlier one has the bytes; what lies past the end is left out. Such a mapfile says what
-  /// to read, and after ddrescue's run still calls finished what nobody ever asked for: it must
-  /// not be taken for a map of what was read.
-  ///
+  /// What no block covers is finished, so that ddrescue does not read it. If blocks overlap, the
+  /// earlier one has the bytes; what is past the end is left out. Such a mapfile says what to read.
+  /// Even after ddrescue's run it calls finished what was never requested: it must not be taken for
+  /// a map of what was read.
   /// - Parameters:
   ///   - blocks: Ascending by where they begin.
   ///   - comment: Lines for the mapfile's readers; ddrescue keeps none of them.
@@ -39,7 +40,7 @@ extension BadSectorMap {
     of blocks: some Sequence<RescueBlock>, byteCount: UInt64, comment: String
   ) -> String {
     var text = "# "
-    // By scalars: to ddrescue a line ends at a line feed and nowhere else.
+    // By scalars: to ddrescue only a line feed ends a line.
     for scalar in comment.unicodeScalars {
       text.unicodeScalars.append(scalar)
       if scalar == "\n" { text += "# " }
@@ -51,7 +52,7 @@ extension BadSectorMap {
       #      pos        size  status
 
       """
-    // What is to be written next, and may become longer before that.
+    // The next block to write, which may still grow.
     var last = RescueBlock(0..<0, .finished)
     func add(_ range: Range<UInt64>, _ status: RescueBlock.Status) {
       if range.isEmpty { return }
@@ -73,7 +74,7 @@ extension BadSectorMap {
     return text + line(of: last)
   }
 
-  /// The line of a block, nothing for an empty one, in the columns that ddrescue uses.
+  /// The line of a block, empty for an empty one, in ddrescue's columns.
   private static func line(of block: RescueBlock) -> String {
     if block.range.isEmpty { return "" }
     let position = hexadecimal(block.range.lowerBound)

@@ -1,12 +1,12 @@
-/// A source whose bad sectors are known from a map, made when somebody copied it off a bad medium.
+/// A source whose bad sectors are known from a map, made when it was copied off a bad medium.
 ///
-/// The copy holds a hole, or old bytes, where nothing could be read. Here these bytes are as
-/// unreadable as they are on the medium: exactly those, whatever the size of a sector.
+/// The copy has a hole, or old bytes, where nothing could be read. Here exactly those bytes are
+/// unreadable, as on the medium, whatever the size of a sector.
 public final class RescuedSource: ForwardingSource {
   public let base: any BlockSource
   private let map: BadSectorMap
 
-  /// The bytes of `base`, as far as they were read by `map`, whose positions are those of `base`.
+  /// The bytes of `base` that were read according to `map`, whose positions are those of `base`.
   public init(_ base: any BlockSource, _ map: BadSectorMap) {
     self.base = base
     self.map = map
@@ -33,13 +33,13 @@ public final class RescuedSource: ForwardingSource {
     }
   }
 
-  /// The next data of the base, or the next bytes that were not read, whichever begin first.
+  /// The next data of the base, or the next bytes that were not read, whichever begins first.
   ///
   /// A copy has a hole where nothing was read; a reader that skipped it would take it for zeroes.
   public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
     guard byteOffset < byteCount else { return nil }
     let unreadable = map.firstUnreadableRange(in: byteOffset..<byteCount)
-    // Not asked where the answer is known: the question alone may fail on a bad medium.
+    // Not asked if the answer is known: the question alone may fail on a bad medium.
     if let unreadable, unreadable.lowerBound == byteOffset { return unreadable }
     guard let data = try base.nextData(from: byteOffset) else { return unreadable }
     guard let unreadable, unreadable.lowerBound < data.lowerBound else { return data }
@@ -50,7 +50,7 @@ public final class RescuedSource: ForwardingSource {
     map.unreadableRanges(in: range.clamped(to: 0..<byteCount))
   }
 
-  /// Nothing is asked of what the map says to be bad.
+  /// Does not request what the map calls bad.
   public func willRead(_ range: Range<UInt64>) {
     if map.firstUnreadableRange(in: range.clamped(to: 0..<byteCount)) == nil {
       base.willRead(range)

@@ -1,9 +1,9 @@
-/// Bytes that can be read anywhere: a file, a block device, a part of one, a snapshot's view.
+/// Bytes that can be read at random: a file, a block device, a part of one, a snapshot's view.
 ///
-/// Every reader in dmsnap is written against this, and knows nothing of what lies below; extents
-/// of several devices are further conformers.
+/// Every reader in dmsnap uses this protocol, and knows nothing of what is below; extents of
+/// several devices conform to it too.
 public protocol BlockSource: AnyObject, Sendable {
-  /// What to call it in a message: the path as the user gave it.
+  /// Its name in messages: the path as the user gave it.
   var name: String { get }
 
   /// Its length in bytes.
@@ -15,22 +15,22 @@ public protocol BlockSource: AnyObject, Sendable {
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError)
 
-  /// Reads like `read`, past any cache that makes a bad sector spoil its neighbours.
+  /// Reads like `read`, past caches in which a bad sector would spoil its neighbours.
   func readUncached(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError)
 
-  /// The first range at or after `byteOffset` that may hold anything but zeroes, or nil when
-  /// there is none.
+  /// The first range at or after `byteOffset` that may hold anything but zeroes; nil if there is
+  /// none.
   func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>?
 
   /// The bytes of `range` that are known to be unreadable without trying, ascending.
   func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>]
 
-  /// Says that `range` will be read soon, so that the medium can be asked for it already.
+  /// Announces that `range` will be read soon, so that the medium can fetch it now.
   func willRead(_ range: Range<UInt64>)
 
-  /// Whether the byte there can be read without asking the medium, as far as that is known.
+  /// Whether the byte there can be read without the medium, as far as is known.
   func hasCached(at byteOffset: UInt64) -> Bool
 
   /// The files and devices that it is read from.
@@ -56,14 +56,14 @@ extension BlockSource {
 
   public var files: [FileSource] { [] }
 
-  /// Throws where any of the files that it is read from was changed since they were opened.
+  /// Throws if any of the files that it is read from was changed since they were opened.
   ///
-  /// Whoever has read at length asks at the end, before what came of it is shown or published.
+  /// Long jobs check at the end, before they show or publish their results.
   public func checkUnchanged() throws(BlockIOError) {
     for file in files { try file.checkUnchanged() }
   }
 
-  /// Says that these ranges will be read, one after another, where that is of use: where they are
+  /// Announces that these ranges will be read, one after another, if that helps: if there are
   /// several, and the cache does not seem to have them.
   public func willRead(_ ranges: [Range<UInt64>]) {
     guard ranges.count > 1, let first = ranges.first, let last = ranges.last,
@@ -72,7 +72,7 @@ extension BlockSource {
     for range in ranges { willRead(range) }
   }
 
-  /// Throws unless `byteOffset ..< byteOffset + count` lies within the source.
+  /// Throws unless `byteOffset ..< byteOffset + count` is within the source.
   public func checkBounds(
     at byteOffset: UInt64, count: Int, to operation: BlockIOError.Operation = .read
   ) throws(BlockIOError) -> Range<UInt64> {
@@ -87,8 +87,8 @@ extension BlockSource {
 
   /// Reads what can be read: an unreadable sector costs 512 bytes, not the request.
   ///
-  /// - Returns: The byte ranges of the source that could not be read, ascending, where the buffer
-  ///   holds zeroes now. Sectors are those of the source, counted from its byte 0.
+  /// - Returns: The byte ranges of the source that could not be read, ascending; the buffer has
+  ///   zeroes there. Sectors are those of the source, counted from its byte 0.
   public func readAround(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) -> [Range<UInt64>] {
@@ -106,7 +106,7 @@ extension BlockSource {
     return unreadable
   }
 
-  /// Reads around what cannot be read in a range that something failed in, or near.
+  /// Reads around what cannot be read in a range, in or near which something failed.
   ///
   /// - Parameter failure: How reading all of it failed, if that was tried.
   private func readAround(
@@ -114,7 +114,7 @@ extension BlockSource {
     failure: BlockIOError? = nil, unreadable: inout [Range<UInt64>]
   ) throws(BlockIOError) {
     var failure = failure
-    // A page of the cache is the unit that a bad sector spoils; below it, go around the cache.
+    // A bad sector spoils a page of the cache; below that size, go past the cache.
     if failure == nil || range.count <= 4096 {
       do throws(BlockIOError) {
         if range.count > 4096 {
@@ -128,7 +128,7 @@ extension BlockSource {
         failure = error
       }
     }
-    // Of a terabyte that was never tried, not every sector has to be found bad by halving.
+    // For a terabyte that was never tried, not every sector must be found bad by halving.
     let isLost = failure?.isMarkedThroughout(byteCount: range.count) ?? false
     let end = byteOffset.addingReportingOverflow(UInt64(range.count))
     let firstSectorEnd = (byteOffset / 512 + 1).multipliedReportingOverflow(by: 512)
@@ -139,7 +139,7 @@ extension BlockSource {
       unreadable.append(mergingInto: byteOffset..<(end.overflow ? .max : end.partialValue))
       return
     }
-    // Halve at a sector boundary, so that each bad sector is found in a logarithm of attempts.
+    // Halve at a sector boundary: each bad sector is found in a logarithmic number of attempts.
     let middle = max(
       firstSectorEnd.partialValue, (byteOffset / 2 + end.partialValue / 2) / 512 * 512)
     let split = range.lowerBound + Int(middle - byteOffset)
@@ -150,11 +150,11 @@ extension BlockSource {
 }
 
 extension [Range<UInt64>] {
-  /// How many numbers the ranges have in all.
+  /// The sum of the ranges' lengths.
   package var totalCount: UInt64 { reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
 
-  /// The index of the first range that reaches past a number, by halving, where they are ascending
-  /// and do not overlap.
+  /// The index of the first range that reaches past a number, by binary search; the ranges are
+  /// ascending and do not overlap.
   package func indexOfFirst(endingBehind number: UInt64) -> Int {
     var (low, high) = (0, count)
     while low < high {
@@ -169,7 +169,7 @@ extension [Range<UInt64>] {
     flatMap { range in others.map { $0.clamped(to: range) }.filter { !$0.isEmpty } }
   }
 
-  /// Appends a range that begins at or after the end of the last, as one with it if they touch.
+  /// Appends a range that begins at or after the end of the last, merged with it if they touch.
   package mutating func append(mergingInto range: Range<UInt64>) {
     if let last, last.upperBound == range.lowerBound {
       self[count - 1] = last.lowerBound..<range.upperBound

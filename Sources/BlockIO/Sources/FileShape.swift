@@ -2,26 +2,26 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// What makes two paths the same file or device.
+/// What identifies a file or device, whatever its path.
 public struct FileIdentity: Hashable, Sendable {
-  /// For a file the device it lies on, for a block device its own number.
+  /// For a file, the device that it is on; for a block device, its own number.
   public let device: UInt64
   /// 0 for a block device.
   public let inode: UInt64
 
-  /// Whether this is a block device's.
+  /// Whether it identifies a block device.
   public var isBlockDevice: Bool { inode == 0 }
 
   /// The device's number as the kernel writes it: "8:1".
   public var deviceNumber: String { "\(dmsnap_major(device)):\(dmsnap_minor(device))" }
 }
 
-/// What an open descriptor is: only files and block devices are let through.
+/// The properties of an open descriptor: only files and block devices are accepted.
 struct FileShape {
   let byteCount: UInt64
   let identity: FileIdentity
   let logicalBlockByteCount: Int
-  /// When a file was last written, in nanoseconds since 1970; devices do not tell.
+  /// When a file was last written, in nanoseconds since 1970; nil for a device.
   let writeTime: Int64?
 
   init(of descriptor: FileDescriptor, name: String) throws(BlockIOError) {
@@ -31,7 +31,7 @@ struct FileShape {
     }
     switch status.type {
     case .regular:
-      // off_t is signed, but no file system reports less than nothing.
+      // off_t is signed, but no file system reports a negative size.
       byteCount = UInt64(max(status.size, 0))
       identity = FileIdentity(
         device: UInt64(status.deviceID.rawValue), inode: UInt64(status.inode.rawValue))

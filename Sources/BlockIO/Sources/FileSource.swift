@@ -4,27 +4,27 @@ public import SystemPackage
 
 /// A file or block device, opened for reading and nothing else.
 ///
-/// Opening leaves no trace where the system allows that: without changing the access time of a file
-/// that we own (O_NOATIME).
+/// Opening leaves no trace if the system allows that: it does not change the access time of our own
+/// files (O_NOATIME).
 ///
-/// Nobody can keep others from writing to it meanwhile. What shows at once that someone did, such
-/// as another length, is an error at once; ``checkUnchanged()`` tells at the end of a job.
+/// Others cannot be kept from writing to it meanwhile. A change that shows at once, such as another
+/// length, is an error at once; ``checkUnchanged()`` finds the others at the end of a job.
 public final class FileSource: BlockSource {
   public let name: String
   public let byteCount: UInt64
   /// The device and inode of a file, the device number of a block device: see ``FileIdentity``.
   public let identity: FileIdentity
-  /// What a block device reads and writes at the least, in bytes; 512 for a file.
+  /// The smallest unit that a block device reads and writes, in bytes; 512 for a file.
   public let logicalBlockByteCount: Int
   let descriptor: FileDescriptor
   private let asksForHoles: Bool
-  /// When it was last written before it was opened; nil where that does not matter or is not known.
+  /// When it was last written before it was opened; nil if that is unknown or does not matter.
   private let writeTime: Int64?
 
   /// Opens the file or block device at `path`.
   ///
-  /// - Parameter asksForHoles: Whether the file system is asked where data is, and what it calls a
-  ///   hole is taken for zeroes. Some are wrong about that.
+  /// - Parameter asksForHoles: Whether to ask the file system where data is, and to take what it
+  ///   calls a hole for zeroes. Some file systems are wrong about that.
   /// - Throws: Also for a directory, a pipe, a terminal: only files and block devices have bytes
   ///   that stay where they are.
   public convenience init(path: FilePath, asksForHoles: Bool = true) throws(BlockIOError) {
@@ -38,9 +38,9 @@ public final class FileSource: BlockSource {
       isInput: true)
   }
 
-  /// Takes over an open descriptor, which is closed with the source.
+  /// Takes over an open descriptor, and closes it in the end.
   ///
-  /// - Parameter isInput: Whether nobody is supposed to write to the file; false where we do.
+  /// - Parameter isInput: Whether the file must not change; false for a file that we write.
   init(
     name: String, owning descriptor: FileDescriptor, asksForHoles: Bool = true,
     isInput: Bool = false
@@ -55,13 +55,13 @@ public final class FileSource: BlockSource {
       writeTime = isInput ? shape.writeTime : nil
       self.asksForHoles = asksForHoles
     } catch {
-      try? descriptor.close()  // the error that matters is the one on the way up
+      try? descriptor.close()  // the error that matters is the one being thrown
       throw error
     }
   }
 
   deinit {
-    try? descriptor.close()  // closing what was only read cannot lose anything
+    try? descriptor.close()  // closing a descriptor that was only read loses nothing
   }
 
   public func read(
@@ -78,7 +78,7 @@ public final class FileSource: BlockSource {
     let aligned = byteOffset % 512 == 0 && range.count % 512 == 0
     let path = FilePath("/proc/self/fd/\(descriptor.rawValue)")
     let direct = aligned ? openUntouched(path, O_RDONLY | O_CLOEXEC | dmsnap_o_direct) : -1
-    guard direct >= 0 else {  // no O_DIRECT here: the cache's answer has to do
+    guard direct >= 0 else {  // no O_DIRECT here: the cache must do
       return try descriptor.readFully(bytes, into: buffer, range, name: name)
     }
     defer { close(direct) }
@@ -87,7 +87,7 @@ public final class FileSource: BlockSource {
       try FileDescriptor(rawValue: direct).readFully(
         bytes, into: bounce, 0..<range.count, name: name)
     } catch {
-      // EINVAL: the device wants larger blocks than these; ask the cache instead.
+      // EINVAL: the device requires larger blocks; use the cache instead.
       guard error.reason == .system(.invalidArgument) else { throw error }
       return try descriptor.readFully(bytes, into: buffer, range, name: name)
     }
@@ -99,8 +99,8 @@ public final class FileSource: BlockSource {
     guard asksForHoles else { return byteOffset..<byteCount }
     let data = lseek(descriptor.rawValue, start, dmsnap_seek_data)
     let errno = Errno(rawValue: Glibc.errno)
-    if data < 0, errno == .invalidArgument { return byteOffset..<byteCount }  // it cannot tell
-    // Of a file that is not as long as it was, no answer is one to what was asked.
+    if data < 0, errno == .invalidArgument { return byteOffset..<byteCount }  // not supported
+    // If the length has changed, the answer means nothing.
     try checkLength()
     guard data >= 0 else {
       if errno == .noSuchAddressOrDevice { return nil }  // only a hole up to the end
@@ -115,15 +115,15 @@ public final class FileSource: BlockSource {
       throw BlockIOError(
         name, .seek,
         .changed(
-          "there is no data at byte \(data), where there was a moment ago; if nobody writes to it, its"
-            + " file system reports holes wrongly: --no-holes"))
+          "there was data at byte \(data), and now there is none; if nothing writes to it, its file"
+            + " system reports holes wrongly: use --no-holes"))
     }
     return UInt64(data)..<min(UInt64(hole), byteCount)
   }
 
-  // MARK: - Whether it is what was opened
+  // MARK: - Whether it has changed
 
-  /// Throws where the file or device is not as long as it was when it was opened, or a file was
+  /// Throws if the length of the file or device has changed since it was opened, or if a file was
   /// written since.
   public func checkUnchanged() throws(BlockIOError) {
     let shape = try checkLength()
@@ -156,8 +156,8 @@ public final class FileSource: BlockSource {
   }
 }
 
-/// Opens a file without changing its access time when it is read, where the system allows that: for
-/// those that we own.
+/// Opens a file so that reading does not change its access time, if the system allows that: for our
+/// own files.
 ///
 /// - Returns: The descriptor's number, or -1 with the reason in `errno`.
 func openUntouched(_ path: FilePath, _ flags: Int32) -> Int32 {
@@ -167,7 +167,7 @@ func openUntouched(_ path: FilePath, _ flags: Int32) -> Int32 {
 }
 
 extension FileDescriptor {
-  /// Reads all of `bytes` into `range` of `buffer`, however many calls that takes.
+  /// Reads all of `bytes` into `range` of `buffer`, in as many calls as that takes.
   func readFully(
     _ bytes: Range<UInt64>, into buffer: IOBuffer, _ range: Range<Int>, name: String
   ) throws(BlockIOError) {
@@ -181,10 +181,10 @@ extension FileDescriptor {
         if errno == .interrupted { continue }
         throw BlockIOError(name, .read, .system(errno), at: bytes)
       }
-      // The file was as long as this when it was opened; it is being cut while we read.
+      // The file was this long when it was opened; it is being truncated while we read.
       guard count > 0 else {
         throw BlockIOError(
-          name, .read, .changed("it ends at byte \(bytes.lowerBound + UInt64(done)) now"), at: bytes
+          name, .read, .changed("it now ends at byte \(bytes.lowerBound + UInt64(done))"), at: bytes
         )
       }
       done += count

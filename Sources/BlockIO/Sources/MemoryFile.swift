@@ -2,16 +2,16 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// A sparse file in memory: as long as it has to be, and holding only what was put there.
+/// A sparse file in memory, of a fixed length, which holds only what was put there.
 ///
-/// It has a descriptor like a file on a disk, for a C library that reads from nothing else, and it
-/// is gone without a trace when it is let go.
+/// It has a descriptor like a file on a disk, for a C library that only reads from descriptors, and
+/// leaves no trace when it is released.
 public final class MemoryFile: BlockTarget {
   private static let pieceByteCount = 64 << 10
 
   let source: FileSource
 
-  /// A file of `byteCount` bytes, all of it a hole, under a name for messages.
+  /// A file of `byteCount` bytes, all a hole; the name is for messages.
   public init(name: String, byteCount: UInt64) throws(BlockIOError) {
     let number = unsafe dmsnap_memfd("dmsnap")
     guard number >= 0 else {
@@ -25,7 +25,7 @@ public final class MemoryFile: BlockTarget {
     source = try FileSource(name: name, owning: FileDescriptor(rawValue: number))
   }
 
-  /// What to call it in a message.
+  /// Its name in messages.
   public var name: String { source.name }
   /// Its length, holes included.
   public var byteCount: UInt64 { source.byteCount }
@@ -50,14 +50,14 @@ public final class MemoryFile: BlockTarget {
     try source.descriptor.writeFully(at: byteOffset, from: buffer, range, name: name)
   }
 
-  /// Does nothing: memory has nothing behind it.
+  /// Does nothing: there is no medium.
   public func flush() throws(BlockIOError) {}
 
   /// Copies the bytes `range` of another source to the same place here.
   ///
-  /// Zeroes stay a hole, so that a long stretch of them costs no memory.
+  /// Zeroes stay a hole, and cost no memory.
   ///
-  /// - Returns: The byte ranges that could not be read, ascending, which are zero here.
+  /// - Returns: The byte ranges that could not be read, ascending; they are zero here.
   public func copy(
     _ range: Range<UInt64>, of other: any BlockSource
   ) throws(BlockIOError) -> [Range<UInt64>] {

@@ -3,7 +3,7 @@ public final class MemorySource: BlockSource {
   public let name: String
   private let bytes: [UInt8]
 
-  /// The source of those bytes, under a name for messages.
+  /// A source of those bytes; the name is for messages.
   public init(name: String = "memory", _ bytes: [UInt8]) {
     self.name = name
     self.bytes = bytes

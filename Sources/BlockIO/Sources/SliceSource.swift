@@ -1,19 +1,19 @@
 /// A part of another source: `PATH,offset=BYTES,length=BYTES`.
 public final class SliceSource: BlockSource {
   public let name: String
-  /// What it is a part of; no part itself.
+  /// What it is a part of, never itself a part.
   public let base: any BlockSource
   /// Which bytes of that it is.
   public let range: Range<UInt64>
 
   /// The bytes `range` of `base`.
   ///
-  /// - Throws: When they do not all lie in it.
+  /// - Throws: If they are not all in it.
   public init(_ base: any BlockSource, _ range: Range<UInt64>) throws(BlockIOError) {
     guard range.upperBound <= base.byteCount else {
       throw BlockIOError(base.name, .open, .beyondEnd(byteCount: base.byteCount), at: range)
     }
-    // A part of a part is named, and read, as one of the whole.
+    // A part of a part is named, and read, as a part of the whole.
     let outer = base as? SliceSource
     let start = outer?.range.lowerBound ?? 0
     self.base = outer?.base ?? base

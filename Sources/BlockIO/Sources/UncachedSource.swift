@@ -2,18 +2,18 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// What lies on the medium, read past the page cache (O_DIRECT).
+/// What is on the medium, read past the page cache (O_DIRECT), to verify what was written.
 ///
-/// For reading back what was written. Reads of any place and length are made of whole blocks.
+/// Reads of any place and length are made of whole blocks.
 public final class UncachedSource: BlockSource {
-  /// What O_DIRECT wants of places and lengths: few devices have larger blocks.
+  /// What O_DIRECT requires of places and lengths: few devices have larger blocks.
   private static let blockByteCount: UInt64 = 4096
 
   public let name: String
   public let byteCount: UInt64
   private let descriptor: FileDescriptor
 
-  /// What is under `target`, or nil where nothing goes past the cache.
+  /// The medium under `target`; nil if the cache cannot be bypassed.
   public init?(_ target: any BlockTarget) {
     guard let backing = FileBacking(of: target) else { return nil }
     let path = FilePath("/proc/self/fd/\(backing.descriptor.rawValue)")
@@ -22,7 +22,7 @@ public final class UncachedSource: BlockSource {
     name = target.name
     byteCount = target.byteCount
     descriptor = FileDescriptor(rawValue: number)
-    // Some file systems take the flag and then refuse to read.
+    // Some file systems accept the flag and then refuse to read.
     let buffer = IOBuffer(byteCount: Int(Self.blockByteCount))
     let probe = 0..<min(byteCount, Self.blockByteCount)
     do throws(BlockIOError) {
@@ -33,7 +33,7 @@ public final class UncachedSource: BlockSource {
   }
 
   deinit {
-    try? descriptor.close()  // closing what was only read cannot lose anything
+    try? descriptor.close()  // closing a descriptor that was only read loses nothing
   }
 
   public func read(
@@ -51,10 +51,10 @@ public final class UncachedSource: BlockSource {
 }
 
 extension FileDescriptor {
-  /// Fills `buffer` from `byteOffset` on, up to the end of the file, which need not be whole
-  /// blocks.
+  /// Fills `buffer` from `byteOffset` on, up to the end of the file, which need not be at a block
+  /// boundary.
   ///
-  /// - Parameter minimum: With fewer bytes than these it has failed.
+  /// - Parameter minimum: With fewer bytes the read has failed.
   fileprivate func readBlocks(
     _ byteOffset: UInt64, _ buffer: IOBuffer, atLeast minimum: Int, name: String
   ) throws(BlockIOError) {
@@ -69,7 +69,7 @@ extension FileDescriptor {
       guard count >= 0 else { throw BlockIOError(name, .read, .system(errno), at: place) }
       guard count > 0 else {
         throw BlockIOError(
-          name, .read, .changed("it ends at byte \(byteOffset + UInt64(done)) now"), at: place)
+          name, .read, .changed("it now ends at byte \(byteOffset + UInt64(done))"), at: place)
       }
       done += count
     }

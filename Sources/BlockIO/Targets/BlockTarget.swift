@@ -1,20 +1,20 @@
-/// Bytes that can be written as well as read: the one thing that the user named to be changed.
+/// Bytes that can be read and written: the one thing that the user named to be changed.
 public protocol BlockTarget: BlockSource {
   /// Writes `range` of `buffer` at `byteOffset`: all of it, or it throws.
   ///
-  /// What was written is on the medium after the next ``flush()`` only.
+  /// What was written is on the medium only after the next ``flush()``.
   func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError)
 
-  /// Says that `range` will not be written again, so that it can go to the medium already.
+  /// Announces that `range` will not be written again, so that it can go to the medium now.
   func startWriting(_ range: Range<UInt64>)
 
-  /// Returns when everything that was written is on the medium.
+  /// Returns when everything written is on the medium.
   func flush() throws(BlockIOError)
 
-  /// What lies on the medium now, read past the system's cache, or after telling it to forget: each
-  /// copy by itself, of which there is one as a rule.
+  /// What is now on the medium, read past the system's cache, or after dropping it: each copy
+  /// separately; usually there is one.
   func readingBack() -> [any BlockSource]
 }
 

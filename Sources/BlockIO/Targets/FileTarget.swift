@@ -4,25 +4,25 @@ public import SystemPackage
 
 /// An existing file or block device, opened for writing in place.
 ///
-/// Opening is where carelessness is stopped: the target must not be mounted, held by a device
-/// above it, set read-only, or locked by another process, and nobody else may take it meanwhile
-/// (O_EXCL for a device, locks for both).
+/// Opening it guards against mistakes: the target must not be mounted, held by a device above it,
+/// set read-only, or locked by another process, and no other process may take it meanwhile (O_EXCL
+/// for a device, locks for both).
 public final class FileTarget: BlockTarget, ForwardingSource {
   let source: FileSource
 
-  /// Opens what lies at `path` for writing, or says who is in the way.
+  /// Opens the file or device at `path` for writing, or throws what prevents that.
   public convenience init(path: FilePath) throws(BlockIOError) {
     try self.init(reopening: FileSource(path: path))
   }
 
-  /// Opens for writing the very file or device that was opened for reading, wherever its name leads
-  /// by now, or says who is in the way.
+  /// Opens the very file or device that was opened for reading, wherever its name leads now, for
+  /// writing, or throws what prevents that.
   public init(reopening shape: FileSource) throws(BlockIOError) {
     let path = FilePath(shape.name)
     try Self.checkUnused(shape.identity, name: shape.name)
     let flags =
       O_RDWR | O_CLOEXEC | O_NONBLOCK | (shape.identity.isBlockDevice ? O_EXCL : 0)
-    // A target that is refused after a look at it has not been touched, its access time included.
+    // A target that is refused has not been touched, its access time included.
     var number = openUntouched(
       FilePath("/proc/self/fd/\(shape.descriptor.rawValue)"), flags)
     if number < 0, Glibc.errno == ENOENT { number = openUntouched(path, flags) }  // without /proc
@@ -49,15 +49,15 @@ public final class FileTarget: BlockTarget, ForwardingSource {
     try TargetLock.take(number, of: source.identity, name: path.string)
   }
 
-  /// Who may keep us from a device that nobody is known to use; all that can be found out.
+  /// What may keep us from a device that has no known user; everything that can be found out.
   private static func words(forBusy identity: FileIdentity) -> String {
     let openers = ProcessUse.openers(of: identity).map { "open in \($0)" }
     let users = ProcessUse.foreignMounts(of: identity) + openers
     return users.isEmpty
-      ? "the system does not let anyone else have it" : users.joined(separator: ", ")
+      ? "another user holds it exclusively" : users.joined(separator: ", ")
   }
 
-  /// Throws, with who it is, when anyone uses a file or device that is to be written.
+  /// Throws if a file or device that is to be written is in use, and names its users.
   public static func checkUnused(
     _ identity: FileIdentity, name: String
   ) throws(BlockIOError) {
@@ -67,21 +67,20 @@ public final class FileTarget: BlockTarget, ForwardingSource {
     }
   }
 
-  /// Throws where a file or device could not be opened for writing, or is locked, without opening
-  /// it for that.
+  /// Throws if a file or device could not be opened for writing, or is locked, without opening it
+  /// for writing.
   public static func checkWritable(_ file: FileSource) throws(BlockIOError) {
     try TargetLock.checkFree(file.descriptor.rawValue, of: file.identity, name: file.name)
     let path = FilePath("/proc/self/fd/\(file.descriptor.rawValue)")
     guard unsafe path.withPlatformString({ unsafe access($0, W_OK) }) != 0 else { return }
     let errno = Errno(rawValue: Glibc.errno)
-    if errno == .noSuchFileOrDirectory { return }  // without /proc the merge itself will find out
+    if errno == .noSuchFileOrDirectory { return }  // no /proc: the merge itself will find out
     throw BlockIOError(file.name, .open, .refused("cannot be written: \(errno)"))
   }
 
-  /// Makes a new file of `byteCount` bytes at `path`, which is a hole all over, and takes care
-  /// that its name survives a power cut.
+  /// Makes a new file of `byteCount` bytes at `path`, all a hole, whose name survives a power cut.
   ///
-  /// - Throws: When something is at `path`.
+  /// - Throws: If something is at `path`.
   public init(creating path: FilePath, byteCount: UInt64) throws(BlockIOError) {
     let number = unsafe path.withPlatformString {
       unsafe Glibc.open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -94,7 +93,7 @@ public final class FileTarget: BlockTarget, ForwardingSource {
       let identity = try FileShape(of: descriptor, name: path.string).identity
       try TargetLock.take(number, of: identity, name: path.string)
     } catch {
-      close(number)  // whoever came between keeps the file, which has nothing of ours yet
+      close(number)  // someone else was faster; the file is theirs, and has nothing of ours yet
       throw error
     }
     guard ftruncate(number, off_t(exactly: byteCount) ?? .max) == 0 else {
@@ -107,7 +106,8 @@ public final class FileTarget: BlockTarget, ForwardingSource {
     try OutputFile.flushDirectory(of: path)
   }
 
-  /// Takes room for all of the file now, so that none is missing later; some file systems cannot.
+  /// Allocates room for all of the file now, so that none is missing later; not everywhere
+  /// possible.
   public func reserve() throws(BlockIOError) {
     let reserved = posix_fallocate(
       source.descriptor.rawValue, 0, off_t(exactly: byteCount) ?? .max)
@@ -120,7 +120,7 @@ public final class FileTarget: BlockTarget, ForwardingSource {
     _ = unsafe path.withPlatformString { unsafe unlink($0) }
   }
 
-  /// Takes away a file that was made, and that nothing is to be kept in.
+  /// Removes a new file in which nothing is to be kept.
   public func discard() { Self.remove(FilePath(name)) }
 
   /// Whether anything is at `path`.
@@ -130,13 +130,13 @@ public final class FileTarget: BlockTarget, ForwardingSource {
   }
 
   public var base: any BlockSource { source }
-  /// Which file or device it is.
+  /// Identifies the file or device.
   public var identity: FileIdentity { source.identity }
 
   public func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
-    // Never make a target longer by accident.
+    // Never extend a target by accident.
     _ = try checkBounds(at: byteOffset, count: range.count, to: .write)
     try source.descriptor.writeFully(at: byteOffset, from: buffer, range, name: name)
   }
@@ -157,7 +157,7 @@ public final class FileTarget: BlockTarget, ForwardingSource {
 }
 
 extension FileDescriptor {
-  /// Writes all of `range` of `buffer`, however many calls that takes.
+  /// Writes all of `range` of `buffer`, in as many calls as that takes.
   func writeFully(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>, name: String
   ) throws(BlockIOError) {
@@ -177,7 +177,7 @@ extension FileDescriptor {
     }
   }
 
-  /// Has the system begin to write what it holds of `range`; whether it does is its own affair.
+  /// Asks the system to begin to write `range` to the medium; it need not comply.
   func startWriting(_ range: Range<UInt64>) {
     _ = dmsnap_start_writing(rawValue, range.lowerBound, UInt64(range.count))
   }

@@ -2,12 +2,11 @@ internal import CLinux
 internal import Glibc
 public import SystemPackage
 
-/// A new file, which appears under its name only when it is whole.
+/// A new file, which appears under its name only when it is complete.
 ///
-/// It is written without a name; ``publish()`` flushes it and links it to its own, and never
-/// replaces what is there. An output that is not published leaves nothing behind, not even when
-/// the process is killed. Where the file system has no files without a name, it has a temporary
-/// one until then.
+/// It is written without a name; ``publish()`` flushes it and links it to its name, and never
+/// replaces an existing file. An output that is not published leaves nothing behind, even if the
+/// process is killed. On a file system without unnamed files, it has a temporary name until then.
 public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendable {
   public let name: String
   public let byteCount: UInt64
@@ -17,15 +16,15 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
   let source: FileSource
   private var isPublished = false
 
-  /// Begins a file of `byteCount` bytes, all of it a hole, that will be at `path`.
+  /// Begins a file of `byteCount` bytes, all a hole, that will be at `path`.
   ///
-  /// - Throws: When something is at `path` already.
+  /// - Throws: If something is at `path` already.
   public init(path: FilePath, byteCount: UInt64) throws(BlockIOError) {
     name = path.string
     self.path = path
     self.byteCount = byteCount
     try Self.checkAbsent(path)
-    // A file without a name gets one through /proc, where there is a /proc.
+    // A file without a name gets one through /proc, if there is a /proc.
     let canLink = unsafe access("/proc/self/fd", X_OK) == 0
     var number =
       canLink
@@ -72,14 +71,14 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
     return FilePath("\(directory)/dmsnap-\(getpid()).tmp")
   }
 
-  /// Throws when something is at `path`: outputs are new files.
+  /// Throws if something is at `path`: outputs are new files.
   public static func checkAbsent(_ path: FilePath) throws(BlockIOError) {
     if FileTarget.exists(path) {
       throw BlockIOError(path.string, .create, .refused("exists, and is not overwritten"))
     }
   }
 
-  /// How many bytes can still be written to the file system where `path` would be.
+  /// How many bytes can still be written to the file system of `path`.
   public static func availableByteCount(at path: FilePath) throws(BlockIOError) -> UInt64 {
     let place = Self.directory(of: path)
     var status = statvfs()
@@ -111,13 +110,13 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
 
   /// Makes the whole file share the extents of `origin`, which must be as long.
   ///
-  /// - Returns: false where the file systems cannot share; then nothing has changed.
+  /// - Returns: false if the file systems cannot share; then nothing has changed.
   public func clone(from origin: FileSource) -> Bool {
     !origin.identity.isBlockDevice && origin.byteCount == byteCount
       && dmsnap_clone(source.descriptor.rawValue, origin.descriptor.rawValue) == 0
   }
 
-  /// Makes zeroes of a range: a hole, where the file system has holes.
+  /// Zeroes a range: a hole, if the file system has holes.
   public func zero(_ range: Range<UInt64>) throws(BlockIOError) {
     _ = try checkBounds(at: range.lowerBound, count: range.count, to: .write)
     let number = source.descriptor.rawValue
@@ -145,7 +144,7 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
     try Self.flushDirectory(of: path)
   }
 
-  /// Gives its name to a file that has none; a link never replaces anything.
+  /// Gives its name to a file without one; a link never replaces anything.
   private func link() -> Bool {
     let open = "/proc/self/fd/\(source.descriptor.rawValue)"
     return unsafe path.withPlatformString {
@@ -153,12 +152,12 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
     }
   }
 
-  /// Gives its name to a file that has another.
+  /// Gives its name to a file that has a temporary one.
   private func rename(_ temporaryPath: FilePath) -> Bool {
     unsafe temporaryPath.withPlatformString { temporary in
       unsafe path.withPlatformString { final in
         if unsafe dmsnap_rename_exclusively(temporary, final) == 0 { return true }
-        // Some file systems cannot rename so; a link never replaces anything either.
+        // Some file systems lack this kind of rename; a link never replaces anything either.
         guard Glibc.errno == EINVAL, unsafe Glibc.link(temporary, final) == 0 else { return false }
         _ = unsafe unlink(temporary)
         return true
@@ -166,7 +165,7 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
     }
   }
 
-  /// Flushes the directory that holds `path`, so that the name survives a power cut as well.
+  /// Flushes the directory that holds `path`, so that the name survives a power cut too.
   public static func flushDirectory(of path: FilePath) throws(BlockIOError) {
     let place = Self.directory(of: path)
     let number = unsafe place.withPlatformString {
@@ -176,7 +175,7 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
       throw BlockIOError(place.string, .open, .system(Errno(rawValue: Glibc.errno)))
     }
     defer { close(number) }
-    // EINVAL: a file system without flushing of directories; there is nothing more to do on it.
+    // EINVAL: the file system cannot flush directories; there is nothing more to do.
     guard fsync(number) == 0 || Glibc.errno == EINVAL else {
       throw BlockIOError(place.string, .flush, .system(Errno(rawValue: Glibc.errno)))
     }

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import SystemPackage
 
-/// A stream of bytes that goes out and cannot be gone back in.
+/// A stream of bytes, written once in order.
 public final class OutputStream: Sendable {
   private let descriptor: FileDescriptor
   private let name: String
@@ -29,7 +29,7 @@ public final class OutputStream: Sendable {
 
   /// Writes all of `range` of `buffer`.
   ///
-  /// - Throws: With ``BlockIOError/isClosedPipe`` when nobody reads any more.
+  /// - Throws: With ``BlockIOError/isClosedPipe`` if the reader is gone.
   public func write(_ buffer: IOBuffer, _ range: Range<Int>) throws(BlockIOError) {
     var done = range.lowerBound
     while done < range.upperBound {
@@ -47,6 +47,6 @@ public final class OutputStream: Sendable {
 }
 
 extension BlockIOError {
-  /// Whether the reader of a pipe went away, which is no failure of ours.
+  /// Whether the reader of a pipe is gone, which is no failure of ours.
   public var isClosedPipe: Bool { reason == .system(.brokenPipe) }
 }

@@ -1,6 +1,6 @@
 public import SystemPackage
 
-/// A new file of text, of a length that nobody knows before; it appears under its name when it is
+/// A new text file of a length not known in advance; it appears under its name when it is
 /// published, like any ``OutputFile``.
 public final class OutputText {
   private let output: OutputFile
@@ -10,7 +10,7 @@ public final class OutputText {
 
   /// Begins a file that will be at `path`.
   ///
-  /// - Throws: When something is at `path` already.
+  /// - Throws: If something is at `path` already.
   public init(path: FilePath) throws(BlockIOError) {
     output = try OutputFile(path: path, byteCount: 0)
   }

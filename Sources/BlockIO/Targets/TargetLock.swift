@@ -6,22 +6,21 @@ internal import SystemPackage
 enum TargetLock {
   /// Locks all of a file or device for as long as the descriptor `number` is open.
   ///
-  /// There are two kinds, which know nothing of each other: flock() is what udev and loop devices'
-  /// tools ask for, a record lock what qemu does. The record lock belongs to the open file (OFD),
-  /// so that closing another descriptor of it does not end it. A file system that has no locks of a
-  /// kind has nobody who holds one.
+  /// There are two independent kinds: udev and loop device tools use flock(), qemu uses a record
+  /// lock. The record lock belongs to the open file (OFD), so that closing another descriptor does
+  /// not end it. On a file system without one kind of lock, nothing holds that kind.
   ///
-  /// - Throws: Who has locked any byte of it, if anybody has.
+  /// - Throws: Who has locked any byte of it, if any process has.
   static func take(
     _ number: CInt, of identity: FileIdentity, name: String
   ) throws(BlockIOError) {
     if flock(number, LOCK_EX | LOCK_NB) != 0, Glibc.errno == EWOULDBLOCK {
       throw refusal(number, identity, name)
     }
-    // SMB makes of flock() a record lock, at which a second one of our own would fail.
+    // SMB turns flock() into a record lock, at which our own second lock would fail.
     guard dmsnap_is_on_smb(number) == 0 else { return }
     if dmsnap_lock_all(number) != 0, [EAGAIN, EACCES].contains(Glibc.errno) {
-      flock(number, LOCK_UN)  // or we should name ourselves
+      flock(number, LOCK_UN)  // or we would name ourselves
       throw refusal(number, identity, name)
     }
   }

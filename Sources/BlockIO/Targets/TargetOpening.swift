@@ -1,19 +1,20 @@
-/// Opens for writing what sources were read from: the very files, and no bytes but the sources'.
+/// Opens for writing what sources were read from: the very files, and only the sources' bytes.
 ///
-/// A name is never followed again: where it leads by now, nobody has looked. A file is opened once,
-/// be it that several sources lie in it.
+/// No name is followed again: it may lead elsewhere by now. A file is opened once, even if several
+/// sources are in it.
 public struct TargetOpening {
   private var files: [FileIdentity: FileTarget] = [:]
 
+  /// An opening of no files yet.
   public init() {}
 
   /// The bytes of `source`, to be written.
   ///
-  /// - Throws: When some of them lie nowhere, or their files cannot be had.
+  /// - Throws: If some of them are missing, or their files cannot be opened.
   public mutating func target(of source: any BlockSource) throws(BlockIOError) -> any BlockTarget {
     switch source {
     case let file as FileSource: return try target(of: file)
-    // What could not be read of a medium can be written to its copy.
+    // What could not be read of a medium can still be written to its copy.
     case let mapped as RescuedSource: return try target(of: mapped.base)
     case let slice as SliceSource:
       let whole = try target(of: slice.base)
@@ -26,7 +27,7 @@ public struct TargetOpening {
       for device in volume.devices { devices.append(try target(of: device)) }
       return try VolumeTarget(volume.name, volume.map, of: devices)
     default:
-      throw BlockIOError(source.name, .open, .refused("is nothing that could be written to"))
+      throw BlockIOError(source.name, .open, .refused("cannot be written to"))
     }
   }
 

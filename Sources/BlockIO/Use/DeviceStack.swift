@@ -1,20 +1,20 @@
-/// Where the bytes of a file or device lie: a partition's on its disk, a loop device's in its file.
+/// Where the bytes of a file or device are: a partition's on its disk, a loop device's in its file.
 ///
-/// What a device of the device mapper or of md is made of is not followed: the devices under it are
-/// held by it, which is enough to leave them alone.
+/// Devices of the device mapper and of md are not followed: they hold the devices under them, which
+/// is enough to leave those alone.
 ///
 /// - Source: Linux `/sys/dev/block/*/{partition,start,size}`,
 ///   `/sys/dev/block/*/loop/{backing_file,offset}`.
 struct DeviceStack {
-  /// The file or device itself, then what it lies on, down to the last that is known.
+  /// The file or device itself, then what it is on, down to the last that is known.
   let layers: [FileIdentity]
-  /// The bytes, counted on the last layer.
+  /// The bytes, in the last layer.
   let bytes: Range<UInt64>
 
   init(of identity: FileIdentity) {
     var layers = [identity]
     var bytes: Range<UInt64> = 0..<UInt64.max
-    // The kernel makes no circles; what it says is read at several moments, though.
+    // The kernel makes no cycles, but its files are read at different moments.
     while let (below, place) = Self.place(of: layers[layers.count - 1]), !layers.contains(below) {
       let start = place.lowerBound.addingReportingOverflow(bytes.lowerBound)
       let end = place.lowerBound.addingReportingOverflow(bytes.upperBound)
@@ -26,12 +26,12 @@ struct DeviceStack {
     self.bytes = bytes
   }
 
-  /// Whether some byte is a byte of both.
+  /// Whether the two share a byte.
   func overlaps(_ other: DeviceStack) -> Bool {
     layers.last == other.layers.last && bytes.overlaps(other.bytes)
   }
 
-  /// What a device lies on, and at which bytes of that; nil for a file, and for other devices.
+  /// What a device is on, and at which bytes; nil for a file, and for other devices.
   private static func place(of identity: FileIdentity) -> (FileIdentity, Range<UInt64>)? {
     guard identity.isBlockDevice else { return nil }
     let folder = "/sys/dev/block/\(identity.deviceNumber)"

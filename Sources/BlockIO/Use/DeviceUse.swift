@@ -1,9 +1,9 @@
-/// Who uses a file or block device: what must not be written, and what may change while it is read.
+/// Who uses a file or block device, which then must not be written, and may change while read.
 public enum DeviceUse {
-  /// The users of a file or device, each as words for a person; empty when there are none.
+  /// The users of a file or device, each as text; empty if there are none.
   ///
-  /// Who uses a partition uses the bytes of its disk, and the other way round; so it is with loop
-  /// devices and their files.
+  /// A user of a partition uses the bytes of its disk, and vice versa; likewise for loop devices
+  /// and their files.
   ///
   /// - Source: Linux `/proc/self/mountinfo`, `/proc/swaps`, `/sys/dev/block/*/holders`,
   ///   and what ``DeviceStack`` reads.
@@ -16,13 +16,13 @@ public enum DeviceUse {
       }
   }
 
-  /// Whether two files or devices share bytes: the same one twice, a partition and its disk, a loop
-  /// device or a partition of it and its file.
+  /// Whether two files or devices share bytes: the same one, a partition and its disk, a loop
+  /// device (or a partition of it) and its file.
   public static func overlap(_ one: FileIdentity, _ other: FileIdentity) -> Bool {
     DeviceStack(of: one).overlaps(DeviceStack(of: other))
   }
 
-  /// The block devices that share bytes with a file or device, without itself, as identities.
+  /// The block devices that share bytes with a file or device, without itself.
   static func devices(sharing identity: FileIdentity) -> [FileIdentity] {
     devices(over: DeviceStack(of: identity)).map(\.identity)
   }
@@ -55,8 +55,8 @@ public enum DeviceUse {
     }
   }
 
-  /// That a loop device is over the bytes, which keeps them in a cache of its own; one below them
-  /// is how they are reached.
+  /// A loop device over the bytes, which caches them separately; one below them is only the way to
+  /// them.
   private static func attachments(of device: Device, over extent: DeviceStack) -> [String] {
     guard device.isLoop, !extent.layers.contains(device.identity) else { return [] }
     return [
@@ -65,14 +65,14 @@ public enum DeviceUse {
     ]
   }
 
-  // MARK: - Who uses just this one
+  // MARK: - Who uses this one
 
   private static func uses(of identity: FileIdentity) -> [String] {
     mounts(of: identity, in: "/proc/self/mountinfo") + devicesAbove(identity)
       + swaps(of: identity)
   }
 
-  /// The places where a device is mounted, in the words of a process's mountinfo.
+  /// Where a device is mounted, from a process's mountinfo.
   static func mounts(of identity: FileIdentity, in mountinfo: String) -> [String] {
     guard identity.isBlockDevice else { return [] }
     return KernelText.lines(of: mountinfo).compactMap { line in
@@ -83,8 +83,8 @@ public enum DeviceUse {
     }
   }
 
-  /// What a file system is on that has a number of its own, as btrfs has; the source follows the
-  /// type, which follows a hyphen.
+  /// The device under a file system that has a device number of its own, such as btrfs; the source
+  /// follows the type, which follows a hyphen.
   private static func source(ofMount fields: [Substring]) -> FileIdentity? {
     guard fields[2].hasPrefix("0:"), let hyphen = fields.lastIndex(of: "-"),
       hyphen + 2 < fields.count, fields[hyphen + 2].hasPrefix("/")
@@ -99,7 +99,7 @@ public enum DeviceUse {
     }
   }
 
-  /// The name of an array of md, which only its link in /dev tells.
+  /// The name of an md array, which only its link in /dev shows.
   private static func nameOfArray(_ holder: String) -> String? {
     guard holder.hasPrefix("md"), let array = FileIdentity(at: "/dev/\(holder)") else { return nil }
     return KernelText.names(in: "/dev/md").first { FileIdentity(at: "/dev/md/\($0)") == array }

@@ -2,15 +2,15 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// The one file or device in which all bytes of a source lie, one after another.
+/// The one file or device that has all bytes of a source contiguously.
 ///
-/// It is for libraries that read from a descriptor and not from a ``BlockSource``.
+/// For libraries that read from a descriptor, not from a ``BlockSource``.
 package struct FileBacking: Sendable {
   private let file: FileSource
-  /// Where in the file the source's bytes lie.
+  /// Where in the file the source's bytes are.
   package let range: Range<UInt64>
 
-  /// The backing of `source`, or nil when its bytes are put together from several places.
+  /// The backing of `source`; nil if its bytes are in several places.
   package init?(of source: any BlockSource) {
     switch source {
     case let file as FileSource:
@@ -40,20 +40,20 @@ package struct FileBacking: Sendable {
     }
   }
 
-  /// Which file or device it is.
+  /// Identifies the file or device.
   var identity: FileIdentity { file.identity }
-  /// It is open for writing where a target is backed.
+  /// Open for writing if it backs a target.
   var descriptor: FileDescriptor { file.descriptor }
-  /// Whether it is a block device that backs the source.
+  /// Whether a block device backs the source.
   package var isBlockDevice: Bool { file.identity.isBlockDevice }
-  /// What a block device reads and writes at the least, in bytes; 512 for a file.
+  /// The smallest unit that a block device reads and writes, in bytes; 512 for a file.
   package var logicalBlockByteCount: Int { file.logicalBlockByteCount }
 
   /// Lends a descriptor of the file that is open for reading and shares nothing with the source.
   ///
   /// A library may seek with it and advise the system about it; the source's own descriptor keeps
-  /// its place and its readahead. It is opened like the source was: without leaving a trace where
-  /// the system allows that.
+  /// its place and its readahead. It is opened as the source was: without a trace if the system
+  /// allows that.
   package func withDescriptor<Result, Failure: Error>(
     _ body: (CInt) throws(Failure) -> Result
   ) throws(Failure) -> Result? {

@@ -2,11 +2,11 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// What the kernel tells in `/proc` and `/sys`.
+/// What the kernel reports in `/proc` and `/sys`.
 ///
-/// What is not there, or must not be seen, is empty: not to know who uses a device is no error.
+/// What does not exist, or cannot be read, is empty: not knowing who uses a device is no error.
 enum KernelText {
-  /// The lines of a file that the kernel makes up; none where it does not exist.
+  /// The lines of a file that the kernel generates; empty if it does not exist.
   static func lines(of path: String) -> [Substring] {
     guard let descriptor = try? unsafe FileDescriptor.open(path, .readOnly, options: .closeOnExec)
     else {
@@ -25,12 +25,12 @@ enum KernelText {
     return String(decoding: text, as: UTF8.self).split(separator: "\n")
   }
 
-  /// The number that is all there is in a file.
+  /// The number in a file that holds nothing else.
   static func number(in path: String) -> UInt64? {
     lines(of: path).first.flatMap { UInt64($0) }
   }
 
-  /// The names in a directory, sorted; none where it does not exist.
+  /// The names in a directory, sorted; empty if it does not exist.
   static func names(in directory: String) -> [String] {
     guard let stream = unsafe opendir(directory) else { return [] }
     defer { unsafe closedir(stream) }
@@ -44,8 +44,8 @@ enum KernelText {
     return names.sorted()
   }
 
-  /// A path as it is: mountinfo and swaps write a space, tab, newline or backslash as `\040`, in
-  /// octal.
+  /// A path without escapes: mountinfo and swaps write a space, tab, newline or backslash as
+  /// `\040`, in octal.
   static func unescaped(_ field: Substring) -> String {
     var bytes: [UInt8] = []
     var rest = field
@@ -63,16 +63,16 @@ enum KernelText {
 }
 
 extension FileIdentity {
-  /// What is at `path`, which may be a link; nil if it is gone, or not to be seen.
+  /// What is at `path`, which may be a link; nil if it does not exist or cannot be seen.
   ///
-  /// No server is asked: a network's file system that hangs must not make us hang.
+  /// No server is asked: we must not hang with a network file system.
   init?(at path: String) {
     var (device, inode): (UInt64, UInt64) = (0, 0)
     guard unsafe dmsnap_identity_at_hand(path, &device, &inode) == 0 else { return nil }
     self.init(device: device, inode: inode)
   }
 
-  /// The block device of a number as the kernel writes it: "8:1".
+  /// The block device of a number in the kernel's form, "8:1".
   init?(deviceNumber: Substring) {
     let parts = deviceNumber.split(separator: ":").compactMap { UInt32($0) }
     guard parts.count == 2 else { return nil }

@@ -1,16 +1,16 @@
 internal import CLinux
 internal import Glibc
 
-/// Which processes use a file or device; only root sees everybody's.
+/// The processes that use a file or device; only root sees everyone's.
 ///
 /// - Source: Linux `/proc/*/{comm,fd,fdinfo,mountinfo}`, `/proc/locks`.
 enum ProcessUse {
-  /// The processes that hold a lock of a file or device, of any kind: "process 123 (qemu)".
+  /// The processes that hold a lock of any kind on a file or device: "process 123 (qemu)".
   ///
-  /// `number` is an open descriptor of it, which holds none itself.
+  /// `number` is an open descriptor of it that holds no lock itself.
   static func lockers(of number: CInt, _ identity: FileIdentity) -> [String] {
-    // The system's own list has no process for a lock that belongs to an open file (OFD); what it
-    // says of a descriptor tells them all.
+    // The system's own list has no process for a lock that belongs to an open file (OFD); fdinfo
+    // has them all.
     let seen = descriptors(of: [identity]).filter { process, descriptor in
       KernelText.lines(of: "/proc/\(process)/fdinfo/\(descriptor)").contains {
         $0.hasPrefix("lock:")
@@ -25,8 +25,8 @@ enum ProcessUse {
     return words(for: descriptors(of: all).map(\.process).filter { $0 != "\(getpid())" })
   }
 
-  /// Where other processes have a device mounted that we do not see mounted: each namespace of
-  /// mounts, such as a container's, has its own.
+  /// Where other processes have a device mounted that we do not see mounted: each mount namespace,
+  /// such as a container's, has its own mounts.
   static func foreignMounts(of identity: FileIdentity) -> [String] {
     let devices = [identity] + DeviceUse.devices(sharing: identity)
     var told: Set<[String]> = []
@@ -56,8 +56,8 @@ enum ProcessUse {
     }
   }
 
-  /// The processes whose locks the system lists for the file of an open descriptor, which for a
-  /// device is its node: "1: POSIX  ADVISORY  WRITE 123 fe:00:456 0 EOF".
+  /// The processes whose locks the system lists for the file of an open descriptor (for a device,
+  /// its node): "1: POSIX  ADVISORY  WRITE 123 fe:00:456 0 EOF".
   private static func listedLockers(of number: CInt) -> [String] {
     var status = stat()
     guard unsafe fstat(number, &status) == 0 else { return [] }

@@ -3,9 +3,9 @@ public import BlockIO
 extension MetadataArea {
   /// Reads the text that the header names.
   ///
-  /// A text whose checksum is wrong is returned if it still describes a group, with the problem.
+  /// If its checksum is wrong but it still describes a group, it is returned with the problem.
   ///
-  /// - Throws: What is not a bad medium.
+  /// - Throws: Errors other than a bad medium.
   public func committed() throws(BlockIOError) -> CommittedMetadata {
     guard let location = committedLocation else {
       return CommittedMetadata(version: nil, problems: problems)
@@ -35,13 +35,13 @@ extension MetadataArea {
     }
   }
 
-  /// Looks for all texts that are left in the area, with or without its header.
+  /// Finds all texts that are left in the area, with or without its header.
   ///
-  /// A text that begins, ends, and describes a group is taken for one. Older ones have no checksum
-  /// any more: should a power cut have joined the beginning of one text and the end of an older one
-  /// so that both go together, it is not noticed.
+  /// A text counts if it begins, ends, and describes a group. Older ones no longer have a checksum:
+  /// if a power cut joined the beginning of one text to the end of an older one and the result is
+  /// valid, that goes unnoticed.
   ///
-  /// - Throws: What is not a bad medium.
+  /// - Throws: Errors other than a bad medium.
   public func history() throws(BlockIOError) -> MetadataHistory {
     let committed = try committed()
     var problems = committed.problems
@@ -78,9 +78,9 @@ extension MetadataArea {
       versions: Self.newestFirst(found), fragmentCount: fragmentCount, problems: problems)
   }
 
-  /// The bytes of the device that a text has, in its order; nil where it has no room.
+  /// The bytes of the device that a text has, in its order; nil if it does not fit.
   ///
-  /// - Source: lvm2 `lib/format_text/format-text.c`, `_raw_read_mda_header()` and what reads behind
+  /// - Source: lvm2 `lib/format_text/format-text.c`, `_raw_read_mda_header()` and what reads after
   ///   it.
   private func byteRanges(of location: Location) -> [Range<UInt64>]? {
     let header = UInt64(Self.headerByteCount)
@@ -96,7 +96,7 @@ extension MetadataArea {
     return [start..<byteRange.upperBound, again..<again + (location.byteCount - room)]
   }
 
-  /// Reads bytes of the device behind others; those that cannot be read are zero, and returned.
+  /// Appends bytes of the device; unreadable ones are zero, and returned.
   private func append(
     _ range: Range<UInt64>, to bytes: inout [UInt8]
   ) throws(BlockIOError) -> [Range<UInt64>] {
@@ -117,7 +117,7 @@ extension MetadataArea {
   /// Versions in the order of ``MetadataHistory/versions``, each text once.
   private static func newestFirst(_ versions: [MetadataVersion]) -> [MetadataVersion] {
     let committed = versions.first(where: \.isCommitted)
-    // The committed one is the one to stay of those with the same text.
+    // Of versions with the same text, keep the committed one.
     var texts: Set<[UInt8]> = committed.map { [$0.text] } ?? []
     let different = versions.filter { $0.isCommitted || texts.insert($0.text).inserted }
 

@@ -1,11 +1,11 @@
 public import BlockIO
 internal import SnapshotFormat
 
-/// A metadata area: some bytes of a device where LVM2 keeps the text of the volume group.
+/// A metadata area: bytes of a device where LVM2 keeps the text of the volume group.
 ///
-/// Texts are written one behind the other, and from the beginning again when the end is reached; a
-/// text may lie partly at the end and partly at the beginning. The header names the one that is
-/// valid. All numbers are little-endian.
+/// Texts are written one after the other, and from the beginning again when the end is reached; a
+/// text may be partly at the end and partly at the beginning. The header names the valid one. All
+/// numbers are little-endian.
 ///
 ///     offset  size  field
 ///          0     4  checksum of the header's bytes from 4 on
@@ -20,25 +20,27 @@ internal import SnapshotFormat
 ///
 /// - Source: lvm2 `lib/format_text/layout.h`.
 public struct MetadataArea: Sendable {
-  /// Where the header says that a text is.
+  /// The place of a text, from the header.
   public struct Location: Equatable, Sendable {
     /// From the beginning of the area, in bytes.
     public let byteOffset: UInt64
-    /// With the zero byte at its end.
+    /// Including the zero byte at its end.
     public let byteCount: UInt64
+    /// The text's checksum (``LVMChecksum``).
     public let checksum: UInt32
   }
 
-  /// How many bytes the header has.
+  /// The size of the header.
   static let headerByteCount = 512
-  /// In larger areas, older texts are not looked for; pvcreate makes areas of 1 MiB unless asked.
+  /// Larger areas are not searched for older texts; pvcreate makes areas of 1 MiB by default.
   static let searchedByteCountMax: UInt64 = 256 << 20
 
   let source: any BlockSource
-  /// Which bytes of the device it is: by its header, if that is sound, or else by the label.
+  /// Its bytes on the device: by its header if that is sound, otherwise by the label.
   public let byteRange: Range<UInt64>
+  /// Where the valid text is; nil if there is none.
   public let committedLocation: Location?
-  /// What was about to be committed when the header was written.
+  /// What was to be committed when the header was written.
   public let precommittedLocation: Location?
   /// Whether lvm2 was told not to keep this area up to date.
   public let isIgnored: Bool
@@ -47,10 +49,10 @@ public struct MetadataArea: Sendable {
 
   /// Reads the header of the area that a label lists.
   ///
-  /// A header whose checksum is wrong is still asked where the text is, as the text has a checksum
-  /// of its own.
+  /// A header whose checksum is wrong is still used to find the text, which has a checksum of its
+  /// own.
   ///
-  /// - Throws: What is not a bad medium; all other is one of the ``problems``.
+  /// - Throws: Errors other than a bad medium; everything else is one of the ``problems``.
   public init(
     _ source: any BlockSource, _ area: PhysicalVolumeLabel.Area
   ) throws(BlockIOError) {
@@ -88,7 +90,7 @@ public struct MetadataArea: Sendable {
     isIgnored = header?.isIgnored ?? false
   }
 
-  /// The fields of a header that begins as one does.
+  /// The fields of something that begins like a header.
   private struct Header {
     let checksum: UInt32
     let actualChecksum: UInt32
@@ -109,7 +111,7 @@ public struct MetadataArea: Sendable {
       byteCount = bytes.littleEndian(at: 32)
       committed = Self.location(bytes, at: 40)
       precommitted = Self.location(bytes, at: 64)
-      // It says so even where there is no text.
+      // The flag counts even without a text.
       isIgnored = bytes[60] & 1 != 0
     }
 
@@ -133,7 +135,7 @@ public struct MetadataArea: Sendable {
       return problems
     }
 
-    /// The bytes of the area, as far as the device has them; nil where that is no room for a text.
+    /// The bytes of the area that the device has; nil if they are too few for a text.
     func byteRange(within deviceByteCount: UInt64) -> Range<UInt64>? {
       let (end, overflow) = byteOffset.addingReportingOverflow(byteCount)
       let range = (byteOffset..<(overflow ? .max : end)).clamped(to: 0..<deviceByteCount)
@@ -143,6 +145,6 @@ public struct MetadataArea: Sendable {
 }
 
 extension MetadataAreaProblem {
-  /// Whether a header with this problem can still tell how large the area is.
+  /// Whether a header with this problem still gives the size of the area.
   fileprivate var isOfSizeOnly: Bool { if case .elsewhere = self { true } else { false } }
 }

@@ -1,50 +1,50 @@
 internal import BlockIO
 
-/// What is wrong with a metadata area, or with the text that it should hold.
+/// What is wrong with a metadata area, or with its text.
 ///
 /// Bytes are counted from the beginning of the device.
 public enum MetadataAreaProblem: Equatable, Sendable, CustomStringConvertible {
-  /// By the label it reaches past the end of the device, which has so many bytes.
+  /// By the label, it reaches past the end of the device, which has that many bytes.
   case beyondEnd(byteCount: UInt64)
-  /// So few bytes of it lie in the device that there is no room for a text.
+  /// It has too few bytes in the device for a text.
   case tooSmall(byteCount: UInt64)
-  /// It is so large that older texts are not looked for.
+  /// It is too large to search for older texts.
   case tooLarge(byteCount: UInt64)
   /// These bytes of it cannot be read, and were taken for zeroes.
   case unreadable([Range<UInt64>])
-  /// Its header does not begin as one does.
+  /// It does not begin with a header.
   case noHeader
   case headerChecksum(found: UInt32, required: UInt32)
   case headerVersion(UInt32)
-  /// Its header says that it lies elsewhere than the label does.
+  /// By its header, it is elsewhere than the label says.
   case elsewhere(byteOffset: UInt64, byteCount: UInt64)
-  /// Its header says that the text, or a part of it, lies outside: so many bytes from the
-  /// beginning of the area, and of that length.
+  /// By its header, the text, or a part of it, is outside: at that many bytes from the beginning of
+  /// the area, and of that length.
   case textOutside(byteOffset: UInt64, byteCount: UInt64)
   case textChecksum(found: UInt32, required: UInt32)
-  /// The text is none.
+  /// The text is invalid.
   case text(MetadataTextError)
 
   public var description: String {
     switch self {
     case .beyondEnd(let byteCount):
       "the area reaches past the end of the device, which is \(byteCount) bytes long"
-    case .tooSmall(let byteCount): "\(byteCount) bytes have no room for a text"
+    case .tooSmall(let byteCount): "\(byteCount) bytes are too few for a text"
     case .tooLarge(let byteCount):
-      "\(byteCount) bytes are too many to look for older texts in them; at most"
+      "\(byteCount) bytes are too many to search for older texts; at most"
         + " \(MetadataArea.searchedByteCountMax) bytes are searched"
     case .unreadable(let ranges):
       "\(ranges.totalCount) bytes cannot be read, from byte \(ranges.first?.lowerBound ?? 0) on"
-    case .noHeader: "there is no header of a metadata area"
+    case .noHeader: "there is no metadata area header"
     case .headerChecksum(let found, let required):
       "the header's checksum is \(hexadecimal(found)), but \(hexadecimal(required)) is required"
     case .headerVersion(let version): "the header's version is \(version), but 1 is required"
     case .elsewhere(let byteOffset, let byteCount):
-      "the header says that the area has \(byteCount) bytes at byte \(byteOffset), which the label"
-        + " does not"
+      "the header says that the area has \(byteCount) bytes at byte \(byteOffset), the label says"
+        + " otherwise"
     case .textOutside(let byteOffset, let byteCount):
       "the header says that the text has \(byteCount) bytes at byte \(byteOffset) of the area,"
-        + " where it has no room"
+        + " where they do not fit"
     case .textChecksum(let found, let required):
       "the text's checksum is \(hexadecimal(found)), but \(hexadecimal(required)) is required"
     case .text(let error): "the text is damaged: \(error)"

@@ -1,4 +1,4 @@
-/// The bytes of a metadata area behind its header, where texts follow each other in a ring.
+/// The bytes of a metadata area after its header, where texts follow each other in a ring.
 ///
 /// A text begins with the section of a volume group, as lvm2 writes it:
 ///
@@ -6,8 +6,8 @@
 ///     id = "NOtU8G-S4Oe-AfNB-jPWH-qjST-q3yN-6h4d2K"
 ///     seqno = 28
 ///
-/// Nothing else in a text has a sequence number behind its UUID. It ends with a zero byte, before
-/// the next one begins, so that every byte belongs to one text at the most: the work is linear.
+/// Nothing else in a text has a sequence number after its UUID. It ends with a zero byte, before
+/// the next one begins, so every byte belongs to at most one text: the work is linear.
 struct MetadataRing {
   struct Text {
     /// Where in the ring it begins.
@@ -19,8 +19,8 @@ struct MetadataRing {
   private let ring: [UInt8]
   /// Where texts begin, ascending.
   private let starts: [Int]
-  /// Where each has its zero byte, or the next one begins; behind the ring's end for one that goes
-  /// on at its beginning.
+  /// Where each has its zero byte, or the next one begins; past the ring's end for one that wraps
+  /// around.
   private let ends: [Int]
 
   /// - Parameter knownStarts: Where a header says that texts begin.
@@ -55,7 +55,7 @@ struct MetadataRing {
     }
   }
 
-  /// How many beginnings of texts there are, and ends whose beginning is overwritten.
+  /// The number of beginnings of texts, and of ends whose beginning is overwritten.
   var traceCount: Int {
     let ending = Array("\ncontents = \"Text Format Volume Group\"\n".utf8)
     var count = starts.count
@@ -65,9 +65,9 @@ struct MetadataRing {
     return count
   }
 
-  /// Whether a byte lies in a text whose beginning is left.
+  /// Whether a byte is in a text whose beginning is left.
   private func isCovered(_ position: Int) -> Bool {
-    // The last text that begins before it, or the one that comes round the ring's end.
+    // The last text that begins before it, or the one that wraps around.
     var (low, high) = (0, starts.count)
     while low < high {
       let middle = (low + high) / 2
@@ -77,11 +77,12 @@ struct MetadataRing {
     return ends.last.map { position + ring.count < $0 } ?? false
   }
 
-  /// Where a text begins whose first brace is at a place; nil where that is no such brace.
+  /// Where the text begins whose first brace is at a place; nil if no text has its first brace
+  /// there.
   private static func start(
     ofTextWithBraceAt brace: Int, in ring: [UInt8], knownStarts: [Int]
   ) -> Int? {
-    // Whatever is looked at below lies within a turn.
+    // Everything looked at below is within one turn.
     guard ring.count >= 512 else { return nil }
     var position = skipSpace(from: brace + 1, in: ring)
     guard matches(id, at: position, in: ring) else { return nil }
@@ -90,7 +91,7 @@ struct MetadataRing {
     position = skipSpace(from: position + 1, in: ring)
     guard matches(seqno, at: position, in: ring) else { return nil }
 
-    // Counted from a turn ahead, so that no place is negative.
+    // Counted from a turn ahead, so that nothing is negative.
     var end = brace + ring.count
     while end > brace + ring.count - spaceCountMax, at(end - 1, in: ring) == UInt8(ascii: " ") {
       end -= 1
@@ -103,8 +104,8 @@ struct MetadataRing {
     return beginning(ofNameIn: start..<end, in: ring, knownStarts: knownStarts)
   }
 
-  /// Where in a run of name characters the name begins: what is left of another text may stand
-  /// right before it.
+  /// Where in a run of name characters the name begins: the rest of another text may come right
+  /// before it.
   private static func beginning(
     ofNameIn run: Range<Int>, in ring: [UInt8], knownStarts: [Int]
   ) -> Int {
@@ -113,17 +114,17 @@ struct MetadataRing {
       return known % ring.count
     }
     if at(run.lowerBound - 1, in: ring) == 0 { return first }
-    // lvm2 begins texts at sectors since 2.03.
+    // lvm2 begins texts at sector boundaries since 2.03.
     return run.first { ($0 % ring.count).isMultiple(of: 512) }.map { $0 % ring.count } ?? first
   }
 
   private static let id = Array("id = \"".utf8)
   private static let seqno = Array("seqno = ".utf8)
   private static let uuidByteCount = 38
-  /// More white space than lvm2 has between words.
+  /// More white space than lvm2 puts between tokens.
   private static let spaceCountMax = 8
 
-  /// The byte of a place that may lie some turns behind the end.
+  /// The byte at a place that may be some turns past the end.
   private static func at(_ position: Int, in ring: [UInt8]) -> UInt8 {
     ring[position % ring.count]
   }

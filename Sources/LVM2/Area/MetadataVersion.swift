@@ -1,36 +1,37 @@
-/// One version of a volume group, as a text in a metadata area describes it.
+/// One version of a volume group, as described by a text in a metadata area.
 public struct MetadataVersion: Equatable, Sendable {
+  /// The group.
   public let volumeGroup: VolumeGroup
   /// Where the text begins, in bytes from the beginning of the device.
   ///
-  /// It may go on at the beginning of the area, behind the header.
+  /// It may wrap around to the beginning of the area, after the header.
   public let byteOffset: UInt64
-  /// Whether the area's header names it as the one that is valid.
+  /// Whether the area's header names it as valid.
   public let isCommitted: Bool
   /// The text, without the zero byte at its end.
   public let text: [UInt8]
 }
 
-/// What a metadata area says is valid.
+/// The text that a metadata area's header names.
 public struct CommittedMetadata: Equatable, Sendable {
-  /// nil where the area has no text, which is no problem, or one that is damaged.
+  /// nil if the area has no text, which is no problem, or a damaged one.
   public let version: MetadataVersion?
   /// What is wrong with the area and the text.
   ///
-  /// A version with problems is for use only if they are said, and no other area has one without.
+  /// Use a version with problems only if no other area has one without, and report them.
   public let problems: [MetadataAreaProblem]
 }
 
 /// The texts that are left in a metadata area.
 public struct MetadataHistory: Equatable, Sendable {
-  /// All that are whole, newest first.
+  /// All complete ones, newest first.
   ///
-  /// The group of the committed text comes first, others, to which the disk belonged before, by the
-  /// time of their last change; each with the highest sequence number first. The same text is
-  /// there once. Without a committed one, the first may be a change that was never made: lvm2
-  /// writes the text before it commits it.
+  /// The group of the committed text comes first; then other groups, to which the disk belonged
+  /// before, by the time of their last change. Within a group, the highest sequence number comes
+  /// first. Identical texts are listed once. Without a committed one, the first may be a change
+  /// that was never made: lvm2 writes the text before it commits it.
   public let versions: [MetadataVersion]
-  /// How many pieces of other texts there are: beginnings, and ends whose beginning is overwritten.
+  /// The number of pieces of other texts: beginnings, and ends whose beginning is overwritten.
   public let fragmentCount: Int
   /// What is wrong with the area and the committed text.
   public let problems: [MetadataAreaProblem]

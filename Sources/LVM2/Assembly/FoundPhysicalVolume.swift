@@ -1,22 +1,23 @@
 public import BlockIO
 
-/// A physical volume that was found in a file or device, or in a partition of one.
+/// A physical volume found in a file or device, or in a partition of one.
 public struct FoundPhysicalVolume: Sendable {
   /// Its bytes, from its first sector on.
   public let source: any BlockSource
-  /// Which of the files and devices that were searched it lies in.
+  /// The index of the searched file or device that it is in.
   public let input: Int
   /// Its bytes in that file or device, or in the array.
   public let range: Range<UInt64>
+  /// Its label.
   public let label: PhysicalVolumeLabel
-  /// The mirroring array that it lies in, if it does.
+  /// The mirroring array that it is in, if any.
   public let array: MirrorArray?
-  /// The metadata areas that the label names, as far as they lie in the volume.
+  /// The metadata areas of the label that are within the volume.
   public let areas: [MetadataArea]
 }
 
 extension FoundPhysicalVolume {
-  /// Its bytes on each member of the array that it lies in; once where it lies in none.
+  /// Its bytes on each member of its array; once if it is in none.
   public func copies() throws(BlockIOError) -> [any BlockSource] {
     guard let array else { return [source] }
     var copies: [any BlockSource] = []
@@ -26,10 +27,10 @@ extension FoundPhysicalVolume {
 }
 
 extension FoundPhysicalVolume {
-  /// Whether two have bytes of a file or device in common.
+  /// Whether the two share bytes of a file or device.
   public func sharesBytes(with other: FoundPhysicalVolume) -> Bool {
     guard let own = try? copies().compactMap(\.place), let others = try? other.copies() else {
-      return true  // what cannot be told is not taken for apart
+      return true  // if unknown, assume that they do
     }
     return others.compactMap(\.place).contains { place in
       own.contains { $0.file == place.file && $0.range.overlaps(place.range) }
@@ -38,7 +39,7 @@ extension FoundPhysicalVolume {
 }
 
 extension BlockSource {
-  /// The file that its bytes lie in, and where in that.
+  /// The file that has its bytes, and where.
   fileprivate var place: (file: FileIdentity, range: Range<UInt64>)? {
     guard let file = files.first?.identity else { return nil }
     let slice = self as? SliceSource

@@ -3,29 +3,29 @@ internal import Synchronization
 
 /// A volume group, and those of its physical volumes that were found.
 public struct FoundVolumeGroup: Sendable {
-  /// By the newest metadata that is known.
+  /// By the newest known metadata.
   public let group: VolumeGroup
-  /// By the file that takes its place, which may be older than what is in use on the disks.
+  /// By the file given in its place, which may be older than what is in use on the disks.
   let text: VolumeGroup?
   /// What is wrong with its physical volumes and its metadata.
   public internal(set) var problems: [GroupProblem]
-  /// All physical volumes that were found, by UUID; versions differ in which are the group's.
+  /// All physical volumes found, by UUID; versions differ in which are the group's.
   let members: [LVMIdentifier: FoundPhysicalVolume]
   /// The metadata areas that have, or had, the group's metadata.
   let areas: [MetadataArea]
   private let known = KnownVersions()
 
-  /// The versions, once they have been read.
+  /// The versions, once read.
   private final class KnownVersions: Sendable {
     let versions = Mutex<[VolumeGroup]?>(nil)
   }
 
-  /// Those of a version's physical volumes that were not found.
+  /// A version's physical volumes that were not found.
   public func missing(in version: VolumeGroup) -> [VolumeGroup.PhysicalVolume] {
     version.physicalVolumes.filter { members[$0.uuid] == nil }
   }
 
-  /// All physical volumes that were found, of any version of the group.
+  /// All physical volumes found, of any version of the group.
   public var physicalVolumes: [FoundPhysicalVolume] { Array(members.values) }
 
   /// Where a physical volume was found.
@@ -38,9 +38,9 @@ public struct FoundVolumeGroup: Sendable {
     VolumeMapper(version, leg: leg, includesStale: includesStale) { members[$0]?.source }
   }
 
-  /// The versions of the metadata that can still be read, the newest first: rings keep old texts.
+  /// The versions of the metadata that are still readable, newest first: rings keep old texts.
   ///
-  /// Reads the metadata areas, and nothing else, and these once.
+  /// Reads only the metadata areas, and only once.
   public func history() throws(BlockIOError) -> [VolumeGroup] {
     if let versions = known.versions.withLock({ $0 }) { return versions }
     let versions = try readHistory()
@@ -60,7 +60,7 @@ public struct FoundVolumeGroup: Sendable {
     return versions.values.sorted { $0.seqno > $1.seqno }
   }
 
-  /// The version of that number; else that of the file that was named, or the newest.
+  /// The version of that number; without one, that of the given file, or the newest.
   public func version(_ seqno: UInt64?) throws(VolumeError) -> VolumeGroup {
     guard let seqno else { return text ?? group }
     if seqno == group.seqno { return group }
@@ -72,17 +72,20 @@ public struct FoundVolumeGroup: Sendable {
     return version
   }
 
-  /// Extents that a version gave to some volume, and that a later one gave to another.
+  /// Extents of a version's volume that a later version gave to another.
   public struct Reuse: Equatable, Sendable {
+    /// The physical volume that they are on.
     public let physicalVolume: VolumeGroup.PhysicalVolume
+    /// The extents' numbers on it.
     public let extents: Range<UInt64>
-    /// Who had them next, by the newest version that says so.
+    /// The volume that had them next, by the newest version that says so.
     public let owner: String
+    /// The number of that version.
     public let seqno: UInt64
   }
 
-  /// The extents of a volume of an older version that were given to others since, as far as the
-  /// versions tell that can still be read.
+  /// The extents of an older version's volume that were reallocated since, by the versions that are
+  /// still readable.
   public func reuse(of name: String, in version: VolumeGroup) throws(BlockIOError) -> [Reuse] {
     if version == group { return [] }
     let own = version.allocations(below: name)
@@ -93,7 +96,7 @@ public struct FoundVolumeGroup: Sendable {
     let devices = Dictionary(
       version.physicalVolumes.map { ($0.uuid, $0) }, uniquingKeysWith: { first, _ in first })
     var found: [Reuse] = []
-    // What is known of each physical volume already; later versions say it again and again.
+    // What is known of each physical volume already; later versions repeat it.
     var known: [LVMIdentifier: Set<Range<UInt64>>] = [:]
     for later in try history() where later == group || later.seqno > version.seqno {
       for allocation in later.allocations where !owners.contains(allocation.volumeUUID) {

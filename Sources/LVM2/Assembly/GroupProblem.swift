@@ -1,6 +1,6 @@
 /// What is wrong with a volume group's physical volumes or its metadata.
 public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
-  /// A physical volume is in none of the files and devices that were searched.
+  /// A physical volume is in none of the searched files and devices.
   case missing(VolumeGroup.PhysicalVolume)
   /// A physical volume is there, but lvm2 had to do without it: it may be out of date.
   case wasMissing(VolumeGroup.PhysicalVolume, path: String)
@@ -8,23 +8,22 @@ public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
   case tooShort(VolumeGroup.PhysicalVolume, path: String, byteCount: UInt64, required: UInt64)
   /// A physical volume is in use by another group.
   case inOtherGroup(VolumeGroup.PhysicalVolume, path: String, group: String)
-  /// Two have the same UUID: copies of each other, of which the one with the newest metadata is
-  /// used.
+  /// Two have the same UUID: copies of each other; the one with the newest metadata is used.
   case duplicate(LVMIdentifier, used: String, ignored: String)
-  /// A physical volume has metadata of this group, which does not count it among its own any more.
+  /// A physical volume has metadata of this group, but no longer belongs to it.
   case notMember(LVMIdentifier, path: String)
-  /// A physical volume lies in a mirroring array of which members are missing, or out of date.
+  /// A physical volume is in a mirroring array whose members are partly missing or out of date.
   case degraded(VolumeGroup.PhysicalVolume, MirrorArray)
-  /// A label has a wrong checksum, or lies in a wrong place.
+  /// A label has a wrong checksum, or is in the wrong place.
   case label(path: String, String)
   /// A metadata area is damaged.
   case area(path: String, String)
   /// A metadata area has an older version than others.
   case outdated(path: String, seqno: UInt64, newest: UInt64)
-  /// No area has the metadata in use; the newest complete text in a ring of older ones serves.
+  /// No area has the current metadata; the newest complete older text in a ring is used.
   case fromRing(path: String, seqno: UInt64)
 
-  /// Whether data is out of reach by it, and not only in doubt.
+  /// Whether it puts data out of reach, not only in doubt.
   public var isLoss: Bool {
     switch self {
     case .missing, .tooShort: true
@@ -46,20 +45,19 @@ public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
     case .duplicate(let uuid, let used, let ignored):
       "\(ignored): has the same UUID as \(used) (\(uuid)); \(used) is used"
     case .degraded(let volume, let array):
-      "\(volume.name) (\(volume.uuid)) lies in \(array.description): "
+      "\(volume.name) (\(volume.uuid)) is in \(array.description): "
         + (array.unused.isEmpty
-          ? "what the others hold may be newer"
-          : "\(array.unused.joined(separator: ", ")) \(array.unused.count == 1 ? "is" : "are") out of date, or"
-            + " the same as another one")
+          ? "the others may be newer"
+          : "\(array.unused.joined(separator: ", ")) \(array.unused.count == 1 ? "is" : "are") out"
+            + " of date, or the same as another one")
     case .notMember(let uuid, let path):
-      "\(path): the physical volume \(uuid) has old metadata of the group, which it is not in any"
-        + " more"
+      "\(path): the physical volume \(uuid) has old metadata of the group, but is no longer in it"
     case .label(let path, let what), .area(let path, let what): "\(path): \(what)"
     case .outdated(let path, let seqno, let newest):
       "\(path): has version \(seqno) of the metadata, others have \(newest)"
     case .fromRing(let path, let seqno):
-      "\(path): the metadata in use is lost; version \(seqno), the newest that is whole among the"
-        + " older ones, serves in its place"
+      "\(path): the current metadata is lost; version \(seqno), the newest complete one among the"
+        + " older ones, is used instead"
     }
   }
 }

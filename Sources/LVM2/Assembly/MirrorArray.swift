@@ -1,24 +1,24 @@
 internal import BlockIO
 public import MD
 
-/// A mirroring array of md (raid1), as far as its members were found.
+/// A mirroring array of md (raid1), with the members that were found.
 ///
-/// Those are read, and written, that were in use last: the ones with the newest events that are in
+/// The members that were in use last are read and written: those with the newest events that are in
 /// step. The others are out of date, and md rebuilds them from these.
 public struct MirrorArray: Sendable {
-  /// What the newest of its members says.
+  /// The superblock of the newest member.
   public let superblock: ArraySuperblock
   /// The data of the members in use.
   let members: [any BlockSource]
-  /// The members that are out of date, or stand for the same as another one, by their paths.
+  /// The paths of the members that are out of date, or the same as another one.
   public let unused: [String]
-  /// Which of the files and devices that were searched the members in use lie in.
+  /// The indices of the searched files and devices that the members in use are in.
   let inputs: [Int]
 
-  /// Whether members are missing, or are not in use: what these hold may be newer.
+  /// Whether members are missing or not in use: those may be newer.
   public var isDegraded: Bool { members.count < Int(superblock.memberCount) }
 
-  /// What is there of it, in words.
+  /// The array and its available members, as text.
   public var description: String {
     "\(members.count) of the \(superblock.memberCount) members of \(superblock.arrayDescription)"
   }
@@ -30,18 +30,18 @@ public struct MirrorArray: Sendable {
     let input: Int
   }
 
-  /// The array of those members, of which there is at least one.
+  /// The array of those members; there is at least one.
   init(_ found: [Member]) throws(BlockIOError) {
-    // What failed does not know that it did: the newest says so.
+    // A failed member does not know that it failed; the newest says so.
     let active = found.map(\.superblock).max { $0.events < $1.events }?.activeRoles ?? []
     let newest = found.map(\.superblock.events).max() ?? 0
     func isInUse(_ member: Member) -> Bool {
-      // A crash leaves some a step behind, as they are written one after another.
+      // After a crash some are a step behind, as they are written one after another.
       newest - member.superblock.events <= 1 && member.superblock.isRecovered
         && member.superblock.role.map { active.contains($0) } ?? false
     }
     let inUse = found.filter { isInUse($0) }
-    // What is left of an array of which none is whole is still better than nothing.
+    // If no member is whole, what is left is still better than nothing.
     let best = inUse.isEmpty ? found.filter { $0.superblock.events == newest } : inUse
     var roles: Set<UInt32?> = []
     let used = best.enumerated().sorted {
@@ -59,7 +59,7 @@ public struct MirrorArray: Sendable {
       .map(\.source.name)
   }
 
-  /// Its bytes: read from the first member that can be, written to all.
+  /// Its bytes: read from the first readable member, written to all.
   var source: any BlockSource {
     let byteCount = members.map(\.byteCount).min() ?? 0
     let places = members.indices.map { ExtentLayout.place(.device($0, byteOffset: 0)) }

@@ -2,28 +2,28 @@ public import Blkid
 public import BlockIO
 public import MD
 
-/// Looks for physical volumes in files and devices, and in their partitions.
+/// Searches files and devices, and their partitions, for physical volumes.
 ///
 /// Only labels, partition tables and the headers of metadata areas are read. A disk with a physical
-/// volume in a partition is not one itself: a label may be left from before it was partitioned.
+/// volume in a partition is not one itself: its label may date from before it was partitioned.
 public struct PhysicalVolumeSearch: Sendable {
-  /// Partitions lie in partitions, as in the image of a virtual machine's disk, but not deeper.
+  /// Partitions contain partitions, as in the image of a virtual machine's disk, but not deeper.
   private static let depthMax = 4
 
+  /// The physical volumes found.
   public private(set) var found: [FoundPhysicalVolume] = []
-  /// In which of what was searched nothing was found.
+  /// The indices of the inputs in which nothing was found.
   public private(set) var withoutVolume: [Int] = []
-  /// Members of arrays whose bytes are dealt out to all of them, so that one by itself is no
-  /// volume.
+  /// Members of arrays that spread their bytes over all members, so that one alone is no volume.
   public private(set) var arrayMembers: [(path: String, superblock: ArraySuperblock)] = []
-  /// What was searched of one input: tables may name the same bytes over and over.
+  /// What was searched of one input: tables may name the same bytes repeatedly.
   private var searched: Set<Range<UInt64>> = []
-  /// The members of mirroring arrays, in the order in which they were found.
+  /// The members of mirroring arrays, in the order found.
   private var mirrors: [(uuid: [UInt8], members: [MirrorArray.Member])] = []
 
   /// Searches each of several files and devices.
   ///
-  /// Members of a mirroring array are searched as the one that they are.
+  /// Members of a mirroring array are searched as one.
   public init(_ inputs: [any BlockSource]) throws(BlkidError) {
     var without: Set<Int> = []
     for (index, input) in inputs.enumerated() {
@@ -43,7 +43,7 @@ public struct PhysicalVolumeSearch: Sendable {
     withoutVolume = without.sorted()
   }
 
-  /// Takes note of a member of an array.
+  /// Notes a member of an array.
   ///
   /// - Returns: Whether it is one.
   private mutating func addMember(
@@ -67,8 +67,8 @@ public struct PhysicalVolumeSearch: Sendable {
     return true
   }
 
-  /// Whether a superblock of version 0.90, which does not say where it lies, is that of the last
-  /// partition of a disk: the two would stand in the same place.
+  /// Whether a superblock of version 0.90, which does not say where it is, belongs to the last
+  /// partition of a disk: the two would be in the same place.
   private func isOfPartition(
     _ superblock: ArraySuperblock, _ source: any BlockSource
   ) throws(BlkidError) -> Bool {

@@ -1,21 +1,24 @@
 public import BlockIO
 
-/// A snapshot of a volume group: its store, its origin, and what the metadata says of them.
+/// A snapshot of a volume group: its store, its origin, and what the metadata says about them.
 public struct SnapshotVolume: Sendable {
+  /// The group, and its physical volumes.
   public let found: FoundVolumeGroup
   /// The version of the group that it is a snapshot of.
   public let version: VolumeGroup
+  /// The snapshot in that version.
   public let snapshot: VolumeGroup.Snapshot
+  /// The COW store.
   public let store: VolumeSource
-  /// As long as the snapshot, which does not grow when the origin is extended; nil where the origin
-  /// is laid out in a way that is not read.
+  /// As long as the snapshot, which does not grow when the origin is extended; nil if the origin's
+  /// layout is not supported.
   public let origin: (any BlockSource)?
   /// Why there is no origin.
   public let originError: VolumeError?
 
   /// Finds the snapshot's parts.
   ///
-  /// - Parameter leg: Which copy of a mirror to read, whatever is known of it.
+  /// - Parameter leg: Which copy of a mirror to read, even if it may be out of date.
   public init(
     _ snapshot: VolumeGroup.Snapshot, of version: VolumeGroup, _ found: FoundVolumeGroup,
     leg: Int? = nil
@@ -37,7 +40,7 @@ public struct SnapshotVolume: Sendable {
     }
   }
 
-  /// The volume of the store, which bears the snapshot's name.
+  /// The store's volume, which has the snapshot's name.
   public var volume: VolumeGroup.LogicalVolume? {
     version.logicalVolumes.first { $0.name == snapshot.store }
   }

@@ -2,25 +2,27 @@ public import BlockIO
 
 /// The volume groups of the physical volumes that were found.
 public struct VolumeCatalog: Sendable {
+  /// The groups, with what was found of each.
   public let groups: [FoundVolumeGroup]
-  /// Physical volumes that are in no group.
+  /// Physical volumes in no group.
   public let orphans: [FoundPhysicalVolume]
-  /// What is wrong with the metadata areas of ``orphans``, which may be of a group all the same.
+  /// What is wrong with the metadata areas of ``orphans``, which may belong to a group all the
+  /// same.
   public let orphanProblems: [LVMIdentifier: [GroupProblem]]
 
-  /// Puts together what was found.
+  /// Assembles the groups.
   ///
-  /// Of copies of a physical volume the one with the newest metadata is taken.
+  /// Of several copies of a physical volume, the one with the newest metadata is used.
   ///
-  /// - Parameter texts: Groups from files of vgcfgbackup, which take the place of what the areas
-  ///   say of them: as older versions do where the areas have newer ones.
+  /// - Parameter texts: Groups from files of vgcfgbackup, which replace what the areas say about
+  ///   them; if the areas have newer versions, like older versions.
   public init(
     _ found: [FoundPhysicalVolume], texts: [VolumeGroup] = []
   ) throws(BlockIOError) {
     var assembly = Assembly()
     var read: [ReadVolume] = []
     for volume in found { read.append(try ReadVolume(volume)) }
-    // Sorted where the numbers differ only: of equals the first stays the first.
+    // By number only: among equals, the first stays first.
     for (_, volume) in read.enumerated().sorted(by: {
       ($1.element.newestSeqno, $0.offset) < ($0.element.newestSeqno, $1.offset)
     }) { try assembly.add(volume) }
@@ -38,19 +40,21 @@ public struct VolumeCatalog: Sendable {
     where orphan.label.metadataAreas.isEmpty && orphan.label.isUsed != false {
       orphanProblems[orphan.label.uuid] = [
         .area(
-          path: orphan.source.name, "has no metadata: only other physical volumes tell its group")
+          path: orphan.source.name,
+          "has no metadata: only the group's other members name its"
+            + " group")
       ]
     }
     self.orphanProblems = orphanProblems
   }
 
-  /// What is known of one group while its parts come together.
+  /// What is known of one group during assembly.
   private struct Candidate {
     /// From a file.
     var text: VolumeGroup?
-    /// In use by an area, with the path of its volume.
+    /// In use in an area, with the path of its volume.
     var committed: [(group: VolumeGroup, path: String)] = []
-    /// The newest in a ring whose metadata in use is lost.
+    /// The newest in a ring whose current metadata is lost.
     var fallbacks: [(group: VolumeGroup, path: String)] = []
     var areas: [MetadataArea] = []
     /// The physical volumes that have its metadata.
@@ -60,7 +64,7 @@ public struct VolumeCatalog: Sendable {
     func group(_ members: Members) -> FoundVolumeGroup? {
       let newest = committed.max { $0.group.seqno < $1.group.seqno }
       let fallback = fallbacks.max { $0.group.seqno < $1.group.seqno }
-      // What is in use on the disks, be its number lower: a file may be of another line of
+      // What is in use on the disks, even if its number is lower: a file may be of another line of
       // versions.
       guard let group = newest?.group ?? text ?? fallback?.group else { return nil }
       var problems = self.problems
@@ -87,7 +91,7 @@ public struct VolumeCatalog: Sendable {
     var duplicates: [LVMIdentifier: [String]] = [:]
     /// The groups whose metadata they have in use.
     var owners: [LVMIdentifier: VolumeGroup] = [:]
-    /// What is wrong with the areas of those from which no group is known.
+    /// What is wrong with the areas of those whose group is unknown.
     var areaProblems: [LVMIdentifier: [GroupProblem]] = [:]
 
     func problems(
@@ -129,7 +133,7 @@ public struct VolumeCatalog: Sendable {
       self.areas = areas
     }
 
-    /// The number of the newest metadata; 0 where there is none.
+    /// The number of the newest metadata; 0 if there is none.
     var newestSeqno: UInt64 {
       areas.compactMap(\.committed.version?.volumeGroup.seqno).max() ?? 0
     }
@@ -168,7 +172,7 @@ public struct VolumeCatalog: Sendable {
         }
       }
       for area in damaged {
-        // A text whose checksum is wrong may say anything; the one before it was sound in its time.
+        // A text with a wrong checksum may say anything; the one before it was once sound.
         let versions = try area.history().versions
         let sound = area.isIgnored ? versions.first : versions.first { !$0.isCommitted }
         let newest = (sound ?? versions.first)?.volumeGroup
@@ -187,7 +191,7 @@ public struct VolumeCatalog: Sendable {
 }
 
 extension FoundVolumeGroup {
-  /// The physical volumes that have the group's metadata without being its own.
+  /// The physical volumes that have the group's metadata but do not belong to it.
   fileprivate var strangers: [LVMIdentifier] {
     problems.compactMap { problem in
       if case .notMember(let uuid, _) = problem { uuid } else { nil }

@@ -1,13 +1,16 @@
 /// Extents of a physical volume, and the logical volume that has them.
 public struct Allocation: Equatable, Sendable {
+  /// The physical volume's UUID.
   public let physicalVolume: LVMIdentifier
+  /// The extents' numbers on it.
   public let extents: Range<UInt64>
-  /// The logical volume, which may be a hidden part of another.
+  /// The name of the logical volume, which may be a hidden part of another.
   public let volume: String
+  /// The UUID of the logical volume.
   public let volumeUUID: LVMIdentifier
 }
 
-/// Something that a volume's bytes are mapped by: a segment, an allocation, where extents begin.
+/// Something that maps a volume's bytes: a segment, an allocation, where extents begin.
 public struct MappedPart: Equatable, Sendable {
   let uuid: LVMIdentifier
   let extents: Range<UInt64>
@@ -16,10 +19,10 @@ public struct MappedPart: Equatable, Sendable {
 }
 
 extension VolumeGroup {
-  /// All extents that are given out.
+  /// All allocated extents.
   public var allocations: [Allocation] { logicalVolumes.flatMap { ownAllocations(of: $0) } }
 
-  /// The extents of a logical volume, and of all that it lies on.
+  /// The extents of a logical volume, and of all volumes below it.
   public func allocations(below name: String) -> [Allocation] {
     var found: [Allocation] = []
     var open = [name]
@@ -34,8 +37,8 @@ extension VolumeGroup {
     return found
   }
 
-  /// Whether a leg was split off with `lvconvert --splitmirrors --trackchanges`: users see it, and
-  /// may not write to it.
+  /// Whether a leg was split off with `lvconvert --splitmirrors --trackchanges`: it is visible to
+  /// users, and not writable.
   ///
   /// - Source: lvm2 `lib/metadata/raid_manip.c`, `lv_raid_split_and_track`.
   func isSplitOff(_ leg: String) -> Bool {
@@ -48,14 +51,14 @@ extension VolumeGroup {
     return names.filter(isSplitOff).sorted()
   }
 
-  /// The volumes that somebody may ask for: the visible ones, the stores of snapshots and their
-  /// origins, and not what is just a part of others.
+  /// The volumes that a user may want: the visible ones, and the stores of snapshots and their
+  /// origins, but no mere parts of others.
   public var wholeVolumes: [LogicalVolume] {
     let ofSnapshots = Set(snapshots.flatMap { [$0.store, $0.origin] })
     return logicalVolumes.filter { $0.isVisible || ofSnapshots.contains($0.name) }
   }
 
-  /// The bytes of an allocation on its physical volume; nil where nobody could count them.
+  /// The bytes of an allocation on its physical volume; nil if they overflow.
   public func bytes(of allocation: Allocation) -> Range<UInt64>? {
     guard
       let volume = physicalVolumes.first(where: { $0.uuid == allocation.physicalVolume })
@@ -67,8 +70,8 @@ extension VolumeGroup {
     return volume.startByteOffset + start.partialValue..<last.partialValue
   }
 
-  /// What a volume's bytes are mapped by, with all that it lies on: two versions of a group in
-  /// which these are the same have the same bytes in it.
+  /// Everything that maps a volume's bytes: if it is the same in two versions of a group, so are
+  /// the bytes.
   public func mapping(below name: String) -> [MappedPart] {
     let used = allocations(below: name)
     let segments = logicalVolumes.filter { volume in

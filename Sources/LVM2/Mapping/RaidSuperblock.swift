@@ -1,13 +1,13 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What md notes on each leg of an array, at the beginning of the leg's metadata volume.
+/// What md records on each leg of an array, at the beginning of the leg's metadata volume.
 ///
 /// - Source: Linux `drivers/md/dm-raid.c`, `struct dm_raid_superblock`.
 struct RaidSuperblock: Equatable {
   /// "DmRd", as a little-endian number.
   private static let magic: UInt32 = 0x6452_6d44
-  /// What stands for "to the end" in md's numbers of sectors.
+  /// "To the end", in md's numbers of sectors.
   private static let allSectors = UInt64.max
 
   /// Counts the changes of the array's state.
@@ -20,9 +20,9 @@ struct RaidSuperblock: Equatable {
   /// Whether all of the leg was in step when this was written.
   var isRecovered: Bool { recoveredSectorCount == Self.allSectors }
 
-  /// Reads what a metadata volume has; nil where there is nothing.
+  /// Reads the superblock of a metadata volume; nil if there is none.
   ///
-  /// - Throws: Also where it cannot be read, for want of the medium or of a device.
+  /// - Throws: Also if it cannot be read, because of the medium or a missing device.
   init?(_ source: any BlockSource) throws(BlockIOError) {
     guard source.byteCount >= 512 else { return nil }
     let buffer = IOBuffer(byteCount: 512)

@@ -1,28 +1,28 @@
 public import BlockIO
 
-/// Why a volume cannot be read, or not as it was asked for.
+/// Why a volume cannot be read, or not as requested.
 public enum VolumeError: Error, Sendable, CustomStringConvertible {
   /// The group has no volume of that name.
   case noVolume(String, VolumeGroup)
-  /// The volume is laid out in a way that is not read here.
+  /// The volume's layout is not supported.
   case unsupported(String, String)
   /// The volume has no such leg.
   case noLeg(String, Int, count: Int)
-  /// The group's metadata of that number is not there any more.
+  /// That version of the group's metadata no longer exists.
   case noVersion(String, UInt64, known: [UInt64])
   case io(BlockIOError)
 
   public var description: String {
     switch self {
     case .noVolume(let name, let group):
-      "\(name): \(group.name) has no such volume in version \(group.seqno), it has "
+      "\(name): \(group.name) has no such volume in version \(group.seqno); it has "
         + (group.logicalVolumes.isEmpty
           ? "none" : group.wholeVolumes.map(\.name).joined(separator: ", "))
     case .unsupported(let name, let what): "\(name): not supported: \(what)"
     case .noLeg(let name, let leg, let count):
       "\(name): has no leg \(leg): they are numbered from 0 to \(count - 1)"
     case .noVersion(let group, let seqno, let known):
-      "\(group): there is no metadata of version \(seqno), but of "
+      "\(group): there is no version \(seqno) of the metadata, only "
         + known.map { "\($0)" }.joined(separator: ", ")
     case .io(let error): error.description
     }

@@ -1,20 +1,20 @@
 internal import BlockIO
 
 extension VolumeMapper {
-  /// How an array of md, of so many bytes, lies on its legs.
+  /// The layout of an md array of that many bytes on its legs.
   func layout(
     of raid: VolumeGroup.Raid, byteCount: UInt64, in volume: VolumeGroup.LogicalVolume,
     _ known: inout Known
   ) throws(VolumeError) -> ExtentLayout {
     if raid.type != "raid1", raid.stripeByteCount == 0 {
-      throw unsupported(volume, "\(raid.type) with stripes of no size")
+      throw unsupported(volume, "\(raid.type) without a stripe size")
     }
     let required = requiredByteCount(ofLegOf: raid, byteCount: byteCount)
     var legs: [ExtentLayout] = []
     for leg in raid.legs {
       let map = try map(of: leg.data, &known)
       guard map.byteCount >= required else {
-        throw .unsupported("\(group.name)/\(leg.data)", "less room than is used of it")
+        throw .unsupported("\(group.name)/\(leg.data)", "smaller than what is used of it")
       }
       legs.append(.volume(map, byteOffset: 0))
     }
@@ -81,10 +81,10 @@ extension VolumeMapper {
       ? stripes[0] : .striped(stripes, stripeByteCount: raid.stripeByteCount)
   }
 
-  /// The legs that are in step, by what the newest superblock says of them and by their own.
+  /// The legs that are in step, by the newest superblock and by their own.
   ///
-  /// Where all legs have been read and none has a superblock, all are as good: it is written when
-  /// the array first runs.
+  /// If all legs were read and none has a superblock, all are equal: it is written when the array
+  /// first runs.
   private func currentLegs(
     of raid: VolumeGroup.Raid, _ known: inout Known
   ) throws(VolumeError) -> [Bool] {
@@ -110,14 +110,14 @@ extension VolumeMapper {
     return superblocks.enumerated().map { index, superblock in
       guard let superblock else { return false }
       let hasFailed = index < 64 && newest.failedLegs & 1 << UInt64(index) != 0
-      // They are written one after another; a crash leaves some a step behind.
+      // They are written one after another; after a crash some are a step behind.
       return !hasFailed && superblock.isRecovered && newest.events - superblock.events <= 1
     }
   }
 }
 
 extension ParityRotation {
-  /// The rotation that lvm2 and dm-raid call by that name; nil for others.
+  /// The rotation that lvm2 and dm-raid call by that name; nil for an unknown name.
   ///
   /// - Source: Linux `drivers/md/dm-raid.c`, `raid_types`.
   init?(lvm type: String) {

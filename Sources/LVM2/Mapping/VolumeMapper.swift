@@ -2,25 +2,25 @@ public import BlockIO
 
 /// Maps the logical volumes of a group to bytes of its physical ones.
 public struct VolumeMapper {
-  /// A byte has copies, and these may be on volumes with copies, but not more than this.
+  /// A byte has copies, which may be on volumes with copies, up to this total.
   private static let copyCountMax = 64
-  /// Segments lie on segments, and these on others, but in no more ways than this.
+  /// Segments are on segments, which are on others, in at most this many ways.
   private static let segmentCountMax = 1 << 20
 
   let group: VolumeGroup
-  /// Which copy of a mirror the user wants read, whatever is known of it.
+  /// Which copy of a mirror the user wants to read, even if it may be out of date.
   let leg: Int?
   /// Whether legs that are out of date are written.
   private let includesStale: Bool
-  /// The physical volumes that are there; a map's device n is the nth.
+  /// The physical volumes that were found; device n of a map is the nth.
   let devices: [any BlockSource]
   private let places: [String: (volume: VolumeGroup.PhysicalVolume, device: Int?)]
   private let volumes: [String: VolumeGroup.LogicalVolume]
 
-  /// A mapper of `group` over the bytes of those of its physical volumes that are there.
+  /// A mapper of `group` over the bytes of the physical volumes that were found.
   ///
-  /// - Parameter includesStale: Whether legs that are out of date are part of what is mapped: they
-  ///   are never read, but written with the others.
+  /// - Parameter includesStale: Whether legs that are out of date are mapped: they are never read,
+  ///   but written with the others.
   public init(
     _ group: VolumeGroup, leg: Int? = nil, includesStale: Bool = false,
     device: (LVMIdentifier) -> (any BlockSource)?
@@ -47,19 +47,19 @@ public struct VolumeMapper {
     VolumeSource("\(group.name)/\(name)", try map(of: name).prefix(byteCount), of: devices)
   }
 
-  /// Where the bytes of the volume of that name lie.
+  /// The map of the volume of that name.
   public func map(of name: String) throws(VolumeError) -> VolumeMap {
     var known: Known = [:]
     return try map(of: name, &known)
   }
 
-  /// The maps that were made already: many volumes may lie on one.
+  /// The maps made already: many volumes may be on one.
   typealias Known = [String: VolumeMap]
 
   func map(of name: String, _ known: inout Known) throws(VolumeError) -> VolumeMap {
     if let map = known[name] { return map }
     guard let volume = volumes[name] else { throw .noVolume("\(group.name)/\(name)", group) }
-    // A group that was decoded has no volume that lies on itself, and no more than a few layers.
+    // In a decoded group no volume contains itself, and there are only a few layers.
     var segments: [VolumeMap.Segment] = []
     for segment in volume.segments {
       let range = try bytes(of: segment.extents)
@@ -77,7 +77,7 @@ public struct VolumeMapper {
     return map
   }
 
-  /// Bytes of extents, of which no volume has more than a signed number can count.
+  /// Bytes of extents; a volume has no more than a signed number can count.
   private func bytes(of extents: Range<UInt64>) throws(VolumeError) -> Range<UInt64> {
     let end = extents.upperBound.multipliedReportingOverflow(by: group.extentByteCount)
     guard !end.overflow, end.partialValue <= Int64.max else {
@@ -99,12 +99,12 @@ public struct VolumeMapper {
       let own = extentCount / UInt64(max(places.count, 1))
       let stripes = try layouts(places, extentCount: own, &known)
       if stripes.count == 1 { return stripes[0] }
-      // Linux refuses others as well; the last stripes would go beyond what is theirs.
+      // Linux refuses others too; the last stripes would go past their volume.
       guard stripeByteCount > 0,
         (own * group.extentByteCount).isMultiple(of: stripeByteCount)
       else {
         throw unsupported(
-          volume, "stripes of \(stripeByteCount) bytes, of which extents are no multiple")
+          volume, "stripes of \(stripeByteCount) bytes, which do not divide its extents")
       }
       return .striped(stripes, stripeByteCount: stripeByteCount)
     case .mirror(let places, let mirror):
@@ -147,14 +147,14 @@ public struct VolumeMapper {
         throw .unsupported(group.name, "a physical volume \(name) that it does not have")
       }
       let end = extent.addingReportingOverflow(extentCount)
-      // Behind the last extent may lie metadata.
+      // After the last extent there may be metadata.
       guard !end.overflow, end.partialValue <= volume.extentCount else {
-        throw .unsupported(name, "extents behind the last of a physical volume")
+        throw .unsupported(name, "extents past the end of a physical volume")
       }
       let bytes = try bytes(of: extent..<end.partialValue)
       let (start, overflow) = volume.startByteOffset.addingReportingOverflow(bytes.lowerBound)
       guard !overflow, start <= UInt64(Int64.max) - UInt64(bytes.count) else {
-        throw .unsupported(name, "extents behind what Linux can count")
+        throw .unsupported(name, "extents past what Linux can count")
       }
       guard let device else { return .place(.missing(volume.words)) }
       return .place(.device(device, byteOffset: start))
@@ -162,16 +162,16 @@ public struct VolumeMapper {
       let map = try map(of: name, &known)
       let end = extent.addingReportingOverflow(extentCount)
       guard !end.overflow, try bytes(of: extent..<end.partialValue).upperBound <= map.byteCount
-      else { throw .unsupported("\(group.name)/\(name)", "less room than is used of it") }
+      else { throw .unsupported("\(group.name)/\(name)", "smaller than what is used of it") }
       return .volume(map, byteOffset: extent * group.extentByteCount)
     }
   }
 
   // MARK: - Copies
 
-  /// Copies, those that can be read first.
+  /// Copies, the readable ones first.
   ///
-  /// Nothing that may be out of date is read, unless the user asks for that very leg.
+  /// What may be out of date is not read, unless the user asks for that leg.
   func copies(
     _ legs: [ExtentLayout], isCurrent: [Bool], splitOff: Set<Int> = [],
     _ volume: VolumeGroup.LogicalVolume
@@ -195,8 +195,8 @@ public struct VolumeMapper {
     return .copies(current + stale, currentCount: current.count)
   }
 
-  /// The legs of a mirror that are in step: the first, from which dm-mirror brings the others into
-  /// step, and all if a log on disk says so.
+  /// The legs of a mirror that are in step: the first, from which dm-mirror updates the others, and
+  /// all if a log on disk says so.
   private func currentLegs(
     of mirror: VolumeGroup.Mirror, _ count: Int, _ known: inout Known
   ) throws(VolumeError) -> [Bool] {
@@ -217,6 +217,6 @@ public struct VolumeMapper {
 }
 
 extension VolumeGroup.PhysicalVolume {
-  /// What to call it where it is not there.
+  /// Its description in messages when it is missing.
   public var words: String { "physical volume \(name) (\(uuid), last seen as \(device))" }
 }

@@ -5,10 +5,10 @@ extension MetadataText {
   ///     name = "a string with \" and \\"
   ///     name { number = -1 list = ["a", 1,] empty = [] }
   ///
-  /// Of a name that occurs twice in a section, libdm takes the last value, and warns. lvm2 does not
+  /// If a name occurs twice in a section, libdm takes the last value, and warns. lvm2 does not
   /// write such texts: here it is an error, as it may be two texts that run into each other. So are
-  /// words without quotation marks for values, which only its newest versions read. The work is
-  /// linear in the bytes.
+  /// values without quotation marks, which only its newest versions read. The work is linear in the
+  /// bytes.
   ///
   /// - Source: lvm2 `libdm/libdm-config.c`.
   init(parsing bytes: [UInt8]) throws(MetadataTextError) {
@@ -22,9 +22,9 @@ extension MetadataText {
 
 /// Goes through a text, token by token.
 private struct MetadataParser {
-  /// How deep sections may lie in each other; lvm2 goes to five.
+  /// How deep sections may be nested; lvm2 goes to five.
   private static let depthMax = 16
-  /// How many names and values a text may have: far more than that of ten thousand volumes, few
+  /// How many names and values a text may have: far more than ten thousand volumes need, and few
   /// enough for a few hundred megabytes of memory.
   private static let countMax = 1 << 22
 
@@ -43,7 +43,7 @@ private struct MetadataParser {
     while lexer.token == .word || lexer.token == .string {
       let byteOffset = lexer.range.lowerBound
       let name = lexer.content
-      // To libdm, a slash is the way into a section.
+      // To libdm, a slash leads into a section.
       guard !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")) else {
         throw error("a name without slashes")
       }
@@ -69,7 +69,7 @@ private struct MetadataParser {
       return .value(value)
     case .mark("{"):
       guard depth < Self.depthMax else {
-        throw error("a text in which at most \(Self.depthMax) sections lie in each other")
+        throw error("a text with sections nested at most \(Self.depthMax) deep")
       }
       lexer.advance()
       let entries = try entries(depth: depth + 1)
@@ -98,7 +98,7 @@ private struct MetadataParser {
     return MetadataValue(kind: .list(items), byteOffset: byteOffset)
   }
 
-  /// Reads a value that is no list.
+  /// Reads a value that is not a list.
   private func item() throws(MetadataTextError) -> MetadataValue {
     let kind: MetadataValue.Kind
     switch lexer.token {
@@ -119,7 +119,7 @@ private struct MetadataParser {
     if count > Self.countMax { throw error("a text of at most \(Self.countMax) names and values") }
   }
 
-  /// What is wrong with the token that was found last.
+  /// The error of the last token found.
   private func error(_ required: String) -> MetadataTextError {
     let found =
       switch lexer.token {

@@ -1,13 +1,13 @@
 /// A text of LVM2's metadata as sections and values, not yet as a volume group.
 struct MetadataText {
   let bytes: [UInt8]
-  /// What stands outside of all sections.
+  /// What is outside of all sections.
   let root: MetadataSection
-  /// The version of lvm2 that wrote it; nil where it does not say.
+  /// The version of lvm2 that wrote it; nil if it does not say.
   let writer: String?
 }
 
-/// What stands between two braces.
+/// What is between two braces.
 struct MetadataSection {
   /// The byte at which its name begins; its end for the whole text.
   let byteOffset: Int
@@ -15,7 +15,7 @@ struct MetadataSection {
   let entries: [MetadataEntry]
 }
 
-/// A name, and what is said of it.
+/// A name, and its value or section.
 struct MetadataEntry {
   enum Content {
     case section([MetadataEntry])
@@ -28,12 +28,12 @@ struct MetadataEntry {
   let content: Content
 }
 
-/// What stands behind an equals sign, or in a list.
+/// What follows an equals sign, or is in a list.
 struct MetadataValue {
   enum Kind {
     case integer(Int64)
     case string(String)
-    /// Nothing that lvm2 writes; its value is of no use.
+    /// lvm2 does not write these; the value is not kept.
     case fraction
     /// None of its values is a list.
     case list([MetadataValue])
@@ -44,9 +44,9 @@ struct MetadataValue {
   let byteOffset: Int
 }
 
-// What an entry has to be. A missing one is an error at the section that lacks it.
+// The kinds of entries that are required. A missing one is an error at its section.
 extension MetadataText {
-  /// The section of a name, nil where there is none.
+  /// The section of a name; nil if there is none.
   func optionalSection(
     _ name: String, in section: MetadataSection
   ) throws(MetadataTextError) -> MetadataSection? {
@@ -67,7 +67,7 @@ extension MetadataText {
     return found
   }
 
-  /// The string of a name, nil where there is none.
+  /// The string of a name; nil if there is none.
   func optionalString(
     _ name: String, in section: MetadataSection
   ) throws(MetadataTextError) -> String? {
@@ -88,7 +88,7 @@ extension MetadataText {
     return found
   }
 
-  /// The number of a name, nil where there is none.
+  /// The number of a name; nil if there is none.
   func optionalNumber(
     _ name: String, in section: MetadataSection, _ allowed: ClosedRange<UInt64>
   ) throws(MetadataTextError) -> UInt64? {
@@ -119,7 +119,7 @@ extension MetadataText {
     return values
   }
 
-  /// The strings of the list of a name; none where there is no such name.
+  /// The strings of the list of a name; empty if there is no such name.
   func strings(
     _ name: String, in section: MetadataSection
   ) throws(MetadataTextError) -> [String] {
@@ -129,23 +129,23 @@ extension MetadataText {
     return strings
   }
 
-  /// The string that a value is.
+  /// The value as a string.
   func string(_ value: MetadataValue) throws(MetadataTextError) -> String {
     guard case .string(let string) = value.kind else { throw error(at: value, "a string") }
     return string
   }
 
-  /// What is wrong with a value.
+  /// The error of a value.
   func error(at value: MetadataValue, _ required: String) -> MetadataTextError {
     error(at: value.byteOffset, found: words(value), required)
   }
 
-  /// What is wrong at a byte.
+  /// The error at a byte.
   func error(at byteOffset: Int, found: String, _ required: String) -> MetadataTextError {
     MetadataTextError(at: byteOffset, of: bytes, found: found, required: required)
   }
 
-  /// What is wrong with the value of a name; or with the section, where there is none.
+  /// The error of a name's value; or of the section, if the name is missing.
   func error(
     at name: String, in section: MetadataSection, _ required: String
   ) -> MetadataTextError {
@@ -181,13 +181,13 @@ extension MetadataText {
 }
 
 extension MetadataSection {
-  /// What is said of a name.
+  /// The entry of a name.
   func entry(_ name: String) -> MetadataEntry? { entries.first { $0.name == name } }
 }
 
 /// Bytes of a text in a message.
 enum Quotation {
-  /// The first bytes in quotation marks, what cannot be printed as \xNN.
+  /// The first bytes in quotation marks; unprintable ones as \xNN.
   static func of(_ bytes: some Collection<UInt8>) -> String {
     var text = "“"
     for byte in bytes.prefix(32) {

@@ -2,11 +2,11 @@ extension VolumeGroup {
   /// Reads a text of metadata, from a disk or from a file of /etc/lvm/archive or /etc/lvm/backup.
   ///
   /// What lvm2 requires for mapping is required: names that name something, segments without gaps,
-  /// as many of everything as is said, and stripes of equal length. No number is too large to be
-  /// counted in bytes, and volumes lie in each other without cycles. Types of segments that are not
-  /// read here are ``VolumeGroup/Mapping/unsupported(type:)``.
+  /// the stated number of everything, and stripes of equal length. Every number can be counted in
+  /// bytes, and volumes contain each other without cycles. Types of segments that are not supported
+  /// are ``VolumeGroup/Mapping/unsupported(type:)``.
   ///
-  /// - Parameter text: It ends at its first zero byte, or with the last.
+  /// - Parameter text: It ends at its first zero byte, or with its last.
   /// - Source: lvm2 `lib/format_text/import_vsn1.c`.
   public init(parsing text: [UInt8]) throws(MetadataTextError) {
     let text = try MetadataText(parsing: text)
@@ -15,7 +15,7 @@ extension VolumeGroup {
       throw text.error(at: "contents", in: root, Quotation.of(contents.utf8))
     }
     _ = try text.number("version", in: root, 1...1)
-    // What stands beside values on the outside is the group, whatever follows.
+    // The first outer section is the group, whatever follows.
     let entry = root.entries.first { if case .section = $0.content { true } else { false } }
     guard let entry, case .section(let entries) = entry.content else {
       throw text.error(at: root.byteOffset, found: "no section", "the section of a volume group")
@@ -37,9 +37,9 @@ extension VolumeGroup {
   }
 }
 
-/// What all parts of a volume group's text are read with.
+/// What all parts of a volume group's text need to be read.
 struct VolumeGroupDecoder {
-  /// lvm2 has 32 bits for counts of extents and for sizes, other than a device's.
+  /// lvm2 has 32 bits for counts of extents and for sizes, except a device's.
   static let wordMax = UInt64(UInt32.max)
 
   let text: MetadataText
@@ -48,12 +48,12 @@ struct VolumeGroupDecoder {
   let physicalVolumes: [VolumeGroup.PhysicalVolume]
   /// Where the first extent of a physical volume is.
   let startByteOffsets: [String: UInt64]
-  /// The sections of all volumes, pseudo volumes as well.
+  /// The sections of all volumes, including pseudo volumes.
   let volumeEntries: [MetadataEntry]
   /// The names of all volumes but pseudo volumes.
   let volumeNames: Set<String>
 
-  /// Reads what volumes rest on.
+  /// Reads what the volumes depend on.
   init(_ text: MetadataText, of group: MetadataSection) throws(MetadataTextError) {
     self.text = text
     self.group = group
@@ -90,7 +90,7 @@ struct VolumeGroupDecoder {
       startByteOffset: start, extentCount: count)
   }
 
-  /// Where so many extents end, in bytes, or nil where that is not below 2^63.
+  /// Where that many extents end, in bytes; nil if that is not below 2^63.
   static func end(
     of extentCount: UInt64, extentByteCount: UInt64, from start: UInt64
   ) -> UInt64? {
@@ -131,8 +131,8 @@ struct VolumeGroupDecoder {
     return MetadataSection(byteOffset: entry.byteOffset, entries: entries)
   }
 
-  /// Throws unless a name has only characters that lvm2 has in names: others may be harmful in
-  /// paths, and on terminals.
+  /// Throws unless a name has only the characters that lvm2 allows: others may be harmful in paths,
+  /// and on terminals.
   func checkName(of entry: MetadataEntry) throws(MetadataTextError) {
     try Self.checkName(of: entry, in: text)
   }
@@ -149,17 +149,17 @@ struct VolumeGroupDecoder {
 }
 
 extension VolumeGroup {
-  /// How long names are at the most, without their zero byte.
+  /// The maximum length of a name, without its zero byte.
   ///
   /// - Source: lvm2 `lib/uuid/uuid.h`, `NAME_LEN`.
   static let nameByteCountMax = 127
 
-  /// Whether lvm2 would give that name to a group or a volume.
+  /// Whether lvm2 allows that name for a group or a volume.
   static func isName(_ bytes: some Collection<UInt8>) -> Bool {
     1...nameByteCountMax ~= bytes.count && bytes.allSatisfy(isNameByte)
   }
 
-  /// Whether a name can have that character.
+  /// Whether lvm2 allows that character in a name.
   static func isNameByte(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),

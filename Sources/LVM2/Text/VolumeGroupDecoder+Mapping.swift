@@ -1,10 +1,10 @@
 extension VolumeGroupDecoder {
-  /// lvm2's name of a type of segments, without the flags behind it: "striped" of "striped+FLAG".
+  /// lvm2's name of a segment type, without the flags after it: "striped" of "striped+FLAG".
   static func segmentType(_ text: String) -> String {
     String(text.prefix { $0 != "+" })
   }
 
-  /// Reads how a segment of so many extents is mapped.
+  /// Reads the mapping of a segment of that many extents.
   func mapping(
     _ segment: MetadataSection, extentCount: UInt64
   ) throws(MetadataTextError) -> VolumeGroup.Mapping {
@@ -30,7 +30,7 @@ extension VolumeGroupDecoder {
     }
     let places = try places(
       "stripes", in: segment, count: count, extentCount: extentCount / count)
-    // A single stripe has no size; whatever stands there is not looked at.
+    // A single stripe has no size; the value is ignored.
     if count == 1 { return .striped(places, stripeByteCount: 0) }
     let size = try text.number("stripe_size", in: segment, 1...Self.wordMax)
     return .striped(places, stripeByteCount: size * 512)
@@ -77,7 +77,7 @@ extension VolumeGroupDecoder {
     return places
   }
 
-  /// The types of md that lvm2 knows, each with the number of legs below which it has no data.
+  /// The types of md that lvm2 knows, with the minimum number of legs.
   ///
   /// - Source: lvm2 `lib/metadata/segtype.h`; Linux `drivers/md/dm-raid.c`.
   private static let raidLegCountsMin = [
@@ -92,7 +92,7 @@ extension VolumeGroupDecoder {
   private func raid(
     _ segment: MetadataSection, type: String
   ) throws(MetadataTextError) -> VolumeGroup.Mapping {
-    // A reshape moves the data, and only md's superblocks tell how far.
+    // A reshape moves the data, and only md's superblocks show how far.
     let reshaped = try text.optionalNumber("reshape_count", in: segment, 0...Self.wordMax) ?? 0
     let moved = try text.optionalNumber("data_offset", in: segment, 0...UInt64(Int64.max)) ?? 0
     if reshaped > 0 || moved > 0 { return .unsupported(type: type) }
@@ -107,7 +107,7 @@ extension VolumeGroupDecoder {
     let isStriped = type != "raid1"
     let size =
       isStriped ? try text.number("stripe_size", in: segment, 1...Self.wordMax) * 512 : 0
-    // lvm2 takes less than two for no word at all.
+    // lvm2 ignores a value below two.
     let copies = try text.optionalNumber("data_copies", in: segment, 0...Self.wordMax) ?? 0
     if type.hasPrefix("raid10"), copies > count {
       throw text.error(at: "data_copies", in: segment, "a number from 2 to \(count)")
@@ -117,7 +117,7 @@ extension VolumeGroupDecoder {
         type: type, legs: legs, stripeByteCount: size, dataCopies: copies < 2 ? 2 : copies))
   }
 
-  /// Reads a list of data volumes, before each of which that of its superblock may stand.
+  /// Reads a list of data volumes, each of which may be preceded by that of its superblock.
   private func legs(
     _ name: String, in segment: MetadataSection
   ) throws(MetadataTextError) -> [VolumeGroup.Raid.Leg] {
@@ -128,7 +128,7 @@ extension VolumeGroupDecoder {
       guard volumeNames.contains(volume) else {
         throw text.error(at: value, "the name of a logical volume")
       }
-      // lvm2 goes by the names as well.
+      // lvm2 goes by the names too.
       if metadata == nil, volume.contains("_rmeta_") {
         metadata = volume
       } else {

@@ -53,7 +53,7 @@ extension VolumeGroupDecoder {
       throw text.error(
         at: "segment_count", in: section, "\(segments.count), the number of the segments,")
     }
-    // lvm2 sorts them as well.
+    // lvm2 sorts them too.
     segments.sort { $0.extents.lowerBound < $1.extents.lowerBound }
     var end: UInt64 = 0
     for (entry, extents) in segments {
@@ -86,7 +86,7 @@ extension VolumeGroupDecoder {
       extentCount: try text.number("extent_count", in: segment, 1...Self.wordMax))
   }
 
-  /// The name of a volume that there is.
+  /// The name of an existing volume.
   func volumeName(
     _ name: String, in section: MetadataSection
   ) throws(MetadataTextError) -> String {
@@ -97,10 +97,10 @@ extension VolumeGroupDecoder {
     return volume
   }
 
-  /// Throws where a volume lies in itself, or so deep in others that it is no work of lvm2.
+  /// Throws if a volume contains itself, or is nested too deeply to be lvm2's work.
   ///
-  /// Volumes are taken away from the bottom, layer by layer: what is left lies on a cycle, or on
-  /// volumes that do. A snapshot's origin and store are no matter here, as they do not lie in it.
+  /// Volumes are removed from the bottom, layer by layer: what is left is on a cycle, or on volumes
+  /// that are. A snapshot's origin and store do not count, as they are not inside it.
   private func checkStacking(
     of volumes: [VolumeGroup.LogicalVolume]
   ) throws(MetadataTextError) {
@@ -132,18 +132,18 @@ extension VolumeGroupDecoder {
     }
     throw text.error(
       at: volumeEntries.first { $0.name == volumes[index].name }?.byteOffset ?? 0,
-      found: "volume \(Quotation.of(volumes[index].name.utf8)), which lies on itself",
+      found: "volume \(Quotation.of(volumes[index].name.utf8)), which contains itself",
       "at most \(Self.layerCountMax) layers of volumes without cycles")
   }
 
-  /// How many volumes may lie on each other.
+  /// How many volumes may be on top of each other.
   ///
   /// lvm2 has some five: a cache on RAID with integrity, one leg of it being moved.
   private static let layerCountMax = 32
 }
 
 extension VolumeGroup.Mapping {
-  /// The volumes that a segment lies on, each as often as it is named.
+  /// The volumes that a segment is on, once for each time that they are named.
   var volumeNames: [String] {
     switch self {
     case .striped(let places, _): places.compactMap(\.volumeName)
@@ -168,7 +168,7 @@ extension VolumeGroup.Place {
 extension MetadataEntry {
   var isSection: Bool { if case .section = content { true } else { false } }
 
-  /// What stands in its braces, which it is known to have.
+  /// The content of its braces, which it is known to have.
   var section: MetadataSection {
     guard case .section(let entries) = content else {
       return MetadataSection(byteOffset: byteOffset, entries: [])

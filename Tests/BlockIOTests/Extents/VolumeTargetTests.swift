@@ -47,10 +47,10 @@ import Testing
     }
     #expect(
       try error(.copies([place, .place(.missing("a disk"))], currentCount: 1)).description
-        == "volume: a part of it is missing, and could not be written")
+        == "volume: a part of it is missing, and cannot be written")
     #expect(
       try error(.place(.zeroes)).description
-        == "volume: is laid out in a way that is read here, but not written")
+        == "volume: its layout can be read, but not written")
     let rotation = ParityRotation(parityCount: 1, .left, .symmetric)
     #expect(try error(.rotating([place, place], stripeByteCount: 10, rotation)).operation == .open)
   }

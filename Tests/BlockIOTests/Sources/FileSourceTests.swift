@@ -62,7 +62,7 @@ import Testing
     let error = try #require(throws: BlockIOError.self) {
       _ = try file.bytes(at: 4096, count: 4096)
     }
-    #expect(error.reason == .changed("it ends at byte 6000 now"))
+    #expect(error.reason == .changed("it now ends at byte 6000"))
   }
 
   @Test func `a file larger than memory is as long as it is`() throws {
@@ -159,7 +159,7 @@ import Testing
       try errorOfOpening("/dev/null").reason == .notAFileOrBlockDevice("a character device"))
     #expect(
       try errorOfOpening("/dev/zero").description
-        == "/dev/zero: is a character device, a file or block device is required")
+        == "/dev/zero: is a character device; a file or block device is required")
   }
 
   @Test func `two names of a file have one identity, two files have two`() throws {
