@@ -38,6 +38,7 @@ test: setup  ## run all tests
 	rm -rf .build/json
 	DMSNAP_JSON_LOG=$(CURDIR)/.build/json swift test --disable-xctest
 	Tests/Schema/check .build/json
+	Tests/Consumer/check
 
 lint: setup  ## check the style, and build everything with warnings as errors
 	swift format lint --strict --recursive Sources Tests Package.swift
@@ -83,8 +84,17 @@ crash-points: setup  ## interrupt merges wherever they can be: make crash-points
 fuzz: setup  ## fuzz what reads stores and mapfiles, a minute each: make fuzz FUZZ='--seconds 600'
 	Tests/Fuzz/fuzz $(FUZZ)
 
-docs: setup  ## write those pages of docs/ again that are generated
+docs: setup  ## write the generated pages of docs/ again, and the libraries' reference in .build/reference
 	DMSNAP_REGENERATE=1 swift test --disable-xctest --filter Documentation
+	swift package dump-symbol-graph --minimum-access-level public
+	for target in SnapshotKit BlockIO LVM2 SnapshotFormat; do \
+	  rm -rf .build/symbols/$$target && mkdir -p .build/symbols/$$target && \
+	  cp .build/*/symbolgraph/$$target.symbols.json .build/symbols/$$target && \
+	  docc convert Sources/$$target/$$target.docc --fallback-display-name $$target \
+	    --fallback-bundle-identifier dmsnap.$$target \
+	    --additional-symbol-graph-dir .build/symbols/$$target \
+	    --output-path .build/reference/$$target || exit; \
+	done
 
 install: static  ## install the program, its manual pages and completions below PREFIX
 	install -D -s -m 755 $(STATIC)/release/dmsnap $(DESTDIR)$(PREFIX)/bin/dmsnap
