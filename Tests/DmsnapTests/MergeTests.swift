@@ -28,7 +28,7 @@ import Testing
     #expect(try Files.sha256(pair.origin) == pair.facts.origin.sha256)
 
     let there = try merge(pair.store, into: pair.origin, "--undo", undo, "--verify")
-    // Of an empty table in whose store an older one is left, that is said.
+    // A merge of an empty table mentions an older one that the store still holds.
     let isQuiet =
       there.errors.isEmpty
       || there.errors.contains("older table")

@@ -1,28 +1,28 @@
 public import SnapshotFormat
 
-/// What an audit found.
+/// The result of an audit.
 public struct Audit: Sendable {
-  /// How much is looked at.
+  /// How much an audit reads.
   public enum Depth: Sendable {
     /// Metadata, and what the content of the snapshot and the origin tells.
     case content
-    /// The data of every exception as well: compared with the origin, if there is one, and searched
-    /// for blocks of zeroes.
+    /// The data of every exception as well: it is compared with the origin, if there is one, and
+    /// searched for blocks of zeroes.
     case data
   }
 
-  /// The walk over the table that it is made of.
+  /// The walk over the table that the audit is based on.
   let walk: TableWalk
-  /// How many exceptions can be used: those that are possible and unique, or that a salvage keeps.
+  /// How many exceptions are usable: those that are possible and unique, or that a salvage keeps.
   public let usableCount: UInt64
-  /// What can be salvaged; nil where there is nothing to salvage.
+  /// What can be salvaged; nil if there is nothing to salvage.
   public let plan: SalvagePlan?
   /// Everything that was found, the worst first, otherwise in the catalogue's order.
   public private(set) var findings: [Finding]
   /// Whether this is a store at all.
   public let isStore: Bool
-  /// What the content of the snapshot and of its origin tells; nil where there is no origin, or
-  /// nothing to salvage, or only metadata was looked at.
+  /// What the content of the snapshot and its origin reveals; nil without an origin, if there is
+  /// nothing to salvage, or if only metadata was read.
   public internal(set) var origin: OriginCheck?
 
   init(
@@ -36,21 +36,21 @@ public struct Audit: Sendable {
     for finding in findings { add(finding) }
   }
 
-  /// The store that was looked at.
+  /// The store that was examined.
   public var store: Store { walk.store }
   /// What Linux would do with it.
   public var load: KernelLoad { walk.load }
-  /// Where areas and chunks lie, and who says so.
+  /// Where areas and chunks are, and how that is known.
   public var inferred: InferredGeometry { walk.inferred }
   /// How far the table reaches by that geometry.
   public var extent: TableSummary? { walk.extent }
-  /// What it is where it is no store, if that is known.
+  /// What it is if it is no store, if known.
   public var content: OtherContent? { walk.content }
 
-  /// Where areas and chunks lie: by the header, or by the areas where it does not say.
+  /// Where areas and chunks are: by the header, or otherwise by the areas.
   public var geometry: StoreGeometry? { inferred.geometry }
 
-  /// Adds a finding where it belongs.
+  /// Adds a finding in its place.
   mutating func add(_ finding: Finding) {
     let order = FindingCode.allCases
     let index = findings.firstIndex { other in
@@ -60,27 +60,27 @@ public struct Audit: Sendable {
     findings.insert(finding, at: index ?? findings.endIndex)
   }
 
-  /// How many data chunks were copied to, at most, and are named by no exception.
+  /// The maximum number of data chunks that were copied to but that no exception names.
   public var unnamedCount: UInt64 {
     if let plan { return plan.generations.first?.orphanCount ?? 0 }
     return findings.first { $0.code == .leakedChunks }?.count ?? 0
   }
 
-  /// What to think of a store, in a word.
+  /// The state of a store, in a word.
   public enum Verdict: String, Sendable {
     /// Linux loads it, and nothing is wrong.
     case healthy
     /// Linux loads it, but there are warnings.
     case usable
-    /// Something is lost or out of Linux's reach, but there are exceptions that can be used.
+    /// Something is lost or out of Linux's reach, but there are usable exceptions.
     case damaged
-    /// No exception can be used.
+    /// No exception is usable.
     case unusable
     /// There is no store here.
     case notAStore = "not-a-store"
   }
 
-  /// What to think of the store, in a word.
+  /// The state of the store, in a word.
   public var verdict: Verdict {
     guard isStore else { return .notAStore }
     guard let extent else { return .unusable }
@@ -102,11 +102,15 @@ public struct Audit: Sendable {
 }
 
 extension Audit {
-  /// A generation in four words.
+  /// A generation in brief.
   public struct GenerationSummary: Equatable, Sendable {
+    /// Its number: 0 for the newest.
     public let index: Int
+    /// Whether it is the table in use.
     public let isCurrent: Bool
+    /// How many exceptions it has.
     public let exceptionCount: UInt64
+    /// How many areas it has.
     public let areaCount: UInt64
   }
 

@@ -2,12 +2,12 @@ internal import Blkid
 internal import BlockIO
 internal import SnapshotFormat
 
-// What takes the origin's content to tell.
+// What needs the origin's content.
 
 extension Auditor {
-  /// Looks at what the snapshot holds, and adds what that means to the audit.
+  /// Examines what the snapshot holds, and adds the findings to the audit.
   ///
-  /// Of a store that Linux would not show, the salvaged snapshot is looked at.
+  /// If Linux would not show the store, the salvaged snapshot is examined.
   func checkOrigin(addingTo audit: inout Audit) throws(ContentError) {
     guard let view = try view(audit) else { return }
     let check = try OriginCheck(view, hasInFlightChunks: audit.findings.hasInFlightChunks)
@@ -15,7 +15,7 @@ extension Auditor {
     audit.origin = check
   }
 
-  /// Compares the data of every exception with the origin's, and adds what that means.
+  /// Compares the data of every exception with the origin's, and adds the findings.
   func compareData(
     addingTo audit: inout Audit, progress: ProgressHandler
   ) throws(ContentError) {

@@ -3,14 +3,14 @@ import SnapshotFormat
 import SnapshotKit
 
 extension Snapshot {
-  /// Looks at what its content tells of its origin.
+  /// Examines what its content reveals about its origin.
   func check() throws(Failure) -> OriginCheck {
     try failingContent { () throws(ContentError) in try checkOrigin() }
   }
 
-  /// Says what the user should know before a result is relied on.
+  /// Prints what the user should know before relying on a result.
   ///
-  /// - Parameter isDoubted: Whether to say what speaks against the origin.
+  /// - Parameter isDoubted: Whether to print what contradicts the origin.
   func warn(_ check: OriginCheck, _ talk: MessageOptions, isDoubted: Bool = true) {
     if talk.quiet { return }
     if isDoubted, let contradiction = check.contradiction {
@@ -27,7 +27,7 @@ extension Snapshot {
       Console.say("dmsnap: \(name): \(finding.line)")
     }
     if isSalvage { return }
-    // A kernel reading shows what Linux would, and Linux does not look at what it maps.
+    // A kernel reading shows what Linux would, and Linux does not check what it maps.
     let findings = Auditor(self).audit().findings
     for finding in findings where finding.code == .inUse {
       Console.say("dmsnap: \(finding.found): what is read may change meanwhile")
@@ -41,7 +41,7 @@ extension Snapshot {
 }
 
 extension LoadedTable {
-  /// Says of an invalid snapshot whether its origin was written since.
+  /// Prints, for an invalid snapshot, whether its origin was written since.
   func warnIfInvalid(_ check: OriginCheck?) {
     guard store.header?.hasMagic == true, store.header?.valid == 0 else { return }
     let words = check?.writes?.description ?? OriginWrites.unknownWords

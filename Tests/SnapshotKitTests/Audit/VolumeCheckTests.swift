@@ -81,7 +81,7 @@ import Testing
     for disk in disks.indices { disks[disk][end - 20] = 0 }
     let found = try findings(disks)
     #expect(Set(found.map(\.code)) == [.volumeMetadata])
-    #expect(found.contains { $0.found.contains("version 1, the newest that is whole") })
+    #expect(found.contains { $0.found.contains("version 1, the newest complete one") })
   }
 
   @Test func `an older version, and what became of its extents`() throws {
