@@ -6,7 +6,6 @@ DESTDIR ?=
 RELEASE := .build/release/dmsnap
 STATIC := .build-static
 CRASH := .build-crash-points
-MANUAL := $(STATIC)/plugins/GenerateManual/outputs/dmsnap
 
 # Options for Tests/Benchmarks/bench, Tests/CrashTest/crash-test, Tests/Fuzz/fuzz and what is in
 # Tests/KernelTest: make bench BENCH='--rounds 3'
@@ -108,15 +107,11 @@ lab:
 release: setup
 	swift build -c release --product dmsnap
 
-# All that `install` copies. The plugin builds the program its own way, so it comes first; it names
-# pages tool.command, where man looks for tool-command.
+# All that `install` copies.
 static: setup
-	swift package --scratch-path $(STATIC) generate-manual --multi-page
-	rm -rf $(STATIC)/man && mkdir $(STATIC)/man
-	for page in $(MANUAL)/*.1; do \
-	  name=$$(basename $$page .1 | tr . -); \
-	  sed 's/dmsnap\.\([a-z]\)/dmsnap-\1/; s/DMSNAP\./DMSNAP-/' $$page >$(STATIC)/man/$$name.1; done
 	swift build -c release --product dmsnap --static-swift-stdlib --scratch-path $(STATIC)
+	rm -rf $(STATIC)/man
+	docs/man/make $(STATIC)/release/dmsnap $(STATIC)/man $(PREFIX)/share/doc/dmsnap
 	for shell in bash zsh fish; do \
 	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell; done
 
