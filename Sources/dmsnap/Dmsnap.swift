@@ -34,6 +34,9 @@ struct Dmsnap: ParsableCommand {
     RunRecord.begin()
     var schema: String?
     do {
+      if let unknown = UnknownSubcommand(in: CommandLine.arguments.dropFirst(), of: Self.self) {
+        throw ValidationError(unknown.message)
+      }
       var command = try parseAsRoot()
       schema = (command as? any ReportingCommand)?.schema
       try command.run()

@@ -77,6 +77,42 @@ import Testing
     #expect(outcome.errors.hasPrefix("Error: "), "\(outcome)")
   }
 
+  @Test(
+    arguments: [
+      (["inspct", "s"], "Unknown subcommand 'inspct'. Did you mean 'inspect'?"),
+      (["help", "inspct"], "Unknown subcommand 'inspct'. Did you mean 'inspect'?"),
+      (["mrege", "--help"], "Unknown subcommand 'mrege'. Did you mean 'merge'?"),
+      (["tabel"], "Unknown subcommand 'tabel'. Did you mean 'table'?"),
+      (["lvm", "lst", "--pv", "p"], "Unknown subcommand 'lvm lst'. Did you mean 'lvm list'?"),
+      (
+        ["help", "lvm", "extrcat"], "Unknown subcommand 'lvm extrcat'. Did you mean 'lvm extract'?"
+      ),
+      (["extract", "vg/lv"], "Unknown subcommand 'extract'. Did you mean 'lvm extract'?"),
+      (["frobnicate"], "Unknown subcommand 'frobnicate'"),
+      (["help", "frobnicate"], "Unknown subcommand 'frobnicate'"),
+      (["in\u{1b}[31mspect"], "Unknown subcommand 'in\\x1b[31mspect'"),
+      (["inspect", "s", "--orign", "o"], "Unknown option '--orign'. Did you mean '--origin'?"),
+      (
+        ["lvm", "list", "--pv", "p", "--hsitory"],
+        "Unknown option '--hsitory'. Did you mean '--history'?"
+      ),
+    ])
+  func `a word that is misspelt is wrong usage, and said right`(
+    arguments: [String], message: String
+  ) throws {
+    let outcome = try dmsnap.run(arguments)
+    #expect(outcome.status == 64 && outcome.output.isEmpty, "\(outcome)")
+    #expect(outcome.errorLines.first == "Error: \(message)", "\(outcome)")
+  }
+
+  @Test(arguments: [
+    ["help"], ["help", "help"], ["help", "lvm"], ["help", "lvm", "list"], ["lvm"],
+  ])
+  func `a word that is right is help`(arguments: [String]) throws {
+    let outcome = try dmsnap.run(arguments)
+    #expect(outcome.status == 0 && outcome.output.contains("OVERVIEW: "), "\(outcome)")
+  }
+
   // MARK: - What cannot be opened
 
   /// Makes something that is no file, and returns its path and what the message must say.
