@@ -15,9 +15,16 @@ struct Dmsnap: ParsableCommand {
       not finish, 64 wrong usage.
       """,
     version: "0.1.0",
-    subcommands: [
-      Identify.self, Carve.self, Inspect.self, TableCommand.self, AuditCommand.self, Explain.self,
-      Export.self, Diff.self, Merge.self, Salvage.self, Lvm.self,
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Look",
+        subcommands: [
+          Identify.self, Inspect.self, TableCommand.self, Diff.self, AuditCommand.self,
+          Explain.self,
+        ]),
+      CommandGroup(name: "Rescue", subcommands: [Salvage.self, Carve.self, Export.self]),
+      CommandGroup(name: "Merge", subcommands: [Merge.self]),
+      CommandGroup(name: "LVM", subcommands: [Lvm.self]),
     ])
 
   /// Prints help or the version, which are data like any other.

@@ -26,6 +26,19 @@ import Testing
     }
   }
 
+  @Test func `the command's help groups subcommands by what they are for`() throws {
+    let help = try dmsnap.run(["--help"])
+    let sections = help.output.split(separator: "SUBCOMMANDS:\n").dropFirst().map { section in
+      section.matches(of: /(?:^|\n) {2}([a-z]+)\s/).map { String($0.1) }
+    }
+    #expect(
+      sections == [
+        ["identify", "inspect", "table", "diff", "audit", "explain"],
+        ["salvage", "carve", "export"], ["merge"], ["lvm"],
+      ], "\(help)")
+    #expect(help.output.contains("lvm list, lvm extract"), "\(help)")
+  }
+
   @Test(arguments: Subcommand.allCases)
   func `help names every option`(command: Subcommand) throws {
     let help = try dmsnap.run([command.rawValue, "--help"])
