@@ -39,7 +39,7 @@ test: setup  ## run all tests
 	Tests/Schema/check .build/json
 
 lint: setup  ## check the style, and build everything with warnings as errors
-	swift format lint --strict --recursive Sources Tests Package.swift
+	swift format lint --strict --recursive Sources Tests Plugins Package.swift
 	swift build --build-tests
 
 # Without the gem, the table says that it is missing.

@@ -52,7 +52,8 @@ let package = Package(
         "BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat", "SnapshotKit", argumentParser,
         systemPackage,
       ],
-      swiftSettings: strict),
+      swiftSettings: strict, plugins: ["StampCommit"]),
+    .plugin(name: "StampCommit", capability: .buildTool()),
     .target(
       name: "TestSupport",
       dependencies: ["BlockIO", "SnapshotFormat", "SnapshotKit", crypto],

@@ -17,6 +17,9 @@ public import BlockIO
 /// A GPT is found with sectors of 512 and of 4096 bytes; not on an image that was cut before the
 /// end of its partitions, where libblkid does not believe in it.
 public enum Probe {
+  /// The version of libblkid.
+  public static var libraryVersion: String { LibraryProbe.libraryVersion }
+
   /// Finds out what `source` holds, or the bytes `range` of it, and what its partitions hold.
   ///
   /// All signatures are listed. Every place is counted from the beginning of what was looked at.

@@ -14,7 +14,7 @@ struct Dmsnap: ParsableCommand {
       incomplete result, 3 no store recognised, 4 refused for safety with nothing written, 5 could \
       not finish, 64 wrong usage.
       """,
-    version: "0.1.0",
+    version: Version.page,
     groupedSubcommands: [
       CommandGroup(
         name: "Look",

@@ -50,10 +50,30 @@ import Testing
     #expect(try dmsnap.run(["help", command.rawValue]).output == help.output)
   }
 
-  @Test func `the version is a number`() throws {
+  @Test func `the version says what dmsnap was built from, and what it goes by`() throws {
     let version = try dmsnap.run(["--version"])
     #expect(version.status == 0 && version.errors.isEmpty)
-    #expect(version.output.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil, "\(version)")
+    let lines = version.outputLines
+    try #require(lines.count == 4, "\(version)")
+    let first = /dmsnap \d+\.\d+\.\d+(?: \(([0-9a-f]{7,40})(?: with changes)?\))?/
+    let commit = try #require(lines[0].wholeMatch(of: first), "\(version)").1
+    if let commit, let git = ToolRunner(named: "git") {
+      // A tree that is built, and then committed, is named by what it was built from.
+      let folder = URL(filePath: #filePath).deletingLastPathComponent().path()
+      let known = try git.run(["-C", folder, "cat-file", "-t", String(commit)])
+      #expect(known.status != 0 || known.output == "commit\n", "\(known)")
+    }
+    #expect(lines[1].wholeMatch(of: /Swift \d+\.\d+\.\d+/) != nil, "\(version)")
+    #expect(lines[2].wholeMatch(of: /libblkid \d+\.\d+\.\d+/) != nil, "\(version)")
+    #expect(lines[3] == "kernel rules: Linux 6.1 and 6.12")
+  }
+
+  @Test func `the version in JSON is the number alone`() throws {
+    struct Result: Decodable { let version: String }
+    let explained = try dmsnap.succeed(["explain", "header.invalid", "--format", "json"])
+    let result = try JSONDecoder().decode(Result.self, from: Data(explained.outputBytes))
+    #expect(result.version.wholeMatch(of: /\d+\.\d+\.\d+/) != nil, "\(result)")
+    #expect(try dmsnap.run(["--version"]).output.hasPrefix("dmsnap \(result.version)"))
   }
 
   @Test func `without a subcommand there is help`() throws {
