@@ -25,8 +25,14 @@ enum Console {
 
   /// Writes lines for a person to standard output.
   static func print(lines: [String]) throws(Failure) {
+    try print(lines: lines.map { ColouredLine($0) })
+  }
+
+  /// Writes lines for a person to standard output, in colour if it is a terminal.
+  static func print(lines: [ColouredLine]) throws(Failure) {
     if lines.isEmpty { return }
-    let text = lines.map(\.visible).joined(separator: "\n")
+    let isColoured = Colour.isShown(on: STDOUT_FILENO)
+    let text = lines.map { $0.text(isColoured: isColoured) }.joined(separator: "\n")
     try failing { () throws(BlockIOError) in try OutputStream.standardOutput.write(text + "\n") }
   }
 
@@ -81,10 +87,14 @@ enum Console {
   }
 
   /// Says a line to the person at the terminal, behind a line of progress that is shown there.
-  static func say(_ line: String) {
+  static func say(_ line: String) { say(ColouredLine(line)) }
+
+  /// The same of a line that has colours.
+  static func say(_ line: ColouredLine) {
     ProgressLine.endShown()
+    let text = line.text(isColoured: Colour.isShown(on: STDERR_FILENO))
     // There is nobody left to tell if standard error is closed.
-    try? OutputStream.standardError.write(line.visible + "\n")
+    try? OutputStream.standardError.write(text + "\n")
   }
 
   /// Says why the command fails: to a person always, and to a program that has no object yet.
@@ -96,7 +106,9 @@ enum Console {
       // Standard error still says it where nobody reads standard output any more.
       _ = try? print(json: EmptyReport(schema: schema), failure)
     }
-    if let message = failure.message { say("dmsnap: \(message)") }
+    if let message = failure.message {
+      say(ColouredLine("dmsnap:", failure.status.colour) + " \(message)")
+    }
   }
 }
 

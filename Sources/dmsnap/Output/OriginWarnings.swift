@@ -26,7 +26,7 @@ extension LoadedTable {
       warnIfInvalid(check)
     }
     for finding in self.findings where finding.severity != .note {
-      Console.say("dmsnap: \(name): \(finding.line)")
+      Console.say("dmsnap: \(name): " + finding.line)
     }
     if table.reading == .salvage { return }
     // A kernel reading shows what Linux would, and Linux does not look at what it maps.
