@@ -85,8 +85,9 @@ fuzz: setup  ## fuzz what reads stores and mapfiles, a minute each: make fuzz FU
 docs: setup  ## write those pages of docs/ again that are generated
 	DMSNAP_REGENERATE=1 swift test --disable-xctest --filter Documentation
 
-install: static  ## install the program, its manual pages and completions below PREFIX
+install: static  ## install the program, its manual, completions and docs below PREFIX
 	install -D -s -m 755 $(STATIC)/release/dmsnap $(DESTDIR)$(PREFIX)/bin/dmsnap
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/dmsnap LICENSE docs/*.md
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(STATIC)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -D -m 644 $(STATIC)/dmsnap.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/dmsnap
