@@ -6,7 +6,6 @@ DESTDIR ?=
 RELEASE := .build/release/dmsnap
 STATIC := .build-static
 CRASH := .build-crash-points
-MANUAL := $(STATIC)/plugins/GenerateManual/outputs/dmsnap
 
 # Options for Tests/Benchmarks/bench, Tests/CrashTest/crash-test, Tests/Fuzz/fuzz and what is in
 # Tests/KernelTest: make bench BENCH='--rounds 3'
@@ -41,7 +40,7 @@ test: setup  ## run all tests
 	Tests/Consumer/check
 
 lint: setup  ## check the style, and build everything with warnings as errors
-	swift format lint --strict --recursive Sources Tests Package.swift
+	swift format lint --strict --recursive Sources Tests Plugins Package.swift
 	swift build --build-tests
 
 # Without the gem, the table says that it is missing.
@@ -96,8 +95,9 @@ docs: setup  ## write the generated pages of docs/ again, and the libraries' ref
 	    --output-path .build/reference/$$target || exit; \
 	done
 
-install: static  ## install the program, its manual pages and completions below PREFIX
+install: static  ## install the program, its manual, completions and docs below PREFIX
 	install -D -s -m 755 $(STATIC)/release/dmsnap $(DESTDIR)$(PREFIX)/bin/dmsnap
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/dmsnap LICENSE docs/*.md
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(STATIC)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -D -m 644 $(STATIC)/dmsnap.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/dmsnap
@@ -118,15 +118,11 @@ lab:
 release: setup
 	swift build -c release --product dmsnap
 
-# All that `install` copies. The plugin builds the program its own way, so it comes first; it names
-# pages tool.command, where man looks for tool-command.
+# All that `install` copies.
 static: setup
-	swift package --scratch-path $(STATIC) generate-manual --multi-page
-	rm -rf $(STATIC)/man && mkdir $(STATIC)/man
-	for page in $(MANUAL)/*.1; do \
-	  name=$$(basename $$page .1 | tr . -); \
-	  sed 's/dmsnap\.\([a-z]\)/dmsnap-\1/; s/DMSNAP\./DMSNAP-/' $$page >$(STATIC)/man/$$name.1; done
 	swift build -c release --product dmsnap --static-swift-stdlib --scratch-path $(STATIC)
+	rm -rf $(STATIC)/man
+	docs/man/make $(STATIC)/release/dmsnap $(STATIC)/man $(PREFIX)/share/doc/dmsnap
 	for shell in bash zsh fish; do \
 	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell; done
 

@@ -55,7 +55,10 @@ let package = Package(
         "BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat", "SnapshotKit", argumentParser,
         systemPackage,
       ],
-      swiftSettings: strict),
+      swiftSettings: strict, plugins: ["StampCommit"]),
+    .plugin(
+      name: "StampCommit", capability: .buildTool(), path: "Sources/StampCommit",
+      exclude: ["stamp-commit"]),
     .target(
       name: "TestSupport",
       dependencies: ["BlockIO", "SnapshotFormat", "SnapshotKit", crypto],

@@ -26,6 +26,13 @@ struct LibraryProbe: ~Copyable {
 
   deinit { unsafe blkid_free_probe(probe) }
 
+  /// The version of the library that is loaded, which need not be the one that was built with.
+  static var libraryVersion: String {
+    var version: UnsafePointer<CChar>?
+    _ = unsafe blkid_get_library_version(&version, nil)
+    return unsafe text(version) ?? "unknown"
+  }
+
   /// All signatures, and whether libblkid failed to look for some of them.
   func signatures() -> (found: [Signature], hasFailed: Bool) {
     let wanted =

@@ -17,6 +17,9 @@ public import BlockIO
 /// A GPT is found with sectors of 512 and of 4096 bytes; not in an image that was cut before the
 /// end of its partitions, where libblkid does not accept it.
 public enum Probe {
+  /// The version of libblkid.
+  public static var libraryVersion: String { LibraryProbe.libraryVersion }
+
   /// Identifies `source`, or the bytes `range` of it, and the content of its partitions.
   ///
   /// All signatures are listed. Places are counted from the beginning of what is probed. Unreadable

@@ -13,10 +13,17 @@ struct Dmsnap: ParsableCommand {
       A store is never written. Exit status: 0 complete, 1 warnings or doubt, 2 damage or an \
       incomplete result, 3 no store, 4 refused (nothing written), 5 could not finish, 64 usage.
       """,
-    version: "0.1.0",
-    subcommands: [
-      Identify.self, Carve.self, Inspect.self, TableCommand.self, AuditCommand.self, Explain.self,
-      Export.self, Diff.self, Merge.self, Salvage.self, Lvm.self,
+    version: Version.page,
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Look",
+        subcommands: [
+          Identify.self, Inspect.self, TableCommand.self, Diff.self, AuditCommand.self,
+          Explain.self,
+        ]),
+      CommandGroup(name: "Rescue", subcommands: [Salvage.self, Carve.self, Export.self]),
+      CommandGroup(name: "Merge", subcommands: [Merge.self]),
+      CommandGroup(name: "LVM", subcommands: [Lvm.self]),
     ])
 
   /// Prints help or the version, to stdout like other data.
@@ -33,6 +40,9 @@ struct Dmsnap: ParsableCommand {
     RunRecord.begin()
     var schema: String?
     do {
+      if let unknown = UnknownSubcommand(in: CommandLine.arguments.dropFirst(), of: Self.self) {
+        throw ValidationError(unknown.message)
+      }
       var command = try parseAsRoot()
       schema = (command as? any ReportingCommand)?.schema
       try command.run()

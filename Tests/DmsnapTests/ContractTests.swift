@@ -26,6 +26,19 @@ import Testing
     }
   }
 
+  @Test func `the command's help groups subcommands by what they are for`() throws {
+    let help = try dmsnap.run(["--help"])
+    let sections = help.output.split(separator: "SUBCOMMANDS:\n").dropFirst().map { section in
+      section.matches(of: /(?:^|\n) {2}([a-z]+)\s/).map { String($0.1) }
+    }
+    #expect(
+      sections == [
+        ["identify", "inspect", "table", "diff", "audit", "explain"],
+        ["salvage", "carve", "export"], ["merge"], ["lvm"],
+      ], "\(help)")
+    #expect(help.output.contains("lvm list, lvm extract"), "\(help)")
+  }
+
   @Test(arguments: Subcommand.allCases)
   func `help names every option`(command: Subcommand) throws {
     let help = try dmsnap.run([command.rawValue, "--help"])
@@ -37,10 +50,30 @@ import Testing
     #expect(try dmsnap.run(["help", command.rawValue]).output == help.output)
   }
 
-  @Test func `the version is a number`() throws {
+  @Test func `the version says what dmsnap was built from, and what it goes by`() throws {
     let version = try dmsnap.run(["--version"])
     #expect(version.status == 0 && version.errors.isEmpty)
-    #expect(version.output.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil, "\(version)")
+    let lines = version.outputLines
+    try #require(lines.count == 4, "\(version)")
+    let first = /dmsnap \d+\.\d+\.\d+(?: \(([0-9a-f]{7,40})(?: with changes)?\))?/
+    let commit = try #require(lines[0].wholeMatch(of: first), "\(version)").1
+    if let commit, let git = ToolRunner(named: "git") {
+      // A tree that is built, and then committed, is named by what it was built from.
+      let folder = URL(filePath: #filePath).deletingLastPathComponent().path()
+      let known = try git.run(["-C", folder, "cat-file", "-t", String(commit)])
+      #expect(known.status != 0 || known.output == "commit\n", "\(known)")
+    }
+    #expect(lines[1].wholeMatch(of: /Swift \d+\.\d+\.\d+/) != nil, "\(version)")
+    #expect(lines[2].wholeMatch(of: /libblkid \d+\.\d+\.\d+/) != nil, "\(version)")
+    #expect(lines[3] == "kernel rules: Linux 6.1 and 6.12")
+  }
+
+  @Test func `the version in JSON is the number alone`() throws {
+    struct Result: Decodable { let version: String }
+    let explained = try dmsnap.succeed(["explain", "header.invalid", "--format", "json"])
+    let result = try JSONDecoder().decode(Result.self, from: Data(explained.outputBytes))
+    #expect(result.version.wholeMatch(of: /\d+\.\d+\.\d+/) != nil, "\(result)")
+    #expect(try dmsnap.run(["--version"]).output.hasPrefix("dmsnap \(result.version)"))
   }
 
   @Test func `without a subcommand there is help`() throws {
@@ -75,6 +108,42 @@ import Testing
     let outcome = try dmsnap.run(arguments)
     #expect(outcome.status == 64 && outcome.output.isEmpty, "\(outcome)")
     #expect(outcome.errors.hasPrefix("Error: "), "\(outcome)")
+  }
+
+  @Test(
+    arguments: [
+      (["inspct", "s"], "Unknown subcommand 'inspct'. Did you mean 'inspect'?"),
+      (["help", "inspct"], "Unknown subcommand 'inspct'. Did you mean 'inspect'?"),
+      (["mrege", "--help"], "Unknown subcommand 'mrege'. Did you mean 'merge'?"),
+      (["tabel"], "Unknown subcommand 'tabel'. Did you mean 'table'?"),
+      (["lvm", "lst", "--pv", "p"], "Unknown subcommand 'lvm lst'. Did you mean 'lvm list'?"),
+      (
+        ["help", "lvm", "extrcat"], "Unknown subcommand 'lvm extrcat'. Did you mean 'lvm extract'?"
+      ),
+      (["extract", "vg/lv"], "Unknown subcommand 'extract'. Did you mean 'lvm extract'?"),
+      (["frobnicate"], "Unknown subcommand 'frobnicate'"),
+      (["help", "frobnicate"], "Unknown subcommand 'frobnicate'"),
+      (["in\u{1b}[31mspect"], "Unknown subcommand 'in\\x1b[31mspect'"),
+      (["inspect", "s", "--orign", "o"], "Unknown option '--orign'. Did you mean '--origin'?"),
+      (
+        ["lvm", "list", "--pv", "p", "--hsitory"],
+        "Unknown option '--hsitory'. Did you mean '--history'?"
+      ),
+    ])
+  func `a word that is misspelt is wrong usage, and said right`(
+    arguments: [String], message: String
+  ) throws {
+    let outcome = try dmsnap.run(arguments)
+    #expect(outcome.status == 64 && outcome.output.isEmpty, "\(outcome)")
+    #expect(outcome.errorLines.first == "Error: \(message)", "\(outcome)")
+  }
+
+  @Test(arguments: [
+    ["help"], ["help", "help"], ["help", "lvm"], ["help", "lvm", "list"], ["lvm"],
+  ])
+  func `a word that is right is help`(arguments: [String]) throws {
+    let outcome = try dmsnap.run(arguments)
+    #expect(outcome.status == 0 && outcome.output.contains("OVERVIEW: "), "\(outcome)")
   }
 
   // MARK: - What cannot be opened

@@ -42,6 +42,7 @@ import Testing
     "MD": ["BlockIO", "SnapshotFormat"],
     "LVM2": ["BlockIO", "Blkid", "MD", "SnapshotFormat"],
     "SnapshotKit": ["BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat"],
+    "StampCommit": [],
     "dmsnap": ["BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat", "SnapshotKit"],
   ]
 

@@ -14,6 +14,9 @@ public struct ToolRunner: Sendable {
   /// Where the program is.
   public let path: String
 
+  /// What the program's environment has besides, or instead of, this process's.
+  public var environment: [String: String] = [:]
+
   /// The program at `path`.
   public init(path: String) { self.path = path }
 
@@ -156,6 +159,7 @@ public struct ToolRunner: Sendable {
     environment["LC_ALL"] = "C"
     environment["PATH"] = Self.directories.joined(separator: ":")
     environment["SWIFT_BACKTRACE"] = "enable=no"  // a crash is told by its signal, and soon
+    environment.merge(self.environment) { $1 }
     var process: pid_t = 0
     let result = unsafe Self.withCStrings([path] + arguments) { argv in
       unsafe Self.withCStrings(environment.map { "\($0)=\($1)" }) { envp in

@@ -38,20 +38,27 @@ struct AuditCommand: ParsableCommand {
     try audit.finish()
   }
 
-  private func lines(of audit: Audit) -> [String] {
-    var lines = ["\(audit.store.source.name): \(audit.verdict.rawValue)"]
+  private func lines(of audit: Audit) -> [ColouredLine] {
+    let name = audit.store.source.name
+    var lines = ["\(name): " + ColouredLine(audit.verdict.rawValue, audit.verdict.colour)]
     for finding in audit.findings {
-      lines += ["", finding.line]
-      lines += "found \(finding.found); required: \(finding.required)".wrapped(indent: 9)
-      if let place = finding.place.description { lines += "at \(place)".wrapped(indent: 9) }
-      lines += finding.code.entry.consequence.wrapped(indent: 9)
-      lines += "What to do: \(finding.code.entry.remedy)".wrapped(indent: 9)
+      lines += [ColouredLine(""), finding.line]
+      lines += words(on: finding).map { ColouredLine($0) }
     }
     if !audit.findings.isEmpty {
-      lines += ["", "dmsnap explain CODE says more about a finding."]
+      lines += ["", "dmsnap explain CODE says more about a finding."].map { ColouredLine($0) }
     } else if audit.isStore {
-      lines.append("nothing was found")
+      lines.append(ColouredLine("nothing was found"))
     }
+    return lines
+  }
+
+  /// What stands below a finding's line.
+  private func words(on finding: Finding) -> [String] {
+    var lines = "found \(finding.found); required: \(finding.required)".wrapped(indent: 9)
+    if let place = finding.place.description { lines += "at \(place)".wrapped(indent: 9) }
+    lines += finding.code.entry.consequence.wrapped(indent: 9)
+    lines += "What to do: \(finding.code.entry.remedy)".wrapped(indent: 9)
     return lines
   }
 }

@@ -11,6 +11,7 @@ struct Merge: ParsableCommand {
     abstract: "Merges a snapshot into its origin: the origin becomes the snapshot.",
     usage: """
       dmsnap merge STORE --origin ORIGIN (--undo FILE | --no-undo | --to FILE) [OPTIONS]
+      dmsnap merge STORE --origin ORIGIN [--undo FILE | --no-undo | --to FILE] --dry-run [OPTIONS]
       dmsnap merge STORE --origin ORIGIN [--undo FILE | --no-undo] --plan FILE [OPTIONS]
       dmsnap merge VG/SNAPSHOT --pv PATH... (--undo FILE | --no-undo | --to FILE) [OPTIONS]
       dmsnap merge --apply FILE [STORE] [--origin ORIGIN] [--undo FILE | --no-undo] [OPTIONS]

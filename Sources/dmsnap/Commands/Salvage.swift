@@ -93,34 +93,33 @@ struct Salvage: ParsableCommand {
   private func lines(
     _ plan: SalvagePlan, _ generation: Generation, _ writer: StoreWriter, _ found: StoreInput,
     hasZeroes: Bool
-  ) -> [String] {
+  ) -> [ColouredLine] {
     let size = plan.geometry.chunkSize
-    var lines: [String] = []
-    if let evidence = plan.inferred.evidence { lines += evidence.lines }
+    var kept: [String] = []
+    if let evidence = plan.inferred.evidence { kept += evidence.lines }
     if !generation.isCurrent {
-      lines.append("the table in use is empty or lost: this is an older one")
+      kept.append("the table in use is empty or lost: this is an older one")
     }
     if plan.generations.count > 1 {
-      lines.append("generation \(generation.index) of \(plan.generations.count)")
+      kept.append("generation \(generation.index) of \(plan.generations.count)")
     }
-    lines.append(
+    kept.append(
       "kept     \(counted(generation.exceptionCount, "exception"))"
         + " (\(byteSize(generation.exceptionCount * size.byteCount)))")
-    for finding in generation.findings where finding.severity != .note {
-      lines.append(finding.line)
-    }
-    lines.append(
+    let findings = generation.findings.filter { $0.severity != .note }.map(\.line)
+    var made = [
       "\(to): a valid store of \(byteSize(writer.byteCount)) with"
-        + " \(counted(generation.exceptionCount, "exception"))")
+        + " \(counted(generation.exceptionCount, "exception"))"
+    ]
     if hasZeroes {
-      lines.append(
+      made.append(
         "         what could not be read is zero in it, and not marked: keep this list")
     }
     let origin = origin?.text ?? found.originVolume?.text
-    lines.append(
+    made.append(
       "next     dmsnap export \(quoted(to)) --origin \(origin.map(quoted) ?? "ORIGIN")"
         + "\(input.volumes.words) --to FILE")
-    return lines
+    return kept.map { ColouredLine($0) } + findings + made.map { ColouredLine($0) }
   }
 }
 

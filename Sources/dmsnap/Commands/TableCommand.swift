@@ -82,7 +82,7 @@ struct TableCommand: ParsableCommand {
     try writer.end()
     if !talk.quiet {
       for finding in generation.findings where finding.severity != .note {
-        Console.say("dmsnap: \(plan.store.source.name): \(finding.line)")
+        Console.say("dmsnap: \(plan.store.source.name): " + finding.line)
       }
     }
     guard plan.isWhole(generation) else {

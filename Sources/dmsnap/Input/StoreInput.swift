@@ -198,7 +198,7 @@ extension SnapshotVolume {
   func warn(_ talk: MessageOptions) throws(Failure) {
     if talk.quiet { return }
     for finding in try check() where finding.severity != .note {
-      Console.say("dmsnap: \(store.name): \(finding.line): \(finding.found)")
+      Console.say("dmsnap: \(store.name): " + finding.line + ": \(finding.found)")
     }
   }
 }

@@ -25,8 +25,14 @@ enum Console {
 
   /// Writes lines of text to stdout.
   static func print(lines: [String]) throws(Failure) {
+    try print(lines: lines.map { ColouredLine($0) })
+  }
+
+  /// Writes lines for a person to standard output, in colour if it is a terminal.
+  static func print(lines: [ColouredLine]) throws(Failure) {
     if lines.isEmpty { return }
-    let text = lines.map(\.visible).joined(separator: "\n")
+    let isColoured = Colour.isShown(on: STDOUT_FILENO)
+    let text = lines.map { $0.text(isColoured: isColoured) }.joined(separator: "\n")
     try failing { () throws(BlockIOError) in try OutputStream.standardOutput.write(text + "\n") }
   }
 
@@ -81,10 +87,14 @@ enum Console {
   }
 
   /// Writes a message to stderr, after ending any line of progress.
-  static func say(_ line: String) {
+  static func say(_ line: String) { say(ColouredLine(line)) }
+
+  /// Writes a message with colours to stderr.
+  static func say(_ line: ColouredLine) {
     ProgressLine.endShown()
+    let text = line.text(isColoured: Colour.isShown(on: STDERR_FILENO))
     // If stderr is closed, there is nowhere to report it.
-    try? OutputStream.standardError.write(line.visible + "\n")
+    try? OutputStream.standardError.write(text + "\n")
   }
 
   /// Reports why the command fails: as a message, and as a JSON object if none was written yet.
@@ -96,7 +106,9 @@ enum Console {
       // If stdout is closed, stderr still reports it.
       _ = try? print(json: EmptyReport(schema: schema), failure)
     }
-    if let message = failure.message { say("dmsnap: \(message)") }
+    if let message = failure.message {
+      say(ColouredLine("dmsnap:", failure.status.colour) + " \(message)")
+    }
   }
 }
 

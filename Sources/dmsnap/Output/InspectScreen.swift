@@ -9,7 +9,7 @@ struct InspectScreen {
   /// More findings than this would scroll what matters away.
   private static let findingCountMax = 8
 
-  private(set) var lines: [String] = []
+  private(set) var lines: [ColouredLine] = []
   private let audit: Audit
   private let diagnosis: Diagnosis?
   private let input: StoreOptions
@@ -48,7 +48,9 @@ struct InspectScreen {
     for (index, command) in next.enumerated() { add(index == 0 ? "next" : "", command) }
   }
 
-  private mutating func add(_ label: String, _ value: String) {
+  private mutating func add(_ label: String, _ value: String) { add(label, ColouredLine(value)) }
+
+  private mutating func add(_ label: String, _ value: ColouredLine) {
     lines.append(label.padding(to: 9) + value)
   }
 
@@ -114,13 +116,13 @@ struct InspectScreen {
     return "\(valid), version \(header.version), chunks of \(header.chunkSectors) sectors"
   }
 
-  private var kernel: String {
+  private var kernel: ColouredLine {
     let load = audit.load
     return switch load.verdict {
-    case .loads: "loads it; dmsetup status: \(load.status ?? "")\(fill(load))"
-    case .invalid: "activates it, but fails every read: \(load.reason)"
-    case .refuses: "refuses it: \(load.reason)"
-    case .new: "WOULD FORMAT IT. Do not activate it: \(load.reason)"
+    case .loads: ColouredLine("loads it; dmsetup status: \(load.status ?? "")\(fill(load))")
+    case .invalid: ColouredLine("activates it, but fails every read: \(load.reason)")
+    case .refuses: ColouredLine("refuses it: \(load.reason)")
+    case .new: ColouredLine("WOULD FORMAT IT. Do not activate it", .alarming) + ": \(load.reason)"
     }
   }
 
@@ -204,7 +206,7 @@ struct InspectScreen {
     return overflow ? "2^64 bytes or more" : byteSize(byteCount)
   }
 
-  private var verdict: String {
+  private var verdict: ColouredLine {
     let counts = Severity.allCases.reversed().compactMap { severity -> String? in
       let count = audit.count(of: severity)
       return count == 0
@@ -217,7 +219,8 @@ struct InspectScreen {
     let isFull =
       audit.verdict == .healthy && audit.store.undoDescription == nil
       && audit.findings.contains { $0.code == .storeFull }
-    return audit.verdict.rawValue + (isFull ? ", but full" : "")
+    let colour = isFull ? .doubtful : audit.verdict.colour
+    return ColouredLine(audit.verdict.rawValue + (isFull ? ", but full" : ""), colour)
       + (counts.isEmpty ? "" : ": " + counts.joined(separator: ", "))
   }
 

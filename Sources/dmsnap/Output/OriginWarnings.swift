@@ -24,7 +24,7 @@ extension Snapshot {
       loaded.warnIfInvalid(check)
     }
     for finding in loaded.findings where finding.severity != .note {
-      Console.say("dmsnap: \(name): \(finding.line)")
+      Console.say("dmsnap: \(name): " + finding.line)
     }
     if isSalvage { return }
     // A kernel reading shows what Linux would, and Linux does not check what it maps.

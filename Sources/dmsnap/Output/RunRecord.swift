@@ -39,7 +39,7 @@ struct RunRecord {
     try container.encode(start.ISO8601Format(), forKey: .startedAt)
     let milliseconds = (ContinuousClock.now - clock) / .milliseconds(1)
     try container.encode(milliseconds.rounded() / 1000, forKey: .seconds)
-    try container.encode(Dmsnap.configuration.version, forKey: .version)
+    try container.encode(Version.number, forKey: .version)
   }
 }
 

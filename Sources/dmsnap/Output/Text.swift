@@ -52,9 +52,10 @@ extension String {
 
 extension Finding {
   /// The finding as a line.
-  var line: String {
-    let times = count > 1 ? " (\(count) times)" : ""
-    return "\(severity.rawValue.padding(to: 8)) \(code.rawValue): \(code.entry.title)\(times)"
+  var line: ColouredLine {
+    let (word, times) = (severity.rawValue, count > 1 ? " (\(count) times)" : "")
+    return ColouredLine(word, severity.colour)
+      + "\("".padding(to: 8 - word.count)) \(code.rawValue): \(code.entry.title)\(times)"
   }
 }
 
