@@ -40,7 +40,7 @@ test: setup  ## run all tests
 	Tests/Consumer/check
 
 lint: setup  ## check the style, and build everything with warnings as errors
-	swift format lint --strict --recursive Sources Tests Plugins Package.swift
+	swift format lint --strict --recursive Sources Tests Package.swift
 	swift build --build-tests
 
 # Without the gem, the table says that it is missing.

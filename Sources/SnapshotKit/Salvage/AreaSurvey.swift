@@ -295,6 +295,9 @@ private struct AreaPieces {
 }
 
 extension AreaSurvey {
+  /// How many exceptions are kept of all areas.
+  var exceptionCount: UInt64 { segments.reduce(0) { $0 + $1.exceptionCount } }
+
   /// Whether the areas leave room for a shift; a table that begins in area 0, ends in its last area
   /// and has all between them does not.
   var mayBeShifted: Bool {

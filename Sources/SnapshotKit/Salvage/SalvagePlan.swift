@@ -57,13 +57,20 @@ public struct SalvagePlan: Sendable {
         survey.mayBeShifted ? try ShiftEvidence(store.source, geometry.chunkSize) : nil
       // What follows a fragment in a file system is another file's, and no loss of a copy.
       if store.surroundings != nil { shifts?.doubtGaps() }
-      gaps = shifts?.gaps ?? []
-      if !gaps.isEmpty {
-        store = Store(try VolumeSource(store.source.name, store.source, with: gaps))
-        geometry = StoreGeometry(
-          chunkSize: geometry.chunkSize, byteCount: store.source.byteCount)
-        survey = try AreaSurvey(store.source, geometry, isExpected: isExpected, reach: reach)
+      if let gaps = shifts?.gaps, !gaps.isEmpty {
+        let mended = Store(try VolumeSource(store.source.name, store.source, with: gaps))
+        let whole = StoreGeometry(
+          chunkSize: geometry.chunkSize, byteCount: mended.source.byteCount)
+        let other = try AreaSurvey(mended.source, whole, isExpected: isExpected, reach: reach)
+        // A copy that lost bytes has more of its exceptions in their places once it is mended. If it
+        // has fewer, numbers that happen to fit were taken for an area.
+        if other.exceptionCount >= survey.exceptionCount {
+          (store, geometry, survey) = (mended, whole, other)
+        } else {
+          shifts = nil
+        }
       }
+      gaps = shifts?.gaps ?? []
       (self.store, self.geometry) = (store, geometry)
       unreadable = survey.unreadable
       generations = try Self.generations(

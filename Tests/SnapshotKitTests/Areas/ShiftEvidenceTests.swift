@@ -136,4 +136,16 @@ import Testing
     #expect(store.exceptionCount == 700)
     #expect(store.gaps.map(\.missingByteCount) == [4096])
   }
+
+  @Test func `a header's remains that read as a far area do not outweigh areas in their places`()
+    throws
+  {
+    // What is left of the header reads as an exception for chunk 2048, the first of area 62.
+    let builder = StoreBuilder(chunkSectors: 1).copying((0..<83).map { $0 * 3 })
+    var image = builder.image()
+    image.put([0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0], at: 0)
+    let plan = try SalvagePlan(Store(FaultySource(image)))
+    #expect(plan.gaps == [])
+    #expect(try plan.generation(0).exceptionCount == 83)
+  }
 }
