@@ -1,7 +1,7 @@
 internal import SnapshotFormat
 
-/// One area held against ``AreaLaw``, exception by exception, as carving and the search for shifted
-/// areas do: whole areas, and no slot of them judged by its neighbours as ``SlotJudge`` does.
+/// Checks one area against ``AreaLaw``, exception by exception, for carving and the search for
+/// shifted areas: whole areas, without the neighbours by which ``SlotJudge`` judges a slot.
 struct AreaCheck {
   private let geometry: StoreGeometry
   private var position: UInt64
@@ -15,9 +15,9 @@ struct AreaCheck {
   private(set) var liveCount: UInt64 = 0
   /// The live exceptions that Linux could have made, in order or not.
   private(set) var possibleCount: UInt64 = 0
-  /// The exceptions of all the area whose new chunk is the next in order.
+  /// The exceptions in the whole area whose new chunk is the next in order.
   private(set) var inOrderCount: UInt64 = 0
-  /// The exceptions of all the area that the law does not allow.
+  /// The exceptions in the whole area that the law does not allow.
   private(set) var unlawfulCount: UInt64 = 0
   /// The highest new chunk that the law allows.
   private(set) var highestNewChunk: UInt64 = 0
@@ -26,7 +26,7 @@ struct AreaCheck {
   /// Whether any byte of it could not be read.
   var isUnreadable = false
 
-  /// A look at an area whose new chunks are shifted by at least `shift`.
+  /// A check of an area whose new chunks are shifted by at least `shift`.
   init(_ area: AreaIndex, shift: UInt64, _ chunkSize: ChunkSize) {
     geometry = StoreGeometry(chunkSize: chunkSize, byteCount: .max)
     position = area.index &* chunkSize.exceptionsPerArea
@@ -35,23 +35,23 @@ struct AreaCheck {
     expect()
   }
 
-  /// Every slot is taken.
+  /// Every slot is in use.
   var isFull: Bool { liveCount == geometry.chunkSize.exceptionsPerArea }
-  /// All is zero: an area that Linux has made ready.
+  /// All is zero: an area that Linux has prepared.
   var isEmpty: Bool { liveCount == 0 && !hasTail && !isUnreadable }
-  /// There are exceptions, and all that stands here is as the law has it.
+  /// There are exceptions, and everything is as the law has it.
   var isLawful: Bool {
     liveCount > 0 && unlawfulCount == 0 && !hasTail && !isUnreadable
       && inOrderCount >= (liveCount + 1) / 2
   }
-  /// There are exceptions, and Linux could have made all of them.
+  /// There are exceptions, and Linux could have made each of them.
   var isPossible: Bool {
     liveCount > 0 && possibleCount == liveCount && !hasTail && !isUnreadable
   }
-  /// Whether it is settled that the area is not lawful, whatever follows.
+  /// Whether the area is certainly not lawful, whatever follows.
   var hasFailed: Bool { unlawfulCount > 0 || hasTail || isUnreadable }
 
-  /// Looks at the next exceptions of the area.
+  /// Checks the next exceptions of the area.
   mutating func add(_ exceptions: Span<DiskException>) {
     for slot in exceptions.indices {
       let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
@@ -87,7 +87,7 @@ struct AreaCheck {
     highestNewChunk = max(highestNewChunk, new)
   }
 
-  /// How many more chunks may have leaked than the shift says.
+  /// How many more chunks may have leaked than the shift shows.
   private var riseMax: UInt64 {
     UInt64(shift == 0 && liveCount == 1 ? AreaLaw.leakMax : AreaLaw.riseMax)
   }
@@ -96,7 +96,7 @@ struct AreaCheck {
     new == expected ? position &+ shift : geometry.position(ofData: Chunk(new))
   }
 
-  /// Works out which chunk the slot at `position` should have.
+  /// Computes which chunk the slot at `position` should have.
   private mutating func expect() {
     let stride = geometry.chunkSize.areaStride
     expected = geometry.dataChunk(inOrder: position &+ shift)?.index ?? 0

@@ -1,30 +1,30 @@
 internal import SnapshotFormat
 
-/// The law of metadata areas, and how far exceptions may depart from it and still be believed.
+/// The law of metadata areas, and how far exceptions may deviate from it and still be accepted.
 ///
 /// Linux hands out data chunks in order: the k-th exception of a table has the k-th data chunk. A
-/// chunk that leaks shifts all that follow it; the shift never falls. Salvaging, carving and the
-/// audit all judge by these limits, so that what one of them believes, the others find.
+/// chunk that leaks shifts all that follow it; the shift never decreases. Salvage, carving and the
+/// audit all use these limits, so that they agree.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_prepare_exception`,
 ///   `persistent_commit_exception`.
 enum AreaLaw {
-  /// So many exceptions in a row with one shift support each other: four numbers that happen to
-  /// stand in order are rare, three are not.
+  /// This many exceptions in a row with one shift support each other: four numbers that happen to
+  /// be in order are rare, three are not.
   static let strongCount = 4
-  /// So many exceptions make a store where nothing else is left of it, neither a header nor another
+  /// This many exceptions make a store if nothing else is left of it, neither a header nor another
   /// area: lists of numbered rows are shorter.
   static let aloneCount: UInt64 = 32
-  /// How many chunks may have leaked where nothing is known of those before: more than Linux has
-  /// copies in flight.
+  /// How many chunks may have leaked before the first known exception: more than Linux has copies
+  /// in flight.
   static let leakMax: Int64 = 4096
   /// How many chunks may leak at once, from one exception to the next.
   static let riseMax: Int64 = 255
-  /// So many areas in a row may be damaged or missing before a table is given up.
+  /// This many areas in a row may be damaged or missing before a table is given up.
   static let missedAreaCountMax: UInt64 = 16
-  /// A medium has at most 2^63 bytes, so that no chunk number needs more bits than these.
+  /// A medium has at most 2^63 bytes: no chunk number needs more bits.
   static let chunkNumberBits: UInt64 = 54
-  /// The exceptions in a sector: what damage takes or moves at the least.
+  /// The exceptions in a sector, the smallest unit of damage.
   static let slotsPerSector = 512 / DiskException.byteCount
 
   /// Whether both chunks of an exception can exist on a medium, whatever the chunk size.
@@ -43,8 +43,8 @@ enum AreaLaw {
     new &- before &- 1 <= UInt64(riseMax)
   }
 
-  /// The slots that damage takes or moves at the least: those of a sector, or of half an area where
-  /// an area is one sector.
+  /// The smallest unit of damage, in slots: those of a sector, or of half an area if an area is one
+  /// sector.
   static func damageSlotCount(_ geometry: StoreGeometry) -> UInt64 {
     min(UInt64(slotsPerSector), geometry.chunkSize.exceptionsPerArea / 2)
   }

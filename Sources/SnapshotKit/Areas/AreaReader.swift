@@ -12,8 +12,8 @@ struct AreaReader {
 
   /// Reads bytes of the image and lends them as exceptions.
   ///
-  /// - Returns: What `body` does, or nil when not all of the bytes can be read; then the others are
-  ///   lent, and zeroes for these.
+  /// - Returns: The result of `body`; nil if not all of the bytes can be read, which are then lent
+  ///   as zeroes.
   func withExceptions<Result>(
     at byteOffset: UInt64, byteCount: Int, _ body: (Span<DiskException>) -> Result
   ) throws(BlockIOError) -> Result? {
@@ -23,7 +23,7 @@ struct AreaReader {
     return lost.isEmpty ? result : nil
   }
 
-  /// Whether bytes of the image are zero; those that cannot be read are not.
+  /// Whether bytes of the image are zero; unreadable ones are not.
   func isZero(_ range: Range<UInt64>) throws(BlockIOError) -> Bool {
     var (position, pieceByteCount) = (range.lowerBound, UInt64(512))
     while position < range.upperBound {
@@ -36,16 +36,16 @@ struct AreaReader {
     return true
   }
 
-  /// Looks at the area at a byte of the image, all of which lies in the image.
+  /// Checks the area at a byte of the image, which has all of it.
   ///
-  /// - Parameter isStrict: Whether it is enough to know that the area is not lawful.
+  /// - Parameter isStrict: Whether to stop once the area is known not to be lawful.
   func look(
     at byteOffset: UInt64, _ area: AreaIndex, shift: UInt64, _ chunkSize: ChunkSize,
     isStrict: Bool
   ) throws(BlockIOError) -> AreaCheck {
     var look = AreaCheck(area, shift: shift, chunkSize)
     var done: UInt64 = 0
-    // A first look at one sector settles most that are none.
+    // The first sector settles most that are no areas.
     var pieceByteCount = isStrict ? 512 : UInt64(Self.bufferByteCount)
     while done < chunkSize.byteCount, !(isStrict && look.hasFailed) {
       let count = Int(min(pieceByteCount, chunkSize.byteCount - done))
@@ -60,11 +60,11 @@ struct AreaReader {
     return look
   }
 
-  /// Follows the areas of an assumed store from one on.
+  /// Follows the areas of an assumed store, from one on.
   ///
   /// The table ends in the first area that is not full. An area that is damaged, missing, or zero
-  /// does not end it if one behind it goes on where the law says, except that a zero area 0 behind
-  /// a sound header is an empty table.
+  /// does not end it if a later one continues it lawfully, except that a zero area 0 after a sound
+  /// header is an empty table.
   func chain(
     of place: StorePlace, from first: AreaIndex, hasSoundHeader: Bool
   ) throws(BlockIOError) -> AreaChain {
@@ -76,8 +76,8 @@ struct AreaReader {
       place.chunkSize.byteCount <= source.byteCount - byteOffset
     {
       let look = try look(at: byteOffset, area, shift: shift, place.chunkSize, isStrict: false)
-      // Kernels before 3.13 did not keep the order; with a header to go by, what is possible will
-      // do.
+      // Kernels before 3.13 did not keep the order; with a header to go by, possible exceptions are
+      // enough.
       if look.isLawful || hasSoundHeader && missed == 0 && look.isPossible {
         chain.add(look, area, missed: missed, missedInOrder)
         chain.reach(place.geometry.chunk(of: area)?.index ?? 0)

@@ -1,10 +1,10 @@
 internal import SnapshotFormat
 
-/// The last area of a table, sector by sector, where bytes may be missing in it, or too many.
+/// The last area of a table, sector by sector, in which bytes may be missing, or too many.
 struct BrokenArea {
   private enum Sector: Equatable {
     case zero
-    /// Exceptions, so many slots before their place; negative behind it.
+    /// Exceptions, that many slots before their place; negative after it.
     case exceptions(rise: Int64)
     /// Exceptions of the area in another order, as kernels before 3.13 wrote them, or with a few
     /// wrong slots among them.
@@ -16,7 +16,7 @@ struct BrokenArea {
   struct SectorGap {
     let start: Int
     let end: Int
-    /// Negative where so many are too many.
+    /// Negative if there are too many.
     let missingSectorCount: Int
   }
 
@@ -24,7 +24,7 @@ struct BrokenArea {
   /// Whether its last slot is in use.
   let isFull: Bool
 
-  /// Looks at an area whose first slot has that position in the order of data chunks.
+  /// Examines an area whose first slot has that position in the order of data chunks.
   init(_ exceptions: Span<DiskException>, from position: UInt64, _ geometry: StoreGeometry) {
     let size = AreaLaw.slotsPerSector
     isFull = exceptions[exceptions.count - 1].newChunk != 0
@@ -68,14 +68,14 @@ struct BrokenArea {
     return isOwn || inPlaceCount * 2 >= usedCount ? .unordered : .foreign
   }
 
-  /// Whether exceptions in their place stand from a sector on to the end of the table or of the
-  /// area.
+  /// Whether everything from a sector to the end of the table or of the area is exceptions in their
+  /// place.
   func isRight(from sector: Int) -> Bool {
     let rest = sectors[sector...].drop { $0 == .exceptions(rise: 0) }
     return rest.startIndex > sector && rest.allSatisfy { $0 == .zero }
   }
 
-  /// Whether anything speaks against the place of the area, and nothing behind that for it.
+  /// Whether anything contradicts the place of the area, and nothing after that supports it.
   var isOutOfPlace: Bool {
     switch sectors.last(where: { $0 != .zero }) {
     case nil, .zero, .unordered: false
@@ -84,9 +84,9 @@ struct BrokenArea {
     }
   }
 
-  /// Where the area says that bytes are missing, or too many.
+  /// The gap that the area shows.
   ///
-  /// - Parameter isConfirmed: Whether the store's length speaks for so many sectors.
+  /// - Parameter isConfirmed: Whether the store's length supports that many missing sectors.
   func gap(isConfirmed: (Int) -> Bool) -> SectorGap? {
     let orderedCount = sectors.prefix { $0 == .exceptions(rise: 0) }.count
     let rest = sectors[orderedCount...]
@@ -94,7 +94,7 @@ struct BrokenArea {
     for (index, sector) in zip(rest.indices, rest) {
       guard case .exceptions(let rise) = sector, rise % size == 0 else { continue }
       let missing = Int(rise / size)
-      // Of more sectors than the area has, the area itself tells nothing.
+      // If more sectors are missing than the area has, it shows nothing.
       if missing > 0, missing < sectors.count, index == orderedCount, index > 0,
         isConfirmed(missing) || sectors.suffix(missing).contains(.foreign)
       {
@@ -105,7 +105,7 @@ struct BrokenArea {
       }
       return nil
     }
-    // All exceptions are in their place; what begins behind the area may stand at its end.
+    // All exceptions are in their place; what comes after the area may be at its end.
     let tailCount = sectors.reversed().prefix { $0 == .foreign }.count
     guard orderedCount > 0, tailCount > 0, tailCount < rest.count,
       rest.dropLast(tailCount).allSatisfy({ $0 == .zero }), isConfirmed(tailCount)

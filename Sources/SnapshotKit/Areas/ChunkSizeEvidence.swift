@@ -1,16 +1,17 @@
 internal import BlockIO
 public import SnapshotFormat
 
-/// What the areas themselves say of the chunk size, whatever the header says.
+/// What the areas show about the chunk size, regardless of the header.
 ///
-/// Areas lie E + 1 chunks apart, and each holds the numbers of the data chunks right behind it. So
-/// every chunk size has its own places to look at, and only the true one finds exceptions that
-/// stand where Linux would have put them; file data does not look like that.
+/// Areas are E + 1 chunks apart, and each holds the numbers of the data chunks right after it. Thus
+/// every chunk size has its own places for areas, and only the true one finds exceptions where
+/// Linux would have put them; file data does not look like that.
 public struct ChunkSizeEvidence: Sendable {
   /// What one chunk size finds.
   public struct Score: Equatable, Sendable {
+    /// The chunk size.
     public let chunkSize: ChunkSize
-    /// How many of the areas that were looked at hold exceptions that stand where they should.
+    /// How many of the areas examined hold exceptions in their places.
     public fileprivate(set) var areaCount = 0
     /// How many such exceptions they hold.
     public fileprivate(set) var exceptionCount = 0
@@ -29,9 +30,9 @@ public struct ChunkSizeEvidence: Sendable {
 
     private var isStrong: Bool { exceptionCount >= 4 }
 
-    /// Whether another score says more.
+    /// Whether another score is better.
     ///
-    /// A table in area 0 is in use; exceptions behind, however many, may be an older one's.
+    /// A table in area 0 is in use; any number of exceptions after it may be an older one's.
     fileprivate static func < (left: Score, right: Score) -> Bool {
       let (lefts, rights) = (left.isTable, right.isTable)
       return lefts == rights ? left.exceptionCount < right.exceptionCount : rights
@@ -40,25 +41,25 @@ public struct ChunkSizeEvidence: Sendable {
     private var isTable: Bool { beginsTable && isStrong }
   }
 
-  /// As much of an area as is looked at.
+  /// How much of an area is examined.
   private static let sampleByteCount: UInt64 = 4096
-  /// How many areas are looked at: a reset loses no more than the first four.
+  /// How many areas are examined: a reset loses at most the first four.
   private static let areaCountMax: UInt64 = 64
 
   /// The score of every chunk size, the smallest first.
   public let scores: [Score]
 
-  /// Looks where each chunk size would have its areas.
+  /// Examines the places where each chunk size would have its areas.
   init(_ source: any BlockSource) {
     scores = ChunkSize.all.map { Self.score(source, $0, isExpected: false) }
   }
 
-  /// The score that settles the matter, if one does.
+  /// The score that settles it, if one does.
   public var best: Score? {
     scores.filter(\.isConvincing).max { $0 < $1 }
   }
 
-  /// The best but one, if it is more than chance: the evidence is not of one mind then.
+  /// The second best, if it is more than chance: the evidence is then ambiguous.
   public var rival: Score? {
     scores.filter { $0.isConvincing && $0 != best }.max { $0 < $1 }
   }
@@ -83,7 +84,7 @@ public struct ChunkSizeEvidence: Sendable {
       do throws(BlockIOError) {
         unreadable = try source.readAround(at: start, into: buffer, 0..<byteCount)
       } catch {
-        // No evidence to be had here; whoever needs this area will meet the same error.
+        // No evidence here; if the area is needed, reading it fails the same way.
         area.index += 1
         continue
       }

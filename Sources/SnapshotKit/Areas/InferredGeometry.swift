@@ -1,27 +1,28 @@
 internal import BlockIO
 public import SnapshotFormat
 
-/// Where a store's areas and chunks lie, and who says so.
+/// Where a store's areas and chunks are, and how that is known.
 public struct InferredGeometry: Sendable {
-  /// Who says what the chunk size is.
+  /// Where the chunk size comes from.
   public enum Basis: String, Sendable {
     /// The user.
     case option
     /// The header.
     case header
-    /// The areas, the header being lost or contradicted by them.
+    /// The areas, if the header is lost or they contradict it.
     case areas
   }
 
-  /// nil where nobody does.
+  /// nil if it cannot be determined.
   public let geometry: StoreGeometry?
+  /// Where the chunk size comes from.
   public let basis: Basis
-  /// What each chunk size finds, where that was looked into.
+  /// What each chunk size finds, if that was examined.
   public let evidence: ChunkSizeEvidence?
 
-  /// Finds out for a store.
+  /// Infers the geometry of a store.
   ///
-  /// - Parameter chunkSize: What the user says, which settles it.
+  /// - Parameter chunkSize: The user's choice, which overrides everything.
   public init(_ store: Store, chunkSize: ChunkSize? = nil) {
     let source = store.source
     if let chunkSize {
@@ -30,8 +31,8 @@ public struct InferredGeometry: Sendable {
       return
     }
     if store.isRecognised, let own = store.geometry {
-      // A sound area 0 where the header wants it settles the matter: what else is found then is of
-      // an older store. Our own undo stores know their chunk size.
+      // A sound area 0 where the header puts it settles it: anything else is from an older store.
+      // Our own undo stores know their chunk size.
       if UndoManifest(source) != nil
         || ChunkSizeEvidence.score(source, own.chunkSize, isExpected: true).firstAreaCount > 0
       {
@@ -43,7 +44,7 @@ public struct InferredGeometry: Sendable {
     if let own = store.isRecognised ? store.geometry : nil,
       ShiftEvidence.explains(own.chunkSize, rather: evidence.best?.chunkSize, source)
         || evidence.best.map({ best in
-          // A store that has no room for an area by its header's size says nothing for that size.
+          // A store with no room for an area by its header's size does not confirm that size.
           best.chunkSize == own.chunkSize || (!best.overrules && own.chunkCount > 1)
         }) ?? true
     {
@@ -64,16 +65,16 @@ public struct InferredGeometry: Sendable {
     }
   }
 
-  /// The chunk size of a store of which a copy lost the beginning, so that no area is in its place.
+  /// The chunk size of a copy that lost the store's beginning, so that no area is in its place.
   private static func beheadedChunkSize(_ source: any BlockSource) -> ChunkSize? {
-    // Area 0 of the largest chunks lies within this much.
+    // Area 0 of the largest chunks is within these bytes.
     let byteCount = min(source.byteCount, 32 << 20)
     do throws(BlockIOError) {
       var search = StoreSearch(try SliceSource(source, 0..<byteCount))
       try search.run { _, _ in }
       return search.beheaded.max { $0.exceptionCount < $1.exceptionCount }?.chunkSize
     } catch {
-      return nil  // whoever reads the store next will say so
+      return nil  // the next read of the store will report it
     }
   }
 }

@@ -1,17 +1,17 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// An area looked at where it may stand, sector by sector.
+/// An area examined where it may be, sector by sector.
 ///
-/// A copy that lost bytes within an area goes on, at the beginning of a sector, with exceptions of
-/// a multiple of 32 slots further on, as if so many chunks had leaked there. Leaked chunks hardly
-/// ever do that, so that such an area is not taken for one in its place.
+/// If a copy lost bytes within an area, it continues at the beginning of a sector with exceptions
+/// of a multiple of 32 slots further on, as if that many chunks had leaked there. Leaked chunks
+/// hardly ever do that, so such an area is not taken for one in its place.
 struct PlacedArea {
   private(set) var look: AreaCheck
   /// How many bytes from its beginning are sectors full of exceptions in their place.
   private(set) var orderedByteCount: UInt64 = 0
-  /// By how many leaked chunks the new chunks are shifted, as far as more than a few slots say so:
-  /// a single wrong one at the end may look like a leak.
+  /// By how many leaked chunks the new chunks are shifted, if more than a few slots show it: a
+  /// single wrong one at the end may look like a leak.
   private(set) var confirmedLeak: UInt64
   private var isOrdered = true
 
@@ -20,11 +20,11 @@ struct PlacedArea {
     confirmedLeak = leak
   }
 
-  /// Whether exceptions stand there, all of them in their place.
+  /// Whether it holds exceptions, all of them in their place.
   var isRight: Bool { look.isLawful && !hasJump }
   private(set) var hasJump = false
 
-  /// Looks at the next whole sectors.
+  /// Examines the next whole sectors.
   mutating func add(_ exceptions: Span<DiskException>) {
     for start in stride(from: 0, to: exceptions.count, by: AreaLaw.slotsPerSector) {
       let leak = look.shift
@@ -44,8 +44,8 @@ struct PlacedArea {
 }
 
 extension AreaReader {
-  /// Looks at an area at a byte, as far as it settles whether it is right; nil where not all of it
-  /// lies in the image.
+  /// Examines an area at a byte until it is known whether it is right; nil if not all of it is in
+  /// the image.
   func place(
     _ area: AreaIndex, at byteOffset: UInt64, leak: UInt64, _ chunkSize: ChunkSize
   ) throws(BlockIOError) -> PlacedArea? {

@@ -1,31 +1,31 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Where a copy of a store lost bytes, or has extra ones, as far as its areas tell.
+/// Where a copy of a store lost bytes, or has extra ones, as far as its areas show.
 ///
-/// Areas stand where the chunk size puts them, and each says by its new chunks which one it is.
-/// Where one is not in its place but stands whole some sectors before or behind it, and those that
-/// follow go on from there, the copy lost bytes between the last area in its place and that one, or
-/// has extra ones. The areas themselves narrow the place down: sectors of one that are in order
-/// still stand before it, those that are in order again stand behind. Nothing tells of data where
-/// in between the place is, so that all of it is doubted.
+/// Areas are where the chunk size puts them, and the new chunks of each show which one it is. If an
+/// area is not in its place but complete some sectors before or after it, and the following ones
+/// continue from there, the copy lost bytes between the last area in its place and that one, or has
+/// extra ones. The areas themselves narrow the place down: sectors of an area that are in order are
+/// still before it, those that are in order again are after it. Nothing shows where between the
+/// areas the place is, so all data in between is in doubt.
 ///
-/// Areas that changed places are no loss: then others stand in their old places behind, or one that
-/// was passed over turns up later.
+/// Areas that were swapped are no loss: then others are in their old places, or one that was
+/// skipped turns up later.
 struct ShiftEvidence {
-  /// So many bytes more or less in one place are looked for.
+  /// The maximum number of bytes lost or extra in one place.
   private static let shiftMax: UInt64 = 4 << 20
-  /// So much is read, at the most, in search of the next area.
+  /// How much is read, at most, in search of the next area.
   private static let searchByteCountMax: UInt64 = 64 << 20
-  /// So many areas behind one that is not in its place are asked whether they are in theirs.
+  /// How many areas after one that is not in its place are checked for being in theirs.
   private static let lookAheadCount: UInt64 = 8
-  /// More gaps than these are no story of a copy.
+  /// More gaps than these are not plausible for a copy.
   private static let gapCountMax = 256
 
   /// In the order of the copy.
   private(set) var gaps: [Gap] = []
-  /// From which byte of the store on, gaps included, nothing confirms where its data lies: the next
-  /// area is not in its place, or not to its end, and none is found behind.
+  /// The byte of the store, gaps included, from which on nothing confirms the place of its data:
+  /// the next area is not in its place, or not completely, and none is found after it.
   private(set) var unconfirmedStart: UInt64?
 
   private let chunkSize: ChunkSize
@@ -33,26 +33,25 @@ struct ShiftEvidence {
   private let reader: AreaReader
   private let source: any BlockSource
 
-  /// An area that stands whole.
+  /// A complete area.
   private struct Sighting {
     let area: UInt64
-    /// Where in the copy it stands, from the first byte on that is right.
+    /// Where it is in the copy, from its first right byte on.
     let range: Range<UInt64>
-    /// How many bytes behind its place it stands; negative before it.
+    /// How many bytes after its place it is; negative before it.
     let shift: Int64
-    /// By how many leaked chunks the new chunks are shifted before it, and behind it.
+    /// By how many leaked chunks the new chunks are shifted before it, and after it.
     let leakBefore: UInt64
     let leak: UInt64
-    /// Whether the table goes on behind it.
+    /// Whether the table continues after it.
     let isFull: Bool
-    /// How many bytes of the area are exceptions, from its first on; no such number where that is
+    /// How many bytes of the area, from its first, are exceptions; meaningless if its beginning is
     /// lost.
     let usedByteCount: UInt64
-    /// Whether it is but the beginning of an area, the next to be found.
+    /// Whether it is only the beginning of an area, which is the next to find.
     var isBeginning = false
 
-    /// Where the table ends in it at the end of a sector, what is before that; nil where it does
-    /// not.
+    /// If the table ends in it at the end of a sector, what is before that; otherwise nil.
     var beginning: Sighting? {
       guard !isFull, usedByteCount % 512 == 0 else { return nil }
       return Sighting(
@@ -61,7 +60,7 @@ struct ShiftEvidence {
         isBeginning: true)
     }
 
-    /// What comes before area 0: so many bytes of a header, in their place.
+    /// What comes before area 0: that many bytes of a header, in their place.
     static func beginning(headerByteCount: UInt64) -> Sighting {
       Sighting(
         area: .max, range: 0..<headerByteCount, shift: 0, leakBefore: 0, leak: 0, isFull: true,
@@ -93,21 +92,21 @@ struct ShiftEvidence {
       }
       last = next
       if next.isFull { continue }
-      // Zeroes from a sector's end on may stand where something else was left out.
+      // Zeroes from the end of a sector on may be where something was left out.
       guard let beginning = next.beginning else { break }
       last = beginning
     }
   }
 
-  /// Takes what lies behind the first gap for unconfirmed: the store is read where a file system
-  /// keeps it, perhaps in fragments, and what lies between those is not known.
+  /// Marks everything after the first gap as unconfirmed: the store is read from inside a file
+  /// system, perhaps in fragments, and what is between these is unknown.
   mutating func doubtGaps() {
     guard let first = gaps.first else { return }
     unconfirmedStart = first.range.lowerBound
     gaps = []
   }
 
-  /// Whether the areas are those of a header's chunk size, but shifted, rather than of another one.
+  /// Whether the areas fit a header's chunk size, but shifted, better than another chunk size.
   static func explains(
     _ own: ChunkSize, rather other: ChunkSize?, _ source: any BlockSource
   ) -> Bool {
@@ -121,16 +120,16 @@ struct ShiftEvidence {
       guard let first = gaps.first else { return false }
       let ours = try count(VolumeSource(source.name, source, with: gaps), own)
       let others = try other.map { (size) throws(BlockIOError) in try count(source, size) } ?? 0
-      // Of a short table both may hold; zeroes where it ends are rather lost than put in.
+      // Both may hold for a short table; zeroes where it ends were more likely lost than added.
       return first.missingByteCount > 0 ? ours > 0 && ours >= others : ours > others
     } catch {
-      return false  // whoever reads the store next will say so
+      return false  // the next read of the store will report it
     }
   }
 
   // MARK: - Areas
 
-  /// Where an area stands that is shifted so; nil where no byte is.
+  /// Where an area with that shift is; nil if before the first byte.
   private func byteOffset(of area: UInt64, shift: Int64) -> UInt64? {
     guard let place = geometry.byteOffset(of: AreaIndex(area)).flatMap(Int64.init(exactly:)) else {
       return nil
@@ -148,7 +147,7 @@ struct ShiftEvidence {
     return (offset, placed)
   }
 
-  /// The area, if it stands there.
+  /// The area, if it is there.
   private func sighting(
     of area: UInt64, shift: Int64, leak: UInt64
   ) throws(BlockIOError) -> Sighting? {
@@ -161,7 +160,7 @@ struct ShiftEvidence {
       usedByteCount: placed.look.liveCount * UInt64(DiskException.byteCount))
   }
 
-  /// An area of which the first sectors are lost, if the others stand there.
+  /// An area whose first sectors are lost, if the others are there.
   private func sighting(
     of area: UInt64, from sector: Int, shift: Int64, leak: UInt64
   ) throws(BlockIOError) -> Sighting? {
@@ -174,7 +173,7 @@ struct ShiftEvidence {
       shift: shift, leakBefore: leak, leak: leak, isFull: broken.isFull, usedByteCount: .max)
   }
 
-  /// An area, sector by sector; nil where it is not all there, or larger than anybody's.
+  /// An area, sector by sector; nil if it is not all there, or is too large.
   private func broken(
     _ area: UInt64, at byteOffset: UInt64, leak: UInt64
   ) throws(BlockIOError) -> BrokenArea? {
@@ -194,8 +193,7 @@ struct ShiftEvidence {
 
   // MARK: - The next area
 
-  /// The next area that stands whole, or of which but the first sectors are lost, in its place or
-  /// not.
+  /// The next area that is complete, or lacks only its first sectors, in its place or not.
   private func search(behind last: Sighting) throws(BlockIOError) -> Sighting? {
     // A store that nothing was copied to has an empty area 0; what follows it is older.
     let isEmpty =
@@ -232,18 +230,18 @@ struct ShiftEvidence {
         budget -= min(budget, UInt64(count))
         position += UInt64(count)
       }
-      // Of a table that seems to end there, only the next areas are asked.
+      // If the table seems to end there, only the next areas are checked.
       if isEmpty || last.isBeginning && area > last.next { break }
       position = max(position, min(end, source.byteCount))
-      budget -= min(budget, 512)  // holes cost nothing, but there may be areas without number
+      budget -= min(budget, 512)  // holes cost nothing, but there may be very many areas
     }
     return nil
   }
 
-  /// A sector that begins as one of an area that is still to come.
+  /// A sector that begins like one of an area that is still to come.
   private struct Suspect {
     let area: UInt64
-    /// Which sector of that area.
+    /// Which sector of that area it is.
     let sector: Int
     let shift: Int64
   }
@@ -260,7 +258,7 @@ struct ShiftEvidence {
         let position = geometry.position(ofData: Chunk(new)), position >= last.leak
       else { continue }
       let (area, slot) = (position - last.leak).quotientAndRemainder(dividingBy: perArea)
-      // Of an area that was broken, only the next can be.
+      // In an area that was broken off, only the next sectors can follow.
       guard slot == 0 ? area >= last.next : area == last.next && slot % UInt64(size) == 0,
         let place = self.byteOffset(of: area, shift: 0)
       else { continue }
@@ -281,19 +279,19 @@ struct ShiftEvidence {
     if isWhole, sighting.usedByteCount < UInt64(AreaLaw.strongCount * DiskException.byteCount) {
       return false
     }
-    // Linux itself would have zeroed what lies before an empty area 0, but nothing behind it.
+    // Linux itself would have zeroed what is before an empty area 0, but nothing after it.
     guard isEmpty, sighting.shift > 0 else { return true }
     return sighting.isFull ? try isRight(1, sighting.shift, sighting.leak) : false
   }
 
-  /// Whether an area out of its place is so because bytes are lost before it, or too many.
+  /// Whether an area is out of its place because bytes before it are lost, or too many.
   private func isLoss(
     _ next: Sighting, behind last: Sighting, _ isDisordered: Bool
   ) throws(BlockIOError) -> Bool {
     if try isRight(next.area, last.shift, last.leak) { return false }
     let stride = chunkSize.areaStride * chunkSize.byteCount
     guard (next.shift - last.shift).magnitude % stride == 0 else { return true }
-    // It stands in another area's place: it may have been written there.
+    // It is in another area's place: it may have been written there.
     guard !isDisordered else { return false }
     for area in next.area + 1..<next.area + Self.lookAheadCount
     where try isRight(area, last.shift, last.leak) { return false }
@@ -309,7 +307,7 @@ struct ShiftEvidence {
 
   // MARK: - The place
 
-  /// Narrows down where bytes are missing between two areas, or too many.
+  /// Narrows down where between two areas bytes are missing, or too many.
   private mutating func addGap(between last: Sighting, _ next: Sighting) throws(BlockIOError) {
     let missing = last.shift - next.shift
     var (start, end) = (last.range.upperBound, next.range.lowerBound)
@@ -344,14 +342,14 @@ struct ShiftEvidence {
   }
 
   private mutating func add(_ start: UInt64, _ end: UInt64, _ missing: Int64) {
-    // Where so many bytes are too many, the place cannot be narrower than they are.
+    // If there are too many bytes, the place cannot be narrower than they are.
     let start = missing < 0 ? min(start, end - min(end, missing.magnitude)) : start
     if let gap = Gap(in: start..<end, missing: missing) { gaps.append(gap) }
   }
 
   // MARK: - The last area
 
-  /// Looks for a loss in an area that none follows, by its own sectors and the store's length.
+  /// Looks for a loss in the last area, by its own sectors and the store's length.
   private mutating func examineLastArea(behind last: Sighting) throws(BlockIOError) {
     guard !last.isBeginning, let offset = byteOffset(of: last.next, shift: last.shift),
       let found = try broken(last.next, at: offset, leak: last.leak)
@@ -369,7 +367,7 @@ struct ShiftEvidence {
       Int64(gap.missingSectorCount) * 512)
   }
 
-  /// Whether a store with so many sectors more would have whole chunks, as the copy has not.
+  /// Whether a store with that many more sectors would have whole chunks, unlike the copy.
   private func fits(_ missingSectorCount: Int) -> Bool {
     let sectors = Int64(source.byteCount / 512) + Int64(missingSectorCount)
     let perChunk = Int64(chunkSize.sectorCount)

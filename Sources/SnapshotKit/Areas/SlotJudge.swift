@@ -1,15 +1,15 @@
 internal import SnapshotFormat
 
-/// Tells the exceptions in a metadata area from whatever else damage has left there.
+/// Distinguishes the exceptions in a metadata area from whatever else damage has left there.
 ///
-/// By ``AreaLaw``, each exception has its place. Where chunks leaked (a crash before 3.13, a copy
-/// that failed) all that follow are *shifted*. File data, random bytes and areas of other stores do
-/// not stand where the law wants them, so that it decides what is believed:
+/// By ``AreaLaw``, each exception has its place. If chunks leaked (a crash before 3.13, a copy that
+/// failed), all that follow are *shifted*. File data, random bytes and areas of other stores are
+/// not where the law puts them. Therefore
 ///
-/// - four exceptions in a row with one shift are believed, unless more of them contradict;
-/// - fewer must fit between the shifts of those around them, or change places among each other;
-/// - where exceptions were committed in another order than their copies began (before 3.13), a
-///   piece of an area is believed if its new chunks, taken together, leave hardly any out.
+/// - four exceptions in a row with one shift are accepted, unless more of them contradict;
+/// - fewer must fit between the shifts of those around them, or be permuted among each other;
+/// - if exceptions were committed in another order than their copies began (before 3.13), a piece
+///   of an area is accepted if its new chunks, taken together, leave hardly any out.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_prepare_exception`,
 ///   `persistent_commit_exception`.
@@ -19,25 +19,25 @@ struct SlotJudge {
     case zero
     /// An exception that the law supports.
     case kept
-    /// It could be an exception, but not one that Linux would have written there.
+    /// Possibly an exception, but not one that Linux would have written there.
     case outOfPlace
-    /// No exception of any store: a chunk number that cannot be.
+    /// An exception of no store: a chunk number is impossible.
     case impossible
     case unreadable
   }
 
-  /// What is known when a piece of an area is judged.
+  /// What is known before a piece of an area is judged.
   struct Context {
-    /// The shift of the last exception before, if the piece goes on with its table.
+    /// The shift of the last exception before it, if the piece continues its table.
     var shift: Int64?
-    /// Whether a table is known to go on here: a full area lies before, or the header says so.
+    /// Whether a table is known to continue here: after a full area, or by the header.
     var isExpected: Bool
   }
 
   private static let none = Int64.min
 
   private let geometry: StoreGeometry
-  /// The verdict on each slot of the last piece that was judged.
+  /// The verdict on each slot of the last piece judged.
   private(set) var kinds: [Kind] = []
   private var shifts: [Int64] = []
 
@@ -55,7 +55,7 @@ struct SlotJudge {
 
   /// Judges a piece of an area whose first slot has that position in the table.
   ///
-  /// - Parameter unreadable: The slots of which nothing, or only a part, could be read, ascending.
+  /// - Parameter unreadable: The slots that could not be read, or only in part, ascending.
   mutating func judge(
     _ exceptions: Span<DiskException>, at position: UInt64, unreadable: [Range<Int>],
     after context: Context
@@ -70,7 +70,7 @@ struct SlotJudge {
     }
   }
 
-  /// Takes every possible exception for unsupported, to begin with.
+  /// Marks every possible exception as unsupported, to begin with.
   private mutating func classify(
     _ exceptions: Span<DiskException>, _ position: UInt64, _ unreadable: [Range<Int>]
   ) {
@@ -105,13 +105,13 @@ struct SlotJudge {
     }
   }
 
-  /// The maximal ranges of ``AreaLaw/strongCount`` slots and more with one shift, the contradicted
-  /// left out.
+  /// The maximal ranges of ``AreaLaw/strongCount`` slots or more with one shift, without the
+  /// contradicted ones.
   private mutating func strongRuns(
     _ exceptions: Span<DiskException>, _ position: UInt64, _ context: Context
   ) -> [Range<Int>] {
-    // An area of another store has its own order, far from this one's. Exceptions that changed
-    // places may have left a negative shift.
+    // An area of another store has its own order, far from this one's. Permuted exceptions may have
+    // left a negative shift.
     let shiftMax = context.shift.map { max($0, 0) + AreaLaw.riseMax } ?? AreaLaw.leakMax
     var (runs, others): ([Range<Int>], [Range<Int>]) = ([], [])
     var start = 0
@@ -135,18 +135,18 @@ struct SlotJudge {
     }
     let shiftBefore = context.shift ?? 0
     if !isRising(runs), runs.contains(where: { shifts[$0.lowerBound] == shiftBefore }) {
-      // The table itself goes on with the shift that it had.
+      // The table itself continues with the shift that it had.
       others += runs.filter { isDisplaced($0, position, shiftBefore) }
       runs.removeAll { isDisplaced($0, position, shiftBefore) }
     }
-    // A copy of another area's sectors is not one of exceptions that changed places.
+    // A copy of another area's sectors does not look like permuted exceptions.
     for run in others where isDisplaced(run, position, shiftBefore) {
       for slot in run { kinds[slot] = .impossible }
     }
     return withoutContradictions(runs)
   }
 
-  /// Whether a run stands where sectors of another area would put it.
+  /// Whether a run is where sectors of another area would put it.
   private func isDisplaced(_ run: Range<Int>, _ position: UInt64, _ shiftBefore: Int64) -> Bool {
     let unit = AreaLaw.damageSlotCount(geometry)
     let rise = (shifts[run.lowerBound] - shiftBefore).magnitude
@@ -157,12 +157,12 @@ struct SlotJudge {
     zip(runs, runs.dropFirst()).allSatisfy { shifts[$0.lowerBound] <= shifts[$1.lowerBound] }
   }
 
-  /// The longest part of the runs, in slots, whose shifts never fall.
+  /// The longest part of the runs, in slots, whose shifts never decrease.
   private func withoutContradictions(_ runs: [Range<Int>]) -> [Range<Int>] {
     if isRising(runs) { return runs }
     var weights = runs.map(\.count)
     var previous = [Int?](repeating: nil, count: runs.count)
-    // Quadratic, but only in runs that contradict each other; more than these are no table.
+    // Quadratic, but only in runs that contradict each other; this many are no table.
     guard runs.count <= 1024 else { return [] }
     for index in runs.indices {
       let own = runs[index].count
@@ -193,7 +193,7 @@ struct SlotJudge {
   ///
   /// They have chunks between those of the runs, each once.
   ///
-  /// Where there is a run on one side only, they must leave out no chunk.
+  /// With a run on one side only, they must leave out no chunk.
   private mutating func keepPermuted(between strong: [Range<Int>]) {
     if strong.isEmpty { return }
     for index in 0...strong.count {
@@ -217,8 +217,7 @@ struct SlotJudge {
   /// Keeps the exceptions whose shifts fit between those of the strong runs around them.
   private mutating func keepWeak(between strong: [Range<Int>], _ context: Context) {
     var low = context.shift
-    // The last exception before may be one that was committed late, and have a lower shift than
-    // all.
+    // The last exception before may have been committed late, and have a lower shift than all.
     if strong.isEmpty, isForeign(max(low ?? 0, 0)) { return }
     let isClean = !kinds.contains(.impossible) && !kinds.contains(.unreadable)
     var next = 0
@@ -235,7 +234,7 @@ struct SlotJudge {
       let isSupported =
         switch (low, high) {
         case (let low?, let high?): low <= shift && shift <= high
-        // A rise is a leak unless what stands behind says that it is a flipped bit.
+        // A rise is a leak, unless what follows shows that it is a flipped bit.
         case (let low?, nil):
           shift == low
             || (isAttached && isClean && (low...low + AreaLaw.riseMax).contains(shift)
@@ -253,7 +252,7 @@ struct SlotJudge {
     }
   }
 
-  /// Whether of the next slots more stand where none can, if this one does stand where it should.
+  /// Whether, if this slot is in its place, more of the next slots cannot be.
   private func isContradicted(_ slot: Int, above low: Int64) -> Bool {
     var (below, above) = (0, 0)
     for next in slot + 1..<min(slot + 1 + 2 * AreaLaw.strongCount, kinds.count)
@@ -263,14 +262,14 @@ struct SlotJudge {
     return below > above
   }
 
-  /// Whether most of what could be exceptions stands out of its place: numbers of another kind.
+  /// Whether most possible exceptions are out of place: numbers of another kind.
   private func isForeign(_ shift: Int64) -> Bool {
     let possible = kinds.count { $0 == .outOfPlace }
     let placed = zip(kinds, shifts).count { $0 == .outOfPlace && $1 == shift }
     return placed * 2 < possible
   }
 
-  /// Whether what is left are exceptions in another order than that of their chunks.
+  /// Whether what is left are exceptions in another order than their chunks.
   private func isUnordered(
     _ exceptions: Span<DiskException>, _ position: UInt64, _ context: Context
   ) -> Bool {
@@ -282,7 +281,7 @@ struct SlotJudge {
     else { return false }
     var (lowest, highest) = (Int64.max, Int64.min)
     var (orders, olds) = (ChunkSet(), ChunkSet())
-    // Those of another area, copied here, are as dense, but have no chunk of this one's.
+    // Those copied from another area are as dense, but have no chunk of this one's.
     let own = 0..<Int64(kinds.count) + max(context.shift ?? 0, 0) + AreaLaw.riseMax
     var ownCount = 0
     for slot in kinds.indices where kinds[slot] == .kept || kinds[slot] == .outOfPlace {
@@ -292,7 +291,7 @@ struct SlotJudge {
       _ = orders.insert(UInt64(bitPattern: order))
       _ = olds.insert(exceptions[slot].oldChunk)
     }
-    // A few may be named twice by damage, but of a handful none.
+    // A few may be named twice by damage, but none of a handful.
     let isUnique = all - Int(min(orders.count, olds.count)) <= all / 16
     let isDense = highest - lowest < Int64(all + all / 4 + 16)
     let shift = context.shift ?? 0

@@ -1,17 +1,17 @@
 internal import Blkid
 public import BlockIO
 
-/// Finds COW stores in an image by what they look like, wherever they begin, and says what they lie
-/// in.
+/// Finds COW stores in an image by their structure, wherever they begin, and the file systems that
+/// they are in.
 public struct Carver {
   private let source: any BlockSource
 
   /// A carver of `source`.
   public init(_ source: any BlockSource) { self.source = source }
 
-  /// Looks for stores.
+  /// Searches for stores.
   ///
-  /// What cannot be read is stepped over and listed; anything else that fails is thrown.
+  /// Unreadable bytes are skipped and listed; any other error is thrown.
   public func carve(progress: ProgressHandler) throws(BlockIOError) -> Carving {
     var search = StoreSearch(source)
     try search.run(progress: progress)

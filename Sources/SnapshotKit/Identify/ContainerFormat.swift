@@ -1,19 +1,19 @@
 public import BlockIO
 
-/// A format that keeps the bytes of a disk or a store in some other order, or packed: what has to
-/// be unpacked before anything in it can be read.
+/// A format that packs the bytes of a disk or a store, or keeps them in another order: it must be
+/// unpacked before anything in it can be read.
 ///
-/// They are recognised by their magic alone, at the beginning or at the end.
+/// Formats are recognised by their magic alone, at the beginning or at the end.
 ///
 /// - Source: the formats' own specifications: libewf's and QEMU's documents, VMware's "Virtual Disk
 ///   Format", Microsoft's "Virtual Hard Disk Image Format" and [MS-VHDX], RFC 1952 and 8878, the
 ///   .xz file format, Android's `libsnapshot/cow_format.h` and `libsparse`.
 public struct ContainerFormat: Equatable, Sendable {
-  /// Its short name, as it stands in JSON.
+  /// Its short name, as in JSON.
   public let type: String
-  /// What it is, for a person.
+  /// What it is, for messages.
   public let title: String
-  /// What makes plain bytes of it.
+  /// What makes plain bytes of it, for messages.
   public let advice: String
 
   private let magic: [UInt8]
@@ -21,7 +21,7 @@ public struct ContainerFormat: Equatable, Sendable {
 
   private enum Place: Equatable {
     case start(UInt64)
-    /// So many bytes before the end.
+    /// That many bytes before the end.
     case end(UInt64)
   }
 
@@ -35,7 +35,7 @@ public struct ContainerFormat: Equatable, Sendable {
 
   private static func ascii(_ text: String) -> [UInt8] { Array(text.utf8) }
 
-  /// All that are known.
+  /// All known formats.
   private static let all: [ContainerFormat] = [
     ContainerFormat(
       "ewf", "an EnCase image (E01)", [0x45, 0x56, 0x46, 0x09, 0x0d, 0x0a, 0xff, 0x00],
@@ -81,7 +81,9 @@ public struct ContainerFormat: Equatable, Sendable {
     ContainerFormat(
       "gzip", "packed with gzip", [0x1f, 0x8b, 0x08], "`gunzip --keep FILE` unpacks it"),
     ContainerFormat(
-      "xz", "packed with xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], "`unxz --keep FILE` unpacks it"),
+      "xz", "packed with xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00],
+      "`unxz --keep FILE` unpacks"
+        + " it"),
     ContainerFormat(
       "zstd", "packed with zstd", [0x28, 0xb5, 0x2f, 0xfd], "`unzstd FILE` unpacks it"),
     ContainerFormat(
@@ -95,13 +97,13 @@ public struct ContainerFormat: Equatable, Sendable {
       "7z", "a 7-Zip archive", [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c], "`7z x FILE` unpacks it"),
   ]
 
-  /// The format of a source; nil where it has none of these, or cannot be read there.
+  /// The format of a source; nil if it has none of these, or cannot be read there.
   public init?(of source: any BlockSource) {
     guard let format = Self.all.first(where: { $0.stands(in: source) }) else { return nil }
     self = format
   }
 
-  /// Whether the bytes are the disk's all the same, with a footer behind them.
+  /// Whether the bytes are the disk's all the same, followed by a footer.
   var isRawWithFooter: Bool {
     if case .end = place { true } else { false }
   }

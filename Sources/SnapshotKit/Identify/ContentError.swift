@@ -1,7 +1,7 @@
 public import Blkid
 public import BlockIO
 
-/// Why the content of a snapshot could not be looked at.
+/// Why the content of a snapshot could not be examined.
 public enum ContentError: Error, Sendable {
   case table(TableError)
   case probe(BlkidError)

@@ -1,9 +1,9 @@
 public import Blkid
 
-/// What a device holds, in three words: the type, label and UUID that `mount` goes by.
+/// What a device holds: the type, label and UUID that `mount` goes by.
 ///
 /// Of several signatures the first file system counts, then what may hold one, then anything else;
-/// of a whole disk its partition table. A signature with a wrong checksum does not count.
+/// of a whole disk, its partition table. A signature with a wrong checksum does not count.
 public struct ContentIdentity: Equatable, Sendable {
   /// libblkid's name for it: "ext4", "crypto_LUKS", "gpt".
   public var type: String
@@ -12,14 +12,14 @@ public struct ContentIdentity: Equatable, Sendable {
   /// Its UUID, or the shorter number that serves as one.
   public var uuid: String?
 
-  /// The identity of those three words.
+  /// An identity of that type, label and UUID.
   public init(type: String, label: String? = nil, uuid: String? = nil) {
     self.type = type
     self.label = label
     self.uuid = uuid
   }
 
-  /// The most telling part of what libblkid found, or nil when it found nothing.
+  /// The most significant part of what libblkid found; nil if it found nothing.
   public init?(_ identity: Identity) {
     if let signature = Self.signature(of: identity) {
       self.init(type: signature.type, label: signature.label, uuid: signature.uuid)
@@ -30,7 +30,7 @@ public struct ContentIdentity: Equatable, Sendable {
     }
   }
 
-  /// The most telling of the signatures.
+  /// The most significant of the signatures.
   static func signature(of identity: Identity) -> Signature? {
     let ranks: [Signature.Usage] = [.filesystem, .crypto, .raid, .other, .unknown]
     return ranks.lazy.compactMap { usage in
@@ -39,10 +39,9 @@ public struct ContentIdentity: Equatable, Sendable {
   }
 }
 
-/// What a snapshot holds, beside what its origin holds.
+/// What a snapshot holds, compared with its origin.
 ///
-/// A snapshot is a copy, UUID and all: whoever mounts both, or mounts by UUID, is in for a
-/// surprise.
+/// A snapshot is a copy, UUID and all: mounting both, or mounting by UUID, may go wrong.
 public struct ContentComparison: Equatable, Sendable {
   /// What the snapshot holds, as its view shows it.
   public var snapshot: ContentIdentity?
@@ -55,9 +54,9 @@ public struct ContentComparison: Equatable, Sendable {
     self.origin = origin
   }
 
-  /// The UUID that both have, so that it does not tell them apart; nil when they differ.
+  /// The UUID that both have, and that does not distinguish them; nil if they differ.
   public var sharedUUID: String? {
-    // Whatever the types are: an ext3 that became an ext4 since is still found by one UUID.
+    // Regardless of the types: an ext3 that has become an ext4 keeps its UUID.
     snapshot?.uuid == origin?.uuid ? snapshot?.uuid : nil
   }
 }

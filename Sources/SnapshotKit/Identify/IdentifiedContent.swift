@@ -3,22 +3,22 @@ public import BlockIO
 public import MD
 public import SnapshotFormat
 
-/// What a source holds: libblkid's word, and beside it that of the COW stores' own headers.
+/// What a source holds, by libblkid, and by the headers of COW stores.
 public struct IdentifiedContent: Sendable {
-  /// What was looked at.
+  /// What was examined.
   public let source: any BlockSource
   /// What libblkid found in it.
   public let identity: Identity
-  /// The header of the store that begins the source; nil where there is no "SnAp".
+  /// The header of the store at the beginning of the source; nil without "SnAp".
   public let header: SnapshotHeader?
   /// The same for each partition, in the order of the table.
   public let partitionHeaders: [SnapshotHeader?]
-  /// The array of md that it is a member of, if it is one.
+  /// The md array that it is a member of, if any.
   public let arrayMember: ArraySuperblock?
-  /// The format of the source, if it has to be unpacked first.
+  /// The format of the source, if it must be unpacked first.
   public let container: ContainerFormat?
 
-  /// Looks at a source.
+  /// Examines a source.
   public init(_ source: any BlockSource) throws(BlkidError) {
     self.source = source
     identity = try Probe.identify(source)

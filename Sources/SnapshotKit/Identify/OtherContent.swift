@@ -2,20 +2,20 @@ public import Blkid
 public import BlockIO
 internal import SnapshotFormat
 
-/// What a path holds where it is not a store: a disk, a file system, a file in some other format.
+/// What a path holds if it is not a store: a disk, a file system, a file in some other format.
 public enum OtherContent: Equatable, Sendable {
   case container(ContainerFormat)
-  /// A partition table, and what a person would call the whole of it.
+  /// A partition table.
   case disk(PartitionTable)
   case content(Signature)
 
-  /// What a source holds, as far as anybody recognises it; a COW store does not count.
+  /// What a source is recognised as; a COW store does not count.
   public init?(of source: any BlockSource) {
     if let format = ContainerFormat(of: source) {
       self = .container(format)
       return
     }
-    // What cannot be probed is not recognised, which is no failure of whoever wants to know.
+    // What cannot be probed is not recognised, which is no failure here.
     guard let identity = try? Probe.identify(source) else { return nil }
     if let table = identity.partitionTable, table.partitions.contains(where: { $0.byteCount > 0 }) {
       self = .disk(table)
@@ -26,10 +26,10 @@ public enum OtherContent: Equatable, Sendable {
     }
   }
 
-  /// What is in the way of taking areas without a header for a store; nil where they are one.
+  /// What contradicts taking areas without a header for a store; nil if they are one.
   ///
-  /// An area 0 in its place is beyond doubt: a file system that was made there would have written
-  /// over it. Other areas are more than a signature that may lie in the data of a chunk.
+  /// An area 0 in its place outweighs anything: a file system made later would have overwritten it.
+  /// Other areas outweigh a signature that may be in the data of a chunk.
   static func contradicting(
     _ store: Store, _ geometry: StoreGeometry?
   ) -> OtherContent? {
@@ -67,12 +67,13 @@ extension OtherContent: CustomStringConvertible {
     }
   }
 
-  /// What to do with it.
+  /// What to do with it, for messages.
   public var advice: String {
     switch self {
     case .container(let format): format.advice
     case .disk:
-      "name one of its partitions, PATH,offset=BYTES,length=BYTES; `dmsnap carve` finds stores in it"
+      "name one of its partitions, PATH,offset=BYTES,length=BYTES; `dmsnap carve` finds stores in"
+        + " it"
     case .content(let signature) where signature.type == "LVM2_member":
       "`dmsnap lvm list --pv PATH` lists its volumes"
     case .content(let signature) where signature.type == "linux_raid_member":
@@ -86,7 +87,7 @@ extension OtherContent: CustomStringConvertible {
 }
 
 extension Signature {
-  /// Whether it says what all of the source is, and not only what a part looks like.
+  /// Whether it describes all of the source, rather than what a part looks like.
   fileprivate var isOwner: Bool {
     type != "DM_snapshot_cow" && !hasBadChecksum && usage != .unknown
   }

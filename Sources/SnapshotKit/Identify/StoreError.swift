@@ -2,13 +2,13 @@ public import BlockIO
 
 /// Why there is no table to work with.
 public enum StoreError: Error, Sendable, CustomStringConvertible {
-  /// Nothing in the bytes speaks for a store, or they are something else, if it is known what.
+  /// Nothing indicates a store, or the path is something else, if known.
   case notAStore(String, OtherContent?)
   /// There is a store, but Linux would not show its snapshot.
   case notLoadable(String, KernelLoad)
-  /// Linux does not get to the end of the table.
+  /// Linux does not reach the end of the table.
   case table(String, TableError)
-  /// There are no so many generations.
+  /// There are fewer generations.
   case noGeneration(String, Int, count: Int)
   /// The medium cannot be read at all.
   case io(BlockIOError)

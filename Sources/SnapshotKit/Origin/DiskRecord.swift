@@ -1,11 +1,11 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// A few bytes of a disk, to take numbers from.
+/// A few bytes of a disk, from which numbers are decoded.
 struct DiskRecord {
   private let bytes: [UInt8]
 
-  /// nil where the source is shorter, or cannot be read.
+  /// nil if the source is shorter, or cannot be read.
   init?(_ byteCount: Int, at byteOffset: UInt64, of source: any BlockSource) throws(BlockIOError) {
     guard byteOffset <= source.byteCount, source.byteCount - byteOffset >= UInt64(byteCount) else {
       return nil
@@ -17,14 +17,14 @@ struct DiskRecord {
     bytes = buffer.bytes(0..<byteCount)
   }
 
-  /// A little-endian number, which the caller knows to lie in the record.
+  /// A little-endian number; the caller knows that it is within the record.
   func little<Value: FixedWidthInteger & UnsignedInteger>(
     at byteOffset: Int, as type: Value.Type = Value.self
   ) -> Value {
     bytes.span.littleEndian(at: byteOffset)
   }
 
-  /// A big-endian number, which the caller knows to lie in the record.
+  /// A big-endian number; the caller knows that it is within the record.
   func big<Value: FixedWidthInteger & UnsignedInteger>(
     at byteOffset: Int, as type: Value.Type = Value.self
   ) -> Value {

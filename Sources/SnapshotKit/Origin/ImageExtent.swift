@@ -1,13 +1,13 @@
 internal import BlockIO
 
-/// How far a file system that cannot be written reaches.
+/// The extent of a file system that cannot be written.
 struct ImageExtent {
-  /// So much behind an image is searched for something that is not zero.
+  /// How much after an image is searched for anything but zeroes.
   private static let searchedByteCountMax: UInt64 = 64 << 20
 
   let byteCount: UInt64
 
-  /// The extent by the superblock; nil where that cannot be read.
+  /// The extent by the superblock; nil if that cannot be read.
   ///
   /// - Source: Linux `fs/squashfs/squashfs_fs.h`, `fs/erofs/erofs_fs.h`,
   ///   `include/uapi/linux/cramfs_fs.h`, `Documentation/filesystems/romfs.rst`; ECMA-119, 8.4.
@@ -31,9 +31,9 @@ struct ImageExtent {
     }
   }
 
-  /// Whether the image is all that there is: nothing but zeroes lies behind it.
+  /// Whether the image is everything: only zeroes follow it.
   ///
-  /// Behind a squashfs in flash memory, and on a stick, something else may begin.
+  /// After a squashfs in flash memory, or on a stick, something else may begin.
   func isAll(of origin: any BlockSource) throws(BlockIOError) -> Bool {
     guard byteCount > 0, byteCount <= origin.byteCount else { return false }
     let buffer = IOBuffer(byteCount: 1 << 20)

@@ -2,23 +2,23 @@ internal import Blkid
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What the content of a snapshot and of its origin tells: whether the origin is the store's, and
-/// whether it still is what it was.
+/// What the content of a snapshot and of its origin reveals: whether the origin is the store's, and
+/// whether it has been written since.
 ///
-/// The one place that asks; every command that takes an origin says what it answers.
+/// The only code that decides this; every command that takes an origin reports the result.
 public struct OriginCheck: Sendable {
   /// What the snapshot and the origin hold.
   public let content: ContentComparison
-  /// What speaks against the origin.
+  /// What contradicts the origin; nil if nothing does.
   public let contradiction: OriginContradiction?
-  /// Whether the origin of an invalid snapshot was written; nil for a snapshot that is valid.
+  /// Whether the origin of an invalid snapshot was written; nil for a valid snapshot.
   public let writes: OriginWrites?
-  /// How long the origin is.
+  /// The length of the origin.
   public let originByteCount: UInt64
-  /// How long the snapshot's file system says that it is, for some.
+  /// The length of the snapshot's file system by its superblock; nil if unknown.
   public let fileSystemByteCount: UInt64?
 
-  /// Looks at the content of `view`.
+  /// Examines the content of `view`.
   ///
   /// - Parameter hasInFlightChunks: Whether the store has copies that were under way when the
   ///   snapshot became invalid.
@@ -57,7 +57,7 @@ public struct OriginCheck: Sendable {
     }
   }
 
-  /// What an audit says of it.
+  /// The findings of an audit.
   public var findings: [Finding] {
     var findings: [Finding] = []
     if let contradiction { findings.append(contradiction.finding) }
@@ -73,7 +73,7 @@ public struct OriginCheck: Sendable {
 }
 
 extension LoadedTable {
-  /// What the content of a view through this table tells of its origin.
+  /// What the content of a view through this table reveals about its origin.
   public func checkOrigin(of view: SnapshotView) throws(ContentError) -> OriginCheck {
     try OriginCheck(view, hasInFlightChunks: findings.hasInFlightChunks)
   }

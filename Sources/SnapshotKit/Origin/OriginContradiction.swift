@@ -2,40 +2,41 @@ internal import Blkid
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What speaks against an origin's being that of a store, whose bytes do not name it.
+/// What contradicts an origin as that of a store, whose bytes do not name it.
 ///
-/// Only content that names itself can contradict: of raw data, or of an origin in which nothing is
-/// recognised, nothing is said.
+/// Only recognisable content can contradict: nothing is concluded from raw data, or an origin in
+/// which nothing is recognised.
 public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
   /// The origin is a COW store: another one, or the store itself.
   case store(isSame: Bool)
-  /// The origin is an image in another format than a raw one, whose bytes are not the disk's.
+  /// The origin is an image in another format than raw, whose bytes are not the disk's.
   case container(ContainerFormat)
-  /// The origin is a disk, and one of its partitions is what the store was made over.
+  /// The origin is a disk, and the store belongs to one of its partitions.
   case disk(Partition)
-  /// The snapshot's superblock is in the store, and it is not the origin's.
+  /// The snapshot's superblock is in the store, and is not the origin's.
   case otherContent(snapshot: ContentIdentity, origin: ContentIdentity)
-  /// The origin has a file system, of whose chunks the store's copies have not a single sector.
+  /// The origin has a file system, but shares no sector with the store's copies.
   case noRelation(comparedChunkCount: Int)
 
   /// A part of a disk.
   public struct Partition: Equatable, Sendable {
-    /// How to name it to this program.
+    /// The argument that names it.
     public let path: String
+    /// Its number in the partition table.
     public let number: Int
-    /// What it holds; nil where nothing is recognised.
+    /// What it holds; nil if nothing is recognised.
     public let content: ContentIdentity?
   }
 
-  /// File systems of whose chunks none may keep a sector: they write what is new elsewhere, and
-  /// what is old is then overwritten as a whole; or begin with a burst of data.
+  /// File systems that may leave no sector of a chunk: they write new data elsewhere, and old data
+  /// is then overwritten as a whole; or they begin with a burst of data.
   private static let relocatingTypes: Set<String> = [
     "apfs", "bcachefs", "btrfs", "f2fs", "nilfs2", "xfs",
   ]
-  /// With fewer chunks that hold anything on both sides, chance could be at work.
+  /// With fewer chunks that hold anything on both sides, it may be chance.
   private static let comparedCountMin = 64
 
-  /// What speaks against the origin of `view`, or nil.
+  /// What contradicts the origin of `view`; nil if nothing does.
   ///
   /// - Parameters:
   ///   - shown: What libblkid finds in the view.
@@ -47,7 +48,7 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
       self = .store(isSame: isSame)
       return
     }
-    // What an origin begins with by chance, a copy of its first chunk begins with as well.
+    // What an origin begins with by chance, a copy of its first chunk begins with too.
     if let container = ContainerFormat(of: origin), !container.isRawWithFooter,
       !view.isMapped(0) || ContainerFormat(of: view) != container
     {
@@ -79,9 +80,9 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
     self = .noRelation(comparedChunkCount: relation.comparedCount)
   }
 
-  /// The partition of the origin that the store was made over, if it is one rather than all of it.
+  /// The partition of the origin that the store was made over, if it was not made over all of it.
   ///
-  /// - Parameter content: What the store says that the snapshot holds, where the origin does not.
+  /// - Parameter content: What the snapshot holds by the store, unlike the origin.
   private static func partition(
     of own: Identity, _ view: SnapshotView, as content: ContentIdentity?
   ) throws(BlockIOError) -> Partition? {
@@ -99,7 +100,7 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
     if let content {
       let named = parts.filter { part, _ in part.content.map { !content.isOther(than: $0) } ?? false
       }
-      // By type alone it must not be one of several.
+      // By type alone, it must be the only one.
       if named.count == 1 { return named[0].0 }
     }
     if parts.isEmpty { return nil }
@@ -111,7 +112,7 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
     return nil
   }
 
-  /// What `audit` calls it.
+  /// The finding of an audit.
   var finding: Finding {
     let (code, required): (FindingCode, String) =
       switch self {
@@ -139,7 +140,7 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
       "holds \(Self.words(origin)), but the snapshot would be \(Self.words(snapshot)):"
         + " is it the right origin?"
     case .noRelation(let count):
-      "has a file system, but of \(count) chunks that the store has copies of, no sector is in both:"
+      "has a file system, but shares no sector with \(count) chunks that the store has copies of:"
         + " is it the right origin?"
     }
   }
@@ -149,12 +150,12 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// The bytes of a file that a source is.
+/// The bytes of a file that a source consists of.
 private struct SourceExtent: Equatable {
   private let file: FileIdentity
   private let range: Range<UInt64>
 
-  /// nil for a source that is put together, or cannot be told from another.
+  /// nil for a source of several parts, or one that cannot be identified.
   init?(_ source: any BlockSource) {
     let slice = source as? SliceSource
     guard let file = (slice?.base ?? source) as? FileSource else { return nil }
@@ -164,16 +165,16 @@ private struct SourceExtent: Equatable {
 }
 
 extension ContentIdentity {
-  /// Whether two things are known to be different ones.
+  /// Whether the two are known to be different.
   fileprivate func isOther(than other: ContentIdentity?) -> Bool {
     guard let other else { return false }
-    // An ext3 that became an ext4 since keeps its UUID; without one, the type has to do.
+    // An ext3 that has become an ext4 keeps its UUID; without one, the type must do.
     return uuid != nil && other.uuid != nil ? uuid != other.uuid : type != other.type
   }
 }
 
 extension SnapshotView {
-  /// Whether the name that the snapshot has stands in the store, and not in the origin only.
+  /// Whether the snapshot's name comes from the store, and not only from the origin.
   fileprivate func confirms(_ shown: Identity) -> Bool {
     guard let signature = ContentIdentity.signature(of: shown), signature.uuid != nil,
       let byteOffset = signature.byteOffset, byteOffset < byteCount
@@ -181,7 +182,7 @@ extension SnapshotView {
     return isMapped(byteOffset)
   }
 
-  /// Whether the table maps the byte, which lies in the snapshot.
+  /// Whether the table maps the byte, which is in the snapshot.
   fileprivate func isMapped(_ byteOffset: UInt64) -> Bool {
     var isMapped = false
     forEachSegment(in: byteOffset..<min(byteOffset + 1, byteCount)) {
@@ -192,13 +193,13 @@ extension SnapshotView {
 }
 
 extension Identity {
-  /// Whether a chunk of it that was rewritten would now and then keep a sector: file systems do in
-  /// their metadata; what is encrypted, a member of a RAID or unknown need not.
+  /// Whether a rewritten chunk of it would now and then keep a sector: file systems do, in their
+  /// metadata; encrypted data, a member of a RAID or unknown content may not.
   fileprivate var holdsOnlyFileSystems: Bool {
     guard let table = partitionTable else {
       return !signatures.isEmpty && signatures.allSatisfy { $0.usage == .filesystem }
     }
-    // What lies before a boot loader, or takes one, is small and hardly written.
+    // Parts before or for a boot loader are small and hardly written.
     let parts = table.partitions.filter { !$0.isExtended && $0.byteCount > 32 << 20 }
       .compactMap(\.content)
     return !parts.isEmpty

@@ -4,12 +4,12 @@ internal import SnapshotFormat
 
 /// What the chunks of a table have in common with those of an origin.
 struct OriginRelation {
-  /// So many chunks of the table are looked at, spread evenly over it.
+  /// How many chunks of the table are examined, spread evenly over it.
   ///
-  /// One that is related ends the search: only an origin that is not the store's costs them all.
+  /// One that is related ends the search: only a wrong origin costs them all.
   private static let sampleCount: UInt64 = 2048
 
-  /// How many chunks were compared that hold something in the store and in the origin.
+  /// How many chunks that hold something in both the store and the origin were compared.
   private(set) var comparedCount = 0
   /// Whether the store's copies are the origin's: a sector is in both, or one has the origin's
   /// UUID.
@@ -17,11 +17,11 @@ struct OriginRelation {
   /// The UUIDs of other XFSs whose metadata the store has copies of, once for each chunk.
   private(set) var foreign: [String] = []
 
-  /// Compares the store's copies in `view` with what `origin` holds at the same places.
+  /// Compares the store's copies in `view` with the same places of `origin`.
   ///
   /// - Parameter uuid: The UUID of the origin's file system. XFS, btrfs and copies of an ext4
-  ///   superblock have it in their metadata, so that a chunk is known though all of it was
-  ///   rewritten.
+  ///   superblock have it in their metadata, so that even a completely rewritten chunk is
+  ///   recognised.
   init(
     _ view: SnapshotView, _ origin: any BlockSource, uuid: String?
   ) throws(BlockIOError) {
@@ -60,7 +60,7 @@ struct OriginRelation {
     }
   }
 
-  /// The UUID in an inode, a record of the log or a superblock of an XFS that begins a sector.
+  /// The UUID in an XFS inode, log record or superblock that begins a sector.
   ///
   /// - Source: Linux `fs/xfs/libxfs/xfs_format.h`, `xfs_log_format.h`.
   private static func ownerOfXFSMetadata(in buffer: IOBuffer, _ count: Int) -> String? {
@@ -89,7 +89,7 @@ struct OriginRelation {
     }
   }
 
-  /// A UUID as it lies on a disk; nil of the shorter numbers that some file systems have.
+  /// A UUID as on disk; nil for the shorter numbers of some file systems.
   private static func words(_ text: String) -> [UInt32]? {
     guard let uuid = UUID(uuidString: text)?.uuid else { return nil }
     func word(_ bytes: (UInt8, UInt8, UInt8, UInt8)) -> UInt32 {

@@ -4,15 +4,15 @@ internal import SnapshotFormat
 
 /// Whether the origin of an invalid snapshot was written after Linux stopped copying for it.
 ///
-/// Until then a copy preceded every write to the origin. Afterwards none did, so that chunks
-/// without an exception may be newer than the snapshot. Nothing proves that they are not, unless
-/// the origin is of a kind that is never written; but file systems note what proves that they are.
+/// Until then a copy preceded every write to the origin, afterwards none did: chunks without an
+/// exception may be newer than the snapshot. Nothing proves that they are not, unless the origin is
+/// of a kind that is never written; but file systems record what proves that they are.
 public enum OriginWrites: Equatable, Sendable, CustomStringConvertible {
   /// The origin holds nothing but a file system of that type, which cannot be written.
   case impossible(type: String)
-  /// The origin was written after the snapshot was taken; what shows it.
+  /// The origin was written after the snapshot was taken, with the evidence.
   case proved([String])
-  /// Nothing tells.
+  /// There is no evidence.
   case unknown
 
   /// File systems that cannot be written.
@@ -20,7 +20,7 @@ public enum OriginWrites: Equatable, Sendable, CustomStringConvertible {
     "squashfs", "iso9660", "erofs", "cramfs", "romfs",
   ]
 
-  /// Looks for what tells in the origin of `view`.
+  /// Looks for evidence in the origin of `view`.
   ///
   /// - Parameters:
   ///   - own: What libblkid finds in the origin.
@@ -34,20 +34,20 @@ public enum OriginWrites: Equatable, Sendable, CustomStringConvertible {
     }
     let notes = try WriteNotes(view)
     var evidence = notes.evidence
-    // Of a snapshot that was written itself they may be its own.
+    // If the snapshot was written itself, they may be its own.
     if hasInFlightChunks, !notes.isSnapshotNewer {
       evidence.append("copies were under way when the snapshot became invalid")
     }
     self = evidence.isEmpty ? .unknown : .proved(evidence)
   }
 
-  /// The type of an origin that cannot be written anywhere; nil of any other.
+  /// The type of an origin that cannot be written anywhere; nil for any other.
   private static func readOnlyType(
     of origin: any BlockSource, _ own: Identity
   ) throws(BlockIOError) -> String? {
     let types = Set(own.signatures.map(\.type))
     guard let type = types.first, types.count == 1, readOnlyTypes.contains(type) else { return nil }
-    // A stick with a live system may have partitions that are written, in the image or behind it.
+    // A stick with a live system may have partitions that are written, in the image or after it.
     for partition in own.partitionTable?.partitions ?? [] where !partition.isExtended {
       guard let content = partition.content,
         !content.signatures.isEmpty,
@@ -69,18 +69,18 @@ public enum OriginWrites: Equatable, Sendable, CustomStringConvertible {
 
   private static let risk = "chunks without an exception may be newer than the snapshot"
 
-  /// What there is to say where nothing tells, or there is no origin to ask.
+  /// The text for a lack of evidence, or of an origin.
   public static let unknownWords =
     "not known; assume that it was written after the snapshot became invalid: \(risk)"
 
-  /// What `audit` calls it.
+  /// The finding of an audit.
   var finding: Finding {
     let (code, found): (FindingCode, String) =
       switch self {
       case .impossible(let type):
         (.originUnchanged, "an origin that holds \(type) and nothing else")
       case .proved(let evidence): (.originWritten, evidence.joined(separator: "; "))
-      case .unknown: (.originUnknown, "nothing that tells")
+      case .unknown: (.originUnknown, "no evidence")
       }
     return Finding(
       code: code, place: Finding.Place(), found: found,

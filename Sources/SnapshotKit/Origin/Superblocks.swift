@@ -10,7 +10,7 @@ struct ExtSuperblock {
   let mountCount: UInt16
   let writtenKiB: UInt64
   let needsRecovery: Bool
-  /// How long the file system is; nil where that is absurd.
+  /// The length of the file system; nil if it is absurd.
   let byteCount: UInt64?
   private let record: DiskRecord
 
@@ -28,7 +28,7 @@ struct ExtSuperblock {
     mountCount = record.little(at: 0x34)
     writtenKiB = record.little(at: 0x178)
     needsRecovery = record.little(at: 0x60, as: UInt32.self) & 0x4 != 0
-    // The upper half counts with 64-bit block numbers only.
+    // The upper half counts only with 64-bit block numbers.
     let isWide = record.little(at: 0x60, as: UInt32.self) & 0x80 != 0
     let blockCount =
       UInt64(record.little(at: 0x4, as: UInt32.self))
@@ -71,7 +71,7 @@ struct ExtSuperblock {
 /// - Source: Linux `include/linux/jbd2.h`, `struct journal_superblock_s`.
 struct JournalSuperblock {
   let sequence: UInt32
-  /// The block in which the log begins; 0 where it is empty.
+  /// The block in which the log begins; 0 if it is empty.
   let start: UInt32
 
   init?(_ source: any BlockSource, at byteOffset: UInt64) throws(BlockIOError) {
@@ -89,11 +89,11 @@ struct JournalSuperblock {
 /// - Source: Linux `fs/xfs/libxfs/xfs_format.h`, `struct xfs_dsb`.
 struct XFSSuperblock {
   let uuid: ArraySlice<UInt8>
-  /// How long the file system is; nil where that is absurd.
+  /// The length of the file system; nil if it is absurd.
   let byteCount: UInt64?
   /// The log sequence number of its last write; 0 before version 5.
   let sequence: UInt64
-  /// The bytes of the log; nil where it lies on another device.
+  /// The bytes of the log; nil if it is on another device.
   let log: Range<UInt64>?
 
   init?(_ source: any BlockSource) throws(BlockIOError) {

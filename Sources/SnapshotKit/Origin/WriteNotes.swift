@@ -2,18 +2,17 @@ internal import BlockIO
 internal import FoundationEssentials
 internal import SnapshotFormat
 
-/// What a file system notes of its being written, in the snapshot and in the origin.
+/// What a file system records of its being written, in the snapshot and in the origin.
 ///
-/// Both began as the same bytes. What counts upwards and is further in the origin than in the
-/// store's copy was written in the origin since; what is further in the snapshot was written
-/// through it.
+/// Both began as the same bytes. If a counter is higher in the origin than in the store's copy, the
+/// origin was written since; if it is higher in the snapshot, the snapshot was written.
 struct WriteNotes {
   /// What shows that the origin was written after the snapshot was taken.
   private(set) var evidence: [String] = []
-  /// Whether the snapshot's file system was written itself, later than the origin's.
+  /// Whether the snapshot's file system was itself written, later than the origin's.
   private(set) var isSnapshotNewer = false
 
-  /// Reads the notes of whatever file system is known.
+  /// Reads the records of any known file system.
   init(_ view: SnapshotView) throws(BlockIOError) {
     if let shown = try ExtSuperblock(view), let own = try ExtSuperblock(view.origin) {
       try compare(shown, own, view)
@@ -44,7 +43,7 @@ struct WriteNotes {
   ) throws(BlockIOError) {
     guard shown.uuid == own.uuid else { return }
     compare(shown.writeTime, own.writeTime, "last written", text: Self.text)
-    // A check of the snapshot's file system sets its counters back.
+    // A check of the snapshot's file system resets its counters.
     if isSnapshotNewer { return }
     compare(shown.mountTime, own.mountTime, "last mounted", text: Self.text)
     compare(shown.mountCount, own.mountCount, "mount count")
@@ -81,7 +80,7 @@ struct WriteNotes {
     compare(
       shown.sequence, own.sequence, "log sequence number", text: { "0x" + String($0, radix: 16) })
     guard let log = own.log?.clamped(to: 0..<view.byteCount) else { return }
-    // Each sector of the log begins with the number of the round in which it was written.
+    // Each sector of the log begins with the number of the cycle in which it was written.
     var cycles: (shown: UInt32, own: UInt32)?
     var budget = 64 << 20
     let buffers = (IOBuffer(byteCount: 1 << 16), IOBuffer(byteCount: 1 << 16))
@@ -110,7 +109,7 @@ struct WriteNotes {
 }
 
 extension IOBuffer {
-  /// The round of an XFS log in which a sector was written.
+  /// The cycle of an XFS log in which a sector was written.
   ///
   /// - Source: Linux `fs/xfs/libxfs/xfs_log_format.h`, `xlog_get_cycle`.
   fileprivate func logCycle(at byteOffset: Int) -> UInt32 {

@@ -13,7 +13,7 @@ internal import SnapshotFormat
 ///      "container": {"type", "advice"} | null,
 ///      "unreadable": [{"byteOffset", "byteCount"}]}
 ///
-/// Offsets are bytes of the image as it was named. `confidence` is that of ``CarvedStore``.
+/// Offsets are bytes of the named image. `confidence` is that of ``CarvedStore``.
 public struct CarveReport: Encodable, Sendable {
   let schema = "dmsnap.carve.v1"
   let image: InspectReport.Place

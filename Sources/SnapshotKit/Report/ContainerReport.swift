@@ -1,4 +1,4 @@
-/// A format that has to be unpacked first, and how.
+/// A format that must be unpacked first, and how.
 struct ContainerReport: Encodable {
   let type: String
   let advice: String

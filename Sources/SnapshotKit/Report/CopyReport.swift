@@ -3,16 +3,16 @@
 ///     {"schema": "dmsnap.export.v1", "complete": false, "exceptionCount": 302,
 ///      "byteCount": 1048576, "lost": [{"byteOffset", "byteCount", "reason"}]}
 ///
-/// `byteCount` is the length of an image, or how much of an origin was written in place. Lost
-/// ranges are those that are known, each with the reason of ``LostRange``; a result can be
-/// incomplete without any. A dry run, which writes nothing, adds `"dryRun": true`.
+/// `byteCount` is the length of an image, or how much of an origin was written in place. Known lost
+/// ranges are listed, each with the reason of ``LostRange``; a result can be incomplete without
+/// any. A dry run, which writes nothing, adds `"dryRun": true`.
 public struct CopyReport: Encodable, Sendable {
   let schema: String
   let complete: Bool
   let exceptionCount: UInt64
   let byteCount: UInt64
   let lost: [Lost]
-  /// Left out of all but a dry run's report.
+  /// Only in a dry run's report.
   let dryRun: Bool?
 
   struct Lost: Encodable {
@@ -48,8 +48,8 @@ public struct CopyReport: Encodable, Sendable {
 ///      "lost": [{"byteOffset", "byteCount", "reason"}],
 ///      "changed": [{"byteOffset", "byteCount"}]}
 ///
-/// The changed ranges, of which there may be millions, are not held by it: they are written as they
-/// are found, as ``changedKey``, behind all else.
+/// The changed ranges, possibly millions, are not part of it: they are written as they are found,
+/// under ``changedKey``, after everything else.
 public struct DiffReport: Encodable, Sendable {
   /// The key of the changed ranges.
   public static let changedKey = "changed"

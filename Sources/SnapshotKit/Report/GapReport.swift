@@ -1,7 +1,7 @@
 internal import BlockIO
 
-/// A gap in a copy of a store: how many bytes are missing, somewhere in a range of the copy;
-/// negative where so many are too many.
+/// A gap in a copy of a store: how many bytes are missing somewhere in a range of the copy;
+/// negative if there are too many.
 struct GapReport: Encodable {
   let byteOffset: UInt64
   let byteCount: UInt64

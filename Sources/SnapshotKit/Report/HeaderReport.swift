@@ -1,6 +1,6 @@
 internal import SnapshotFormat
 
-/// A store's header in JSON, its fields as they stand on the medium.
+/// A store's header in JSON, with the fields as on the medium.
 struct HeaderReport: Encodable {
   let magic: UInt32
   let valid: UInt32

@@ -13,13 +13,14 @@ internal import SnapshotFormat
 ///        "partitionTable": {"type", "id", "sectorBytes", "partitions": [
 ///          {"number", "byteOffset", "byteCount", "type", "name", "uuid",
 ///           "signatures": […], "store": … }]} | null,
-///        "array": {"uuid", "name", "level", "version", "role" | null, "memberCount", "events"} | null,
+///        "array": {"uuid", "name", "level", "version", "role" | null, "memberCount", "events"} |
+///        null,
 ///        "container": {"type", "advice"} | null,
 ///        "unreadable": [{"byteOffset", "byteCount"}]}]}
 ///
-/// `store` is there where the first four bytes say "SnAp"; its numbers are as they stand on the
-/// medium. Every `byteOffset` is counted from the beginning of the path or of the partition that it
-/// stands in; that of a partition from the beginning of the path.
+/// `store` is present if the first four bytes are "SnAp"; its numbers are as on the medium. Every
+/// `byteOffset` is counted from the beginning of the path or of the partition that it is in; that
+/// of a partition from the beginning of the path.
 public struct IdentifyReport: Encodable, Sendable {
   let schema = "dmsnap.identify.v1"
   let paths: [Entry]
@@ -35,7 +36,7 @@ public struct IdentifyReport: Encodable, Sendable {
     let unreadable: [ByteRangeReport]
   }
 
-  /// A member of an array of md.
+  /// A member of an md array.
   struct ArrayMember: Encodable {
     let uuid: String
     let name: String

@@ -13,9 +13,9 @@ internal import BlockIO
 ///      "snapshot": {"type", "label", "uuid"} | null,
 ///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}
 ///
-/// `kernel.status` is null where `dmsetup status` has nothing to print, or what it prints depends
-/// on more than the store. `unnamed` are data chunks that were copied to and that no exception
-/// names. `snapshot` is what libblkid finds in the snapshot, if there is an origin.
+/// `kernel.status` is null if `dmsetup status` has nothing to print, or prints what depends on more
+/// than the store. `unnamed` are data chunks that were copied to but that no exception names.
+/// `snapshot` is what libblkid finds in the snapshot, if there is an origin.
 public struct InspectReport: Encodable, Sendable {
   let schema = "dmsnap.inspect.v1"
   let store: Place

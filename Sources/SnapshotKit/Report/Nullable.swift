@@ -1,8 +1,10 @@
-/// An optional that JSON shows as `null`, where the synthesised encoding would leave it out.
+/// An optional that JSON shows as `null`; the synthesised encoding would leave it out.
 @propertyWrapper
 public struct Nullable<Value: Encodable & Sendable>: Encodable, Sendable {
+  /// The value; nil is encoded as `null`.
   public var wrappedValue: Value?
 
+  /// A wrapper of that value.
   public init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
 
   public func encode(to encoder: any Encoder) throws {

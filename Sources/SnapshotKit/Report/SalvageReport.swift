@@ -13,11 +13,11 @@ internal import SnapshotFormat
 ///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}
 ///
 /// `exceptionCount` and `byteCount` are the new store's. `lost` are ranges of the origin; the
-/// ranges of a decision are of the old store. `lostExceptionCount` is how many exceptions at most
-/// are gone without a trace of what they were for, `endLost` whether more may have followed.
-/// `reason` is "supported" or the code of a finding. `chunkSizes` has what each chunk size finds,
-/// where the header did not settle that; only those that find anything. `unnamed` are all orphans,
-/// those included that are not listed.
+/// ranges of a decision are of the old store. `lostExceptionCount` is the maximum number of
+/// exceptions that are gone without a trace of what they were for, `endLost` whether more may have
+/// followed. `reason` is "supported" or the code of a finding. `chunkSizes` has the chunk sizes
+/// that find anything, if the header did not settle that. `unnamed` counts all orphans, including
+/// those not listed.
 public struct SalvageReport: Encodable, Sendable {
   let schema = "dmsnap.salvage.v1"
   let complete: Bool
@@ -56,7 +56,7 @@ public struct SalvageReport: Encodable, Sendable {
 
   /// The report of a generation that was written to a store of that length.
   ///
-  /// - Parameter lost: All that is known to be lost.
+  /// - Parameter lost: Everything that is known to be lost.
   public init(
     _ plan: SalvagePlan, _ generation: Generation, byteCount: UInt64, lost: [LostRange],
     isComplete: Bool
@@ -95,7 +95,7 @@ public struct SalvageReport: Encodable, Sendable {
 }
 
 extension FindingCode {
-  /// What a salvage decides when it meets this; nil where it decides nothing.
+  /// A salvage's decision for this finding; nil if there is none.
   fileprivate var decision: String? {
     switch self {
     case .unsupported, .oldDuplicate, .newDuplicate, .oldBeyondOrigin: "dropped"

@@ -1,6 +1,6 @@
 internal import SnapshotFormat
 
-/// The data chunks that were copied to and that no exception names: `{"chunkCount", "byteCount"}`.
+/// The data chunks that were copied to but that no exception names: `{"chunkCount", "byteCount"}`.
 struct UnnamedReport: Encodable {
   let chunkCount: UInt64
   let byteCount: UInt64

@@ -9,90 +9,131 @@ public import LVM2
 ///      "volumeGroups": [{"name", "uuid", "seqno", "missing": ["uuid"], "problems": ["…"],
 ///        "physicalVolumes": [{"name", "uuid", "path" | null}],
 ///        "logicalVolumes": [{"name", "uuid", "byteCount", "type", "supported", "complete"}],
-///        "snapshots": [{"name", "origin", "chunkSectors", "merging", "verdict", "fill", "complete"}],
+///        "snapshots": [{"name", "origin", "chunkSectors", "merging", "verdict", "fill",
+///        "complete"}],
 ///        "gone": [{"name", "origin", "seqno"}],
 ///        "history": [{"seqno", "description", "time", "snapshots": [{"name", "origin"}]}]}]}
 ///
 /// `gone` are the snapshots that earlier versions had, each with the last that did. `verdict` is
-/// that of `inspect`, "overflowed" where Linux invalidated the snapshot, or "not-supported" where
-/// the store is laid out in a way that is not read; `fill` how much of the store is used, in
-/// percent, where Linux would say so; `time` in the form of ISO 8601. `history` begins with the
-/// version in use, and is left out unless asked for.
+/// that of `inspect`, "overflowed" if Linux invalidated the snapshot, or "not-supported" if the
+/// layout of the store is not supported; `fill` is how much of the store is used, in percent, if
+/// Linux would say so; `time` is in ISO 8601. `history` begins with the version in use, and is
+/// present only if requested.
 public struct VolumeReport: Encodable, Sendable {
   let schema = "dmsnap.lvm-list.v1"
+  /// The physical volumes in no group.
   public let orphans: [Orphan]
+  /// The groups.
   public let volumeGroups: [Group]
 
+  /// A physical volume in no known group.
   public struct Orphan: Encodable, Sendable {
+    /// The path in which it was found.
     public let path: String
+    /// Its UUID.
     public let uuid: String
+    /// What is wrong with it, a line each.
     public let problems: [String]
   }
 
+  /// A volume group in one version.
   public struct Group: Encodable, Sendable {
+    /// Its name.
     public let name: String
+    /// Its UUID.
     public let uuid: String
+    /// The number of the version.
     public let seqno: UInt64
+    /// The UUIDs of missing physical volumes.
     public let missing: [String]
+    /// What is wrong with it, a line each.
     public let problems: [String]
+    /// Its physical volumes.
     public let physicalVolumes: [PhysicalVolume]
+    /// The logical volumes that are not mere parts of others.
     public let logicalVolumes: [Volume]
+    /// Its snapshots.
     public let snapshots: [Snapshot]
+    /// Snapshots that only earlier versions have.
     public let gone: [Gone]
+    /// The versions, newest first; nil unless requested.
     public let history: [Version]?
   }
 
+  /// A physical volume of a group.
   public struct PhysicalVolume: Encodable, Sendable {
+    /// Its name in the metadata: "pv0".
     public let name: String
+    /// Its UUID.
     public let uuid: String
     @Nullable public var path: String?
   }
 
+  /// A logical volume.
   public struct Volume: Encodable, Sendable {
+    /// Its name.
     public let name: String
+    /// Its UUID.
     public let uuid: String
+    /// Its length.
     public let byteCount: UInt64
-    /// lvm2's name for the way in which its first segment is mapped.
+    /// lvm2's name for the mapping of its first segment.
     public let type: String
-    /// Whether it is laid out in a way that is read.
+    /// Whether its layout is supported.
     public let supported: Bool
-    /// Whether all that it lies on is there.
+    /// Whether everything that it is on was found.
     public let complete: Bool
   }
 
+  /// A snapshot, with the state of its store.
   public struct Snapshot: Encodable, Sendable {
+    /// The name of its store's volume.
     public let name: String
+    /// The name of its origin.
     public let origin: String
+    /// The chunk size in sectors, by the metadata.
     public let chunkSectors: UInt64
+    /// Whether it is being merged into its origin.
     public let merging: Bool
+    /// The verdict of `inspect`, "overflowed" or "not-supported".
     public let verdict: String
     @Nullable public var fill: Double?
+    /// Whether everything that its store and origin are on was found, and is supported.
     public let complete: Bool
   }
 
+  /// A snapshot that is gone.
   public struct Gone: Encodable, Sendable {
+    /// Its name.
     public let name: String
+    /// The name of its origin.
     public let origin: String
     /// The last version that had it.
     public let seqno: UInt64
   }
 
+  /// A version of the metadata.
   public struct Version: Encodable, Sendable {
+    /// Its number.
     public let seqno: UInt64
+    /// What lvm2 did, as it put it.
     public let description: String
     @Nullable public var time: String?
+    /// The snapshots that it has.
     public let snapshots: [Pair]
 
+    /// A snapshot and its origin.
     public struct Pair: Encodable, Sendable {
+      /// The snapshot's name.
       public let name: String
+      /// The origin's name.
       public let origin: String
     }
   }
 
-  /// Looks at what was found; of stores, at their metadata.
+  /// Examines what was found; of stores, their metadata.
   ///
-  /// - Parameter seqno: Which version of a group to show; the newest where it has none of that
-  ///   number.
+  /// - Parameter seqno: Which version of a group to show; the newest if it does not have that one.
   public init(
     _ catalog: VolumeCatalog, seqno: UInt64? = nil, withHistory: Bool
   ) throws(VolumeError) {
@@ -142,7 +183,7 @@ extension VolumeReport.Group {
     self.history = withHistory ? history.map { VolumeReport.Version($0) } : nil
   }
 
-  /// The snapshots of earlier versions that a version has not.
+  /// The snapshots of earlier versions that a version does not have.
   private static func gone(
     _ history: [VolumeGroup], since version: VolumeGroup
   ) -> [VolumeReport.Gone] {
@@ -162,7 +203,7 @@ extension VolumeReport.Snapshot {
   /// The verdict on a snapshot that Linux invalidated.
   private static let overflowed = "overflowed"
 
-  /// How bad it is; nil for a snapshot that is healthy, or of which nothing is known.
+  /// How bad it is; nil for a healthy snapshot, or if nothing is known.
   public var severity: Severity? {
     if verdict == Self.overflowed { return .damage }
     return switch Audit.Verdict(rawValue: verdict) {

@@ -1,10 +1,10 @@
 internal import SnapshotFormat
 
-/// Areas one behind the other, each full but the last: beyond doubt of one table.
+/// Consecutive areas, all full but the last: certainly of one table.
 struct AreaSegment {
-  /// How an area ends, which says whether the table goes on in the next one.
+  /// How an area ends, which shows whether the table continues in the next one.
   enum Tail {
-    /// Its last slot has an exception: Linux had to go on in the next area.
+    /// Its last slot has an exception: Linux continued in the next area.
     case full
     /// Zeroes follow the last exception: the table ended here.
     case ended
@@ -12,28 +12,28 @@ struct AreaSegment {
     case unknown
   }
 
-  /// An area that does not hold all that it should.
+  /// An area that has lost exceptions.
   struct Damage {
     let area: AreaIndex
-    /// The slots before the last that is in use which do not hold an exception that is kept.
+    /// The slots before the last one in use that do not hold a kept exception.
     let lostSlotCount: UInt64
     /// Whether any sector of it could not be read.
     let isUnreadable: Bool
   }
 
-  /// An exception that is not believed, between two that are.
+  /// A rejected exception between two accepted ones.
   struct Dropped {
     let area: AreaIndex
     let slot: Int
     let exception: DiskException
   }
 
-  /// Where a shift begins that those before do not have.
+  /// The beginning of a shift that the exceptions before it do not have.
   struct Step {
     let shift: Int64
-    /// Where in the table its first exception stands.
+    /// The position of its first exception in the table.
     let position: UInt64
-    /// How many exceptions of the segment stand before that.
+    /// How many exceptions of the segment come before that.
     fileprivate(set) var index: UInt64
   }
 
@@ -44,14 +44,14 @@ struct AreaSegment {
   private(set) var exceptionCount: UInt64 = 0
   private(set) var damages: [Damage] = []
   private(set) var dropped: [Dropped] = []
-  /// How many slots of other content than exceptions were passed over.
+  /// How many slots with other content than exceptions were skipped.
   private(set) var passedOverCount: UInt64 = 0
   private(set) var tail = Tail.unknown
   /// Every shift that it has, as long as they rise.
   private(set) var steps: [Step] = []
   private(set) var firstShift: Int64 = 0
   private(set) var lastShift: Int64 = 0
-  /// Where in the table the last exception stands, and one above the last slot that is in use.
+  /// The position of the last exception in the table, and one above the last slot in use.
   private(set) var lastPosition: UInt64 = 0
   private(set) var usedEnd: UInt64 = 0
   /// The lowest and the highest old chunk; nil before there is one.
@@ -61,27 +61,27 @@ struct AreaSegment {
 
   init(startingAt area: AreaIndex) { areas = area.index...area.index }
 
-  /// The last shift that more than a few exceptions have, and how many behind have a higher one.
+  /// The last shift that more than a few exceptions have, and how many after it have a higher one.
   private(set) var confirmedShift: Int64 = 0
   private(set) var unconfirmedCount: UInt64 = 0
   /// How many exceptions at the end have one shift.
   private var sameCount = 0
 
-  /// Whether shifts never fall, as Linux since 3.13 has it.
+  /// Whether shifts never decrease, as in Linux since 3.13.
   private(set) var isOrdered = true
 
-  /// Whether the table must go on in that area.
+  /// Whether the table must continue in that area.
   func isContinued(in area: AreaIndex) -> Bool {
     tail == .full && areas.upperBound + 1 == area.index
   }
 
-  /// Whether its exceptions stand where those of the table go on that `before` is the beginning of.
+  /// Whether its exceptions are where the table that begins with `before` continues.
   func isPlaced(behind before: AreaSegment) -> Bool {
     let slack = isOrdered && before.isOrdered ? 0 : AreaLaw.leakMax
     return firstShift >= before.lastShift - slack
   }
 
-  /// Takes in a kept exception, the next one of its table, which stands at that position in it.
+  /// Appends a kept exception, the next one of its table, at that position.
   mutating func append(_ exception: DiskException, at position: UInt64, shift: Int64) {
     if exceptionCount == 0 || (shift > lastShift && isOrdered) {
       steps.append(Step(shift: shift, position: position, index: exceptionCount))
@@ -107,7 +107,7 @@ struct AreaSegment {
     runs.append(ExceptionRun(old: old, new: new, count: 1))
   }
 
-  /// Takes in a segment that goes on behind this one, perhaps after areas that are lost.
+  /// Appends a segment that continues this one, perhaps after lost areas.
   mutating func append(_ next: AreaSegment) {
     isOrdered = isOrdered && next.isOrdered && next.firstShift >= lastShift
     if isOrdered {
@@ -144,13 +144,13 @@ struct AreaSegment {
     return min(bounds.lowerBound, others.lowerBound)...max(bounds.upperBound, others.upperBound)
   }
 
-  /// Whether an area stands where the table goes on if its last few exceptions are not believed.
+  /// Whether an area is where the table continues if its last few exceptions are rejected.
   func isContradicted(by next: AreaSegment) -> Bool {
     unconfirmedCount > 0 && next.exceptionCount > unconfirmedCount
       && next.firstShift >= confirmedShift && !next.isPlaced(behind: self)
   }
 
-  /// Takes back the last few exceptions, whose shift the area behind contradicts.
+  /// Removes the last few exceptions, whose shift the next area contradicts.
   mutating func dropUnconfirmed(_ slotCount: UInt64) {
     for index in 0..<unconfirmedCount {
       guard let run = runs.popLast() else { break }
@@ -158,7 +158,7 @@ struct AreaSegment {
       if run.count > 1 {
         runs.append(ExceptionRun(old: run.old, new: run.new, count: run.count - 1))
       }
-      // They are the last of their area, or it would not be known that the table goes on.
+      // They are the last of their area, or the table would not be known to continue.
       dropped.append(
         Dropped(
           area: AreaIndex(areas.upperBound), slot: Int(slotCount - 1 - index),
@@ -184,29 +184,28 @@ struct AreaSegment {
     return (steps[index].shift - before).magnitude
   }
 
-  /// Whether a step is what sectors of another area leave where they are written over this one's:
-  /// it begins where a sector does, and whole sectors' worth of chunks are left out.
+  /// Whether a step looks like sectors of another area written over this one's: it begins where a
+  /// sector does, and leaves out whole sectors' worth of chunks.
   func isDisplaced(step index: Int, _ geometry: StoreGeometry) -> Bool {
     let unit = AreaLaw.damageSlotCount(geometry)
     let rise = rise(ofStep: index)
     return rise > 0 && rise % unit == 0 && steps[index].position % unit == 0
   }
 
-  /// Whether the chunks that a step leaves out may be those of lost exceptions, and not leaked
-  /// ones: of sectors of another area, or of slots at the beginning of this one.
+  /// Whether the chunks that a step leaves out may be those of lost exceptions, not leaked ones: of
+  /// sectors of another area, or of slots at the beginning of this one.
   func mayHideLoss(step index: Int, _ geometry: StoreGeometry) -> Bool {
     isDisplaced(step: index, geometry)
       || rise(ofStep: index) > 0
         && steps[index].position % geometry.chunkSize.exceptionsPerArea == 0
   }
 
-  /// Takes back exceptions at the end that are not this table's, as an area behind them goes on
-  /// where those before them end: a copy of another area, or of a part of one, stands there.
+  /// Removes exceptions at the end that are not this table's, because the area after them continues
+  /// where those before them end: they are a copy of another area, or of a part of one.
   ///
-  /// - Parameter goesOn: Whether the area behind may be of the same table: it is the next one, and
+  /// - Parameter goesOn: Whether the next area may be of the same table: it follows directly, and
   ///   repeats no old chunks.
-  /// - Returns: The areas that hold nothing of the table now; nil if there was nothing to take
-  ///   back.
+  /// - Returns: The areas that now hold nothing of the table; nil if nothing was removed.
   mutating func dropDisplaced(
     before next: AreaSegment, _ geometry: StoreGeometry, goesOn: Bool
   ) -> Range<UInt64>? {
@@ -215,7 +214,7 @@ struct AreaSegment {
     }
     let step = steps[first]
     let slotCount = geometry.chunkSize.exceptionsPerArea
-    // Of one area, which goes on to its end, or was moved by a slot as a whole.
+    // Of one area, to its end, or moved by a slot as a whole.
     let isMoved = step.position % slotCount == 0 && usedEnd % slotCount == slotCount - 1
     let isFew =
       exceptionCount - step.index <= slotCount && goesOn && (tail != .ended || isMoved)
@@ -234,7 +233,7 @@ struct AreaSegment {
       return area..<end
     }
     areas = areas.lowerBound...area
-    // What else the area holds of the table is not known.
+    // What else the area holds of the table is unknown.
     if wasEnded { tail = .unknown } else { (tail, usedEnd) = (.full, (area + 1) * slotCount) }
     lastPosition = step.position - 1
     damages.append(
@@ -245,7 +244,7 @@ struct AreaSegment {
     return area + 1..<end
   }
 
-  /// Keeps only what stands before a step.
+  /// Keeps only what comes before a step.
   private mutating func truncate(to first: Int) {
     while exceptionCount > steps[first].index, let run = runs.popLast() {
       let count = min(run.count, exceptionCount - steps[first].index)
@@ -265,7 +264,7 @@ struct AreaSegment {
     }
   }
 
-  /// Counts the zeroes that seemed to end it as lost, as the table goes on behind them.
+  /// Counts the zeroes that seemed to end it as lost, because the table continues after them.
   mutating func reopen(_ slotCount: UInt64) {
     guard tail == .ended else { return }
     let end = (areas.upperBound + 1) * slotCount
@@ -275,13 +274,13 @@ struct AreaSegment {
     (tail, usedEnd) = (.full, end)
   }
 
-  /// Notes an exception that is not believed although those around it are.
+  /// Notes an exception that is rejected although those around it are accepted.
   mutating func drop(_ dropped: Dropped) { self.dropped.append(dropped) }
 
-  /// Notes slots of an area that hold something else than exceptions.
+  /// Notes slots of an area that hold something other than exceptions.
   mutating func passOver(_ count: UInt64) { passedOverCount += count }
 
-  /// Ends an area, whose slots are in use up to the position `usedEnd` of the table.
+  /// Ends an area whose slots are in use up to the position `usedEnd` of the table.
   mutating func close(
     _ area: AreaIndex, tail: Tail, usedEnd: UInt64, lostSlotCount: UInt64, isUnreadable: Bool
   ) {

@@ -1,40 +1,40 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Reads every place where the geometry puts an area, whatever stands before it.
+/// Reads every place where the geometry puts an area, regardless of what precedes it.
 ///
-/// Where Linux stops, at the first exception with new chunk 0, at an area that cannot be read or
-/// that lies past the end, the survey goes on: what stands behind is either more of the table
-/// behind damage, or an older table whose space this one uses.
+/// Where Linux stops (at the first exception with new chunk 0, at an area that cannot be read or is
+/// past the end), the survey continues: what follows is either more of the table after damage, or
+/// an older table whose space this one uses.
 struct AreaSurvey {
   /// How far to look.
   enum Reach {
     /// At every area in the store.
     case whole
-    /// Until so many areas in a row hold nothing.
+    /// Until that many areas in a row hold nothing.
     case near(UInt64)
   }
 
-  /// What an area holds that is in no segment and is not zero.
+  /// The content of an area that is in no segment and is not zero.
   enum Content { case foreign, unreadable }
 
   private static let bufferByteCount = 1 << 20
-  /// Of areas that were never read, so many are worth being listed one by one.
+  /// How many areas that were never read are listed individually.
   private static let listedCountMax: UInt64 = 4096
 
   /// The segments, ascending by area.
   private(set) var segments: [AreaSegment] = []
-  /// The areas that hold something, but nothing that can be used, ascending.
+  /// The areas that hold something, but nothing usable, ascending.
   private(set) var lostAreas: [(areas: Range<UInt64>, content: Content)] = []
   /// The bytes of areas that could not be read, ascending.
   private(set) var unreadable: [Range<UInt64>] = []
-  /// How many areas lie in the store, the last perhaps in part.
+  /// How many areas are in the store; the last may be partial.
   let areaCount: UInt64
 
   /// E.
   var exceptionsPerArea: UInt64 { geometry.chunkSize.exceptionsPerArea }
 
-  /// How many slots damage takes at the least.
+  /// The smallest unit of damage, in slots.
   var damageSlotCount: UInt64 { AreaLaw.damageSlotCount(geometry) }
 
   let source: any BlockSource
@@ -55,7 +55,7 @@ struct AreaSurvey {
     buffer = IOBuffer(byteCount: Int(min(areaByteCount, UInt64(Self.bufferByteCount))))
     judge = SlotJudge(geometry)
     areaCount = geometry.areaCount
-    // What a map says was never read is not tried, area by area, for all of an unfinished copy.
+    // What a map says was never read is not tried: an unfinished copy may have very many areas.
     let unread = source.knownUnreadable(in: 0..<source.byteCount)
     var nextUnread = 0
     var data: Range<UInt64>?
@@ -70,7 +70,7 @@ struct AreaSurvey {
         area = passOver(area, upTo: unread[nextUnread].upperBound)
         continue
       }
-      // Holes are zero, and a store on a sparse file has many.
+      // Holes are zero, and a sparse store has many.
       if data.map({ $0.upperBound <= start }) ?? true {
         data = Self.nextData(of: source, from: start)
         guard let data else { break }
@@ -89,7 +89,7 @@ struct AreaSurvey {
     }
   }
 
-  /// Notes the areas that end at or before a byte as unreadable, and returns the one behind them.
+  /// Notes the areas that end at or before a byte as unreadable, and returns the next one.
   private mutating func passOver(_ first: AreaIndex, upTo end: UInt64) -> AreaIndex {
     let strideByteCount = geometry.chunkSize.areaStride * geometry.chunkSize.byteCount
     let areaByteCount = geometry.chunkSize.byteCount
@@ -103,25 +103,25 @@ struct AreaSurvey {
     return AreaIndex(first.index + count)
   }
 
-  /// The next bytes that are no hole; where nobody can tell, all that follow.
+  /// The next bytes that are no hole; if that cannot be determined, all that follow.
   private static func nextData(
     of source: any BlockSource, from byteOffset: UInt64
   ) -> Range<UInt64>? {
     do throws(BlockIOError) {
       return try source.nextData(from: byteOffset)
     } catch {
-      return byteOffset..<source.byteCount  // reading it will say what is wrong
+      return byteOffset..<source.byteCount  // reading it will report the error
     }
   }
 
-  /// The first area that ends behind a byte.
+  /// The first area that ends after a byte.
   private static func area(reaching byteOffset: UInt64, _ geometry: StoreGeometry) -> AreaIndex {
     let chunk = geometry.chunk(containing: byteOffset).index - StoreGeometry.headerChunkCount
     let stride = geometry.chunkSize.areaStride
     return AreaIndex(chunk / stride + (chunk % stride == 0 ? 0 : 1))
   }
 
-  /// Whether a chunk has anything in it, or may have.
+  /// Whether a chunk may hold anything.
   func isUsed(_ chunk: Chunk) throws(BlockIOError) -> Bool {
     guard let start = geometry.byteOffset(of: chunk) else { return false }
     let end = start + geometry.presentByteCount(of: chunk)
@@ -160,7 +160,7 @@ struct AreaSurvey {
     file(reader, isContinued: isContinued)
   }
 
-  /// Puts what an area holds where it belongs.
+  /// Adds the content of an area where it belongs.
   private mutating func file(_ reader: AreaPieces, isContinued: Bool) {
     let area = reader.area
     let segment = reader.closed
@@ -184,10 +184,10 @@ struct AreaSurvey {
     olds.insert(oldChunksOf: segment.runs)
   }
 
-  /// Takes back what stands before an area and is contradicted by it.
+  /// Removes what precedes an area and is contradicted by it.
   private mutating func dropDisplaced(before next: AreaSegment) {
     guard let last = segments.last, !next.isPlaced(behind: last) else { return }
-    // Behind a lost area another table may show: then only whole sectors of another area are
+    // After a lost area another table may follow: then only whole sectors of another area are
     // dropped.
     let goesOn =
       last.areas.upperBound + 1 == next.areas.lowerBound
@@ -216,7 +216,7 @@ struct AreaSurvey {
     }
   }
 
-  /// Whether an area is for chunks that the table before it has already: then it is an older one
+  /// Whether an area is for chunks that the table before it already has: then it is an older one
   /// that was not cleared in time, as Linux up to 2.6.28 could leave it.
   private func isRepeated(_ segment: AreaSegment) -> Bool {
     let count = olds.count(ofOldChunksOf: segment.runs)
@@ -224,7 +224,7 @@ struct AreaSurvey {
   }
 }
 
-/// Puts the pieces of one area together.
+/// Assembles the pieces of one area.
 private struct AreaPieces {
   let area: AreaIndex
   var segment: AreaSegment
@@ -232,7 +232,7 @@ private struct AreaPieces {
   private(set) var isUnreadable = false
   private let firstPosition: UInt64
   private let slotCount: UInt64
-  /// How many slots were there to be read: fewer in an area that the store's end cuts.
+  /// How many slots could be read: fewer in an area that the store's end cuts.
   private var presentCount: UInt64 = 0
   /// One above the last slot that is kept, and above the last that is not zero.
   private var keptEnd: UInt64 = 0
@@ -281,7 +281,7 @@ private struct AreaPieces {
     context.isExpected = keptEnd == presentCount
   }
 
-  /// The area by itself, as a segment.
+  /// The area alone, as a segment.
   var closed: AreaSegment {
     var segment = segment
     let tail: AreaSegment.Tail =
@@ -295,8 +295,8 @@ private struct AreaPieces {
 }
 
 extension AreaSurvey {
-  /// Whether what the areas hold leaves room for a shift; a table that begins in area 0, ends in
-  /// its last area and has all between them does not.
+  /// Whether the areas leave room for a shift; a table that begins in area 0, ends in its last area
+  /// and has all between them does not.
   var mayBeShifted: Bool {
     guard let segment = segments.first, segment.areas.lowerBound == 0 else { return true }
     return segment.tail != .ended || !segment.damages.isEmpty || segment.lastShift != 0

@@ -2,14 +2,14 @@ public import BlockIO
 internal import SnapshotFormat
 
 extension Gap {
-  /// Where bytes are missing in a copy of a store, or too many, for a person.
+  /// Where bytes are missing in a copy of a store, or too many, for messages.
   public var words: String {
     let count = "\(missingByteCount.magnitude) bytes"
     let what = missingByteCount > 0 ? "\(count) are missing" : "\(count) are extra"
     return "\(what) \(place)"
   }
 
-  /// The place in words.
+  /// The place as text.
   var place: String {
     range.isEmpty
       ? "before byte \(range.lowerBound)"
@@ -18,7 +18,7 @@ extension Gap {
 }
 
 extension [Gap] {
-  /// The finding of them; nil where there are none.
+  /// The finding of them; nil if there are none.
   var finding: Finding? {
     guard let first else { return nil }
     var tally = Tally(
@@ -33,7 +33,7 @@ extension [Gap] {
 }
 
 extension ShiftEvidence {
-  /// The finding of exceptions whose data nothing confirms to be in its place; nil where there are
+  /// The finding of exceptions for which nothing confirms the place of the data; nil if there are
   /// none.
   func unconfirmed(_ runs: [ExceptionRun], _ geometry: StoreGeometry) -> Finding? {
     guard let start = unconfirmedStart else { return nil }
@@ -46,7 +46,7 @@ extension ShiftEvidence {
     return Finding(
       code: .storeUnconfirmed, place: Finding.Place(bytes: bytes),
       found:
-        "\(count) exceptions whose data lies behind byte \(start), and no area in its place there",
+        "\(count) exceptions whose data is past byte \(start), where no area is in its place",
       required: "an area in its place", count: count, ranges: [bytes])
   }
 }

@@ -1,38 +1,39 @@
 internal import BlockIO
 public import SnapshotFormat
 
-/// One use of a store's space: a table, as far as it survives.
+/// One use of a store's space: what survives of a table.
 public struct Generation: Sendable {
   /// Its number: 0 for the newest that has exceptions, higher for older ones.
   public let index: Int
-  /// Whether it is the table in use, and not one whose space a newer one took over.
+  /// Whether it is the table in use, rather than one whose space a newer one took over.
   public let isCurrent: Bool
-  /// The areas from its first that survives to its last.
+  /// The areas from its first surviving one to its last.
   public let areas: Range<UInt64>
-  /// The exceptions that evidence supports, in table order, each old and new chunk once.
+  /// The exceptions that the evidence supports, in table order, each old and new chunk once.
   public let runs: [ExceptionRun]
   /// How many they are.
   public let exceptionCount: UInt64
-  /// How many of them may be of another table, because evidence does not decide that.
+  /// How many of them may belong to another table: the evidence does not decide that.
   public let doubtfulCount: UInt64
-  /// How many exceptions at most are lost with their sixteen bytes.
+  /// The maximum number of exceptions that are lost with their sixteen bytes.
   public let lostExceptionCount: UInt64
-  /// Whether the table may have gone on behind its last area that survives.
+  /// Whether the table may have continued after its last surviving area.
   public let isEndLost: Bool
   /// The chunks of the origin whose content is known to be lost, and why, ascending.
   public let lost: [LostChunks]
-  /// Data chunks that Linux handed out and no surviving exception names, ascending.
+  /// Data chunks that Linux handed out but no surviving exception names, ascending.
   public let orphans: [OrphanedChunks]
-  /// How many they are; more than those listed only where there are very many ranges.
+  /// How many they are; more than are listed only if there are very many ranges.
   public let orphanCount: UInt64
-  /// How many of them at most Linux was copying, or had copied, when it invalidated the snapshot.
+  /// The maximum number of them that Linux was copying, or had copied, when it invalidated the
+  /// snapshot.
   public let inFlightCount: UInt64
-  /// Whether evidence does not decide where the table ends.
+  /// Whether the evidence does not decide where the table ends.
   public let isInDoubt: Bool
   /// What was decided, and why.
   public let findings: [Finding]
 
-  /// Whether exceptions are lost, or may be, of which nothing tells what they were for.
+  /// Whether exceptions are lost, or may be, without a trace of what they were for.
   var hasUnknownLosses: Bool {
     isEndLost || inFlightCount > 0
       || lostExceptionCount > lostChunkCount(for: [.exceptionLost, .exceptionDamaged])
@@ -54,9 +55,10 @@ public struct Generation: Sendable {
 public struct LostChunks: Equatable, Sendable {
   /// The chunks of the origin.
   public var old: Range<UInt64>
+  /// Why it is lost.
   public var reason: LostRange.Reason
 
-  /// The bytes of an origin of that length, or nil when it has none of them.
+  /// The bytes of an origin of that length; nil if it has none of them.
   public func range(_ geometry: StoreGeometry, originByteCount: UInt64) -> LostRange? {
     guard let start = geometry.byteOffset(of: Chunk(old.lowerBound)), start < originByteCount else {
       return nil
@@ -66,13 +68,13 @@ public struct LostChunks: Equatable, Sendable {
   }
 }
 
-/// Data chunks without a name.
+/// Data chunks that no exception names.
 public struct OrphanedChunks: Equatable, Sendable {
   /// The first chunk of the store.
   public var new: UInt64
   /// How many there are.
   public var count: UInt64
-  /// The chunk of the origin that the first belongs to, if the exceptions before and behind are
-  /// the ends of a run whose middle they just fill; nil where nothing tells.
+  /// The chunk of the origin that the first belongs to, if the exceptions before and after are the
+  /// ends of a run whose middle they exactly fill; otherwise nil.
   public var old: UInt64?
 }

@@ -1,18 +1,18 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Makes a generation of what a table's segments hold.
+/// Makes a generation of a table's segments.
 struct GenerationBuilder {
   private let geometry: StoreGeometry
   private let table: TableSplit.Table
   private let shifts: ShiftEvidence?
-  /// What a copy with gaps does not tell of the store.
+  /// What a copy with gaps lacks of the store.
   private let unknown: [Range<UInt64>]
-  /// Data chunks below this number hold what a newer generation put there.
+  /// Data chunks below this number hold a newer generation's data.
   private let overwrittenEnd: UInt64
   private let originChunkCount: UInt64
   private let validity: Store.Validity
-  /// How many exceptions are for chunks that the origin does not have.
+  /// How many exceptions are for chunks past the origin's end.
   private var beyondOriginCount: UInt64 = 0
   /// How many exceptions are for chunks that others are for.
   private var duplicateCount: UInt64 = 0
@@ -20,14 +20,14 @@ struct GenerationBuilder {
   private var news = ChunkSet()
   private var runs: [ExceptionRun] = []
   private var exceptionCount: UInt64 = 0
-  /// Exceptions whose chunks lie beyond the store's end: they tell where others were.
+  /// Exceptions whose chunks are past the store's end: they show where others were.
   private var beyondRuns: [ExceptionRun] = []
   private var lost: [LostChunks] = []
   private var tallies: [FindingCode: Tally] = [:]
 
   /// - Parameters:
   ///   - overwrittenEnd: One above the highest chunk that newer generations used.
-  ///   - originChunkCount: How many chunks the origin has, if that is known.
+  ///   - originChunkCount: The number of the origin's chunks, if known.
   ///   - validity: Whether Linux invalidated the snapshot.
   init(
     _ table: TableSplit.Table, _ geometry: StoreGeometry, _ shifts: ShiftEvidence?,
@@ -48,7 +48,7 @@ struct GenerationBuilder {
   ) throws(BlockIOError) -> Generation {
     takeExceptions()
     for dropped in table.segment.dropped { take(dropped) }
-    // The areas before its first are lost; an older table's to the newer ones.
+    // The areas before its first are lost; an older table's, to the newer ones.
     let leadingCount = table.segment.areas.lowerBound
     var lostCount =
       leadingCount * survey.exceptionsPerArea + beyondOriginCount + duplicateCount
@@ -65,7 +65,7 @@ struct GenerationBuilder {
     for dropped in table.segment.dropped { droppedCounts[dropped.area.index, default: 0] += 1 }
     for damage in table.segment.damages {
       lostCount += damage.lostSlotCount
-      // Single exceptions that are dropped are told of by themselves.
+      // Single dropped exceptions have their own findings.
       if damage.lostSlotCount == droppedCounts[damage.area.index], !damage.isUnreadable { continue }
       note(
         .areaDamaged, damage.area,
@@ -74,8 +74,8 @@ struct GenerationBuilder {
     }
     for area in table.doubtfulAreas {
       note(
-        .generationAmbiguous, AreaIndex(area), "no exceptions, and exceptions behind it",
-        "evidence whether these are of the same table")
+        .generationAmbiguous, AreaIndex(area), "no exceptions, but exceptions after it",
+        "evidence whether both belong to one table")
     }
     let (isEndLost, areaEnd) = findEnd(survey, &lostCount)
     var orphans = Orphans(
@@ -87,7 +87,7 @@ struct GenerationBuilder {
       survey)
     lost += orphans.lost
     finish()
-    // Where nothing is lost they have leaked, of which the audit speaks; or they are in flight.
+    // If nothing is lost they have leaked, which the audit reports; or they are in flight.
     if lostCount > 0 || isEndLost { noteOrphans(orphans.chunks) }
     let isNewest = index == 0
     var inFlightCount: UInt64 = 0
@@ -116,12 +116,12 @@ struct GenerationBuilder {
         + FindingCode.allCases.compactMap { tallies[$0]?.finding })
   }
 
-  /// Whether the table may have gone on where it seems to end.
+  /// Whether the table may have continued past its apparent end.
   ///
-  /// Behind the table's last exception Linux has copied nothing, or the copy of a write that it
-  /// never acknowledged. Data there is that, or an older store's; but where the exceptions end as
-  /// they would if sectors behind them were lost, or nobody knows whether the snapshot overflowed,
-  /// it may be the snapshot's as well.
+  /// After the table's last exception Linux has copied nothing, or only for a write that it never
+  /// acknowledged. Data there is that, or an older store's; but if the exceptions end where they
+  /// would if sectors after them were lost, or if it is unknown whether the snapshot overflowed, it
+  /// may also be the snapshot's.
   private func isEndDoubtful(_ survey: AreaSurvey, _ shift: UInt64) throws(BlockIOError) -> Bool {
     let segment = table.segment
     guard segment.tail != .unknown, validity != .invalid,
@@ -137,7 +137,7 @@ struct GenerationBuilder {
 
   // MARK: - Exceptions
 
-  /// Takes over what can be used of the table's exceptions; a sound table's storage as it is.
+  /// Takes the usable exceptions of the table; a sound table's storage without a copy.
   private mutating func takeExceptions() {
     let all = table.segment.runs
     var isWhole = true
@@ -160,7 +160,7 @@ struct GenerationBuilder {
     if isWhole { runs = all }
   }
 
-  /// Whether an exception can be used; why not, is noted.
+  /// Whether an exception can be used; if not, notes why.
   private mutating func isUsable(_ old: UInt64, _ new: UInt64) -> Bool {
     let (geometry, originChunkCount) = (geometry, originChunkCount)
     if new < overwrittenEnd {
@@ -172,7 +172,7 @@ struct GenerationBuilder {
         .oldBeyondOrigin, old, new, "old chunk \(old)",
         "below \(originChunkCount), the chunks of the origin")
     } else if olds.contains(old) {
-      // Of the two one is damaged, and nobody knows which chunk that was for.
+      // One of the two is damaged, and which chunk it was for is unknown.
       duplicateCount += 1
       note(.oldDuplicate, old, new, "old chunk \(old) a second time", "once; the first is kept")
     } else if geometry.presentByteCount(of: Chunk(new)) == 0 {
@@ -194,15 +194,14 @@ struct GenerationBuilder {
     return false
   }
 
-  /// Whether a copy with gaps does not tell what a chunk holds.
+  /// Whether a copy with gaps lacks a chunk.
   private func isUnknown(_ new: UInt64) -> Bool {
     guard !unknown.isEmpty, let start = geometry.byteOffset(of: Chunk(new)) else { return false }
     let next = unknown.indexOfFirst(endingBehind: start)
     return next < unknown.count && unknown[next].lowerBound < start + geometry.chunkSize.byteCount
   }
 
-  /// An exception that is not believed tells of a chunk that is lost, if its old chunk is like the
-  /// others'.
+  /// Takes a rejected exception for a lost chunk, if its old chunk is like the others'.
   private mutating func take(_ dropped: AreaSegment.Dropped) {
     let (old, new) = (dropped.exception.oldChunk, dropped.exception.newChunk)
     if let bounds = table.segment.oldBounds, bounds.contains(old) { lose(old, .exceptionDamaged) }
@@ -221,14 +220,14 @@ struct GenerationBuilder {
     }
   }
 
-  /// Sorts what is lost, and leaves out what another exception has after all.
+  /// Sorts what is lost, without what another exception has after all.
   private mutating func finish() {
     if lost.isEmpty { return }
     var ascending = runs
     ascending.sortByOldChunk()
     lost.sort { ($0.old.lowerBound, $0.reason.rawValue) < ($1.old.lowerBound, $1.reason.rawValue) }
     var left: [LostChunks] = []
-    var end: UInt64 = 0  // of what is dealt with
+    var end: UInt64 = 0  // of what is done
     var index = 0
     for chunks in lost {
       var old = max(chunks.old.lowerBound, end)
@@ -273,7 +272,7 @@ struct GenerationBuilder {
     }
   }
 
-  /// The data chunks, by their order, of slots behind the last exception that damage took.
+  /// The data chunks, by their order, of slots after the last exception that damage took.
   private func orphanedTail(
     _ isEndLost: Bool, _ areaEnd: UInt64, _ survey: AreaSurvey, _ shift: UInt64
   ) -> Range<UInt64> {
@@ -287,7 +286,7 @@ struct GenerationBuilder {
 
   private mutating func noteLostAreas(_ areas: Range<UInt64>) {
     let slotCount = geometry.chunkSize.exceptionsPerArea
-    // Of a sparse file's areas not each is worth a range.
+    // Not each of a sparse file's areas needs a range.
     let singles = areas.prefix(Tally.rangeCountMax)
     for area in singles {
       note(
@@ -324,7 +323,7 @@ struct GenerationBuilder {
     let next = geometry.dataChunk(inOrder: table.segment.usedEnd + shift)?.index ?? 0
     note(
       .generationEndInDoubt, area,
-      "no exception for chunk \(next), and data there or shortly behind",
+      "no exception for chunk \(next), but data there or shortly after",
       "evidence that the table ends there")
   }
 

@@ -1,27 +1,27 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Looks for data chunks that Linux may have copied to, among those that no exception names.
+/// Finds data chunks that Linux may have copied to, among those that no exception names.
 ///
-/// Linux hands a data chunk out when a copy begins, and writes its exception when the area is full
-/// or no copy is pending any more. When the snapshot is invalidated it drops the rest. So of an
-/// overflowed store every data chunk was handed out; where the store's file has a hole, nothing was
-/// ever written.
+/// Linux hands out a data chunk when a copy begins, and writes its exception when the area is full
+/// or no copy is pending. When the snapshot is invalidated it drops the rest. So every data chunk
+/// of an overflowed store was handed out; if the store's file has a hole, nothing was ever written
+/// there.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_prepare_exception`,
 ///   `persistent_commit_exception`; docs/format.md, "Chunks in flight".
 struct InFlightSearch {
-  /// More ranges than these are counted, but not listed.
+  /// More ranges than this are counted, but not listed.
   private static let rangeCountMax = 1 << 16
 
   /// The chunks, ascending; none of the ranges has an area in it.
   private(set) var ranges: [Range<UInt64>] = []
-  /// How many they are, those included that are not listed.
+  /// How many they are, including those not listed.
   private(set) var count: UInt64 = 0
 
   private let source: any BlockSource
   private let geometry: StoreGeometry
-  /// The data of the store's file that was asked for last; empty behind the last.
+  /// The last known data of the store's file; empty after the last.
   private var data: Range<UInt64> = 0..<0
 
   init(_ source: any BlockSource, _ geometry: StoreGeometry) {
@@ -29,14 +29,14 @@ struct InFlightSearch {
     self.geometry = geometry
   }
 
-  /// One above the position of the last data chunk that lies wholly in the store.
+  /// One above the position of the last data chunk that is wholly within the store.
   var positionEnd: UInt64 {
     let end = Chunk(geometry.wholeChunkCount)
     return geometry.position(ofData: end)
       ?? geometry.position(ofData: Chunk(end.index + 1)) ?? 0
   }
 
-  /// Looks at the data chunks of those positions, as far as they lie wholly in the store.
+  /// Examines the data chunks at those positions that are wholly within the store.
   mutating func look(at positions: Range<UInt64>) throws(BlockIOError) {
     let slotCount = geometry.chunkSize.exceptionsPerArea
     let positionsEnd = min(positions.upperBound, positionEnd)
@@ -48,7 +48,7 @@ struct InFlightSearch {
     }
   }
 
-  /// Looks at chunks between which no area lies.
+  /// Examines chunks without an area between them.
   private mutating func search(_ chunks: Range<UInt64>) throws(BlockIOError) {
     let size = geometry.chunkSize.byteCount
     var position = chunks.lowerBound * size

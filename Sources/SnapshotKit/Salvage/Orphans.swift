@@ -1,28 +1,28 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// The data chunks that Linux handed out and no surviving exception names.
+/// The data chunks that Linux handed out but no surviving exception names.
 struct Orphans {
-  /// More ranges than these are of no use to anyone; a sparse file may have them without end.
+  /// More ranges than this are useless; a sparse file may have any number.
   private static let countMax = 1 << 16
 
   /// The chunks, ascending; none of the ranges has an area in it.
   private(set) var chunks: [OrphanedChunks] = []
-  /// How many they are, those included that are not listed.
+  /// How many they are, including those not listed.
   private(set) var count: UInt64 = 0
-  /// The chunks of the origin that they must belong to, where that is determined.
+  /// The chunks of the origin that they must belong to, if that is determined.
   private(set) var lost: [LostChunks] = []
 
   private let geometry: StoreGeometry
-  /// The runs whose chunks have names, by new chunk.
+  /// The runs that name chunks, by new chunk.
   private let named: [ExceptionRun]
 
-  /// Finds the gaps between what `runs` name.
+  /// Finds the gaps between the chunks that `runs` name.
   ///
   /// - Parameters:
-  ///   - firstChunk: Chunks below it are another generation's.
-  ///   - isLost: Whether any exception was lost: otherwise chunks without a name have leaked, as
-  ///     they did in a crash before 3.13, and no content of the snapshot is in them.
+  ///   - firstChunk: Chunks below it belong to another generation.
+  ///   - isLost: Whether any exception was lost: otherwise unnamed chunks have leaked, as in a
+  ///     crash before 3.13, and hold nothing of the snapshot.
   init(
     _ runs: [ExceptionRun], _ geometry: StoreGeometry, from firstChunk: UInt64, isLost: Bool
   ) {
@@ -34,7 +34,7 @@ struct Orphans {
     var ascending: [ExceptionRun] = []  // by old chunk, when first needed
     var before: ExceptionRun?
     var position =
-      geometry.position(ofData: Chunk(firstChunk))  // or that of the chunk behind an area
+      geometry.position(ofData: Chunk(firstChunk))  // or that of the chunk after an area
       ?? geometry.position(ofData: Chunk(firstChunk + 1)) ?? 0
     for run in ordered {
       guard let start = geometry.position(ofData: Chunk(run.new)) else { continue }
@@ -51,12 +51,12 @@ struct Orphans {
         if isLost, let old { lost.append(LostChunks(old: old, reason: .exceptionLost)) }
       }
       before = run
-      position = max(position, start + run.count)  // no area lies inside a run
+      position = max(position, start + run.count)  // no area is inside a run
     }
   }
 
-  /// Adds the chunks of slots at the table's end whose exceptions are lost, as far as there is
-  /// anything in them: nobody knows how many of the slots behind `usedEnd` were in use.
+  /// Adds the chunks of slots at the table's end whose exceptions are lost, if they hold anything:
+  /// it is unknown how many of the slots after `usedEnd` were in use.
   mutating func addTail(
     _ positions: Range<UInt64>, usedEnd: UInt64, _ survey: AreaSurvey
   ) throws(BlockIOError) {
@@ -74,10 +74,10 @@ struct Orphans {
     }
   }
 
-  /// Adds what a snapshot that was invalidated has left: every data chunk that is in none of the
-  /// ranges yet and is no hole of the store's file.
+  /// Adds what an invalidated snapshot has left: every data chunk that is not yet in a range and is
+  /// no hole of the store's file.
   ///
-  /// - Returns: Those chunks, ascending, as far as they are listed, and how many they are.
+  /// - Returns: Those chunks, ascending, as far as they are listed, and their number.
   mutating func addInFlight(
     in source: any BlockSource
   ) throws(BlockIOError) -> (ranges: [Range<UInt64>], count: UInt64) {
@@ -89,7 +89,7 @@ struct Orphans {
       position = max(position, range.upperBound)
     }
     try search.look(at: position..<max(position, search.positionEnd))
-    // What was too much to be listed was found again.
+    // What was too much to list was found again.
     count = chunks.reduce(0) { $0 + $1.count } + search.count
     chunks =
       (chunks
@@ -100,7 +100,7 @@ struct Orphans {
     return (search.ranges, search.count)
   }
 
-  /// The positions of all data chunks that have a name or are listed, by their beginnings.
+  /// The positions of all data chunks that are named or listed, by their beginnings.
   private var takenPositions: [Range<UInt64>] {
     let orphans = chunks.map { ExceptionRun(old: 0, new: $0.new, count: $0.count) }
     return (named + orphans).compactMap { run in
@@ -108,7 +108,7 @@ struct Orphans {
     }.sorted { $0.lowerBound < $1.lowerBound }
   }
 
-  /// The chunks between the ends of one run, if so many are missing there.
+  /// The chunks between the ends of one run, if exactly that many are missing there.
   private static func oldChunks(
     between before: ExceptionRun?, _ next: ExceptionRun, count: UInt64
   ) -> Range<UInt64>? {
@@ -118,13 +118,13 @@ struct Orphans {
     return before.lastOld + 1..<next.old
   }
 
-  /// Whether ascending runs have any of those chunks.
+  /// Whether ascending runs contain any of those chunks.
   private static func isAny(of range: Range<UInt64>, in ascending: [ExceptionRun]) -> Bool {
     let index = ascending.firstIndex(endingAtOrAfter: range.lowerBound)
     return index < ascending.count && ascending[index].old < range.upperBound
   }
 
-  /// Adds the data chunks of those positions, cut where areas lie between them.
+  /// Adds the data chunks at those positions, split where areas are between them.
   private mutating func add(_ positions: Range<UInt64>, _ old: Range<UInt64>?) {
     let perArea = geometry.chunkSize.exceptionsPerArea
     var position = positions.lowerBound

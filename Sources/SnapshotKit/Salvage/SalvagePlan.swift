@@ -1,20 +1,20 @@
 public import BlockIO
 public import SnapshotFormat
 
-/// What can be had of a store, however broken: each generation of it, and what is lost.
+/// What can be recovered of a store, however broken: its generations, and what is lost.
 ///
-/// The plan reads metadata only, and decides everything: what `table`, `export`, `diff` and `merge`
-/// do in the salvage reading, and what a salvaged store holds, is what stands here.
+/// The plan reads only metadata, and decides everything: `table`, `export`, `diff` and `merge` in
+/// the salvage reading, and a salvaged store, follow it.
 public struct SalvagePlan: Sendable {
-  /// The store; where its copy has gaps, as the medium was, the gaps being unreadable.
+  /// The store; if its copy has gaps, as it was on the medium, with the gaps unreadable.
   public let store: Store
-  /// Where the copy that was given lost bytes, or has extra ones, in bytes of that copy.
+  /// Where the given copy lost bytes, or has extra ones, in bytes of that copy.
   public let gaps: [Gap]
-  /// Where areas lie, and who says so.
+  /// Where areas are, and how that is known.
   public let inferred: InferredGeometry
-  /// Where areas lie.
+  /// Where areas are.
   public let geometry: StoreGeometry
-  /// The newest that has exceptions first.
+  /// The generations; the newest that has exceptions comes first.
   public let generations: [Generation]
   /// The bytes of areas that could not be read.
   public let unreadable: [Range<UInt64>]
@@ -22,10 +22,10 @@ public struct SalvagePlan: Sendable {
   /// Makes a plan.
   ///
   /// - Parameters:
-  ///   - chunkSize: What the user says that the chunk size is.
-  ///   - originByteCount: How long the origin is, if that is known: exceptions for chunks behind it
+  ///   - chunkSize: The user's choice of the chunk size.
+  ///   - originByteCount: The length of the origin, if known: exceptions for chunks past its end
   ///     are impossible.
-  /// - Throws: When there is nothing that could be a store, or the medium is gone altogether.
+  /// - Throws: If nothing could be a store, or the medium cannot be read at all.
   public init(
     _ store: Store, chunkSize: ChunkSize? = nil, originByteCount: UInt64? = nil
   ) throws(StoreError) {
@@ -43,7 +43,7 @@ public struct SalvagePlan: Sendable {
     }
   }
 
-  /// Makes a plan by a geometry that is known, and looks only so far.
+  /// Makes a plan with a known geometry, of a limited reach.
   init(
     _ store: Store, _ inferred: InferredGeometry, _ geometry: StoreGeometry,
     originByteCount: UInt64?, reach: AreaSurvey.Reach
@@ -89,7 +89,7 @@ public struct SalvagePlan: Sendable {
         table, geometry, shifts, overwrittenEnd: overwrittenEnd,
         originChunkCount: originChunkCount, validity: validity)
       generations.append(try builder.build(index: index, isCurrent: isCurrent, survey))
-      // The newer table used the chunks of its damaged slots as well.
+      // The newer table used the chunks of its damaged slots too.
       let segment = table.segment
       let used = geometry.dataChunk(
         inOrder: segment.usedEnd + UInt64(max(segment.lastShift, 0)))
@@ -97,7 +97,7 @@ public struct SalvagePlan: Sendable {
     }
     if !generations.isEmpty { return generations }
     if isFirstLost { return [.lost(geometry)] }
-    // An empty table has nothing to say, unless chunks were copied all the same.
+    // An empty table has nothing to report, unless chunks were copied all the same.
     var builder = GenerationBuilder(
       .empty, geometry, shifts, overwrittenEnd: overwrittenEnd, originChunkCount: nil,
       validity: validity)
@@ -105,8 +105,8 @@ public struct SalvagePlan: Sendable {
     return empty.isComplete || validity == .unknown ? [] : [empty]
   }
 
-  /// Whether a generation is all that its table ever had, the data of its exceptions included, as
-  /// far as that is known without reading them.
+  /// Whether a generation is all that its table ever had, including its exceptions' data, as far as
+  /// is known without reading it.
   public func isWhole(_ generation: Generation) -> Bool {
     generation.isComplete && WantedSectors(self, generation, lost: []).data.isEmpty
       && generation.runs.allSatisfy { $0.new + $0.count <= geometry.wholeChunkCount }
@@ -118,7 +118,7 @@ public struct SalvagePlan: Sendable {
     guard index == 0 else {
       throw .noGeneration(store.source.name, index, count: generations.count)
     }
-    // A store that Linux made and that nothing was written to is a table without exceptions.
+    // A store that Linux made and never copied to is a table without exceptions.
     return .empty
   }
 }
@@ -130,7 +130,7 @@ extension Generation {
     lostExceptionCount: 0, isEndLost: false, lost: [], orphans: [], orphanCount: 0,
     inFlightCount: 0, isInDoubt: false, findings: [])
 
-  /// A table of which nothing is left: something else stands in area 0.
+  /// A table of which nothing is left: something else is in area 0.
   static func lost(_ geometry: StoreGeometry) -> Generation {
     let slotCount = geometry.chunkSize.exceptionsPerArea
     let bytes = geometry.chunkSize.byteCount..<geometry.chunkSize.byteCount * 2
@@ -148,11 +148,11 @@ extension Store {
   /// Whether Linux invalidated the snapshot.
   enum Validity {
     case valid, invalid
-    /// The header that would say so is lost, or is another table's.
+    /// The header with the flag is lost, or is another table's.
     case unknown
   }
 
-  /// What the header says of that, if it is the table's.
+  /// The header's flag, if the header is the table's.
   func validity(by inferred: InferredGeometry) -> Validity {
     guard let header, isRecognised else { return .unknown }
     if header.valid == 0 { return .invalid }

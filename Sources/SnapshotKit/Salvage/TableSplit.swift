@@ -1,33 +1,32 @@
 internal import SnapshotFormat
 
-/// Tells the tables of one store apart: the one in use, and older ones whose space it took over.
+/// Distinguishes the tables of one store: the one in use, and older ones whose space it took over.
 ///
-/// A new table begins in area 0 and clears an area only when the one before fills, so that the end
-/// of an older, longer table stays behind it. What lies between two segments decides:
+/// A new table begins in area 0 and clears an area only when the one before fills, so the end of an
+/// older, longer table stays after it. What is between two segments decides:
 ///
-/// - zeroes behind an exception: the table ended there, what follows is older;
-/// - zeroes behind a sector's last exception may also be sectors that were lost: unless the two
-///   sides share old chunks, that is in doubt;
-/// - shifts that fall, or an area that repeats old chunks: another table. Linux clears an area
-///   before it fills the one before, so that a full area with another table's behind it is in
-///   doubt;
-/// - a whole area of zeroes behind a full one, or one that is lost, may be either the end of a
-///   table or a hole in it. Within a table each old chunk comes once: if the two sides share old
-///   chunks, they are two tables; if by chance they would share many and share none, they are one.
-///   Where neither is so, they are taken for one, and said to be in doubt.
+/// - zeroes after an exception: the table ended there, and what follows is older;
+/// - zeroes after a sector's last exception may also be lost sectors: unless the two sides share
+///   old chunks, that is in doubt;
+/// - shifts that decrease, or an area that repeats old chunks: another table. Linux clears an area
+///   before it fills the one before, so a full area followed by another table's is in doubt;
+/// - a whole area of zeroes after a full one, or a lost area, may be the end of a table or a hole
+///   in it. Within a table each old chunk occurs once: if the two sides share old chunks, they are
+///   two tables; if they would share many by chance but share none, they are one. Otherwise they
+///   count as one, in doubt.
 struct TableSplit {
-  /// Segments of one table, with what lies between them.
+  /// Segments of one table, with what is between them.
   struct Table {
     fileprivate(set) var segment: AreaSegment
     /// The areas between its segments that hold nothing of it, ascending.
     fileprivate(set) var lostAreas: [Range<UInt64>] = []
-    /// The areas behind which the evidence does not decide whether the table goes on.
+    /// The areas after which the evidence does not decide whether the table continues.
     fileprivate(set) var doubtfulAreas: [UInt64] = []
-    /// How many exceptions stand behind those.
+    /// How many exceptions come after those.
     fileprivate(set) var doubtfulCount: UInt64 = 0
     fileprivate var olds = ChunkSet()
 
-    /// The table of a store that nothing was copied to, as far as exceptions tell.
+    /// The table of a store that nothing was copied to, as far as exceptions show.
     static var empty: Table {
       var segment = AreaSegment(startingAt: AreaIndex(0))
       segment.close(
@@ -53,7 +52,7 @@ struct TableSplit {
     }
   }
 
-  /// So many old chunks that should be shared by chance, and are not, settle it: e^-8.
+  /// If this many shared old chunks are expected by chance, and there are none, that decides: e^-8.
   private static let improbableCount = 8.0
 
   /// The newest first.
@@ -69,7 +68,7 @@ struct TableSplit {
       case .one(let isCertain): tables[last].append(segment, isCertain: isCertain, survey)
       case .two(let isCertain):
         if !isCertain { tables[last].doubtfulAreas.append(segment.areas.lowerBound - 1) }
-        tables[last].olds = ChunkSet()  // nobody asks for them any more
+        tables[last].olds = ChunkSet()  // no longer needed
         tables.append(Table(segment))
       }
     }
@@ -80,7 +79,7 @@ struct TableSplit {
     case two(isCertain: Bool)
   }
 
-  /// Whether a segment goes on with a table.
+  /// Whether a segment continues a table.
   private static func relation(
     of table: Table, to next: AreaSegment, _ survey: AreaSurvey
   ) -> Relation {
@@ -89,7 +88,7 @@ struct TableSplit {
     if !next.isPlaced(behind: before) {
       return .two(isCertain: before.tail == .ended || !gap.isEmpty)
     }
-    // Linux has zeroed the area behind a full one, so that damage is at work here.
+    // Linux has zeroed the area after a full one, so this is damage.
     if gap.isEmpty, before.tail == .full { return .two(isCertain: false) }
     let shared = table.olds.count(ofOldChunksOf: next.runs)
     let isImprobable = expectedShare(before, next) >= improbableCount
@@ -102,9 +101,10 @@ struct TableSplit {
         ? .one(isCertain: isImprobable) : .two(isCertain: false)
     }
     let isZero = !survey.lostAreas.contains { $0.areas.overlaps(gap) } && before.tail == .full
-    // One shared chunk may be a flipped bit where there is damage; zeroes alone are not damage.
+    // In damage, one shared chunk may be a flipped bit; zeroes alone are not damage.
     if shared >= (isZero ? 1 : 2) { return .two(isCertain: true) }
-    // A zero area between two ends of one run can still be an older table that was as long a run.
+    // A zero area between two ends of one run may still be followed by an older table, as long a
+    // run.
     return .one(isCertain: isImprobable || (isContinuous && !isZero))
   }
 
@@ -121,7 +121,7 @@ struct TableSplit {
       * (Double(both.upperBound - both.lowerBound) + 1)
   }
 
-  /// Whether both sides are ends of one run whose middle just fits the lost slots.
+  /// Whether both sides are ends of one run whose middle exactly fits the lost slots.
   private static func continues(
     _ before: AreaSegment, _ next: AreaSegment, _ survey: AreaSurvey
   ) -> Bool {

@@ -1,24 +1,24 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// The sectors of a store that could not be read, and that a salvage would gain by.
+/// The sectors of a store that could not be read, and that would improve a salvage.
 ///
-/// Metadata is worth most: sixteen bytes of it name a chunk. Data is worth it where an exception
-/// names it. All other bad sectors are nobody's.
+/// Metadata is worth most: sixteen bytes of it name a chunk. Data is worth it if an exception names
+/// it. All other bad sectors do not matter.
 public struct WantedSectors: Sendable {
   /// Sectors of the header and of the table's areas, in bytes of the store, ascending.
   public let metadata: [Range<UInt64>]
   /// Sectors of data that exceptions name, in bytes of the store, ascending.
   public let data: [Range<UInt64>]
 
-  /// What a generation of a plan wants.
+  /// The sectors that a generation of a plan lacks.
   ///
-  /// - Parameter lost: What of the snapshot could not be read by whoever tried.
+  /// - Parameter lost: What of the snapshot could not be read when it was tried.
   public init(_ plan: SalvagePlan, _ generation: Generation, lost: [LostRange]) {
     let (source, geometry) = (plan.store.source, plan.geometry)
     var metadata = source.knownUnreadable(in: 0..<min(512, source.byteCount))
     if plan.store.headerError != nil { metadata.append(0..<min(512, source.byteCount)) }
-    // Of the areas those that are the table's, or would be if they could be read: the next as well.
+    // Of the areas, the table's, or those that would be if they could be read: the next one too.
     let firstArea = generation.index == 0 ? 0 : generation.areas.lowerBound
     let first = geometry.byteOffset(of: AreaIndex(firstArea))
     let end = geometry.byteOffset(of: AreaIndex(generation.areas.upperBound + 1))
@@ -41,16 +41,16 @@ public struct WantedSectors: Sendable {
     self.data = Self.sectors(data)
   }
 
-  /// How many bytes of metadata.
+  /// The number of bytes of metadata.
   public var metadataByteCount: UInt64 { metadata.totalCount }
-  /// How many bytes of data.
+  /// The number of bytes of data.
   public var dataByteCount: UInt64 { data.totalCount }
 
-  /// A mapfile for GNU ddrescue that reads just these sectors, metadata first.
+  /// A mapfile for GNU ddrescue that reads only these sectors, metadata first.
   ///
   /// - Parameters:
   ///   - start: Where the store begins in its file.
-  ///   - byteCount: How long the file is.
+  ///   - byteCount: The length of the file.
   public func mapfile(at start: UInt64, in byteCount: UInt64) -> String {
     func blocks(_ ranges: [Range<UInt64>], _ status: RescueBlock.Status) -> [RescueBlock] {
       ranges.map { RescueBlock($0.lowerBound + start..<$0.upperBound + start, status) }
@@ -63,11 +63,11 @@ public struct WantedSectors: Sendable {
       comment: """
         Sectors of a COW store that are worth reading again, by dmsnap.
         Use a copy of it as ddrescue's mapfile: it reads the metadata (?) first, then the data (*).
-        What is finished (+) here is not wanted, whether it was ever read or not.
+        What is finished (+) here is not wanted, whether or not it was ever read.
         """)
   }
 
-  /// Where the store has the bytes of a range of the snapshot.
+  /// Where in the store the bytes of a range of the snapshot are.
   private static func places(of range: Range<UInt64>, _ table: ExceptionTable) -> [Range<UInt64>] {
     let chunkByteCount = table.geometry.chunkSize.byteCount
     var places: [Range<UInt64>] = []
@@ -84,7 +84,7 @@ public struct WantedSectors: Sendable {
     return places
   }
 
-  /// The ranges in whole sectors, ascending, none touching another.
+  /// The ranges as whole sectors, ascending and merged.
   private static func sectors(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
     ranges.map { $0.lowerBound / 512 * 512..<($0.upperBound + 511) / 512 * 512 }
       .sorted { $0.lowerBound < $1.lowerBound }

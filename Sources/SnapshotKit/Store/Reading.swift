@@ -1,14 +1,14 @@
-/// How a table is interpreted.
+/// By which rules a table is read.
 public enum Reading: String, CaseIterable, Sendable {
-  /// What Linux 5.2 to 6.11 maps, as measured on 6.1: nothing is validated, and of exceptions for
-  /// one chunk the one wins that its hash table finds first.
+  /// What Linux 5.2 to 6.11 maps, as measured on 6.1: nothing is validated; of several exceptions
+  /// for one chunk, the first in its hash table wins.
   case kernel
-  /// What Linux 6.12 maps: it differs in the order of its buckets, which decides among duplicates.
+  /// What Linux 6.12 maps: the order of its buckets differs, which decides among duplicates.
   case kernel612 = "kernel-6.12"
-  /// What the evidence supports: the flag and the header survived, damaged areas passed over,
-  /// impossible exceptions dropped, each such decision a finding.
+  /// What the evidence supports: regardless of the flag and the header, without damaged areas and
+  /// impossible exceptions; each such decision is a finding.
   case salvage
 
-  /// The readings that are some kernel's.
+  /// The readings that are a kernel's.
   public static let kernels: [Reading] = [.kernel, .kernel612]
 }

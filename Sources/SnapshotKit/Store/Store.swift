@@ -1,26 +1,26 @@
 public import BlockIO
 public import SnapshotFormat
 
-/// A COW store as it lies on a medium: its bytes, the header in them, and where everything is.
+/// A COW store on a medium: its bytes, the header in them, and where everything is.
 ///
 /// Opening judges nothing beyond the first sector; ``KernelLoad`` says what Linux would do with
 /// the store, ``Auditor`` what is wrong with it.
 public struct Store: Sendable {
   /// The bytes.
   public let source: any BlockSource
-  /// The header's fields, or nil when there are fewer than sixteen readable bytes.
+  /// The header's fields; nil if there are fewer than sixteen readable bytes.
   public let header: SnapshotHeader?
-  /// Why the header could not be read, if it was the medium that failed.
+  /// Why the header could not be read, if the medium failed.
   public let headerError: BlockIOError?
-  /// Where areas and chunks lie, by the header's chunk size; nil when Linux refuses that size.
+  /// Where areas and chunks are, by the header's chunk size; nil if Linux refuses that size.
   public let geometry: StoreGeometry?
   /// The file system that the store was found in, if it was not read through that: its file may be
   /// in fragments.
   public let surroundings: Surroundings?
 
-  /// Reads the header of the store that `source` may hold.
+  /// Reads the header of a possible store.
   ///
-  /// - Parameter surroundings: The file system in whose blocks `source` lies.
+  /// - Parameter surroundings: The file system whose blocks `source` is in.
   public init(_ source: any BlockSource, in surroundings: Surroundings? = nil) {
     self.source = source
     self.surroundings = surroundings
@@ -40,7 +40,7 @@ public struct Store: Sendable {
 }
 
 extension Store {
-  /// Whether the header by itself says that this is a store: its magic, or all else but its magic.
+  /// Whether the header alone identifies a store: by its magic, or everything but its magic.
   var isRecognised: Bool {
     guard let header else { return false }
     return header.hasMagic || header.isErased

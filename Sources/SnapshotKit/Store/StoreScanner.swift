@@ -4,34 +4,34 @@ public import SnapshotFormat
 /// Walks the metadata areas of a store in the order in which Linux reads them.
 ///
 /// A few buffers serve the whole walk; an area larger than them comes in pieces. The walk reads
-/// each area once, stops with the first one that has an exception with new chunk 0, and loops over
-/// nothing but areas that lie in the store, so that it ends on any input. A large table is read by
-/// another thread while the visitor is busy with what was read; the visitor does not see that.
+/// each area once, stops with the first one that has an exception with new chunk 0, and only visits
+/// areas within the store, so it ends on any input. A large table is read by another thread while
+/// the visitor is busy; the visitor does not notice.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `read_exceptions`, `insert_exceptions`.
 public struct StoreScanner {
   private let source: any BlockSource
   private let geometry: StoreGeometry
 
-  /// A scanner of `source`, whose areas lie as `geometry` says.
+  /// A scanner of `source`, whose areas are where `geometry` puts them.
   public init(_ source: any BlockSource, _ geometry: StoreGeometry) {
     self.source = source
     self.geometry = geometry
   }
 
-  /// A piece of an area, as the walk comes by it.
+  /// A piece of an area, as the walk passes it.
   public struct Piece: Sendable {
     /// The area that it belongs to.
     public let area: AreaIndex
     /// The slot of its first exception in the area.
     public let firstSlot: Int
-    /// How many of its exceptions are in the table; those behind the terminator are not.
+    /// How many of its exceptions are in the table; those after the terminator are not.
     public let liveCount: Int
   }
 
   /// Walks the table and calls `visit` with each piece and its exceptions.
   ///
-  /// Every piece of the terminator's area is visited, for what lies behind the terminator.
+  /// Every piece of the terminator's area is visited, for what follows the terminator.
   public func scan<Failure: Error>(
     _ visit: (Piece, Span<DiskException>) throws(Failure) -> Void
   ) throws(Failure) -> TableSummary {
@@ -43,7 +43,7 @@ public struct StoreScanner {
     return reader.isAtEnd ? reader.extent : try scanOn(from: reader, visit)
   }
 
-  /// Goes on with a large table.
+  /// Continues with a large table.
   private func scanOn<Failure: Error>(
     from reader: TableReader, _ visit: (Piece, Span<DiskException>) throws(Failure) -> Void
   ) throws(Failure) -> TableSummary {

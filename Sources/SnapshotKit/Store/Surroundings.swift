@@ -8,7 +8,7 @@ public struct Surroundings: Equatable, Sendable {
   /// Where it begins in the image.
   public let byteOffset: UInt64
 
-  /// The file system in which a byte of an image lies that is not its first.
+  /// The file system that has a byte of an image, unless it is the file system's first.
   public init?(of byteOffset: UInt64, in image: any BlockSource) {
     guard byteOffset > 0, let identity = try? Probe.identify(image) else { return nil }
     self.init(of: byteOffset, in: identity)

@@ -1,25 +1,26 @@
 public import BlockIO
 
-/// Why Linux does not get to the end of a table that it can read.
+/// Why Linux does not reach the end of a table that it can read.
 public enum TableError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Linux would crash: BUG_ON in `dm_consecutive_chunk_count_inc`.
   case kernelCrash(oldChunk: UInt64)
   /// So many exceptions share one bucket that Linux would walk its list for hours.
   case tooManyDuplicates(oldChunk: UInt64)
-  /// An area that could be read before cannot be read any more.
+  /// An area that was readable before no longer is.
   case unreadable(BlockIOError)
-  /// The table is not what it was when it was first walked over.
+  /// The table is not what it was during the first walk.
   case changed
 
   public var description: String {
     switch self {
     case .kernelCrash(let oldChunk):
-      "Linux would crash on the exception for old chunk \(oldChunk): its run has more than 256 chunks"
+      "Linux would crash on the exception for old chunk \(oldChunk): its run has more than 256"
+        + " chunks"
     case .tooManyDuplicates(let oldChunk):
       "more than \(KernelBucket.entryCountMax) exceptions contend for the bucket of old chunk"
         + " \(oldChunk); Linux would walk them for hours"
     case .unreadable(let error): "\(error); the area could be read a moment ago"
-    case .changed: "the table changed while it was read: someone writes to the store"
+    case .changed: "the table changed while it was read: something is writing to the store"
     }
   }
 }

@@ -3,11 +3,10 @@ internal import SnapshotFormat
 
 /// Reads the areas of a table one after the other, each byte once, until the table ends.
 ///
-/// It looks for the end itself, so that nothing behind the terminator's area is read. A few of the
-/// areas that will follow are announced to the medium: they lie far apart, and one that is asked
-/// for many at once serves them many times faster. No more are announced than were read, so that a
-/// small table stays cheap; one that fails is none of the table's errors unless the table gets
-/// there.
+/// It looks for the end itself, so nothing after the terminator's area is read. A few of the next
+/// areas are announced to the medium: they are far apart, and a medium that gets many requests at
+/// once serves them many times faster. No more are announced than were read, which keeps a small
+/// table cheap; an announced area that fails is an error only if the table gets there.
 struct TableReader: Sendable {
   /// A larger area comes in pieces of this size.
   private static let pieceByteCountMax: UInt64 = 1 << 20
@@ -16,7 +15,7 @@ struct TableReader: Sendable {
   private let source: any BlockSource
   private let geometry: StoreGeometry
   private let wholeAreaCount: UInt64
-  /// How large a piece of an area is: all of it, unless it is very large.
+  /// The size of a piece of an area: all of it, unless it is very large.
   let pieceByteCount: Int
   /// How many pieces are worth reading at once.
   let batchPieceCount: Int
@@ -37,16 +36,16 @@ struct TableReader: Sendable {
     batchPieceCount = min(Int(Self.pieceByteCountMax) / pieceByteCount, Self.batchAreaCountMax)
   }
 
-  /// Pieces of areas, one behind the other in a buffer.
+  /// Pieces of areas, one after the other in a buffer.
   struct Batch: Sendable {
     /// The area of the first piece.
     let area: AreaIndex
-    /// The slot of its first exception: not 0 only behind the beginning of a large area, which is
+    /// The slot of its first exception: not 0 only after the beginning of a large area, which is
     /// then alone in the batch.
     let firstSlot: Int
     let pieceByteCount: Int
     fileprivate(set) var pieceCount = 0
-    /// How many exceptions of the last piece are in the table: all are, of the others.
+    /// How many exceptions of the last piece are in the table; of the others, all are.
     fileprivate(set) var lastLiveCount = 0
     /// How far the table is known to reach with this batch.
     fileprivate(set) var extent: TableSummary
@@ -86,9 +85,9 @@ struct TableReader: Sendable {
     return batch
   }
 
-  /// Reads a piece to where the piece of that number has its place in a buffer.
+  /// Reads a piece to the place of the piece of that number in a buffer.
   ///
-  /// - Returns: How many of its exceptions are in the table, or nil if there are no more pieces.
+  /// - Returns: How many of its exceptions are in the table; nil if there are no more pieces.
   private mutating func readPiece(into buffer: IOBuffer, _ index: Int) -> Int? {
     let area = AreaIndex(extent.areaCount)
     guard area.index < wholeAreaCount, let start = geometry.byteOffset(of: area) else {
@@ -126,12 +125,12 @@ struct TableReader: Sendable {
     geometry.byteOffset(of: AreaIndex(area)).map(source.hasCached) ?? true
   }
 
-  /// Tells the medium of areas behind the next one.
+  /// Announces areas after the next one to the medium.
   private mutating func announce() {
     let count = min(extent.areaCount, UInt64(2 * batchPieceCount))
     let end = min(extent.areaCount + 1 + count, wholeAreaCount)
     announcedEnd = max(announcedEnd, extent.areaCount + 1)
-    // What the cache has need not be announced; where it has the ends, it is taken to have it all.
+    // What is cached need not be announced; if the ends are cached, assume that all is.
     if announcedEnd < end, isCached(announcedEnd), isCached(end - 1) { announcedEnd = end }
     while announcedEnd < end, let start = geometry.byteOffset(of: AreaIndex(announcedEnd)) {
       source.willRead(start..<start + UInt64(pieceByteCount))

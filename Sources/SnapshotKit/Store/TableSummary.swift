@@ -7,15 +7,15 @@ public struct TableSummary: Equatable, Sendable {
   public enum End: Sendable, Equatable {
     /// At an exception whose new chunk is 0.
     case terminator(AreaIndex, slot: Int)
-    /// All areas were full, and the next does not lie wholly in the store.
+    /// All areas were full, and the next is not wholly within the store.
     case beyondEnd(AreaIndex)
     /// An area could not be read.
     case unreadable(AreaIndex, BlockIOError)
   }
 
-  /// How many areas were read, the one with the terminator included.
+  /// How many areas were read, including the one with the terminator.
   public internal(set) var areaCount: UInt64 = 0
-  /// How many exceptions lie before the end.
+  /// How many exceptions come before the end.
   public internal(set) var exceptionCount: UInt64 = 0
   /// How many runs they form, in table order: both chunks one higher than in the one before.
   public internal(set) var runCount: UInt64 = 0
@@ -28,15 +28,15 @@ public struct TableSummary: Equatable, Sendable {
   /// How the walk ended.
   public internal(set) var end: End = .beyondEnd(AreaIndex(0))
 
-  /// Throws unless a later walk found what the first did: if not, the medium failed meanwhile, or
-  /// someone writes to the store, and what came of the later walk is not the table.
+  /// Throws unless a later walk found the same as the first: otherwise the medium failed meanwhile,
+  /// or something writes to the store, and the later result is not the table.
   public func require(equals first: TableSummary) throws(TableError) {
     if self == first { return }
     if case .unreadable(_, let error) = end { throw .unreadable(error) }
     throw .changed
   }
 
-  /// The table of a new store: one area, nothing in it.
+  /// The table of a new store: one area, empty.
   static var empty: TableSummary {
     var extent = TableSummary()
     extent.areaCount = 1
@@ -51,7 +51,7 @@ public struct TableSummary: Equatable, Sendable {
     if case .terminator = end { true } else { false }
   }
 
-  /// Counts the exceptions up to the terminator, and returns how many they are.
+  /// Counts the exceptions up to the terminator, and returns their number.
   mutating func count(
     _ exceptions: Span<DiskException>, in area: AreaIndex, from firstSlot: Int
   ) -> Int {

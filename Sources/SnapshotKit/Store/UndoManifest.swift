@@ -2,10 +2,10 @@ internal import BlockIO
 internal import Crypto
 internal import SnapshotFormat
 
-/// What an undo store says of the merge that it undoes, behind the header in chunk 0.
+/// The description of its merge in an undo store, after the header in chunk 0.
 ///
-/// Linux ignores these bytes when it reads, so that an undo store is a COW store like any other.
-/// They all lie in the first 512 bytes, the smallest chunk, which a disk writes whole or not at
+/// Linux ignores these bytes when it reads, so an undo store is a COW store like any other. They
+/// are all in the first 512 bytes, the smallest chunk, which a disk writes completely or not at
 /// all.
 ///
 ///     offset  size  field
@@ -17,14 +17,15 @@ internal import SnapshotFormat
 ///         48    32  table digest      SHA-256 of the table that is merged
 ///         80    32  fingerprint       SHA-256 of samples of the origin that the merge leaves alone
 ///        112     8  data checksum     of the old data and its places: ``SectorChecksum``
-///        120     8  has a checksum    1, or 0 where data is shared with the origin and was not read
+///        120     8  has a checksum    1, or 0 where data is shared with the origin and was not
+///        read
 ///        128    32  checksum          SHA-256 of bytes 16 ..< 128
 struct UndoManifest: Equatable, Sendable {
   /// How far a merge is.
   enum State: UInt32, Sendable {
     /// Old data is being copied to the undo store; the origin is as it was.
     case saving = 1
-    /// The undo store is whole; the origin may be in any state between before and after.
+    /// The undo store is complete; the origin may be in any state between before and after.
     case saved = 2
     /// The merge is done.
     case finished = 3
@@ -38,14 +39,14 @@ struct UndoManifest: Equatable, Sendable {
   var exceptionCount: UInt64
   var tableDigest: [UInt8]
   var fingerprint: [UInt8]
-  /// Of the old data; nil while it is being saved, and where it is shared and was never read.
+  /// Of the old data; nil while it is being saved, and if it is shared and was never read.
   var dataChecksum: SectorChecksum?
 
-  /// The fingerprint of an origin of which samples cannot be read.
+  /// The fingerprint of an origin whose samples cannot be read.
   static let noFingerprint = [UInt8](repeating: 0, count: 32)
 
-  /// Whether two fingerprints may be of one origin; of one that could not be read whole that is not
-  /// known, and bad sectors must not bar the way.
+  /// Whether two fingerprints may be of one origin; if one could not be read that is unknown, and
+  /// bad sectors must not prevent an undo.
   static func agree(_ left: [UInt8], _ right: [UInt8]) -> Bool {
     left == right || [left, right].contains(noFingerprint)
   }
@@ -62,7 +63,7 @@ struct UndoManifest: Equatable, Sendable {
     self.dataChecksum = dataChecksum
   }
 
-  /// Reads the manifest of the undo store that `source` may be; nil when it is none, or damaged.
+  /// Reads the manifest of a possible undo store; nil if it is none, or damaged.
   init?(_ source: any BlockSource) {
     guard let buffer = Self.firstBytes(of: source),
       let manifest = buffer.withBytes(0..<Self.byteCount, Self.decode)
@@ -70,7 +71,7 @@ struct UndoManifest: Equatable, Sendable {
     self = manifest
   }
 
-  /// Whether `source` was an undo store: the manifest's magic is there, whatever became of the
+  /// Whether `source` was an undo store: the manifest's magic is there, whatever happened to the
   /// rest.
   static func hasMagic(_ source: any BlockSource) -> Bool {
     firstBytes(of: source)?.withBytes(0..<byteCount) {
@@ -78,8 +79,8 @@ struct UndoManifest: Equatable, Sendable {
     } ?? false
   }
 
-  /// What a manifest would lie in, or nil where it cannot be read: whoever needs the header will
-  /// meet the same error.
+  /// The bytes of a possible manifest; nil if they cannot be read: reading the header will report
+  /// the same error.
   private static func firstBytes(of source: any BlockSource) -> IOBuffer? {
     guard source.byteCount >= byteCount else { return nil }
     let buffer = IOBuffer(byteCount: byteCount)
@@ -91,7 +92,7 @@ struct UndoManifest: Equatable, Sendable {
 
   private static func decode(_ bytes: Span<UInt8>) -> UndoManifest? {
     let version: UInt32 = bytes.littleEndian(at: Field.version)
-    // Version 1 had its checksum where the data's is now, which it did not have.
+    // Version 1 had its checksum in the place of the data's, which it lacked.
     let checksum = version == 1 ? Field.dataChecksum : Field.checksum
     guard bytes.littleEndian(at: Field.magic, as: UInt64.self) == magic, 1...2 ~= version,
       let state = State(rawValue: bytes.littleEndian(at: Field.state)),

@@ -1,20 +1,20 @@
 internal import SnapshotFormat
 
-/// A set of chunk numbers, whatever they are, in memory bounded by how many were put in.
+/// A set of chunk numbers of any size, in memory bounded by how many it has.
 ///
-/// Chunk numbers of sound stores are dense, so that a bit for each is least; but a damaged one may
-/// name any number of 64 bits. Numbers below a limit that grows with the count are bits, the
-/// others are hashed: at most sixteen bytes a number by bits, and some twenty by hashing.
+/// Chunk numbers of sound stores are dense, so a bit for each is least; but a damaged store may
+/// name any 64-bit number. Numbers below a limit that grows with the count are bits, the others are
+/// hashed: at most sixteen bytes a number as bits, and some twenty when hashed.
 struct ChunkSet {
   private static let bitCountMin: UInt64 = 1 << 20
   private static let bitsPerMember: UInt64 = 128
 
   private var words: [UInt64] = []
   private var others: Set<UInt64> = []
-  /// How many different numbers were put in.
+  /// How many different numbers it has.
   private(set) var count: UInt64 = 0
 
-  /// Puts a number in, and returns whether it is new.
+  /// Inserts a number, and returns whether it is new.
   @inline(__always)
   mutating func insert(_ number: UInt64) -> Bool {
     let index = Int(truncatingIfNeeded: number >> 6)
@@ -29,7 +29,7 @@ struct ChunkSet {
     return insertBeyondWords(number)
   }
 
-  /// Puts in the old chunks of the exceptions of `slots`, 64 at the most, in order.
+  /// Inserts the old chunks of the exceptions of at most 64 `slots`, in order.
   ///
   /// - Returns: Which of them were new, a bit each, the lowest for the first.
   mutating func insert(oldChunksOf exceptions: Span<DiskException>, _ slots: Range<Int>) -> UInt64 {
@@ -43,10 +43,10 @@ struct ChunkSet {
     }
   }
 
-  /// Puts old chunks in up to the first that has no bit, and returns its slot.
+  /// Inserts old chunks up to the first that has no bit, and returns its slot.
   ///
-  /// A random bit is a miss of every cache: the less there is to do between two of them, the more
-  /// of them the processor waits for at once.
+  /// A random bit misses every cache: the less there is to do between two of them, the more misses
+  /// the processor overlaps.
   @inline(__always)
   private mutating func insertWithinWords(
     _ exceptions: Span<DiskException>, from start: Int, of slots: Range<Int>, news: inout UInt64
@@ -68,7 +68,7 @@ struct ChunkSet {
     return slot
   }
 
-  /// Puts in `numberCount` consecutive numbers, 64 at the most, from `first` on.
+  /// Inserts `numberCount` consecutive numbers, at most 64, from `first` on.
   ///
   /// - Returns: Which of them were new, a bit each, the lowest for the first.
   mutating func insert(_ numberCount: Int, from first: UInt64) -> UInt64 {
@@ -80,7 +80,7 @@ struct ChunkSet {
       for offset in 0..<UInt64(numberCount) where insert(first + offset) { news |= 1 << offset }
       return news
     }
-    // Shifts by 64 and more leave nothing.
+    // Shifts by 64 or more give zero.
     let members = words[index] >> shift | words[index + 1] << (64 - shift)
     words[index] |= all << shift
     words[index + 1] |= all >> (64 - shift)
@@ -95,7 +95,7 @@ struct ChunkSet {
       ? words[Int(number >> 6)] >> (number & 63) & 1 != 0 : others.contains(number)
   }
 
-  /// Puts in the old chunks of runs.
+  /// Inserts the old chunks of runs.
   mutating func insert(oldChunksOf runs: [ExceptionRun]) {
     for run in runs {
       for old in run.old...run.lastOld { _ = insert(old) }
@@ -111,7 +111,7 @@ struct ChunkSet {
     return count
   }
 
-  /// The ranges of numbers in `range` that are not in the set, ascending, `limit` at most.
+  /// The ranges of numbers in `range` that are not in the set, ascending, at most `limit`.
   func gaps(in range: Range<UInt64>, limit: Int) -> [Range<UInt64>] {
     var gaps: [Range<UInt64>] = []
     var position = range.lowerBound
@@ -127,7 +127,7 @@ struct ChunkSet {
   private func next(from start: UInt64, in range: Range<UInt64>, isMember: Bool) -> UInt64 {
     var position = start
     while position < range.upperBound, position >> 6 < UInt64(words.count) {
-      // A word has what is looked for where a bit is set, in it or in its complement.
+      // A bit is set where the wanted state begins, in the word or in its complement.
       let word = isMember ? words[Int(position >> 6)] : ~words[Int(position >> 6)]
       let rest = word >> (position & 63)
       if rest != 0 { return min(position + UInt64(rest.trailingZeroBitCount), range.upperBound) }
@@ -153,8 +153,8 @@ struct ChunkSet {
       count += isNew ? 1 : 0
       return isNew
     }
-    // Twice as many bits as now, or as many as the number wants, so that growing is rare; the
-    // power of two above a number within the limit is within twice the limit.
+    // Twice as many bits as now, or as many as the number needs, so that growing is rare; the power
+    // of two above a number within the limit is within twice the limit.
     var wordCount = max(words.count * 2, Int(Self.bitCountMin / 64))
     while UInt64(wordCount) * 64 <= number { wordCount *= 2 }
     words.append(contentsOf: repeatElement(0, count: wordCount - words.count))

@@ -1,7 +1,7 @@
 /// Consecutive exceptions as one: old chunks `old ..< old + count` are at new chunks
 /// `new ..< new + count`.
 ///
-/// Twenty-four bytes, the most that dmsnap keeps of an exception. Neither range wraps around.
+/// Twenty-four bytes, the most that dmsnap keeps for an exception. Neither range wraps around.
 public struct ExceptionRun: Hashable, Sendable, BitwiseCopyable {
   /// The first chunk of the origin.
   public var old: UInt64
@@ -10,6 +10,7 @@ public struct ExceptionRun: Hashable, Sendable, BitwiseCopyable {
   /// How many chunks, at least one.
   public var count: UInt64
 
+  /// A run of `count` chunks.
   public init(old: UInt64, new: UInt64, count: UInt64) {
     self.old = old
     self.new = new
@@ -19,11 +20,10 @@ public struct ExceptionRun: Hashable, Sendable, BitwiseCopyable {
   /// The last chunk of the origin.
   public var lastOld: UInt64 { old + (count - 1) }
 
-  /// One above the last chunk of the origin; of a run that ends with the last number there is, that
-  /// number.
+  /// One above the last chunk of the origin; saturates at the largest number.
   var oldEnd: UInt64 { lastOld == .max ? .max : lastOld + 1 }
 
-  /// Takes in an exception if it continues the run.
+  /// Appends an exception if it continues the run, and returns whether it did.
   public mutating func extend(old next: UInt64, new nextNew: UInt64) -> Bool {
     guard next != 0, next == old &+ count, nextNew == new &+ count else { return false }
     count += 1

@@ -1,17 +1,17 @@
 public import SnapshotFormat
 
-/// What each chunk of the origin maps to, by one reading of a store.
+/// What each chunk of the origin maps to, in one reading of a store.
 ///
-/// Runs, ascending by old chunk, none overlapping another: 24 bytes for each run, and so for each
-/// exception at the worst. A chunk that is in no run is the origin's own.
+/// Runs, ascending by old chunk, without overlaps: 24 bytes for each run, and so at worst for each
+/// exception. A chunk that is in no run is the origin's own.
 public struct ExceptionTable: Sendable {
   /// The runs, ascending by old chunk.
   public let runs: [ExceptionRun]
-  /// Where chunks lie.
+  /// Where chunks are.
   public let geometry: StoreGeometry
-  /// By which rules the table was read.
+  /// The rules by which the table was read.
   public let reading: Reading
-  /// The buckets of the kernel's table in which exceptions contend for a chunk, or have top bytes.
+  /// The buckets of the kernel's table in which exceptions compete for a chunk, or have top bytes.
   let contestedBuckets: Set<UInt64>
 
   /// The table of runs, each old chunk in one of them, that a salvage supports.
@@ -31,9 +31,9 @@ public struct ExceptionTable: Sendable {
     contestedBuckets = table.contestedBuckets
   }
 
-  /// Reads the table that a walk found to reach as far as `extent` says.
+  /// Reads the table that a walk found to reach as far as `extent`.
   ///
-  /// - Throws: When the table is so damaged that Linux would crash on it.
+  /// - Throws: If the table is so damaged that Linux would crash on it.
   public init(
     _ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary, reading: Reading
   ) throws(TableError) {
@@ -72,7 +72,7 @@ public struct ExceptionTable: Sendable {
     runs.firstIndex(endingAtOrAfter: oldChunk)
   }
 
-  /// The chunk of the store that holds a chunk of the origin, or nil if the origin itself does.
+  /// The chunk of the store that holds a chunk of the origin; nil if the origin itself does.
   public func newChunk(for oldChunk: Chunk) -> Chunk? {
     let index = indexOfRun(endingAtOrAfter: oldChunk.index)
     guard index < runs.count, runs[index].old <= oldChunk.index else { return nil }
@@ -106,7 +106,7 @@ public struct ExceptionTable: Sendable {
     return found
   }
 
-  /// What the kernel's own lists make of the exceptions in those buckets.
+  /// What the kernel's own lists map for the exceptions in those buckets.
   private static func resolve(
     _ contested: Set<UInt64>, _ buckets: KernelBuckets, _ scanner: StoreScanner,
     _ extent: TableSummary, _ reading: Reading
@@ -132,7 +132,7 @@ public struct ExceptionTable: Sendable {
     return lists.values.flatMap { $0.runs() }
   }
 
-  /// The parts of the runs that lie in other buckets than those.
+  /// The parts of the runs in other buckets.
   private static func cut(
     _ runs: [ExceptionRun], outside contested: Set<UInt64>, _ buckets: KernelBuckets
   ) -> [ExceptionRun] {

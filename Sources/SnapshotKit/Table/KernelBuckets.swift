@@ -1,11 +1,11 @@
 internal import SnapshotFormat
 
-/// The kernel's hash table of exceptions, as far as it decides what a chunk maps to.
+/// The kernel's hash table of exceptions, where it decides what a chunk maps to.
 ///
-/// Exceptions are hashed by `old >> 8`, so that the 256 chunks of a window share a bucket, and
-/// consecutive ones of a window are packed into one entry whose top byte counts them. A chunk is
-/// looked up in its own bucket only, and the first entry that covers it wins. All that matters
-/// only where a table has duplicates or top bytes; everywhere else each chunk has one exception.
+/// Exceptions are hashed by `old >> 8`: the 256 chunks of a window share a bucket, and consecutive
+/// ones of a window are packed into one entry whose top byte counts them. A chunk is looked up only
+/// in its own bucket, and the first entry that covers it wins. That matters only if a table has
+/// duplicates or top bytes; otherwise each chunk has one exception.
 ///
 /// - Source: Linux `drivers/md/dm-snap.c`, `dm_insert_exception`, `dm_lookup_exception`,
 ///   `init_hash_tables`; `drivers/md/dm-exception-store.h`, `dm_consecutive_chunk_count`.
@@ -17,7 +17,8 @@ struct KernelBuckets {
 
   /// The buckets that a kernel makes for a store of that geometry.
   ///
-  /// It takes the chunk size of the table line, which a store does not tell: the header's here.
+  /// The kernel uses the chunk size of the table line, which a store does not record; here it is
+  /// the header's.
   init(_ geometry: StoreGeometry, _ reading: Reading) {
     // Two MiB of list heads: 8 bytes each until 6.11, 16 with a lock beside each since 6.12.
     let countMax: UInt64 = reading == .kernel612 ? 131_072 : 262_144
@@ -26,11 +27,11 @@ struct KernelBuckets {
     mask = max(powerOfTwo, Self.bucketCountMin) - 1
   }
 
-  /// The number of the bucket that a chunk is looked up in.
+  /// The number of the bucket in which a chunk is looked up.
   func bucket(of oldChunk: UInt64) -> UInt64 { (oldChunk >> Self.windowShift) & mask }
 }
 
-/// One bucket's list, built and taken apart as the kernel does it.
+/// One bucket's list, built and reduced as the kernel does it.
 struct KernelBucket {
   /// An entry of the list: `new` has the count of further chunks in its top byte.
   struct Entry {
@@ -39,11 +40,11 @@ struct KernelBucket {
 
     var number: UInt64 { new & DiskException.chunkNumberMask }
     var furtherCount: UInt64 { new >> DiskException.chunkNumberBits }
-    /// The kernel adds without a look at overflow.
+    /// The kernel does not check for overflow.
     var lastOld: UInt64 { old &+ furtherCount }
   }
 
-  /// What a kernel would not survive, or what would take longer than anyone waits.
+  /// What would crash a kernel, or take too long.
   enum Failure: Error {
     /// A run grew past 256 chunks: BUG_ON in `dm_consecutive_chunk_count_inc`.
     case kernelCrash(oldChunk: UInt64)
@@ -61,10 +62,10 @@ struct KernelBucket {
     case kernelCrash
   }
 
-  /// How long a list may become: a sound window has 256 exceptions at most.
+  /// The maximum length of a list: a sound window has at most 256 exceptions.
   ///
-  /// Lists are walked from the head for each insertion, so that the work is bounded by the square
-  /// of this.
+  /// Lists are walked from the head for each insertion, so the work is bounded by the square of
+  /// this.
   static let entryCountMax = 1 << 15
 
   private(set) var entries: [Entry] = []
@@ -73,7 +74,7 @@ struct KernelBucket {
   /// An empty bucket of the kernel that `reading` names.
   init(_ reading: Reading) { addsLastAtHead = reading == .kernel612 }
 
-  /// Inserts an exception as it was read from disk, top byte and all.
+  /// Inserts an exception as read from disk, with its top byte.
   mutating func insert(old: UInt64, new: UInt64) throws(Failure) {
     guard entries.count < Self.entryCountMax else { throw .tooLong(oldChunk: old) }
     for index in entries.indices {
@@ -93,7 +94,7 @@ struct KernelBucket {
         return
       }
     }
-    // No larger chunk in the list: behind the last until 6.11, at the head since 6.12.
+    // No larger chunk in the list: after the last until 6.11, at the head since 6.12.
     entries.insert(Entry(old: old, new: new), at: addsLastAtHead ? 0 : entries.count)
   }
 
@@ -124,14 +125,14 @@ struct KernelBucket {
     entries[index].new &-= 1 << DiskException.chunkNumberBits
   }
 
-  /// What the chunks of this bucket map to, the first entry that covers one winning; ascending
+  /// What the chunks of this bucket map to; the first entry that covers a chunk wins; ascending
   /// within a window.
   func runs() -> [ExceptionRun] {
     var windows: [UInt64: [UInt64]] = [:]  // the new chunk of each of 256 chunks; 2^64 - 1: none
     for entry in entries where entry.old <= entry.lastOld {
       let window = entry.old >> KernelBuckets.windowShift
       var numbers = windows[window] ?? [UInt64](repeating: .max, count: 256)
-      // A run that reaches into the next window is not found there: that is another bucket.
+      // A run that extends into the next window is not found there: that is another bucket.
       let last = min(entry.lastOld, window << KernelBuckets.windowShift | 255)
       for old in entry.old...last where numbers[Int(old & 255)] == .max {
         numbers[Int(old & 255)] = entry.number &+ (old - entry.old)

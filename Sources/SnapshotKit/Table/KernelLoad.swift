@@ -3,17 +3,18 @@ public import SnapshotFormat
 
 /// What Linux does with a store when a snapshot is activated with it.
 ///
-/// Measured against Linux 6.1 and 6.12, which agree on all of this. The table line's chunk size,
-/// which a store does not tell, is taken to be the header's; where a header is refused or
-/// replaced that does not matter.
+/// Measured with Linux 6.1 and 6.12, which agree on all of this. The chunk size of the table line,
+/// which a store does not record, is assumed to be the header's; if a header is refused or replaced
+/// that does not matter.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `read_header`, `persistent_read_metadata`,
 ///   `persistent_usage`; `drivers/md/dm-snap.c`, `snapshot_status`.
 public struct KernelLoad: Sendable {
+  /// What Linux does with a store.
   public enum Verdict: String, Sendable {
     /// The snapshot works, and maps what its table says.
     case loads
-    /// The snapshot is there, and every read and write of it fails.
+    /// The snapshot is active, and every read and write of it fails.
     case invalid
     /// `dmsetup create` fails.
     case refuses
@@ -21,18 +22,19 @@ public struct KernelLoad: Sendable {
     case new
   }
 
+  /// What Linux does.
   public let verdict: Verdict
-  /// Why, in words that quote the kernel's message where there is one.
+  /// Why; with the kernel's message, if there is one.
   public let reason: String
-  /// What `dmsetup status` prints after the target's name, or nil where it cannot be known.
+  /// What `dmsetup status` prints after the target's name; nil if that cannot be known.
   public let status: String?
-  /// How far the table reaches, where Linux reads it or would if the flag did not forbid it.
+  /// How far the table reaches, if Linux reads it or would but for the flag.
   public let extent: TableSummary?
 
   /// Judges a store, and walks its table once if it has a geometry.
   ///
   /// - Parameters:
-  ///   - reading: The kernel that is asked; it matters only where a table would crash it.
+  ///   - reading: Which kernel; it matters only if a table would crash it.
   ///   - visit: Called with each piece of the table during that walk.
   public init<Failure: Error>(
     _ store: Store, reading: Reading = .kernel,
@@ -51,8 +53,8 @@ public struct KernelLoad: Sendable {
     self.init(store, reading: reading) { _, _ in }
   }
 
-  /// How much of the store is handed out, as a part of it, by the status; nil where that does not
-  /// say, or a wild new chunk makes it more than all.
+  /// How much of the store is used, as a fraction, by the status; nil if there is no status, or if
+  /// a wild new chunk makes it more than all.
   public var fill: Double? {
     guard let parts = status?.split(whereSeparator: { $0 == "/" || $0 == " " }), parts.count == 3,
       let allocated = UInt64(parts[0]), let total = UInt64(parts[1]), total >= allocated, total > 0
@@ -68,8 +70,8 @@ public struct KernelLoad: Sendable {
     }
     if header.magic == 0 {
       let reason = "the magic is zero: activation would write a header and erase area 0"
-      // How large the chunks of the new store are is the table line's to say; only a header whose
-      // magic was erased lets us know.
+      // The table line determines the new store's chunk size; only a header whose magic was erased
+      // lets us know it.
       let status =
         header.isErased ? store.geometry.map { Self.status(of: TableSummary.empty, in: $0) } : nil
       return (.new, reason, status)
@@ -91,7 +93,7 @@ public struct KernelLoad: Sendable {
     }
     switch extent.end {
     case .beyondEnd(let area):
-      return (.refuses, Self.unreadable("area \(area.index) lies beyond the store's end"), nil)
+      return (.refuses, Self.unreadable("area \(area.index) is past the store's end"), nil)
     case .unreadable(let area, _):
       return (.refuses, Self.unreadable("area \(area.index) cannot be read"), nil)
     case .terminator:
@@ -106,7 +108,7 @@ public struct KernelLoad: Sendable {
     "Failed to read snapshot metadata (-EIO): \(what)"
   }
 
-  /// Why Linux would not survive a table with top bytes, or nil if it would.
+  /// Why a table with top bytes would crash Linux; nil if it would not.
   private static func crashReason(
     _ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary, _ reading: Reading
   ) -> String? {
@@ -116,7 +118,7 @@ public struct KernelLoad: Sendable {
     } catch {
       switch error {
       case .kernelCrash, .tooManyDuplicates: return error.description
-      case .unreadable, .changed: return nil  // whoever reads the table next will say so
+      case .unreadable, .changed: return nil  // the next read of the table will report it
       }
     }
   }

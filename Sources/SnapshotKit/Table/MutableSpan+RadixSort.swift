@@ -1,14 +1,14 @@
-// The standard library's sort wants half as much memory again as what it sorts, and a table of
-// scattered exceptions is all the memory that there is to spend.
+// The standard library's sort needs half as much memory again as what it sorts, and a table of
+// scattered exceptions already takes all the memory that we allow ourselves.
 
 extension MutableSpan where Element: BitwiseCopyable {
-  /// Fewer elements than these are sorted by insertion.
+  /// Fewer elements than this are sorted by insertion.
   private static var smallCount: Int { 32 }
 
-  /// Sorts by a number of 64 bits, in place.
+  /// Sorts by a 64-bit number, in place.
   ///
   /// A radix sort from the highest byte down that swaps each element into its bucket ("American
-  /// flag sort"): a few passes, no memory but the counters of a pass.
+  /// flag sort"): a few passes, and no memory but the counters of a pass.
   @inline(__always)
   mutating func radixSort(by key: (Element) -> UInt64) {
     var highest: UInt64 = 0
@@ -22,7 +22,7 @@ extension MutableSpan where Element: BitwiseCopyable {
     in range: Range<Int>, shift: UInt64, by key: (Element) -> UInt64
   ) {
     if range.count <= Self.smallCount { return insertionSort(in: range, by: key) }
-    // heads[b] ..< ends[b] is the part of bucket b that is not filled yet.
+    // heads[b] ..< ends[b] is the part of bucket b that is not yet filled.
     var heads = InlineArray<256, Int>(repeating: 0)
     for index in range { heads[Self.bucket(of: key(self[index]), shift)] += 1 }
     var ends = InlineArray<256, Int>(repeating: 0)

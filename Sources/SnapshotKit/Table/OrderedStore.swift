@@ -1,12 +1,12 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// How a store of our own lies: its exceptions ascend by old chunk, and its data chunks are in the
-/// order in which Linux hands them out, so that nothing is between them but areas.
+/// The layout of our own stores: exceptions ascend by old chunk, and data chunks are in the order
+/// in which Linux hands them out, with only areas between them.
 ///
-/// Undo stores and salvaged stores are made so. Whoever writes one takes the pieces from here.
+/// Undo stores and salvaged stores are made this way.
 struct OrderedStore: Sendable {
-  /// Where its chunks lie.
+  /// Where its chunks are.
   let geometry: StoreGeometry
   /// How many exceptions it has.
   let exceptionCount: UInt64
@@ -14,7 +14,7 @@ struct OrderedStore: Sendable {
   /// Only old chunks below this one are in it.
   private let oldEnd: UInt64
 
-  /// The store of the old chunks of ascending `runs`, as far as they lie below `oldEnd`.
+  /// The store of the old chunks of ascending `runs` that are below `oldEnd`.
   init(of runs: [ExceptionRun], below oldEnd: UInt64 = .max, _ chunkSize: ChunkSize) {
     self.runs = runs
     self.oldEnd = oldEnd
@@ -25,27 +25,27 @@ struct OrderedStore: Sendable {
       chunkSize: chunkSize, byteCount: Self.byteCount(exceptionCount: count, chunkSize))
   }
 
-  /// How long it is.
+  /// Its length.
   var byteCount: UInt64 { Self.byteCount(exceptionCount: exceptionCount, geometry.chunkSize) }
 
   private static func byteCount(exceptionCount count: UInt64, _ size: ChunkSize) -> UInt64 {
-    // A full last area wants another one behind it, for Linux to find the end of the table in.
+    // A full last area needs another one after it, in which Linux finds the end of the table.
     (StoreGeometry.headerChunkCount + count + count / size.exceptionsPerArea + 1) * size.byteCount
   }
 
-  /// Calls `body` with the copies that fill the store's data, ascending, and the runs they are of.
+  /// Calls `body` with the copies that fill the store's data, ascending, and their runs.
   ///
   /// - Parameters:
   ///   - chunk: Which chunk of the source a run begins at.
-  ///   - sourceEnd: The end of the source, in bytes: what lies behind it is left out.
+  ///   - sourceEnd: The end of the source, in bytes: what is past it is left out.
   func forEachDataExtent<Failure: Error>(
     from chunk: (ExceptionRun) -> UInt64, before sourceEnd: UInt64,
     _ body: (CopyExtent, ExceptionRun) throws(Failure) -> Void
   ) throws(Failure) {
     let chunkByteCount = geometry.chunkSize.byteCount
-    // As much data as lies between two areas.
+    // As much data as there is between two areas.
     let spanByteCount = geometry.chunkSize.exceptionsPerArea * chunkByteCount
-    var position: UInt64 = 0  // in the data, as if there were no areas between it
+    var position: UInt64 = 0  // in the data, areas not counted
     for run in runs where run.old < oldEnd {
       let byteCount = min(run.count, oldEnd - run.old) * chunkByteCount
       let source = chunk(run) * chunkByteCount
@@ -64,7 +64,7 @@ struct OrderedStore: Sendable {
     }
   }
 
-  /// Calls `body` with every piece of every area as it has to be, and where it lies.
+  /// Calls `body` with every piece of every area, and its place.
   func forEachAreaPiece<Failure: Error>(
     _ body: (UInt64, IOBuffer, Int) throws(Failure) -> Void
   ) throws(Failure) {

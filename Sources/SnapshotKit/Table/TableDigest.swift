@@ -2,8 +2,8 @@ internal import Crypto
 internal import SnapshotFormat
 
 extension ExceptionTable {
-  /// What tells this table from any other: SHA-256 of the chunk size in sectors, then old, new and
-  /// count of each run, ascending, as 64-bit little-endian integers.
+  /// Identifies this table: SHA-256 of the chunk size in sectors, then old, new and count of each
+  /// run, ascending, as 64-bit little-endian integers.
   var digest: [UInt8] {
     var hash = SHA256()
     var words = [UInt64(geometry.chunkSize.sectorCount)]
@@ -20,7 +20,7 @@ extension ExceptionTable {
 }
 
 extension SHA256 {
-  /// Takes in numbers, little-endian.
+  /// Adds numbers, little-endian.
   mutating func update(_ words: [UInt64]) {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(words.count * 8)

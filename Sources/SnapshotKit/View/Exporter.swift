@@ -4,9 +4,9 @@ public import BlockIO
 ///
 /// One thread reads ahead, the caller's writes.
 public struct Exporter: Sendable {
-  /// What is read and written at once: large, and a multiple of every file system's block.
+  /// How much is read and written at once: large, and a multiple of every file system's block.
   private static let windowByteCount: UInt64 = 4 << 20
-  /// Zeroes of this many bytes become a hole.
+  /// Blocks of zeroes of this size become a hole.
   private static let holeByteCount = 4096
 
   private let view: SnapshotView
@@ -70,8 +70,8 @@ public struct Exporter: Sendable {
     }
   }
 
-  /// Writes the view into `output`, sharing what can be shared with the origin's and the store's
-  /// files where the file system is able to (reflink), and copying everywhere else.
+  /// Writes the view into `output`, sharing data with the origin's and the store's files if the
+  /// file system can (reflink), and copying everything else.
   ///
   /// - Returns: What could not be read; the image holds zeroes there.
   public func export(
@@ -104,8 +104,8 @@ public struct Exporter: Sendable {
 }
 
 extension Exporter {
-  /// What of an origin that was shared whole cannot be read, and would show: nobody has read it
-  /// yet.
+  /// The unreadable parts of an origin that was shared as a whole and would show: it has not been
+  /// read yet.
   private func unreadable(of origin: FileSource) throws(BlockIOError) -> [LostRange] {
     let buffer = IOBuffer(byteCount: 1 << 20)
     var lost: [LostRange] = []
@@ -174,7 +174,7 @@ public final class FileSink: ExportSink {
   }
 }
 
-/// An export into a stream, such as standard output: zeroes are written.
+/// An export into a stream, such as stdout: zeroes are written.
 public final class StreamSink: ExportSink {
   private let stream: OutputStream
   private let zeroes = IOBuffer(byteCount: 1 << 16)

@@ -1,5 +1,6 @@
 /// A range of the origin, or of the snapshot, whose content is lost, and why.
 public struct LostRange: Equatable, Sendable {
+  /// Why it is lost.
   public enum Reason: String, Sendable {
     /// The medium of the origin failed.
     case originUnreadable = "origin-unreadable"
@@ -7,21 +8,24 @@ public struct LostRange: Equatable, Sendable {
     case storeUnreadable = "store-unreadable"
     /// The exception points past the end of the store.
     case beyondStore = "beyond-store"
-    /// The copy of the store lost bytes, and nothing tells whether those before or those behind.
+    /// The copy of the store lost bytes, which may be those before or those after.
     case lostInCopy = "lost-in-copy"
-    /// The exception is damaged, so that the place of its data is not known.
+    /// The exception is damaged, so the place of its data is unknown.
     case exceptionDamaged = "exception-damaged"
-    /// The exception is gone; those before and behind it tell which chunk it was for.
+    /// The exception is gone; those before and after it show which chunk it was for.
     case exceptionLost = "exception-lost"
-    /// What the volume lies on failed, or is missing.
+    /// What the volume is on failed, or is missing.
     case volumeUnreadable = "volume-unreadable"
     /// A newer generation put its own data over it.
     case overwritten
   }
 
+  /// The bytes.
   public var range: Range<UInt64>
+  /// Why they are lost.
   public var reason: Reason
 
+  /// A lost range.
   public init(_ range: Range<UInt64>, _ reason: Reason) {
     self.range = range
     self.reason = reason
@@ -39,7 +43,7 @@ extension LostRange: CustomStringConvertible {
         "the copy of the store lost bytes near their data (the origin shows through)"
       case .exceptionDamaged: "their exception is damaged (the origin shows through)"
       case .exceptionLost: "their exception is gone (the origin shows through)"
-      case .volumeUnreadable: "what the volume lies on cannot be read (zeroes in the image)"
+      case .volumeUnreadable: "what the volume is on cannot be read (zeroes in the image)"
       case .overwritten: "a newer table has used their place (the origin shows through)"
       }
     let count = range.upperBound - range.lowerBound  // not `count`, which may not fit an Int
@@ -53,7 +57,7 @@ extension [LostRange] {
     (self + others).sorted { $0.range.lowerBound < $1.range.lowerBound }
   }
 
-  /// Appends a range, as one with the last if it continues it for the same reason.
+  /// Appends a range, merged with the last if it continues it for the same reason.
   mutating func append(merging lost: LostRange) {
     if let last, last.reason == lost.reason, last.range.upperBound == lost.range.lowerBound {
       self[count - 1].range = last.range.lowerBound..<lost.range.upperBound

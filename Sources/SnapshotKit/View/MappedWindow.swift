@@ -1,8 +1,8 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Some of what a table maps, read from the store: spans of the view in ascending order, and their
-/// places in a buffer.
+/// A part of what a table maps, read from the store: spans of the view in ascending order, and
+/// their places in a buffer.
 struct MappedWindow: Sendable {
   static let byteCountMax = 4 << 20
 
@@ -11,7 +11,7 @@ struct MappedWindow: Sendable {
     let range: Range<UInt64>
     let place: Range<Int>
 
-    /// Its pieces, cut at multiples of so many bytes of the view.
+    /// Its pieces, cut at multiples of that many bytes of the view.
     func cut(every byteCount: UInt64) -> [Span] {
       var pieces: [Span] = []
       var (start, position) = (range.lowerBound, place.lowerBound)
@@ -32,7 +32,7 @@ struct MappedWindow: Sendable {
   /// How many bytes of the buffer are used.
   private(set) var byteCount = 0
 
-  /// Takes bytes of the view in behind the others.
+  /// Appends bytes of the view.
   fileprivate mutating func add(_ range: Range<UInt64>) {
     let place = byteCount..<byteCount + range.count
     byteCount = place.upperBound
@@ -45,7 +45,7 @@ struct MappedWindow: Sendable {
     }
   }
 
-  /// Reads what the origin holds at the same bytes, into the same places.
+  /// Reads the origin's content of the same bytes into the same places.
   ///
   /// - Returns: What could not be read.
   func read(_ origin: any BlockSource, into buffer: IOBuffer) throws(BlockIOError) -> [LostRange] {
@@ -61,7 +61,8 @@ struct MappedWindow: Sendable {
 }
 
 extension SnapshotView {
-  /// Calls `body` with all that the table maps, window by window; another thread reads ahead.
+  /// Calls `body` with everything that the table maps, window by window; another thread reads
+  /// ahead.
   ///
   /// A window ends at the end of a chunk, or within a chunk that is larger than a window.
   func forEachMappedWindow(

@@ -3,30 +3,30 @@ internal import SnapshotFormat
 
 /// Where a snapshot and its origin really differ, sector by sector.
 ///
-/// Linux copies whole chunks, so that an exception may hold much, or only, what the origin holds
-/// too. Only chunks in the table are read and compared; elsewhere the two are the same bytes.
+/// Linux copies whole chunks, so an exception may hold much, or only, what the origin holds too.
+/// Only chunks in the table are read and compared; elsewhere the two are the same bytes.
 public struct SnapshotDiff: Sendable {
   /// How many bytes differ.
   public private(set) var changedByteCount: UInt64 = 0
-  /// In how many ranges they lie.
+  /// In how many ranges they are.
   public private(set) var changedRangeCount: UInt64 = 0
-  /// How many bytes the table holds that the origin holds just so.
+  /// How many bytes of the table are the same in the origin.
   public private(set) var sameByteCount: UInt64 = 0
-  /// How many whole chunks the table holds that the origin holds just so.
+  /// How many whole chunks of the table are the same in the origin.
   public private(set) var identicalChunkCount: UInt64 = 0
   /// What could not be compared.
   public private(set) var lost: [LostRange] = []
 
   private let chunkByteCount: UInt64
   private var equalInChunk: UInt64 = 0
-  /// The last range that differs, which may go on.
+  /// The last range that differs, which may continue.
   private var open: Range<UInt64>?
 
   /// Compares `view` with the origin that it is made of.
   ///
   /// One thread reads the store ahead, the caller's reads the origin and compares.
   ///
-  /// - Parameter visit: Is called with each range that differs, ascending, in whole sectors.
+  /// - Parameter visit: Called with each range that differs, ascending, in whole sectors.
   public init(
     _ view: SnapshotView, _ origin: any BlockSource, progress: ProgressHandler = { _, _ in },
     visit: (Range<UInt64>) throws(BlockIOError) -> Void
@@ -57,7 +57,7 @@ public struct SnapshotDiff: Sendable {
     }
     var position = span.range.lowerBound
     while position < span.range.upperBound {
-      // A whole chunk at once where it is equal, else its sectors one by one.
+      // A whole chunk at once if it is equal, otherwise its sectors one by one.
       let chunkEnd = min((position / chunkByteCount + 1) * chunkByteCount, span.range.upperBound)
       if position % chunkByteCount == 0 { equalInChunk = 0 }
       let isLost = lost.contains { $0.range.overlaps(position..<chunkEnd) }

@@ -4,13 +4,13 @@ internal import SnapshotFormat
 /// The snapshot: the origin seen through a table, as long as the origin.
 ///
 /// A chunk that the table maps is read from the store, any other from the origin. A chunk of the
-/// store that lies past its end fails to read, sector by sector, as it does under Linux. Bytes of
-/// an origin image behind its last whole sector, which Linux would not see, are the origin's.
+/// store that is past its end fails to read, sector by sector, as it does under Linux. Bytes of an
+/// origin image after its last whole sector, which Linux would not see, are the origin's.
 ///
 /// - Source: Linux `drivers/md/dm-snap.c`, `snapshot_map`, `remap_exception`.
 public final class SnapshotView: BlockSource {
   public let name: String
-  /// The table that the view is made of.
+  /// The table of the view.
   public let table: ExceptionTable
   let store: any BlockSource
   /// What it shows where the table maps nothing.
@@ -29,7 +29,7 @@ public final class SnapshotView: BlockSource {
 
   public var files: [FileSource] { origin.files + store.files }
 
-  /// What to call the origin in a message.
+  /// The origin's name in messages.
   public var originName: String { origin.name }
 
   /// How many bytes of the view are the table's.
@@ -41,8 +41,8 @@ public final class SnapshotView: BlockSource {
     return byteCount
   }
 
-  /// Whether a merge of this view leaves another snapshot of the same origin as it is: whatever it
-  /// overwrites, the other has a copy of.
+  /// Whether a merge of this view leaves another snapshot of the same origin unchanged: the other
+  /// has a copy of whatever it overwrites.
   public func leavesAlone(_ other: SnapshotView) -> Bool {
     var isCovered = true
     forEachSegment(in: 0..<byteCount) { segment in
@@ -52,7 +52,7 @@ public final class SnapshotView: BlockSource {
     return isCovered
   }
 
-  /// What of the view lies past the end of the store, ascending.
+  /// The parts of the view that are past the end of the store, ascending.
   var rangesBeyondStore: [LostRange] {
     var lost: [LostRange] = []
     forEachSegment(in: 0..<byteCount) { segment in
@@ -63,7 +63,7 @@ public final class SnapshotView: BlockSource {
     return lost
   }
 
-  /// What the view cannot show, as far as that is known without reading.
+  /// What the view cannot show, as far as is known without reading.
   public var knownLosses: [LostRange] {
     var lost: [LostRange] = []
     forEachSegment(in: 0..<byteCount) { segment in
@@ -83,7 +83,7 @@ public final class SnapshotView: BlockSource {
     return lost
   }
 
-  /// The first bytes at or after `byteOffset` that are the origin's own, `limit` at most.
+  /// The first bytes at or after `byteOffset` that are the origin's own, at most `limit`.
   func firstOriginBytes(from byteOffset: UInt64, limit: UInt64) -> Range<UInt64>? {
     let geometry = table.geometry
     let mappedEnd = byteCount / 512 * 512
@@ -99,8 +99,9 @@ public final class SnapshotView: BlockSource {
     return position < byteCount ? position..<min(position + limit, byteCount) : nil
   }
 
-  /// A stretch of the view that comes from one place.
+  /// Contiguous bytes of the view that come from one place.
   public struct Segment: Equatable, Sendable {
+    /// Where bytes come from.
     public enum Place: Equatable, Sendable {
       /// The origin, at the same bytes.
       case origin
@@ -111,10 +112,11 @@ public final class SnapshotView: BlockSource {
     }
     /// The bytes of the view.
     public var range: Range<UInt64>
+    /// Where they come from.
     public var place: Place
   }
 
-  /// The bytes of the view that a run of the table is for, or nil where it lies behind its end.
+  /// The bytes of the view that a run of the table is for; nil if it is past its end.
   func bytes(of run: ExceptionRun) -> Range<UInt64>? {
     let mappedEnd = byteCount / 512 * 512
     guard let start = table.geometry.byteOffset(of: Chunk(run.old)), start < mappedEnd else {
@@ -152,7 +154,7 @@ public final class SnapshotView: BlockSource {
     }
   }
 
-  /// Cuts the bytes `range` of a run, which begins at byte `runStart`, where the store ends.
+  /// Splits the bytes `range` of a run, which begins at byte `runStart`, where the store ends.
   private func forEachStoreSegment<Failure: Error>(
     of run: ExceptionRun, at runStart: UInt64, in range: Range<UInt64>,
     _ body: (Segment) throws(Failure) -> Void
@@ -195,11 +197,11 @@ public final class SnapshotView: BlockSource {
     }
   }
 
-  /// Reads like `read`, but goes around what cannot be read, which becomes zeroes.
+  /// Reads like `read`, but around what cannot be read, which becomes zeroes.
   ///
   /// - Parameters:
   ///   - place: Where in the buffer they go.
-  ///   - lost: Takes the ranges of the view that could not be read.
+  ///   - lost: Gets the ranges of the view that could not be read.
   public func read(
     _ bytes: Range<UInt64>, into buffer: IOBuffer, at place: Int = 0, lost: inout [LostRange]
   ) throws(BlockIOError) {

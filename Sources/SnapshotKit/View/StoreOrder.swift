@@ -1,13 +1,13 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// In which order a merge goes through a table: as the store lies.
+/// The order in which a merge goes through a table: that of the store.
 ///
-/// Linux handed out the store's chunks in order, so that it is read from its beginning to its end;
-/// the windows in which it is read are then written in the order of the origin.
+/// Linux handed out the store's chunks in order, so it is read from beginning to end; the windows
+/// are then written in the order of the origin.
 struct StoreOrder: Sendable {
   private let view: SnapshotView
-  /// The table's runs in the order of their new chunks; nil where the table's order is theirs.
+  /// The table's runs in the order of their new chunks; nil if that is the table's order.
   ///
   /// Eight bytes each: the new chunk, and in the low half the run's number.
   private let order: [UInt64]?
@@ -20,7 +20,7 @@ struct StoreOrder: Sendable {
       isAscending = false
       break
     }
-    // More runs than 2^32 would be a hundred gigabytes; their own order has to do then.
+    // More than 2^32 runs would be a hundred gigabytes; they keep their own order.
     guard !isAscending, runs.count < 1 << 32 else {
       order = nil
       return
@@ -35,7 +35,7 @@ struct StoreOrder: Sendable {
     self.order = order
   }
 
-  /// Calls `body` with every segment of the view that is the store's.
+  /// Calls `body` with every segment of the view that comes from the store.
   func forEachSegment<Failure: Error>(
     _ body: (SnapshotView.Segment) throws(Failure) -> Void
   ) throws(Failure) {

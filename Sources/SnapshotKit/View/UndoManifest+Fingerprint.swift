@@ -11,15 +11,14 @@ extension UndoManifest {
     return try manifest.fingerprint == fingerprint(of: view.origin, outside: view)
   }
 
-  /// A digest of samples of the origin that lie outside the table, so that a merge does not change
-  /// it.
+  /// A digest of samples of the origin outside the table, which a merge does not change.
   ///
-  /// - Returns: ``noFingerprint`` where a sample cannot be read, or there is none.
+  /// - Returns: ``noFingerprint`` if a sample cannot be read, or there is none.
   static func fingerprint(
     of origin: any BlockSource, outside view: SnapshotView
   ) throws(BlockIOError) -> [UInt8] {
     let sampleCount: UInt64 = 64
-    // Where file systems note that they were mounted, and then all over the origin.
+    // Where file systems record that they were mounted, and then all over the origin.
     let wanted =
       [0, 4096, 65536, origin.byteCount - min(origin.byteCount, 4096)]
       + (0..<sampleCount).map { (origin.byteCount / sampleCount * $0) / 4096 * 4096 }
@@ -34,7 +33,7 @@ extension UndoManifest {
       hash.update(data: buffer.bytes(0..<bytes.count))
       isEmpty = false
     }
-    // A merge that writes everything leaves nothing that would tell the origin from another.
+    // A merge that writes everything leaves nothing that would identify the origin.
     return isEmpty ? noFingerprint : Array(hash.finalize())
   }
 }

@@ -49,9 +49,9 @@ import Testing
       (.chunkSectors(1 << 22), .refuses, "Chunk size is too high"),
       (.chunkSectors(1 << 21), .refuses, "shorter than its header chunk"),
       (.chunkSectors(1024), .refuses, "shorter than its header chunk"),
-      (.chunkSectors(512), .refuses, "area 0 lies beyond the store's end"),
+      (.chunkSectors(512), .refuses, "area 0 is past the store's end"),
       (.cut(byteCount: 4095), .refuses, "shorter than its header chunk"),
-      (.cut(byteCount: 8191), .refuses, "area 0 lies beyond the store's end"),
+      (.cut(byteCount: 8191), .refuses, "area 0 is past the store's end"),
       (.cut(byteCount: 15), .refuses, "header cannot be read"),
       (.cut(byteCount: 0), .refuses, "header cannot be read"),
     ] as [(Damage, KernelLoad.Verdict, String)])
@@ -90,7 +90,7 @@ import Testing
     let full = StoreBuilder(chunkSectors: 8).copying(0..<256).sized(258)
     let load = KernelLoad(Store(full.image()))
     #expect(load.verdict == .refuses)
-    #expect(load.reason.contains("area 1 lies beyond the store's end"))
+    #expect(load.reason.contains("area 1 is past the store's end"))
     #expect(KernelLoad(Store(full.sized(259).image())).verdict == .loads)
   }
 

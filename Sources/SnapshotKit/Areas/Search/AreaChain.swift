@@ -1,12 +1,12 @@
 internal import SnapshotFormat
 
-/// The areas of a store that was assumed at some place, as far as they fit one another.
+/// The areas of a store assumed at some place, as far as they fit each other.
 struct AreaChain {
-  /// The exceptions up to the table's end, damaged areas' included where they are in order.
+  /// The exceptions up to the table's end, including those in order in damaged areas.
   var exceptionCount: UInt64 = 0
   /// How many of them have the next new chunk in order.
   var inOrderCount: UInt64 = 0
-  /// The areas that hold exceptions, damaged ones not counted.
+  /// The areas that hold exceptions, without damaged ones.
   var areaCount: UInt64 = 0
   /// The areas between the first and the last of those that do not fit.
   var damagedAreaCount: UInt64 = 0
@@ -16,8 +16,8 @@ struct AreaChain {
   var highestChunk: UInt64 = 0
   /// Whether area 0 holds something, but no exceptions of this store.
   var isContradicted = false
-  /// Whether the table was not followed to its end: the last area that was looked at is not there,
-  /// or ended with a whole sector, which zeroes may have done.
+  /// Whether the table was not followed to its end: the last area examined is missing, or ended
+  /// with a whole sector, as zeroed sectors would make it.
   var isBroken = true
 }
 
@@ -34,6 +34,6 @@ extension AreaChain {
     reach(look.highestNewChunk)
   }
 
-  /// Knows that a chunk belongs to the store.
+  /// Notes that a chunk belongs to the store.
   mutating func reach(_ chunk: UInt64) { highestChunk = max(highestChunk, chunk) }
 }

@@ -1,23 +1,23 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// A run of exceptions from the beginning of an area whose chunk size is not known: the new chunks
-/// rise, the old chunks are all different.
+/// A run of exceptions from the beginning of an area of unknown chunk size: the new chunks rise,
+/// the old chunks are all different.
 struct ExceptionCount {
-  /// So many old chunks are compared with one another.
+  /// How many old chunks are compared with each other.
   private static let distinctCountMax = 256
 
   private(set) var firstNewChunk: UInt64 = 0
   private(set) var count: UInt64 = 0
-  /// Whether an exception follows whose new chunk is 0, and not any other bytes.
+  /// Whether an exception follows whose new chunk is 0, rather than other bytes.
   private(set) var isTerminated = false
-  /// Whether an old chunk comes twice.
+  /// Whether an old chunk occurs twice.
   private(set) var hasDuplicates = false
 
   private var lastNewChunk: UInt64 = 0
   private var olds: Set<UInt64> = []
 
-  /// Counts exceptions as far as they go; returns whether they may go on behind these.
+  /// Counts exceptions as far as they go, and returns whether more may follow.
   mutating func add(_ exceptions: Span<DiskException>) -> Bool {
     for slot in exceptions.indices {
       let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
@@ -44,7 +44,7 @@ extension AreaReader {
   func count(at byteOffset: UInt64) throws(BlockIOError) -> ExceptionCount {
     var count = ExceptionCount()
     var (position, pieceByteCount) = (byteOffset, UInt64(512))
-    // Only whole exceptions count, so that the image ends before its last few bytes.
+    // Only whole exceptions count; the last few bytes of the image are left out.
     let end = source.byteCount / 16 * 16
     while position < end, position - byteOffset < ChunkSize.max.byteCount {
       let byteCount = Int(min(pieceByteCount, end - position))

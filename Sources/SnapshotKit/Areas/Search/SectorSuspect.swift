@@ -1,11 +1,11 @@
 internal import SnapshotFormat
 
-/// A sector that may begin a store or an area, by its first 64 bytes: one line of the cache.
+/// A sector that may begin a store or an area, by its first 64 bytes: one cache line.
 struct SectorSuspect {
   enum Kind {
     /// "SnAp".
     case magic
-    /// A header but for the magic, which is zero.
+    /// A header whose magic is zero.
     case erasedHeader
     /// Four exceptions with rising new chunks, of which this is the first.
     case area(firstNewChunk: UInt64)
@@ -17,7 +17,7 @@ struct SectorSuspect {
 
   private static let sectorWordCount = 64
 
-  /// Looks at every sector of a piece of an image, eight bytes to a word.
+  /// Examines every sector of a piece of an image, in words of eight bytes.
   static func find(in words: Span<UInt64>, into suspects: inout [SectorSuspect]) {
     for sector in 0..<words.count / sectorWordCount {
       let word = sector * sectorWordCount
@@ -38,7 +38,7 @@ struct SectorSuspect {
           AreaLaw.canFollow(fifth, fourth), second >= StoreGeometry.firstDataChunk,
           AreaLaw.canExist(0, fifth)
         else { continue }
-        // In the middle of a longer count, the number before is known as well.
+        // In the middle of a longer count, the number before is consecutive too.
         if word > 0, UInt64(littleEndian: words[word - 1]) &+ 1 == second { continue }
         suspects.append(SectorSuspect(sector: sector, kind: .area(firstNewChunk: second)))
       }

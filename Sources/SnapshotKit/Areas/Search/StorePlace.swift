@@ -1,6 +1,6 @@
 internal import SnapshotFormat
 
-/// Where a store would begin in an image, and its chunk size: what carving assumes and then checks.
+/// Where a store would begin in an image, and its chunk size: a hypothesis of carving.
 struct StorePlace: Hashable {
   /// The byte of the image at which chunk 0 begins; negative if the image begins inside the store.
   let start: Int64
@@ -11,7 +11,7 @@ struct StorePlace: Hashable {
     self.chunkSize = chunkSize
   }
 
-  /// The store whose area of that number stands at a byte; nil where 64 bits do not hold its start.
+  /// The store whose area of that number is at a byte; nil if its start does not fit 64 bits.
   init?(area: AreaIndex, at byteOffset: UInt64, chunkSize: ChunkSize) {
     let unlimited = StoreGeometry(chunkSize: chunkSize, byteCount: .max)
     guard let distance = unlimited.byteOffset(of: area).flatMap(Int64.init(exactly:)),
@@ -20,10 +20,10 @@ struct StorePlace: Hashable {
     self.init(start: offset - distance, chunkSize: chunkSize)
   }
 
-  /// The geometry of a store that has no end.
+  /// The geometry of a store without an end.
   var geometry: StoreGeometry { StoreGeometry(chunkSize: chunkSize, byteCount: .max) }
 
-  /// The byte of the image at which an area begins; nil if it lies outside of what 63 bits hold.
+  /// The byte of the image at which an area begins; nil if it does not fit 63 bits.
   func byteOffset(of area: AreaIndex) -> UInt64? {
     guard let distance = geometry.byteOffset(of: area).flatMap(Int64.init(exactly:)) else {
       return nil

@@ -1,20 +1,20 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-// Stores that are found by an area, their headers being lost.
+// Stores found by an area, without their headers.
 
 extension StoreSearch {
-  /// A store that an area may belong to, and what speaks for it.
+  /// A store that an area may belong to, and what supports it.
   private struct Candidate {
     let place: StorePlace
     let chain: AreaChain
     let header: CarvedStore.Header
-    /// The zeroes behind the exceptions end where the area does.
+    /// The zeroes after the exceptions end where the area does.
     let hasExactEnd: Bool
-    /// Nothing stands between the header's sector and area 0.
+    /// Everything between the header's sector and area 0 is zero.
     let hasEmptyHeaderChunk: Bool
 
-    /// What decides between candidates, the weightiest first.
+    /// Decides between candidates, the most important first.
     private var rank: (UInt64, Int, Int, Int, ChunkSize) {
       let headerCount: UInt64 = header == .lost ? 0 : 8
       return (
@@ -26,9 +26,9 @@ extension StoreSearch {
     static func < (left: Candidate, right: Candidate) -> Bool { left.rank < right.rank }
   }
 
-  /// A sector that begins with exceptions whose new chunks rise, and is no known store's area.
+  /// Examines a sector that begins with exceptions with rising new chunks and is in no known store.
   mutating func examineArea(at byteOffset: UInt64) throws(BlockIOError) {
-    // Where one list was counted to its end, each sector of it would be counted to that end again.
+    // Once a list was counted to its end, none of its sectors need be counted again.
     if byteOffset < countedEnd { return }
     let count = try reader.count(at: byteOffset)
     countedEnd = byteOffset + count.count * UInt64(DiskException.byteCount)
@@ -37,7 +37,7 @@ extension StoreSearch {
     else { return }
     var best: Candidate?
     for chunkSize in ChunkSize.all where chunkSize.exceptionsPerArea >= count.count {
-      // Behind a full area anything may stand, behind fewer exceptions zeroes must.
+      // After a full area anything may follow, after fewer exceptions only zeroes.
       guard count.isTerminated || chunkSize.exceptionsPerArea == count.count else { continue }
       guard chunkSize.byteCount <= source.byteCount - byteOffset else { break }
       guard let candidate = try candidate(at: byteOffset, count, chunkSize) else { continue }
@@ -47,8 +47,8 @@ extension StoreSearch {
     if let best { try add(best.chain, at: best.place, best.header) }
   }
 
-  /// Whether the bytes before an area count up to its first new chunk: then it is no area's
-  /// beginning, but the middle of a list of numbers.
+  /// Whether the bytes before an area count up to its first new chunk: then it is the middle of a
+  /// list of numbers, and no area's beginning.
   private func isCounting(
     upTo byteOffset: UInt64, _ firstNewChunk: UInt64
   ) throws(BlockIOError) -> Bool {
@@ -58,7 +58,7 @@ extension StoreSearch {
     return before &+ 1 == firstNewChunk
   }
 
-  /// The store that an area would belong to by a chunk size; nil if its other areas, or its own
+  /// The store that an area would belong to with a chunk size; nil if its other areas, or its own
   /// end, contradict that.
   private func candidate(
     at byteOffset: UInt64, _ count: ExceptionCount, _ chunkSize: ChunkSize
@@ -73,7 +73,7 @@ extension StoreSearch {
     let chain = try reader.chain(of: place, from: area, hasSoundHeader: false)
     let header = try headerState(of: place)
     guard chain.inOrderCount >= AreaLaw.strongCount else { return nil }
-    // Numbers that only happen to fit are short, and alone: a list of rows with their numbers.
+    // Numbers that fit by chance are few, and in one area: a list of numbered rows.
     if header == .lost, chain.areaCount == 1, count.count < chunkSize.exceptionsPerArea {
       guard shift == 0 else { return nil }
       if index > 0, chain.inOrderCount < AreaLaw.aloneCount {
@@ -86,7 +86,7 @@ extension StoreSearch {
       hasEmptyHeaderChunk: index == 0 ? try isHeaderChunkEmpty(of: place) : false)
   }
 
-  /// Whether an area is zero, as by a reset that wiped the store's beginning.
+  /// Whether an area is zero, as after a reset of the store's beginning.
   private func isAreaZero(_ area: AreaIndex, of place: StorePlace) throws(BlockIOError) -> Bool {
     guard let byteOffset = place.byteOffset(of: area) else { return false }
     return try isZero(byteOffset, byteCount: place.chunkSize.byteCount)
@@ -98,7 +98,7 @@ extension StoreSearch {
     return try isZero(start + 512, byteCount: place.chunkSize.byteCount - 512)
   }
 
-  /// Whether bytes are zero, as far as the image has them.
+  /// Whether those bytes are zero, as far as the image has them.
   private func isZero(_ byteOffset: UInt64, byteCount: UInt64) throws(BlockIOError) -> Bool {
     guard byteOffset < source.byteCount else { return true }
     return try reader.isZero(

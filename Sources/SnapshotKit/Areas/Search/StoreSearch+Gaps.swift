@@ -1,16 +1,16 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-// Stores of which a copy lost bytes, or has some too many.
+// Stores of which a copy lost bytes, or has too many.
 
 extension StoreSearch {
-  /// The areas of a store that begins at a byte of the image, and where it has gaps.
+  /// The areas of a store that begins at a byte of the image, and its gaps.
   ///
-  /// - Parameter chain: Its areas as they are in their places.
+  /// - Parameter chain: Its areas without gaps.
   func mended(
     _ chain: AreaChain, at place: StorePlace, hasSoundHeader: Bool
   ) throws(BlockIOError) -> (chain: AreaChain, gaps: [Gap]) {
-    // A table that is there up to its end has no gap but behind that.
+    // A table that was followed to its end has gaps only after it.
     guard chain.isBroken, let start = UInt64(exactly: place.start), start < source.byteCount
     else { return (chain, []) }
     let store = try SliceSource(source, start..<source.byteCount)
@@ -25,7 +25,7 @@ extension StoreSearch {
 }
 
 extension StorePlace {
-  /// Where the store seems to begin to those who see what lies behind each gap only.
+  /// Where the store seems to begin if only what is after each gap is seen.
   func shifted(by gaps: [Gap]) -> [StorePlace] {
     var shift: Int64 = 0
     return gaps.compactMap { gap in

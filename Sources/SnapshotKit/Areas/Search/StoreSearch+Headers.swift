@@ -1,10 +1,10 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-// Stores that are found by their headers, whole or not.
+// Stores found by their headers, whole or damaged.
 
 extension StoreSearch {
-  /// A sector as a header, and whether nothing else stands in it.
+  /// A sector as a header, and whether the rest of it is zero.
   private func header(
     at byteOffset: UInt64
   ) throws(BlockIOError) -> (header: SnapshotHeader, isAlone: Bool)? {
@@ -15,13 +15,13 @@ extension StoreSearch {
     return (header, sector.isZero(SnapshotHeader.byteCount..<512))
   }
 
-  /// The chunk size that a header's fields agree on: those of a header that Linux wrote.
+  /// The chunk size, if the header's fields are as Linux writes them.
   private func chunkSize(of header: SnapshotHeader) -> ChunkSize? {
     guard header.version == SnapshotHeader.supportedVersion, header.valid <= 1 else { return nil }
     return try? ChunkSize(sectorCount: header.chunkSectors)
   }
 
-  /// What stands where a store's header should be.
+  /// What is in the place of a store's header.
   func headerState(of place: StorePlace) throws(BlockIOError) -> CarvedStore.Header {
     guard let byteOffset = UInt64(exactly: place.start),
       let (header, isAlone) = try header(at: byteOffset)
@@ -35,7 +35,7 @@ extension StoreSearch {
     return header.magic == 0 && saysSo && isAlone ? .damaged : .lost
   }
 
-  /// A sector that begins with "SnAp".
+  /// Examines a sector that begins with "SnAp".
   mutating func examineMagic(at byteOffset: UInt64) throws(BlockIOError) {
     guard let (header, isAlone) = try header(at: byteOffset), header.hasMagic,
       let start = Int64(exactly: byteOffset)
@@ -46,7 +46,7 @@ extension StoreSearch {
     if let chunkSize = chunkSize(of: header), isAlone || isUndoStore {
       let place = StorePlace(start: start, chunkSize: chunkSize)
       let chain = try reader.chain(of: place, from: AreaIndex(0), hasSoundHeader: true)
-      // The field may be what is damaged: then the areas lie elsewhere.
+      // The field may be damaged: then the areas are elsewhere.
       if chain.isContradicted, chain.areas == nil, let other = try bestChain(from: start) {
         try add(other.chain, at: other.place, .damaged)
       } else {
@@ -57,7 +57,7 @@ extension StoreSearch {
     }
   }
 
-  /// The store that begins at a byte and whose area 0 stands where its chunk size puts it.
+  /// The store that begins at a byte and whose area 0 is where its chunk size puts it.
   private func bestChain(
     from start: Int64
   ) throws(BlockIOError) -> (place: StorePlace, chain: AreaChain)? {
@@ -70,7 +70,7 @@ extension StoreSearch {
     return best
   }
 
-  /// The areas of the store at a place, if its area 0 is there, whole and lawful.
+  /// The areas of the store at a place, if its area 0 is whole and lawful.
   private func chain(ofLawfulStoreAt place: StorePlace) throws(BlockIOError) -> AreaChain? {
     guard let area = place.byteOffset(of: AreaIndex(0)), area < source.byteCount,
       place.chunkSize.byteCount <= source.byteCount - area,
@@ -79,14 +79,14 @@ extension StoreSearch {
     return try reader.chain(of: place, from: AreaIndex(0), hasSoundHeader: false)
   }
 
-  /// A sector that is a header but for the magic: a store if exceptions stand behind it.
+  /// Examines a sector that is a header without the magic: a store if exceptions follow.
   mutating func examineErasedHeader(at byteOffset: UInt64) throws(BlockIOError) {
     guard let (header, isAlone) = try header(at: byteOffset), isAlone,
       let chunkSize = chunkSize(of: header), let start = Int64(exactly: byteOffset)
     else { return }
     let place = StorePlace(start: start, chunkSize: chunkSize)
     guard let chain = try chain(ofLawfulStoreAt: place) else { return }
-    // So few bytes may look like this by chance, and zeroes behind them say little in small chunks.
+    // So few bytes may be chance, and in small chunks the zeroes after them show little.
     let isSmall = chunkSize.byteCount < 4096
     guard chain.inOrderCount >= (isSmall ? AreaLaw.strongCount : 1) else { return }
     try add(chain, at: place, .damaged)

@@ -1,11 +1,11 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Searches an image for stores by what they look like, wherever they begin.
+/// Searches an image for stores by their structure, wherever they begin.
 ///
-/// The image is read once, in order. A sector that begins like a header or an area is looked at
-/// closely: the areas of the store that it would belong to are followed and counted, by the law
-/// that ``AreaLaw`` states. So a store is also found when its header, or its first areas, are gone.
+/// The image is read once, in order. A sector that begins like a header or an area is examined: the
+/// areas of the store that it would belong to are followed and counted by ``AreaLaw``. Thus a store
+/// is found even without its header or its first areas.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_prepare_exception`,
 ///   `skip_metadata`; docs/format.md, "Layout arithmetic".
@@ -13,9 +13,9 @@ struct StoreSearch {
   private static let windowByteCount: UInt64 = 1 << 20
   let source: any BlockSource
   let reader: AreaReader
-  /// One sector, for headers and for what lies beside an area.
+  /// One sector, for headers and for what is next to an area.
   let sector = IOBuffer(byteCount: 512)
-  /// The stores that were found, in no order.
+  /// The stores found, in no order.
   var stores: [CarvedStore] = []
   /// Stores that begin before the image.
   var beheaded: [BeheadedStore] = []
@@ -23,13 +23,13 @@ struct StoreSearch {
   private(set) var unreadable: [Range<UInt64>] = []
   /// Where the last list of rising numbers ends.
   var countedEnd: UInt64 = 0
-  /// Where stores are known, and their indexes in the result; nil for one that begins before the
+  /// The known stores' places, and their indexes in the result; nil for one that begins before the
   /// image.
   private var known: [StorePlace: Known] = [:]
 
   private struct Known {
     let index: Int?
-    /// The area behind the last one that was counted.
+    /// The area after the last one counted.
     var nextArea: UInt64
   }
 
@@ -38,7 +38,7 @@ struct StoreSearch {
     reader = AreaReader(source)
   }
 
-  /// Reads the image, and looks closely at each sector that may begin a store or an area.
+  /// Reads the image, and examines each sector that may begin a store or an area.
   mutating func run(progress: ProgressHandler) throws(BlockIOError) {
     let buffer = IOBuffer(byteCount: Int(Self.windowByteCount))
     var suspects: [SectorSuspect] = []
@@ -71,7 +71,7 @@ struct StoreSearch {
     byteOffset % 512 == 0 ? byteOffset : byteOffset - byteOffset % 512 + 512
   }
 
-  /// Looks closely at a sector of the image.
+  /// Examines a sector of the image.
   private mutating func examine(_ kind: SectorSuspect.Kind, at byteOffset: UInt64)
     throws(BlockIOError)
   {
@@ -113,8 +113,8 @@ struct StoreSearch {
         chainByteCount: min(end, source.byteCount - byteOffset), gaps: gaps))
   }
 
-  /// Whether an area belongs to a store that is known; if it lies behind the end of that store's
-  /// table, it is counted there.
+  /// Whether an area belongs to a known store; if it is after the end of that store's table, it is
+  /// counted there.
   private mutating func isKnown(
     areaAt byteOffset: UInt64, firstNewChunk: UInt64
   ) throws(BlockIOError) -> Bool {
