@@ -1,19 +1,19 @@
 import Glibc
 import Synchronization
 
-/// Whether the person at the terminal, or the system, wants the command to stop.
+/// Whether the user, or the system, wants the command to stop.
 ///
-/// The first SIGINT, SIGTERM or SIGHUP is a request, which a merge fulfils at a safe point; a
-/// second one ends the process at once, as it would without us.
+/// The first SIGINT, SIGTERM or SIGHUP is a request, which a merge obeys at a safe point; a second
+/// one ends the process at once, as it would by default.
 enum StopRequest {
   private static let wasMade = Atomic<Bool>(false)
 
   /// Begins to listen.
   ///
-  /// What is ignored stays so: a merge behind nohup, or in the background of a script, is meant to
-  /// go on.
+  /// Ignored signals stay ignored: a merge under nohup, or in the background of a script, is meant
+  /// to go on.
   static func listen() {
-    _ = isMade  // so that nothing is set up for the first time within a signal's handler
+    _ = isMade  // so that nothing is initialised inside the signal handler
     for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) {
       signal(number) { _ in
         StopRequest.wasMade.store(true, ordering: .relaxed)

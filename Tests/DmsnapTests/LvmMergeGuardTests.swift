@@ -68,7 +68,7 @@ import Testing
     let file = try backup(volumes, seqno: 4, [("seqno = 4\n", "seqno = \(seqno)\n")])
     try expectRefusal(
       volumes, ["vg/snap", "--vgcfg", file, "--no-undo", "--reading", "salvage"],
-      naming: "were given to vg/new")
+      naming: "were reallocated to vg/new")
   }
 
   @Test func `a disk that another group has by now is not written`() throws {
@@ -108,7 +108,7 @@ import Testing
     let before = try FileState(volumes.paths[0])
     let outcome = try volumes.run(
       "merge", store, "--origin", "vg/origin", "--no-undo", "--accept", "unrelated-origin")
-    #expect(outcome.status == 4 && outcome.errors.contains("behind the end"), "\(outcome)")
+    #expect(outcome.status == 4 && outcome.errors.contains("past the end"), "\(outcome)")
     #expect(try FileState(volumes.paths[0]) == before)
   }
 

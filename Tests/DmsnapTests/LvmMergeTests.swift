@@ -199,7 +199,7 @@ import Testing
     let volumes = try Volumes("removed-reused", in: directory)
     let outcome = try volumes.run("merge", "vg/snap", "--seqno", "4", "--undo", undo)
     #expect(outcome.status == 4, "\(outcome)")
-    #expect(outcome.errorLines.last?.contains("were given to vg/new") == true, "\(outcome)")
+    #expect(outcome.errorLines.last?.contains("were reallocated to vg/new") == true, "\(outcome)")
     #expect(try volumes.areUntouched())
     let image = directory.path("image")
     #expect(try volumes.run("merge", "vg/snap", "--seqno", "4", "--to", image).status == 1)

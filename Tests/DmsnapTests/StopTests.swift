@@ -23,7 +23,7 @@ struct StopTests {
   /// Header, data, table and header of the undo file are four writes; the fifth is the origin's.
   @Test(
     arguments: ["SIGINT", "SIGTERM", "SIGHUP"],
-    [(2, "was not touched"), (5, "is merged in part, and"), (0, "is merged in part")])
+    [(2, "was not touched"), (5, "is partly merged, and"), (0, "is partly merged")])
   func `a signal stops it, and the same command goes on`(
     signal: String, at: (call: Int, words: String)
   ) throws {

@@ -74,6 +74,15 @@ import Testing
     #expect(tree.files.filter { $0.lines.count > 401 }.map(\.path) == [])
   }
 
+  @Test func `no line has more than 100 columns`() {
+    let long = tree.files.flatMap { file in
+      file.lines.enumerated().filter { $0.element.count > 100 }.map {
+        "\(file.path):\($0.offset + 1)"
+      }
+    }
+    #expect(long == [])
+  }
+
   @Test func `unsafe code is in the listed files only`() {
     let listed: Set = [
       "BlockIO/Copy/BackgroundThread.swift", "BlockIO/Copy/Conveyor.swift",
@@ -88,5 +97,52 @@ import Testing
       $0.code.contains("unsafe ") || $0.code.contains("@unchecked")
     }
     #expect(Set(found.map(\.path)) == listed)
+  }
+
+  // MARK: - Comments
+
+  @Test func `every public declaration has a comment`() {
+    let bare = tree.files.flatMap { file in
+      file.lines.indices.filter { Self.isBare(file, $0) }.map {
+        "\(file.path):\($0 + 1): \(file.lines[$0].drop { $0 == " " })"
+      }
+    }
+    #expect(bare == [])
+  }
+
+  @Test func `a public declaration without a comment is seen`() {
+    let text = """
+      /// A thing.
+      public struct Thing: CustomStringConvertible {
+        @available(*, deprecated)
+        public var bare: Int
+        /// Commented.
+        @inlinable
+        public init() {}
+        public var description: String { "" }
+        public var name: String { "" }
+      }
+      """
+    let plain = SourceTree.File("Kit/A.swift", text)
+    let source = SourceTree.File(
+      "Kit/B.swift", text.replacing("Thing: ", with: "Thing: BlockSource, "))
+    #expect(plain.lines.indices.filter { Self.isBare(plain, $0) } == [3, 8])
+    #expect(source.lines.indices.filter { Self.isBare(source, $0) } == [3])
+  }
+
+  /// Requirements of protocols of the standard library, which have their comments there.
+  private static let inherited = [
+    "var description: String", "static func <", "static func ==", "func hash(into",
+    "func encode(to", "init(from", "var errorDescription",
+  ]
+
+  /// Whether a line is a public declaration that needs a comment and has none above it.
+  private static func isBare(_ file: SourceTree.File, _ index: Int) -> Bool {
+    let line = file.lines[index].drop { $0 == " " }
+    guard line.hasPrefix("public "), !line.hasPrefix("public import") else { return false }
+    if inherited.contains(where: { line.contains($0) }) || file.isWitness(line) { return false }
+    var above = index - 1
+    while above >= 0, file.lines[above].drop(while: { $0 == " " }).hasPrefix("@") { above -= 1 }
+    return above < 0 || !file.lines[above].drop(while: { $0 == " " }).hasPrefix("///")
   }
 }

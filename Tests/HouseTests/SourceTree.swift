@@ -37,6 +37,17 @@ struct SourceTree {
       ).map { String($0.1) }
     }
 
+    /// Whether a line declares what BlockSource, BlockTarget or ExportSink requires, in a file that
+    /// has a conformer or default implementations: the comment is at the requirement.
+    func isWitness(_ line: Substring) -> Bool {
+      let name =
+        /\b(?:var|let|func) (?:name|byteCount|files|read|readUncached|nextData|knownUnreadable|willRead|hasCached|write|startWriting|flush|readingBack|append|appendZeroes)\b/
+      let conformer =
+        /(?:class|struct|enum|extension) [^\n{]*:[^{]*\b(?:BlockSource|BlockTarget|ExportSink)\b/
+      let defaults = /extension (?:BlockSource|BlockTarget) \{/
+      return line.contains(name) && (code.contains(conformer) || code.contains(defaults))
+    }
+
     /// Every capitalised word of the code.
     var namedTypes: Set<String> {
       Set(code.matches(of: /\b[A-Z]\w*/).map { String($0.0) })

@@ -1,24 +1,24 @@
 public import SnapshotFormat
 
-/// What an audit found.
+/// The result of an audit.
 public struct Audit: Sendable {
-  /// The store that was looked at.
+  /// The store that was examined.
   public let store: Store
   /// What Linux would do with it.
   public let load: KernelLoad
-  /// Where areas and chunks lie, and who says so.
+  /// Where areas and chunks are, and how that is known.
   public let inferred: InferredGeometry
   /// How far the table reaches by that geometry.
   public let extent: TableSummary?
-  /// How many exceptions can be used: those that are possible and unique, or that a salvage keeps.
+  /// How many exceptions are usable: those that are possible and unique, or that a salvage keeps.
   public let usableCount: UInt64
-  /// What can be salvaged; nil where there is nothing to salvage.
+  /// What can be salvaged; nil if there is nothing to salvage.
   public let plan: SalvagePlan?
   /// Everything that was found, the worst first, otherwise in the catalogue's order.
   public private(set) var findings: [Finding]
   /// Whether this is a store at all.
   public let isStore: Bool
-  /// What it is where it is no store, if that is known.
+  /// What it is if it is no store, if known.
   public let content: OtherContent?
 
   init(
@@ -38,10 +38,10 @@ public struct Audit: Sendable {
     for finding in findings { add(finding) }
   }
 
-  /// Where areas and chunks lie: by the header, or by the areas where it does not say.
+  /// Where areas and chunks are: by the header, or otherwise by the areas.
   public var geometry: StoreGeometry? { inferred.geometry }
 
-  /// Adds a finding where it belongs.
+  /// Adds a finding in its place.
   mutating func add(_ finding: Finding) {
     let order = FindingCode.allCases
     let index = findings.firstIndex { other in
@@ -51,27 +51,27 @@ public struct Audit: Sendable {
     findings.insert(finding, at: index ?? findings.endIndex)
   }
 
-  /// How many data chunks were copied to, at most, and are named by no exception.
+  /// The maximum number of data chunks that were copied to but that no exception names.
   public var unnamedCount: UInt64 {
     if let plan { return plan.generations.first?.orphanCount ?? 0 }
     return findings.first { $0.code == .leakedChunks }?.count ?? 0
   }
 
-  /// What to think of a store, in a word.
+  /// The state of a store, in a word.
   public enum Verdict: String, Sendable {
     /// Linux loads it, and nothing is wrong.
     case healthy
     /// Linux loads it, but there are warnings.
     case usable
-    /// Something is lost or out of Linux's reach, but there are exceptions that can be used.
+    /// Something is lost or out of Linux's reach, but there are usable exceptions.
     case damaged
-    /// No exception can be used.
+    /// No exception is usable.
     case unusable
     /// There is no store here.
     case notAStore = "not-a-store"
   }
 
-  /// What to think of the store, in a word.
+  /// The state of the store, in a word.
   public var verdict: Verdict {
     guard isStore else { return .notAStore }
     guard let extent else { return .unusable }
@@ -93,11 +93,15 @@ public struct Audit: Sendable {
 }
 
 extension Audit {
-  /// A generation in four words.
+  /// A generation in brief.
   public struct GenerationSummary: Equatable, Sendable {
+    /// Its number: 0 for the newest.
     public let index: Int
+    /// Whether it is the table in use.
     public let isCurrent: Bool
+    /// How many exceptions it has.
     public let exceptionCount: UInt64
+    /// How many areas it has.
     public let areaCount: UInt64
   }
 

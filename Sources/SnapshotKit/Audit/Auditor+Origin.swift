@@ -2,14 +2,14 @@ internal import Blkid
 public import BlockIO
 internal import SnapshotFormat
 
-// What takes the origin's content to tell.
+// What needs the origin's content.
 
 extension Auditor {
-  /// Looks at what the snapshot holds, and adds what that means to the audit.
+  /// Examines what the snapshot holds, and adds the findings to the audit.
   ///
-  /// Of a store that Linux would not show, the salvaged snapshot is looked at.
+  /// If Linux would not show the store, the salvaged snapshot is examined.
   ///
-  /// - Returns: nil without an origin, or where nothing can be salvaged.
+  /// - Returns: nil without an origin, or if nothing can be salvaged.
   public func checkOrigin(addingTo audit: inout Audit) throws(ContentError) -> OriginCheck? {
     guard let view = try view(audit) else { return nil }
     let check = try OriginCheck(view, hasInFlightChunks: audit.findings.hasInFlightChunks)
@@ -17,7 +17,7 @@ extension Auditor {
     return check
   }
 
-  /// Compares the data of every exception with the origin's, and adds what that means.
+  /// Compares the data of every exception with the origin's, and adds the findings.
   public func compareData(
     addingTo audit: inout Audit, progress: ProgressHandler
   ) throws(ContentError) {

@@ -1,18 +1,18 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-// Blocks of zeroes where a copy has what could not be read.
+// Blocks of zeroes in place of what a copy could not read.
 
 extension Auditor {
-  /// Shorter ones are nothing special, longer ones no block of a copy.
+  /// Shorter ones are common, longer ones no block of a copy.
   private static let blockByteCounts: ClosedRange<UInt64> = 64 << 10...1 << 20
-  /// One sector in so many bytes is looked at: no such block lies between two.
+  /// One sector in this many bytes is examined: no such block fits between two.
   private static let sampleDistance: UInt64 = 32 << 10
-  /// So many sectors at the most, of 2 GiB then.
+  /// At most this many sectors, which sample 2 GiB.
   private static let sampleCountMax = 1 << 16
 
-  /// Looks for blocks of zeroes whose length is a power of two, and that several chunks share which
-  /// have nothing to do with one another, or an area has a part in; and adds what that means.
+  /// Finds blocks of zeroes whose length is a power of two, and that are shared by unrelated chunks
+  /// or by an area; and adds the findings.
   public func findZeroBlocks(addingTo audit: inout Audit) throws(ContentError) {
     guard audit.isStore, let geometry = audit.plan?.geometry ?? audit.geometry else { return }
     let source = audit.plan?.store.source ?? store.source
@@ -52,7 +52,7 @@ extension Auditor {
       && run.lowerBound % 4096 == 0
   }
 
-  /// What has a part in a block, if that is more than one run's data.
+  /// What shares a block, if that is more than one run's data.
   private static func owners(
     of block: Range<UInt64>, _ runs: [ExceptionRun], _ geometry: StoreGeometry
   ) -> String? {
@@ -67,7 +67,7 @@ extension Auditor {
     return words + " and area \(area / geometry.chunkSize.areaStride)"
   }
 
-  /// The table that a salvage has, where there is something to salvage, or Linux.
+  /// The table of a salvage, if there is something to salvage, otherwise Linux's.
   private func runs(_ audit: Audit) throws(ContentError) -> [ExceptionRun] {
     if let generation = audit.plan?.generations.first { return generation.runs }
     guard let geometry = store.geometry, let extent = audit.load.extent,
@@ -92,7 +92,7 @@ private struct ZeroRuns {
     self.end = end
   }
 
-  /// The zeroes around a sector, in sectors, as far as they are looked at; nil where it is not
+  /// The zeroes around a sector, in sectors, as far as they are examined; nil if the sector is not
   /// zero.
   func run(
     around byteOffset: UInt64, atMost byteCount: UInt64

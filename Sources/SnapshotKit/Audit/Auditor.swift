@@ -2,10 +2,10 @@ public import BlockIO
 public import LVM2
 public import SnapshotFormat
 
-/// Looks at a store, and at its origin if there is one, for everything in the catalogue.
+/// Checks a store, and its origin if there is one, for everything in the catalogue.
 ///
-/// One walk over the table, a look at the header's chunk and at the few places behind the table
-/// that tell its past. Data is read only to compare it with the origin's, and only on request.
+/// One walk over the table, and a look at the header's chunk and at the few places after the table
+/// that show its past. Data is read only to compare it with the origin's, and only on request.
 public struct Auditor {
   let store: Store
   let origin: (any BlockSource)?
@@ -13,16 +13,16 @@ public struct Auditor {
   private let chunkSize: ChunkSize?
   private let volume: SnapshotVolume?
 
-  /// So many areas behind the table of a store that Linux loads are searched for older ones.
+  /// How many areas after the table of a store that Linux loads are searched for older ones.
   private static let lookBehindCount: UInt64 = 256
 
   /// An auditor of a store, which belongs to `origin` if that is given.
   ///
   /// - Parameters:
-  ///   - reading: The kernel that is asked what it would do.
-  ///   - chunkSize: What the user says that the chunk size is; else the volume's metadata says it
-  ///     where the store has lost it.
-  ///   - volume: The snapshot of a volume group whose store it is.
+  ///   - reading: The kernel to simulate.
+  ///   - chunkSize: The user's choice; without one, the volume's metadata provides it if the store
+  ///     has lost it.
+  ///   - volume: The store's snapshot, if it is one of a volume group.
   public init(
     _ store: Store, origin: (any BlockSource)? = nil, reading: Reading = .kernel,
     chunkSize: ChunkSize? = nil, volume: SnapshotVolume? = nil
@@ -71,7 +71,7 @@ public struct Auditor {
     if let origin { findings += OriginSizeCheck(store, origin, geometry, census).findings }
     findings += volumeFindings(geometry, census)
     findings += useFindings()
-    // Of a table that Linux shows, what it can rightly show; a salvage may find more behind damage.
+    // For a table that Linux shows, what it rightly shows; a salvage may find more after damage.
     let salvageable = plan?.generations.first?.exceptionCount ?? 0
     let isShown = plan == nil || (load.verdict == .loads && plan?.gaps.isEmpty == true)
     let usable = isShown ? census.usableCount : 0
@@ -82,7 +82,7 @@ public struct Auditor {
       isStore: store.isRecognised || inferred.basis == .areas || plan?.generations.isEmpty == false)
   }
 
-  /// What can be salvaged, if there is anything to salvage: damage, or an older table.
+  /// What can be salvaged, if there is anything: damage, or an older table.
   private func plan(
     _ inferred: InferredGeometry, _ geometry: StoreGeometry, _ load: KernelLoad,
     _ findings: [Finding]
@@ -95,21 +95,21 @@ public struct Auditor {
     {
       return nil
     }
-    // Behind a table that Linux reads to its end there is nothing that it would miss; a whole disk
-    // need not be searched for what is older still.
+    // After a table that Linux reads to its end there is nothing that it would miss; a whole disk
+    // need not be searched for older tables.
     let reach =
       isSound && reading != .salvage ? AreaSurvey.Reach.near(Self.lookBehindCount) : .whole
-    // It fails only where a device fails in another way than a medium does, which the walk over the
-    // table has met and reported by now.
+    // It fails only if a device fails in another way than a medium, which the walk over the table
+    // has already met and reported.
     return try? SalvagePlan(
       store, inferred, geometry, originByteCount: origin?.byteCount, reach: reach)
   }
 
-  /// Whether a table goes on, at another place, behind where Linux sees its end.
+  /// Whether a table continues, in another place, after its end by Linux.
   private func isShifted(
     _ geometry: StoreGeometry, _ extent: TableSummary?, _ findings: [Finding]
   ) -> Bool {
-    // It may, behind a full sector, or where a part of an area seems to have been left out.
+    // It may, after a full sector, or if a part of an area seems to have been left out.
     guard case .terminator(_, let slot) = extent?.end,
       slot % AreaLaw.slotsPerSector == 0
         || findings.contains(where: { $0.code == .leakedChunks })
@@ -117,10 +117,10 @@ public struct Auditor {
     return (try? ShiftEvidence(store.source, geometry.chunkSize).gaps.isEmpty) == false
   }
 
-  /// What a volume group's metadata says of the snapshot.
+  /// What a volume group's metadata says about the snapshot.
   private func volumeFindings(_ geometry: StoreGeometry?, _ census: TableCensus?) -> [Finding] {
     guard let volume else { return [] }
-    // It fails only where a device does that was read when the group was found.
+    // It fails only if a device does that was read when the group was found.
     return (try? VolumeCheck(volume, store, geometry, census).findings) ?? []
   }
 
@@ -128,7 +128,7 @@ public struct Auditor {
     !store.source.knownUnreadable(in: 0..<store.source.byteCount).isEmpty
   }
 
-  /// What a map of bad sectors says of the data.
+  /// What a map of bad sectors says about the data.
   private func unreadableDataFinding(_ plan: SalvagePlan?) -> [Finding] {
     guard let plan, let generation = plan.generations.first, hasKnownUnreadable else { return [] }
     let wanted = WantedSectors(plan, generation, lost: [])
@@ -141,12 +141,12 @@ public struct Auditor {
     return [tally.finding]
   }
 
-  /// What a salvage finds of the areas that the walk by Linux's rules does not.
+  /// What a salvage finds in the areas and the walk by Linux's rules does not.
   private func planFindings(
     _ plan: SalvagePlan?, _ load: KernelLoad, besides findings: [Finding]
   ) -> [Finding] {
     guard let generation = plan?.generations.first else { return [] }
-    // Where Linux shows the table whole, what another generation lost is no damage of the store,
+    // If Linux shows the table as a whole, what another generation lost is no damage of the store,
     // and the end is where Linux finds it.
     if load.verdict == .loads, !generation.isCurrent { return [] }
     let seenAreas = Set(
@@ -171,7 +171,7 @@ public struct Auditor {
         Finding(
           code: .headerChunkSizeContradicted, place: Finding.Place(bytes: 12..<16),
           found: "\(own.chunkSize.sectorCount) sectors",
-          required: "\(geometry.chunkSize.sectorCount), which was asked for")
+          required: "\(geometry.chunkSize.sectorCount), as requested")
       ]
     }
     guard inferred.basis == .areas, let best = inferred.evidence?.best else { return [] }
@@ -214,14 +214,14 @@ public struct Auditor {
       DeviceUse.holders(of: file.identity).map { holder in
         Finding(
           code: .inUse, place: Finding.Place(), found: "\(file.name) is \(holder)",
-          required: "nobody else uses it")
+          required: "no other user")
       }
     }
   }
 }
 
 extension SnapshotVolume {
-  /// The chunk size by the group's metadata, where the store does not tell it any more.
+  /// The chunk size by the group's metadata, if the store no longer shows it.
   public func chunkSize(of store: Store) -> ChunkSize? {
     guard InferredGeometry(store).geometry == nil else { return nil }
     return UInt32(exactly: snapshot.chunkSectors).flatMap { try? ChunkSize(sectorCount: $0) }

@@ -1,9 +1,9 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What most likely happened to a store, in words for the person whose data it holds.
+/// What most likely happened to a store, for messages.
 ///
-/// The findings say what is wrong; this names the accident that leaves just such findings.
+/// The findings say what is wrong; this names the accident that causes such findings.
 public struct Diagnosis: Sendable {
   /// What happened.
   public let cause: String
@@ -12,23 +12,23 @@ public struct Diagnosis: Sendable {
 
   /// What can be saved, in exceptions.
   public struct Prospect: Equatable, Sendable {
-    /// How many can be used.
+    /// How many are usable.
     public let usableCount: UInt64
-    /// How many of those may be of another table.
+    /// How many of those may belong to another table.
     public let doubtfulCount: UInt64
-    /// How many are lost, at most where that is not known.
+    /// How many are lost; at most, if that is not known.
     public let lostCount: UInt64
-    /// Whether more may be lost, behind where everything ends.
+    /// Whether more may be lost, after the end.
     public let isEndLost: Bool
   }
 
-  /// The diagnosis of a store, or nil where nothing happened to it.
+  /// The diagnosis of a store; nil if nothing happened to it.
   public init?(_ audit: Audit) {
     guard let cause = Self.cause(of: audit) else { return nil }
     self.cause = cause
     let generation = audit.plan?.generations.first
     let byPlace = generation?.lostChunkCount(for: [.beyondStore, .lostInCopy, .overwritten])
-    // What lies shortly behind a short origin's end is there, and wants a longer origin.
+    // What is shortly past a short origin's end is there, and needs a longer origin.
     let behindOrigin = audit.neededOriginByteCount.flatMap { _ in
       generation?.findings.first { $0.code == .oldBeyondOrigin }?.count
     }
@@ -47,7 +47,7 @@ public struct Diagnosis: Sendable {
       ?? pastCause(audit, codes)
   }
 
-  /// What the path makes of the store; only its name can tell.
+  /// What the store is, by its path; only its name shows it.
   private static func noun(_ audit: Audit) -> String {
     let name = audit.store.source.name
     let file = name.split(separator: "/").last ?? ""
@@ -64,12 +64,13 @@ public struct Diagnosis: Sendable {
     let others = gaps.count == 1 ? "" : ", and there are \(gaps.count - 1) more such places"
     return first.missingByteCount > 0
       ? "this copy lost \(first.missingByteCount) bytes \(first.place)\(others): dd conv=noerror"
-        + " without sync leaves out what it cannot read, and a file in fragments has other bytes there"
+        + " without sync leaves out what it cannot read, and a file in fragments has other bytes"
+        + " there"
       : "this copy has \(first.missingByteCount.magnitude) bytes too many \(first.place)\(others):"
-        + " a part was copied twice, or it is of a file in fragments, with another file between them"
+        + " a part was copied twice, or it is of a file in fragments, with another file in between"
   }
 
-  /// A file system puts the parts of a file where it has room, so that areas are elsewhere.
+  /// A file system puts the parts of a file where it has room, so areas are elsewhere.
   private static func fragmentCause(_ audit: Audit) -> String? {
     let signs: Set<FindingCode> = [
       .areaImplausible, .areaLost, .areaDamaged, .areaHole, .storeUnconfirmed,
@@ -77,7 +78,7 @@ public struct Diagnosis: Sendable {
     guard audit.store.surroundings != nil,
       audit.findings.contains(where: { signs.contains($0.code) })
     else { return nil }
-    return "other data stands where its areas should: this is the first fragment of a file that has"
+    return "other data is where its areas should be: this is the first fragment of a file that has"
       + " more; read the file through its file system"
   }
 
@@ -88,10 +89,10 @@ public struct Diagnosis: Sendable {
     if codes.contains(.headerZeroed) {
       return switch audit.zeroedByteCount {
       case 65536...:
-        "the beginning was zeroed (\(audit.zeroedByteCount) bytes at least): what \"reset overlay\" of"
-          + " a live system does to the first 64 KiB"
+        "the beginning was zeroed (at least \(audit.zeroedByteCount) bytes), as a live system's"
+          + " \"reset overlay\" does to the first 64 KiB"
       case 4096...:
-        "the beginning was zeroed (\(audit.zeroedByteCount) bytes at least): what lvcreate and"
+        "the beginning was zeroed (at least \(audit.zeroedByteCount) bytes), as lvcreate and"
           + " lvconvert do to the first 4 KiB of a volume"
       default: "the first sectors were zeroed"
       }
@@ -126,7 +127,7 @@ public struct Diagnosis: Sendable {
   }
 
   private static func tableCause(_ audit: Audit, _ codes: Set<FindingCode>) -> String? {
-    // Garbage in an area names chunks beyond the end as well, and goes on beyond it.
+    // Garbage in an area also names chunks past the end, and continues past it.
     if codes.contains(.storeTooShort) || codes.contains(.storeNextAreaBeyondEnd),
       !codes.contains(.areaImplausible)
     {
@@ -146,15 +147,15 @@ public struct Diagnosis: Sendable {
       return "the medium fails in metadata areas"
     }
     if codes.contains(.originSmaller) {
-      return "the origin is shorter than the table reaches: another one, an incomplete copy, or one"
+      return "the origin ends before the table does: it is another one, an incomplete copy, or one"
         + " that was extended with zeroes"
     }
     if hasOldKernelsMark(audit) {
-      return "other data stands in metadata areas: Linux before 3.12 wrote over them"
+      return "metadata areas hold other data: Linux before 3.12 wrote over them"
         + " (CVE-2013-4299), or the medium or a copy is damaged"
     }
     if codes.contains(.areaImplausible) {
-      return "other data stands in metadata areas: the copy is shifted, of a file in fragments, or"
+      return "metadata areas hold other data: the copy is shifted, of a file in fragments, or"
         + " damaged, or another program wrote there"
     }
     if codes.contains(.areaHole) || codes.contains(.areaDamaged) {
@@ -169,8 +170,8 @@ public struct Diagnosis: Sendable {
     return nil
   }
 
-  /// Whether an exception that stands elsewhere names an area for its data: nonsense in an area may
-  /// look so by itself.
+  /// Whether a displaced exception has an area as its data chunk: nonsense in an area may look like
+  /// that by itself.
   private static func hasOldKernelsMark(_ audit: Audit) -> Bool {
     let nonsense = audit.findings.first { $0.code == .areaImplausible }?.place.area
     return audit.findings.contains { $0.code == .newInMetadata && $0.place.area != nonsense }
@@ -183,7 +184,7 @@ public struct Diagnosis: Sendable {
         + " signature was wiped"
     }
     if codes.contains(.mergeResidue) {
-      return "a merge came to its end, or the table was erased; the store does not tell which"
+      return "a merge was completed, or the table was erased; the store does not show which"
     }
     return nil
   }
@@ -202,12 +203,12 @@ extension Audit {
     do throws(BlockIOError) {
       _ = try store.source.readAround(at: 0, into: buffer, 0..<byteCount)
     } catch {
-      return 0  // what the words are chosen by is not worth failing for
+      return 0  // the choice of a text is not worth failing for
     }
     return buffer.nonZeroBytes(0..<byteCount)?.lowerBound ?? byteCount
   }
 
-  /// Whether the bytes of the header are those of the table's first exception, or look like any.
+  /// Whether the bytes of the header are those of the table's first exception, or look like one.
   fileprivate var headerHoldsExceptions: Bool {
     guard let geometry, let header = store.header else { return false }
     let new = UInt64(header.version) | UInt64(header.chunkSectors) << 32

@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// The findings of chunk 0, as far as the header alone tells them.
+/// The findings of chunk 0 that the header alone shows.
 struct HeaderCheck {
   private(set) var findings: [Finding] = []
 
@@ -33,7 +33,7 @@ struct HeaderCheck {
     checkTail(store, geometry)
   }
 
-  // Linux writes zeroes behind the header. Our own undo stores have their manifest there.
+  // Linux writes zeroes after the header. Our own undo stores have their manifest there.
   private mutating func checkTail(_ store: Store, _ geometry: StoreGeometry) {
     let end = min(geometry.chunkSize.byteCount, store.source.byteCount)
     let buffer = IOBuffer(byteCount: Int(min(end, 1 << 20)))
@@ -55,7 +55,7 @@ struct HeaderCheck {
       position += UInt64(count)
     }
     if let nonZero {
-      add(.headerTail, nonZero, "other bytes than zero behind the header", "zeroes")
+      add(.headerTail, nonZero, "other bytes than zero after the header", "zeroes")
     }
   }
 
@@ -70,7 +70,7 @@ struct HeaderCheck {
 }
 
 extension SnapshotHeader {
-  /// Whether all is right but the magic, which is zero: what wipefs and LVM leave.
+  /// Whether everything but the magic is right, and that is zero: what wipefs and LVM leave.
   var isErased: Bool {
     magic == 0 && version == Self.supportedVersion && valid <= 1
       && (try? ChunkSize(sectorCount: chunkSectors)) != nil
@@ -81,7 +81,7 @@ extension SnapshotHeader {
 }
 
 extension UInt32 {
-  /// As the kernel's sources and people write a magic: 0x and eight digits.
+  /// As a magic is usually written: 0x and eight digits.
   var hexadecimal: String {
     let digits = String(self, radix: 16)
     return "0x" + String(repeating: "0", count: 8 - digits.count) + digits

@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// The findings of a store beside its origin.
+/// The findings of a store compared with its origin's size.
 struct OriginSizeCheck {
   private(set) var findings: [Finding] = []
 
@@ -28,8 +28,8 @@ struct OriginSizeCheck {
 }
 
 extension Audit {
-  /// How long an origin must be at the least that has a chunk for every exception, where the origin
-  /// that was looked at is shorter.
+  /// The minimum length of an origin that has a chunk for every exception, if the given origin is
+  /// shorter.
   public var neededOriginByteCount: UInt64? {
     guard let last = findings.first(where: { $0.code == .originSmaller })?.place.oldChunk else {
       return nil

@@ -1,18 +1,18 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What stands behind a table's end and tells of its past: older areas, data of a merge.
+/// What follows a table's end and shows its past: older areas, data of a merge.
 struct PastCheck {
   private(set) var findings: [Finding] = []
 
   init(_ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary) {
     guard case .terminator(let area, _) = extent.end else { return }
     findStaleAreas(store, geometry, behind: area)
-    // Of a snapshot that was invalidated, what stands there was in flight.
+    // If the snapshot was invalidated, what is there was in flight.
     if store.header?.valid != 0 { findData(store, geometry, extent) }
   }
 
-  /// Counts the areas behind the last one, as long as all they hold is possible.
+  /// Counts the areas after the last one, as long as everything in them is possible.
   private mutating func findStaleAreas(
     _ store: Store, _ geometry: StoreGeometry, behind last: AreaIndex
   ) {
@@ -35,7 +35,7 @@ struct PastCheck {
         tally = Tally(
           Finding(
             code: .areaStale, place: Finding.Place(area: area.index, bytes: bytes),
-            found: "exceptions in area \(area.index), behind the table's last area",
+            found: "exceptions in area \(area.index), after the table's last area",
             required: "nothing: Linux does not read them"))
       } else {
         tally?.add(bytes)
@@ -45,7 +45,7 @@ struct PastCheck {
     if let tally { findings.append(tally.finding) }
   }
 
-  /// Looks at the data chunk that Linux would hand out next.
+  /// Examines the data chunk that Linux would hand out next.
   private mutating func findData(_ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary)
   {
     var chunk = extent.nextFree
@@ -58,10 +58,10 @@ struct PastCheck {
     do throws(BlockIOError) {
       try store.source.read(at: start, into: buffer, 0..<byteCount)
     } catch {
-      return  // an unused chunk that cannot be read concerns nobody
+      return  // an unreadable chunk that is not in use does not matter
     }
     guard !buffer.isZero(0..<byteCount) else { return }
-    // Zeroes from a sector's end on may be sectors that were lost.
+    // Zeroes from the end of a sector on may be lost sectors.
     let isAtEnd = extent.exceptionCount % AreaLaw.damageSlotCount(geometry) == 0
     findings.append(
       Finding(

@@ -1,15 +1,15 @@
 internal import SnapshotFormat
 
-/// Checks every exception of a table as a walk comes by it.
+/// Checks every exception of a table as a walk passes it.
 ///
-/// An exception is *possible* when its new chunk is a data chunk that lies wholly in the store and
-/// that no earlier exception has, and its old chunk lies in the origin and is no earlier
-/// exception's. Linux checks none of that. Possible exceptions cost a few comparisons and two bits
-/// each; only the others are looked at closely.
+/// An exception is *possible* if its new chunk is a data chunk that is wholly within the store and
+/// in no earlier exception, and its old chunk is in the origin and in no earlier exception. Linux
+/// checks none of that. Possible exceptions cost a few comparisons and two bits each; only the
+/// others are examined closely.
 struct TableCensus {
   private let geometry: StoreGeometry
   private let originChunkCount: UInt64
-  /// Every chunk number there is, when nobody said what the origin is.
+  /// The largest chunk number if the origin is not known.
   private let lastOriginChunk: UInt64
   private var tallies: [FindingCode: Tally] = [:]
   private var oldChunks = ChunkSet()
@@ -22,16 +22,16 @@ struct TableCensus {
   private(set) var usableCount: UInt64 = 0
   /// The highest old chunk of the possible exceptions.
   private(set) var lastOld: UInt64 = 0
-  /// One above the highest new chunk that a complete store of this table would have: beyond the
-  /// end of a store that was cut short, but not beyond what its exceptions account for.
+  /// One above the highest new chunk that a complete store of this table would have: past the end
+  /// of a truncated store, but not past what its exceptions account for.
   private(set) var neededChunkCount: UInt64 = 0
-  /// The highest old chunk beyond the origin that a larger origin may well have had.
+  /// The highest old chunk past the origin that a larger origin may well have had.
   private(set) var neededOriginChunkCount: UInt64 = 0
   private let plausibleNewEnd: UInt64
 
   /// A census of a table in a store of that geometry.
   ///
-  /// - Parameter originChunkCount: How many chunks the origin has, or nil if nobody said.
+  /// - Parameter originChunkCount: How many chunks the origin has; nil if unknown.
   init(_ geometry: StoreGeometry, originChunkCount: UInt64?) {
     self.geometry = geometry
     self.originChunkCount = originChunkCount ?? .max
@@ -51,8 +51,8 @@ struct TableCensus {
     if piece.liveCount < exceptions.count { checkRest(piece, exceptions) }
   }
 
-  /// Counts and checks 64 exceptions at the most: at once if Linux made them one after the other,
-  /// and nothing is wrong with any.
+  /// Counts and checks at most 64 exceptions: at once if Linux made them one after the other, and
+  /// nothing is wrong with any.
   ///
   /// - Returns: How many are nonsense.
   private mutating func visit(
@@ -66,7 +66,7 @@ struct TableCensus {
       highestOld = max(highestOld, exception.oldChunk)
     }
     let newOlds = oldChunks.insert(oldChunksOf: exceptions, slots)
-    // Consecutive new chunks lie in one span, or there is something between them.
+    // Consecutive new chunks are in one span, or there is something between them.
     guard gaps == 0, span.contains(first) || findSpan(of: first),
       span.upperBound - first >= UInt64(slots.count)
     else { return visitEach(slots, of: piece, exceptions, newOlds: newOlds, newNews: nil) }
@@ -80,11 +80,11 @@ struct TableCensus {
     return 0
   }
 
-  /// Counts and checks exceptions one by one, whose old chunks are in the set already.
+  /// Counts and checks exceptions one by one; their old chunks are already in the set.
   ///
   /// - Parameters:
-  ///   - newOlds: A bit for each whose old chunk no earlier one has.
-  ///   - newNews: The same for new chunks, if they are in the set and have a place, all of them.
+  ///   - newOlds: A bit for each whose old chunk is in no earlier one.
+  ///   - newNews: The same for new chunks, if all of them are in the set and have a place.
   private mutating func visitEach(
     _ slots: Range<Int>, of piece: StoreScanner.Piece, _ exceptions: Span<DiskException>,
     newOlds: UInt64, newNews: UInt64?
@@ -103,7 +103,7 @@ struct TableCensus {
         lastOld = max(lastOld, old)
         if isOrdered { continue }
       }
-      // A store or an origin that was cut leaves exceptions without a place, but not nonsense.
+      // A truncated store or origin leaves exceptions without a place, but not nonsense.
       let isCut = new >= geometry.wholeChunkCount && new < plausibleNewEnd
       if !isNewOld || (isPlaced && !isNewNew) || (!isPlaced && !isCut) { nonsenseCount += 1 }
       var place = place(piece, slot)
@@ -115,12 +115,12 @@ struct TableCensus {
     return nonsenseCount
   }
 
-  /// What was found, in the order of the codes.
+  /// The findings, in the order of the codes.
   func findings() -> [Finding] {
     FindingCode.allCases.compactMap { tallies[$0]?.finding }
   }
 
-  /// The data chunks below `nextFree` that no exception names, and how many they are.
+  /// The data chunks below `nextFree` that no exception names, and their number.
   func leakedChunks(below nextFree: Chunk) -> (count: UInt64, ranges: [Range<UInt64>]) {
     let end = min(nextFree.index, geometry.wholeChunkCount)
     guard end > StoreGeometry.firstDataChunk else { return (0, []) }
@@ -189,7 +189,7 @@ struct TableCensus {
       add(.oldDuplicate, place, "old chunk \(exception.oldChunk) a second time", "once")
     }
     if !isOrdered, isPlaced {
-      add(.outOfOrder, place, "new chunk \(new) behind a higher one", "ascending new chunks")
+      add(.outOfOrder, place, "new chunk \(new) after a higher one", "ascending new chunks")
     }
   }
 
@@ -212,14 +212,14 @@ struct TableCensus {
     }
   }
 
-  /// Behind the end of the table its last area must be zero.
+  /// After the end of the table, its last area must be zero.
   private mutating func checkRest(_ piece: StoreScanner.Piece, _ exceptions: Span<DiskException>) {
     for slot in piece.liveCount..<exceptions.count {
       let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
       if old | new == 0 { continue }
       var place = place(piece, slot)
       (place.oldChunk, place.newChunk) = (old, new)
-      add(.areaHole, place, "\(old) → \(new) behind the end of the table", "zeroes")
+      add(.areaHole, place, "\(old) → \(new) after the end of the table", "zeroes")
     }
   }
 

@@ -2,19 +2,20 @@ public import BlockIO
 public import LVM2
 internal import SnapshotFormat
 
-/// The findings of a snapshot of a volume group: what lvm2's metadata says against what the store
-/// says, and against what is there.
+/// The findings of a snapshot of a volume group: lvm2's metadata compared with the store, and with
+/// what is there.
 public struct VolumeCheck {
-  /// The version of lvm2 from which on stores are made right where ``FindingCode`` says otherwise.
+  /// The first version of lvm2 that makes stores right where ``FindingCode`` says otherwise.
   private static let mendedVersion = "2.02.106"
 
-  /// How many places of reused extents a finding names.
+  /// How many places of reallocated extents a finding names.
   private static let extentsNamed = 256
 
+  /// What was found.
   public private(set) var findings: [Finding] = []
   private let volume: SnapshotVolume
 
-  /// What the group alone tells.
+  /// What the group alone shows.
   public init(_ volume: SnapshotVolume) throws(BlockIOError) {
     self.volume = volume
     addPhysicalVolumes()
@@ -26,7 +27,7 @@ public struct VolumeCheck {
     }
   }
 
-  /// What the group tells together with the store.
+  /// What the group shows together with the store.
   init(
     _ volume: SnapshotVolume, _ store: Store, _ geometry: StoreGeometry?, _ census: TableCensus?
   ) throws(BlockIOError) {
@@ -37,8 +38,8 @@ public struct VolumeCheck {
     if let census, census.neededChunkCount > geometry.wholeChunkCount {
       add(
         .volumeShortened,
-        "a volume of \(store.source.byteCount) bytes, in which chunk"
-          + " \(census.neededChunkCount - 1) has no room",
+        "a volume of \(store.source.byteCount) bytes, too short for chunk"
+          + " \(census.neededChunkCount - 1)",
         "room for \(census.neededChunkCount) chunks"
           + (try longerVersion(than: store.source.byteCount).map {
             ", of which version \($0) of the metadata had more: --seqno \($0)"
@@ -68,9 +69,9 @@ public struct VolumeCheck {
         ranges: ranges))
   }
 
-  // MARK: - Where it lies
+  // MARK: - Where it is
 
-  /// Says which physical volumes that store or origin lie on are missing, or not to be trusted.
+  /// Adds the physical volumes of store or origin that are missing, or not to be trusted.
   private mutating func addPhysicalVolumes() {
     let version = volume.version
     let parts = [volume.snapshot.store, volume.snapshot.origin]
@@ -81,7 +82,8 @@ public struct VolumeCheck {
       let lost = volume.store.knownUnreadable(in: 0..<volume.store.byteCount)
       add(
         .pvMissing,
-        "no \(missing.words), on which \(users.joined(separator: " and ")) \(users.count == 1 ? "lies" : "lie")",
+        "no \(missing.words), which \(users.joined(separator: " and "))"
+          + " \(users.count == 1 ? "uses" : "use")",
         "all physical volumes", used[0].contains(missing.uuid) ? lost : [])
     }
     for problem in volume.found.problems {
@@ -103,7 +105,7 @@ public struct VolumeCheck {
     }
   }
 
-  /// Says what may have changed since an older version of the group.
+  /// Adds what may have changed since an older version of the group.
   private mutating func addVersion() throws(BlockIOError) {
     let (version, newest) = (volume.version, volume.found.group.seqno)
     guard version != volume.found.group else { return }
@@ -122,19 +124,19 @@ public struct VolumeCheck {
         var finding = Finding(
           code: .volumeReused, place: Finding.Place(),
           found: words.joined(separator: ", ") + (more > 0 ? ", and \(more) places more" : "")
-            + ", where \(name(part)) lay, in \(name(owner)) by version"
+            + ", where \(name(part)) was, now in \(name(owner)) by version"
             + " \(own.map(\.seqno).max() ?? version.seqno)",
-          required: "extents that nobody else was given since")
+          required: "extents that were not reallocated")
         finding.count = UInt64(own.count)
         findings.append(finding)
       }
     }
   }
 
-  // MARK: - What the store says
+  // MARK: - The store
 
-  /// A header with other chunks than the metadata's was there before lvm2 made the snapshot, or was
-  /// attached to it.
+  /// A header with another chunk size than the metadata's existed before lvm2 made the snapshot, or
+  /// was attached to it.
   private mutating func addChunkSize(_ store: Store) {
     guard let header = store.header, header.hasMagic,
       UInt64(header.chunkSectors) != volume.snapshot.chunkSectors
@@ -149,7 +151,7 @@ public struct VolumeCheck {
         required: "\(volume.snapshot.chunkSectors), as in lvm2's metadata"))
   }
 
-  /// A read-only snapshot to which an old lvm2 gave a volume without clearing its header.
+  /// A read-only snapshot for which an old lvm2 did not clear its volume's header.
   private mutating func addAdopted(_ store: Store) {
     guard let own = volume.volume, !own.status.contains("WRITE"), isOldWriter,
       store.header?.hasMagic == true
@@ -159,7 +161,7 @@ public struct VolumeCheck {
       "one of \(Self.mendedVersion) or later")
   }
 
-  /// A store as large as can be of use, but for the area that ends the table.
+  /// A store of the maximum useful size, but for the area that ends the table.
   private mutating func addSize(_ geometry: StoreGeometry, _ store: Store) {
     let chunk = geometry.chunkSize.byteCount
     guard let byteCount = volume.origin?.byteCount else { return }
@@ -169,17 +171,17 @@ public struct VolumeCheck {
       / geometry.chunkSize.exceptionsPerArea
     guard dataCount > 0, dataCount % geometry.chunkSize.exceptionsPerArea == 0 else { return }
     let withoutEnd = 1 + dataCount + areaCount
-    // lvm2 rounds up to extents, and so the store it thought to be enough.
+    // lvm2 rounds up to extents, and so the size that it calculated.
     let extent = volume.version.extentByteCount
     let thought = (withoutEnd * chunk + extent - 1) / extent * extent
     if store.source.byteCount == thought, geometry.wholeChunkCount <= withoutEnd {
       add(
         .volumeAreaShort, "\(geometry.wholeChunkCount) chunks",
-        "\(withoutEnd + 1), with an area behind the last that can be full")
+        "\(withoutEnd + 1), with an area after the last that can be full")
     }
   }
 
-  /// Whether lvm2 had the mistakes that were mended in ``mendedVersion``.
+  /// Whether lvm2 had the mistakes that were fixed in ``mendedVersion``.
   private var isOldWriter: Bool {
     guard let writer = volume.version.writer else { return false }
     func numbers(_ text: some StringProtocol) -> [Int] {

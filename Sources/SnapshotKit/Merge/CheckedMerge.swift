@@ -1,44 +1,43 @@
 public import BlockIO
 
-/// A merge against which nothing speaks: a dry run, a plan and the merge itself are three uses of
-/// it.
+/// A merge that passed all checks: a dry run, a plan and the merge itself all start from it.
 public struct CheckedMerge: Sendable {
   let request: MergeRequest
   /// The table that is merged.
   public let loaded: LoadedTable
   /// All that the table has of the snapshot, over the origin.
   public let whole: SnapshotView
-  /// What of it is written.
+  /// What is written of it.
   public let view: SnapshotView
-  /// What the content of the two tells.
+  /// What the content of the two reveals.
   public let origin: OriginCheck
-  /// Whether the store is an undo store: the merge gives back what another overwrote.
+  /// Whether the store is an undo store: the merge restores what another overwrote.
   public let isUndo: Bool
-  /// Whether it is a damaged one: what is given back may be wrong.
+  /// Whether it is a damaged one: what is restored may be wrong.
   public let isDamagedUndo: Bool
   /// What the user should know before anything is written, each beginning with a name.
   public let notes: [String]
-  /// What is written; nil where nothing is to be.
+  /// What is written; nil if nothing will be.
   let target: (any BlockTarget)?
-  /// The undo file, where it was there already.
+  /// The undo file, if it existed already.
   let existingUndo: FileSource?
 
-  /// How many bytes of the origin it would overwrite, or will.
+  /// How many bytes of the origin the merge overwrites.
   public var byteCount: UInt64 { view.mappedByteCount }
-  /// How many bytes of the snapshot the origin holds already, and are left alone.
+  /// How many bytes of the snapshot the origin already holds, and are left alone.
   public var skippedByteCount: UInt64 { whole.mappedByteCount - view.mappedByteCount }
-  /// How many bytes an undo file has.
+  /// The length of an undo file.
   public var undoByteCount: UInt64 { UndoStore.byteCount(for: view) }
-  /// Whether something beside what is lost leaves the result in doubt.
+  /// Whether anything besides losses leaves the result in doubt.
   public var isInDoubt: Bool {
-    // What the user accepted is no doubt of ours.
+    // What the user accepted does not count.
     origin.contradiction == nil && origin.isInDoubt
   }
 
   /// What is known to be lost without reading the data.
   public var knownLosses: [LostRange] { view.knownLosses }
 
-  /// Writes down what the merge would do, as a plan that can be looked at and held to.
+  /// Writes what the merge would do, as a plan that can be reviewed and applied.
   public func writePlan(
     _ plan: MergePlan, to file: OutputText, progress: MergeProgress = { _, _, _ in }
   ) throws(MergeError) {
@@ -50,7 +49,7 @@ public struct CheckedMerge: Sendable {
   ///
   /// - Parameters:
   ///   - verify: Whether to read back what was written, from the medium, and compare.
-  ///   - shouldStop: Is asked now and then. When it says so, what was written is flushed, and
+  ///   - shouldStop: Called now and then. If it returns true, what was written is flushed, and
   ///     ``MergeError/cut(_:)`` is thrown.
   public func merge(
     verify: Bool = false, progress: MergeProgress = { _, _, _ in },
@@ -73,12 +72,12 @@ public struct CheckedMerge: Sendable {
   }
 }
 
-/// What a merge did.
+/// The result of a merge.
 public struct MergeOutcome: Sendable {
   /// How many bytes of the origin were written.
   public let byteCount: UInt64
-  /// Whether an undo store said that there was nothing left to do.
+  /// Whether the undo store said that nothing was left to do.
   public let wasFinished: Bool
-  /// The ranges of the origin that were left as they are, the store being unreadable there.
+  /// The ranges of the origin that were left as they are because the store is unreadable there.
   public let lost: [LostRange]
 }

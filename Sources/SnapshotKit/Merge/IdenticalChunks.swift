@@ -4,10 +4,10 @@ internal import SnapshotFormat
 // A merge that writes only what differs: fewer writes, and a smaller undo store.
 
 extension SnapshotView {
-  /// The view without those chunks of its table that the origin holds already.
+  /// The view without those chunks of its table that the origin already holds.
   ///
-  /// What cannot be compared stays in it. Compared is what the medium of a target holds: in the
-  /// cache there may be what a merge wrote whose flush failed, and that nobody will write again.
+  /// What cannot be compared stays in it. The comparison uses the medium of a target: the cache may
+  /// hold what a merge wrote whose flush failed, and that will not be written again.
   public func skippingIdentical(
     progress: ProgressHandler = { _, _ in }
   ) throws(BlockIOError) -> SnapshotView {
@@ -21,17 +21,17 @@ extension SnapshotView {
     return restricted(to: chunks)
   }
 
-  /// The view with those chunks of its table only that an undo store has saved: what a merge that
-  /// skipped identical chunks, and was cut off, had set out to write.
+  /// The view with only those chunks of its table that an undo store has saved: what an interrupted
+  /// merge that skipped identical chunks had set out to write.
   ///
-  /// - Returns: nil when `file` is no undo store that was saved.
+  /// - Returns: nil if `file` is no completely saved undo store.
   public func restricted(toUndo file: any BlockSource) throws(StoreError) -> SnapshotView? {
     guard let saved = try ExceptionTable(savedIn: file) else { return nil }
     return restricted(to: saved.runs.map { $0.old..<$0.oldEnd })
   }
 
-  /// The first byte of the view that differs from the origin, or cannot be compared, among what an
-  /// undo store did not save: nil if a merge that skipped that was right to.
+  /// The first byte of the view that differs from the origin, or cannot be compared, in what an
+  /// undo store did not save; nil if a merge was right to skip that.
   public func firstDifference(
     besidesUndo file: any BlockSource
   ) throws(StoreError) -> UInt64? {
@@ -55,7 +55,7 @@ extension SnapshotView {
 
   /// The origin as it was before a merge that saved it in an undo store.
   ///
-  /// - Returns: nil when `file` is no undo store that was saved.
+  /// - Returns: nil if `file` is no completely saved undo store.
   public convenience init?(
     undoing file: any BlockSource, over origin: any BlockSource
   ) throws(StoreError) {
@@ -63,14 +63,14 @@ extension SnapshotView {
     self.init(of: origin, through: saved, of: file)
   }
 
-  /// The view with those chunks of its table only that lie in ascending ranges.
+  /// The view with only those chunks of its table that are in ascending ranges.
   private func restricted(to chunks: [Range<UInt64>]) -> SnapshotView {
     SnapshotView(of: origin, through: table.restricted(to: chunks), of: store)
   }
 }
 
 extension [Range<UInt64>] {
-  /// Appends the chunks that bytes of the origin lie in, as one with the last where they touch.
+  /// Appends the chunks that contain bytes of the origin, merged with the last if they touch.
   fileprivate mutating func append(chunksOf bytes: Range<UInt64>, _ geometry: StoreGeometry) {
     let size = geometry.chunkSize.byteCount
     let chunks = bytes.lowerBound / size..<(bytes.upperBound - 1) / size + 1
@@ -83,8 +83,8 @@ extension [Range<UInt64>] {
 }
 
 extension [ExceptionRun] {
-  /// Appends a run, as one with the last if it continues that: by whatever ranges a table is
-  /// restricted, its digest is that of its chunks.
+  /// Appends a run, merged with the last if it continues it: however a table is restricted, its
+  /// digest is that of its chunks.
   fileprivate mutating func append(joining run: ExceptionRun) {
     if let last, last.oldEnd == run.old, last.new &+ last.count == run.new {
       self[count - 1].count += run.count
@@ -95,17 +95,17 @@ extension [ExceptionRun] {
 }
 
 extension ExceptionTable {
-  /// The table of an undo store that was saved; nil when `file` is none.
+  /// The table of a saved undo store; nil if `file` is none.
   fileprivate init?(savedIn file: any BlockSource) throws(StoreError) {
     guard let state = UndoManifest(file)?.state, state != .saving else { return nil }
     self = try LoadedTable(Store(file), reading: .kernel).table
   }
 
-  /// The table with those of its chunks only that lie in ranges, which ascend and may overlap.
+  /// The table with only those of its chunks that are in ranges, which ascend and may overlap.
   func restricted(to chunks: [Range<UInt64>]) -> ExceptionTable {
     var kept: [ExceptionRun] = []
     var index = 0
-    var position: UInt64 = 0  // what lies below it is decided
+    var position: UInt64 = 0  // everything below it is decided
     for range in chunks {
       position = max(position, range.lowerBound)
       while index < runs.count, runs[index].old < range.upperBound {

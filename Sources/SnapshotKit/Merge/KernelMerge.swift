@@ -2,53 +2,59 @@ public import SnapshotFormat
 
 /// What keeps Linux's own merge from ending with what the snapshot shows, and where.
 public struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
+  /// The kinds of obstacles.
   public enum Kind: Equatable, Sendable {
     /// Its top byte makes the snapshot show chunks that a merge does not copy.
     case topByte
-    /// Its old chunk lies past the end of the origin, or wraps around to another one's place.
+    /// Its old chunk is past the end of the origin, or wraps around to another one's place.
     case oldBeyondOrigin
-    /// Its new chunk does not lie wholly in the store.
+    /// Its new chunk is not wholly within the store.
     case newBeyondStore
     /// Its new chunk is a metadata area, which the merge itself clears before it copies it.
     case newInClearedArea
-    /// Among exceptions for one chunk, the merge leaves another one's data than the snapshot shows.
+    /// Of several exceptions for one chunk, the merge leaves another one's data than the
+    /// snapshot's.
     case otherDuplicate
-    /// Its run has 2^32 sectors or more, a count that Linux keeps in 32 bits.
+    /// Its run has 2^32 sectors or more, a number that Linux keeps in 32 bits.
     case runTooLong
-    /// After its merge Linux cannot take it out of its table.
+    /// After its merge Linux cannot remove it from its table.
     case notRemovable
   }
 
+  /// What is wrong.
   public let kind: Kind
+  /// The area of the exception.
   public let area: AreaIndex
+  /// Its slot in the area, from 0.
   public let slot: Int
+  /// The exception.
   public let exception: DiskException
 
   public var description: String {
     let why =
       switch kind {
-      case .topByte: "has a top byte, so that Linux's merge would end with other data than it shows"
+      case .topByte: "has a top byte: Linux's merge would leave other data than the snapshot shows"
       case .oldBeyondOrigin:
-        "lies past the end of the origin, where Linux's merge would stop or go wrong"
+        "is past the end of the origin, where Linux's merge would stop or go wrong"
       case .newBeyondStore: "points past the end of the store, where Linux's merge would stop"
       case .newInClearedArea:
         "points to a metadata area that Linux's merge would clear before it copies it"
       case .otherDuplicate:
         "is a duplicate that Linux's merge would leave, though the snapshot shows the other"
       case .runTooLong: "is in a run of 2 TiB or more, of which Linux's merge copies only a part"
-      case .notRemovable: "cannot be taken out of Linux's table: its merge would stop half-way"
+      case .notRemovable: "cannot be removed from Linux's table: its merge would stop half-way"
       }
     return "area \(area.index), slot \(slot)"
       + " (\(exception.oldChunk) → \(exception.newChunk)): \(why)"
   }
 }
 
-/// Linux's own merge, played through without touching a byte.
+/// Simulates Linux's own merge without touching a byte.
 ///
-/// The kernel goes from the last exception to the first, copies runs that are consecutive within
-/// an area at once, clears them in the area and removes them from its table in memory. Of
-/// duplicates the first in the table stays. It stops for good at the first error, with what it
-/// did until then done.
+/// The kernel goes from the last exception to the first, copies runs that are consecutive within an
+/// area at once, clears them in the area and removes them from its table in memory. Of several
+/// duplicates, the first in the table remains. It stops for good at the first error; what it has
+/// done until then remains.
 ///
 /// - Source: Linux `drivers/md/dm-snap.c`, `snapshot_merge_next_chunks`,
 ///   `remove_single_exception_chunk`; `dm-snap-persistent.c`, `persistent_prepare_merge`.
@@ -66,7 +72,7 @@ struct KernelMerge {
     buckets = KernelBuckets(table.geometry, table.reading)
   }
 
-  /// An exception and where it stands.
+  /// An exception and its place.
   private struct Entry {
     let area: AreaIndex
     let slot: Int
@@ -95,7 +101,7 @@ struct KernelMerge {
         let endsArea =
           piece.liveCount < exceptions.count
           || UInt64(piece.firstSlot + exceptions.count) == geometry.chunkSize.exceptionsPerArea
-        // Only of interest, and only worth the loop, for a new chunk that is an area.
+        // Matters, and is worth the loop, only if a new chunk is an area.
         let isLastRun =
           geometry.isMetadata(Chunk(exception.newChunk)) && endsArea
           && Self.isLastRun(from: slot, exceptions, piece.liveCount)
@@ -152,8 +158,8 @@ struct KernelMerge {
     _ exception: DiskException, _ run: Run, _ area: AreaIndex, _ extent: TableSummary,
     isLastRun: Bool
   ) -> MergeObstacle.Kind? {
-    // A run is written as one, clipped at the end of the origin: only its beginning must lie in it.
-    // One that begins just there is clipped to nothing, and Linux goes on.
+    // A run is written as one, clipped at the end of the origin: only its beginning must be in it.
+    // One that begins exactly there is clipped to nothing, and Linux goes on.
     let start = geometry.kernelSector(of: Chunk(run.first.oldChunk))
     if start >= originSectorCount { return start == originSectorCount ? nil : .oldBeyondOrigin }
     if run.count << geometry.chunkSize.shift >= 1 << 32 { return .runTooLong }
@@ -167,13 +173,13 @@ struct KernelMerge {
     guard let pointed = geometry.area(at: Chunk(source >> geometry.chunkSize.shift)) else {
       return nil
     }
-    // Areas behind the current one are cleared by then, and this one behind the current run.
+    // Areas after the current one are already cleared, and this one after the current run.
     if pointed.index < area.index || pointed.index >= extent.areaCount { return nil }
     if pointed == area { return isLastRun ? nil : .newInClearedArea }
     return .newInClearedArea
   }
 
-  /// Whether the run that goes through `slot` is the last of its area.
+  /// Whether the run that contains `slot` is the last of its area.
   private static func isLastRun(
     from slot: Int, _ exceptions: Span<DiskException>, _ liveCount: Int
   ) -> Bool {
@@ -187,8 +193,8 @@ struct KernelMerge {
     return true
   }
 
-  /// What Linux writes to another chunk than an exception names must be overwritten by that
-  /// chunk's own exception: by one that stands earlier in the table, and so is merged later.
+  /// If Linux writes to another chunk than an exception names, that chunk's own exception must
+  /// overwrite it: one that is earlier in the table, and so is merged later.
   private func obstacle(
     amongWrapped wrapped: [Entry], _ scanner: StoreScanner, _ extent: TableSummary
   ) throws(TableError) -> MergeObstacle? {
@@ -216,8 +222,8 @@ struct KernelMerge {
     return found
   }
 
-  /// Compares what the merge leaves of contended chunks with what the snapshot shows of them, and
-  /// plays their removal, last to first.
+  /// Compares what the merge leaves of contested chunks with what the snapshot shows, and simulates
+  /// their removal, last to first.
   private func obstacle(among contested: [Entry]) throws(TableError) -> MergeObstacle? {
     var lists: [UInt64: KernelBucket] = [:]
     var mergedChunks: Set<UInt64> = []
@@ -230,7 +236,7 @@ struct KernelMerge {
       } catch {
         throw .changed  // the table was built from the same exceptions, without this
       }
-      // The first of duplicates is merged last, and stays.
+      // The first of several duplicates is merged last, and remains.
       guard old < originChunkCount, mergedChunks.insert(old).inserted else { continue }
       let shown = table.newChunk(for: Chunk(old)).map(geometry.kernelSector(of:))
       if shown != geometry.kernelSector(of: Chunk(new)) {

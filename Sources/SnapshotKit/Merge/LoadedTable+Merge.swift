@@ -1,7 +1,7 @@
 internal import BlockIO
 extension LoadedTable {
-  /// The first reason for which Linux's own merge into an origin of that size would not end with
-  /// what the snapshot shows, or nil.
+  /// The first reason why Linux's own merge into an origin of that size would not end with what the
+  /// snapshot shows; nil if there is none.
   public func mergeObstacle(
     originByteCount: UInt64
   ) throws(StoreError) -> MergeObstacle? {

@@ -3,13 +3,13 @@ public import LVM2
 
 /// Why a merge was not begun, or not finished.
 public enum MergeError: Error, Sendable, CustomStringConvertible {
-  /// Something speaks against it; nothing was written to the origin.
+  /// A check refused it; nothing was written to the origin.
   case refused(MergeRefusal)
   /// There is no table to merge.
   case store(StoreError)
   /// The volume cannot be mapped.
   case volume(VolumeError)
-  /// What the two hold cannot be looked at.
+  /// The content of the two cannot be examined.
   case content(ContentError)
   /// What was read back is not what was written.
   case verificationFailed(byteOffset: UInt64)
@@ -18,7 +18,7 @@ public enum MergeError: Error, Sendable, CustomStringConvertible {
   /// The merge had begun.
   case cut(MergeCut)
 
-  /// A refusal of that kind where an error is one of the system's or ours, else the error.
+  /// A refusal of that kind if the error is one of the system's or ours, otherwise the error.
   init(_ error: BlockIOError, as code: MergeRefusalCode) {
     self =
       if case .refused = error.reason { .refused(MergeRefusal(code, error.description)) } else {
@@ -40,19 +40,20 @@ public enum MergeError: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// A merge that ended before its end, and how to go on.
+/// An interrupted merge, and how to go on.
 public struct MergeCut: Sendable, CustomStringConvertible {
   /// How far it had come.
   public enum Stage: Sendable {
     /// It was saving what it would overwrite; the origin is as it was.
     case saving
-    /// The origin may be in part as before and in part as after. What it was before is in the undo
-    /// store of that name, if there is one.
+    /// The origin may be partly as before and partly as after. The undo store of that name has its
+    /// old data, if there is one.
     case merging(undo: String?)
   }
 
-  /// What failed, or nil when someone asked it to stop.
+  /// What failed; nil if the merge was asked to stop.
   public let cause: BlockIOError?
+  /// How far it had come.
   public let stage: Stage
   /// The origin's name.
   public let origin: String
@@ -62,8 +63,8 @@ public struct MergeCut: Sendable, CustomStringConvertible {
     return switch stage {
     case .saving: "\(why); \(origin) was not touched"
     case .merging(let undo?):
-      "\(why); \(origin) is merged in part, and \(undo) has all that it was before"
-    case .merging(nil): "\(why); \(origin) is merged in part"
+      "\(why); \(origin) is partly merged, and \(undo) has all its old data"
+    case .merging(nil): "\(why); \(origin) is partly merged"
     }
   }
 }

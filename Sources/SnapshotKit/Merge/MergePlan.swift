@@ -3,12 +3,12 @@ internal import Crypto
 internal import FoundationEssentials
 internal import SnapshotFormat
 
-/// What a merge would do, as a file that people can look at, and that a merge can be held to.
+/// What a merge would do, as a file to review and apply.
 ///
-/// Lines of JSON: first what is merged into what, then each piece of the origin that is written,
-/// with the SHA-256 of its content before and after, last how many they are and a digest of the
-/// first. Of a merge without undo each chunk is a piece, so that, when it was cut off, it can be
-/// told which are merged.
+/// Lines of JSON: first what is merged into what; then each piece of the origin that is written,
+/// with the SHA-256 of its content before and after; last their number and a digest of the first
+/// line. For a merge without undo each chunk is a piece, to know after an interruption which are
+/// merged.
 ///
 ///     {"schema":"dmsnap.plan.v1","store":"/images/cow.img", …}
 ///     {"byteOffset":4096,"byteCount":8192,"before":"9f86d0…","after":"60303a…"}
@@ -16,46 +16,48 @@ internal import SnapshotFormat
 public struct MergePlan: Codable, Equatable, Sendable {
   /// `dmsnap.plan.v1`.
   public var schema = Self.schema
-  /// Where the store was when it was planned, as a path from the root, or its name in a volume
-  /// group.
+  /// The absolute path of the store when the merge was planned, or its name in a volume group.
   public var store: String
-  /// Where the origin was, likewise.
+  /// The same for the origin.
   public var origin: String
-  /// Where the volume group was found, if there is one.
+  /// The volume group, if there is one.
   public var volumes: Volumes?
+  /// The length of the origin.
   public var originByteCount: UInt64
-  /// By which rules the table is read.
+  /// The reading of the table.
   public var reading: String
-  /// The chunk size that was asked for, in sectors.
+  /// The requested chunk size, in sectors; nil if none was.
   public var chunkSizeAsked: UInt32?
-  /// The generation that was asked for.
+  /// The requested generation; nil if none was.
   public var generation: Int?
-  /// The mapfile that was named.
+  /// The given mapfile; nil if none was.
   public var map: String?
-  /// Whether chunks that are identical already are left out.
+  /// Whether chunks that are already identical are left out.
   public var skipIdentical: Bool
-  /// The undo file that was named, if one was.
+  /// The given undo file; nil if none was.
   public var undo: String?
-  /// Whether it was to be merged without a way back.
+  /// Whether it is to be merged without a way back.
   public var noUndo: Bool
-  /// Whether legs that are out of date are written as well; nil where there are none.
+  /// Whether legs that are out of date are also written; nil if there are none.
   public var allLegs: Bool?
   /// The SHA-256 of the table that is merged: see ``ExceptionTable/digest``.
   public var tableSHA256: String
 
+  /// `dmsnap.plan.v1`.
   public static let schema = "dmsnap.plan.v1"
 
-  /// Where a volume group was found, and which version of it was taken.
+  /// How a volume group was found, and which version was used.
   public struct Volumes: Codable, Equatable, Sendable {
-    /// As `--pv` takes them, with paths from the root.
+    /// As for `--pv`, with absolute paths.
     public var physicalVolumes: [String]
-    /// The file of vgcfgbackup that was named.
+    /// The given file of vgcfgbackup; nil if none was.
     public var vgcfg: String?
-    /// The version that was asked for.
+    /// The requested version; nil if none was.
     public var seqno: UInt64?
-    /// The leg that was asked for.
+    /// The requested leg; nil if none was.
     public var leg: Int?
 
+    /// The group in those physical volumes.
     public init(physicalVolumes: [String], vgcfg: String?, seqno: UInt64?, leg: Int?) {
       self.physicalVolumes = physicalVolumes
       self.vgcfg = vgcfg
@@ -64,6 +66,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
     }
   }
 
+  /// A plan of those arguments.
   public init(
     store: String, origin: String, volumes: Volumes? = nil, reading: Reading,
     chunkSizeAsked: UInt32?, generation: Int?,
@@ -93,7 +96,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
     guard let plan = try? JSONDecoder().decode(MergePlan.self, from: Data((line ?? "").utf8)),
       plan.schema == Self.schema
     else {
-      throw .refused(MergeRefusal(.planUnreadable, "\(file.name): is not a plan of a merge"))
+      throw .refused(MergeRefusal(.planUnreadable, "\(file.name): is not a merge plan"))
     }
     self = plan
   }
@@ -121,8 +124,8 @@ public struct MergePlan: Codable, Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - origin: The origin as it was before a merge that may be under way.
-  ///   - mayBeMerged: Whether a piece may be as it is after the merge, a merge without undo having
-  ///     been cut off.
+  ///   - mayBeMerged: Whether a piece may already be as it is after the merge, because a merge
+  ///     without undo was interrupted.
   func check(
     _ view: SnapshotView, over origin: any BlockSource, against file: any BlockSource,
     mayBeMerged: Bool, progress: ProgressHandler
@@ -131,7 +134,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
       throw .refused(
         MergeRefusal(
           .planOutdated,
-          "\(file.name): is for an origin of \(originByteCount) bytes, \(view.origin.name) has"
+          "\(file.name): is for an origin of \(originByteCount) bytes; \(view.origin.name) has"
             + " \(view.byteCount)"))
     }
     guard tableSHA256 == view.table.digest.hexadecimal else {
@@ -156,7 +159,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
       let (last, behind) = (try lines.next(), try lines.next())
       if complaint == nil, last != total.line(behind: first ?? "") || behind != nil {
         complaint = MergeRefusal(
-          .planEdited, "\(file.name): does not end as it should: it was cut, or edited")
+          .planEdited, "\(file.name): does not end as it should: it was truncated or edited")
       }
     } catch {
       throw .io(error)
@@ -186,7 +189,8 @@ public struct MergePlan: Codable, Equatable, Sendable {
 
     var line: String { head + before + tail }
 
-    /// Whether the origin holds already what a line says to come, so that nothing tells what was.
+    /// Whether the origin already holds a line's content after the merge, so what it was is
+    /// unknown.
     func isAfter(_ line: String?) -> Bool {
       guard let line, before == after else { return false }
       return line.hasPrefix(head) && line.hasSuffix(tail)
@@ -195,20 +199,20 @@ public struct MergePlan: Codable, Equatable, Sendable {
     func complaint(
       _ line: String?, origin: String, plan: String, mayBeMerged: Bool
     ) -> MergeRefusal {
-      let way = mayBeMerged ? "; without the plan, a merge that was cut goes on" : ""
+      let way = mayBeMerged ? "; without the plan, an interrupted merge goes on" : ""
       guard let line, line.hasPrefix(head) else {
         return MergeRefusal(
           .planEdited,
           "\(plan): does not have the \(range.count) bytes at byte \(range.lowerBound), which"
-            + " would be written: it was cut, or edited\(way)")
+            + " would be written: it was truncated or edited\(way)")
       }
       return MergeRefusal(
         .planOutdated,
         (line.hasSuffix(tail)
-          ? "\(origin): the \(range.count) bytes at byte \(range.lowerBound) are not as they were when"
-            + " \(plan) was made"
-          : "\(plan): plans other content for the \(range.count) bytes at byte \(range.lowerBound) than"
-            + " the store has") + way)
+          ? "\(origin): the \(range.count) bytes at byte \(range.lowerBound) are not as they were"
+            + " when \(plan) was made"
+          : "\(plan): plans other content for the \(range.count) bytes at byte \(range.lowerBound)"
+            + " than the store has") + way)
     }
   }
 
@@ -222,11 +226,12 @@ public struct MergePlan: Codable, Equatable, Sendable {
       byteCount += UInt64(piece.range.count)
     }
 
-    /// With a digest of the first line, so that what that says cannot be changed either.
+    /// With a digest of the first line, to protect its content too.
     func line(behind first: String) -> String {
       let digest = Array(SHA256.hash(data: Array(first.utf8))).hexadecimal
       return
-        "{\"rangeCount\":\(rangeCount),\"byteCount\":\(byteCount),\"firstLineSHA256\":\"\(digest)\"}"
+        "{\"rangeCount\":\(rangeCount),\"byteCount\":\(byteCount),\"firstLineSHA256\":\""
+        + "\(digest)\"}"
     }
   }
 

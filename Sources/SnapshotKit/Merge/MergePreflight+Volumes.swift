@@ -1,10 +1,10 @@
 internal import BlockIO
 internal import LVM2
 
-// A volume of a group as the origin: whether it is what it was, and its own alone.
+// A volume of a group as the origin: whether it has changed, and is its own alone.
 
 extension MergePreflight {
-  /// Refuses a volume that may not be written to, before anything is opened for that.
+  /// Refuses a volume that may not be written to, before anything is opened for writing.
   func check(_ origin: OriginVolume) throws(MergeError) {
     try checkProblems(origin)
     try checkIdentities(origin)
@@ -15,14 +15,14 @@ extension MergePreflight {
     try checkIsThere(origin)
     try checkArrays(origin)
     if request.skipsIdentical {
-      try checkWithoutCopies(origin, "--skip-identical would compare but one")
+      try checkWithoutCopies(origin, "--skip-identical would compare only one")
     }
     if origin.leg != nil {
-      try checkWithoutCopies(origin, "--leg would save but one, and not the one in use")
+      try checkWithoutCopies(origin, "--leg would save only one, and not the one in use")
     }
   }
 
-  /// Refuses a store of which others may have overwritten a part: it would go into the origin.
+  /// Refuses a store of which a part may have been overwritten: that would go into the origin.
   func checkReuse(_ snapshot: SnapshotVolume) throws(MergeError) {
     let reuse = try io { () throws(BlockIOError) in
       try snapshot.found.reuse(of: snapshot.snapshot.store, in: snapshot.version)
@@ -31,12 +31,13 @@ extension MergePreflight {
       throw .refused(
         MergeRefusal(
           .storeReused,
-          "\(snapshot.store.name): some of its extents were given to \(snapshot.version.name)/\(owner)"
-            + " since, whose data may be there now; --to writes a new image"))
+          "\(snapshot.store.name): some of its extents were reallocated to"
+            + " \(snapshot.version.name)/\(owner), whose data may be there now; --to writes a new"
+            + " image"))
     }
   }
 
-  /// Refuses a group of which it is not certain what it is, or that is another's by now.
+  /// Refuses a group that is in doubt, or now belongs to another.
   private func checkProblems(_ origin: OriginVolume) throws(MergeError) {
     let used = origin.physicalVolumes
     for problem in origin.found.problems {
@@ -56,8 +57,8 @@ extension MergePreflight {
     }
   }
 
-  /// Refuses a group in which one UUID stands for several volumes, and physical volumes that have
-  /// bytes in common, as partitions have that overlap: what is written to one would be the other's.
+  /// Refuses a group in which several volumes have one UUID, and physical volumes that share bytes,
+  /// such as overlapping partitions: what is written to one would be the other's.
   private func checkIdentities(_ origin: OriginVolume) throws(MergeError) {
     for version in [origin.version, origin.found.group]
     where Set(version.logicalVolumes.map(\.uuid)).count < version.logicalVolumes.count {
@@ -75,12 +76,12 @@ extension MergePreflight {
       throw .refused(
         MergeRefusal(
           .groupInDoubt,
-          "\(origin.text): the physical volumes \(own.source.name) and \(shared.source.name) have bytes in"
-            + " common: it is not written"))
+          "\(origin.text): the physical volumes \(own.source.name) and \(shared.source.name) share"
+            + " bytes: it is not written"))
     }
   }
 
-  /// Refuses a volume that is another snapshot's store, be it by the newest metadata only.
+  /// Refuses a volume that is another snapshot's store, even if only by the newest metadata.
   private func checkIsNoStore(_ origin: OriginVolume) throws(MergeError) {
     let uuid = origin.version.volume(named: origin.name)?.uuid
     for version in [origin.version, origin.found.group] {
@@ -96,7 +97,7 @@ extension MergePreflight {
     }
   }
 
-  /// Refuses a volume that lies elsewhere by now.
+  /// Refuses a volume that has moved.
   private func checkPlace(_ origin: OriginVolume) throws(MergeError) {
     let now = origin.found.group
     guard origin.version != now,
@@ -105,11 +106,11 @@ extension MergePreflight {
     throw .refused(
       MergeRefusal(
         .originMoved,
-        "\(origin.text): lies elsewhere since version \(origin.version.seqno), in which it is not"
+        "\(origin.text): has moved since version \(origin.version.seqno), in which it cannot be"
           + " written; --to writes a new image"))
   }
 
-  /// Refuses extents that are the store's as well, another volume's, or the origin's twice.
+  /// Refuses extents that are also the store's, another volume's, or the origin's twice.
   private func checkExtents(_ origin: OriginVolume) throws(MergeError) {
     let own = origin.version.allocations(below: origin.name)
     let ownVolumes = Set(own.map(\.volumeUUID))
@@ -120,7 +121,7 @@ extension MergePreflight {
     for allocations in Dictionary(
       grouping: (own + others).filter { used.contains($0.physicalVolume) }, by: \.physicalVolume
     ).values {
-      // In ascending order each needs only be held against those that reach farthest.
+      // In ascending order, each need only be compared with those that reach farthest.
       var (ownLast, otherLast): (Allocation?, Allocation?) = (nil, nil)
       for next in allocations.sorted(by: { $0.extents.lowerBound < $1.extents.lowerBound }) {
         let isOwn = ownVolumes.contains(next.volumeUUID)
@@ -139,20 +140,20 @@ extension MergePreflight {
     }
   }
 
-  /// - Parameter other: Whose the extents are as well; nil where they are the origin's twice.
+  /// - Parameter other: Whose the extents also are; nil if they are the origin's twice.
   private func sharedExtents(of origin: OriginVolume, with other: Allocation?) -> MergeRefusal {
     let isStore = other != nil && other?.volume == request.snapshot?.snapshot.store
     let owner =
       other.map {
-        isStore ? "the store's as well" : "those of \(origin.version.name)/\($0.volume) as well"
-      } ?? "its own in another place as well"
+        isStore ? "also the store's" : "also those of \(origin.version.name)/\($0.volume)"
+      } ?? "also its own in another place"
     return MergeRefusal(
       .sharedExtents,
       "\(origin.text): has extents that are \(owner), by the group's metadata"
         + (isStore ? "; a store is never written" : "; it is not written"))
   }
 
-  /// Refuses extents that have a label or a metadata area in them.
+  /// Refuses extents that contain a label or a metadata area.
   private func checkMetadata(_ origin: OriginVolume) throws(MergeError) {
     for allocation in origin.version.allocations(below: origin.name) {
       guard let member = origin.found.member(allocation.physicalVolume),
@@ -170,7 +171,7 @@ extension MergePreflight {
 
   // MARK: - Arrays
 
-  /// Refuses to write some members of a mirroring array only.
+  /// Refuses to write only some members of a mirroring array.
   private func checkArrays(_ origin: OriginVolume) throws(MergeError) {
     if request.accepted.contains(.degradedArray) { return }
     for allocation in origin.version.allocations(below: origin.name) {
@@ -179,20 +180,21 @@ extension MergePreflight {
       throw .refused(
         MergeRefusal(
           .degradedArray,
-          "\(origin.text): would be written to \(array.description) only; give the others with --pv;"
-            + " `--accept degraded-array` writes what is there, and the others are to be rebuilt"))
+          "\(origin.text): would be written only to \(array.description); give the others with"
+            + " --pv; `--accept degraded-array` writes what is there, and the others must then be"
+            + " rebuilt"))
     }
   }
 
   // MARK: - Legs
 
-  /// Refuses a volume of which a part is missing, be it a leg that would not be written.
+  /// Refuses a volume of which a part is missing, even a leg that would not be written.
   private func checkIsThere(_ origin: OriginVolume) throws(MergeError) {
     let all = try volume { () throws(VolumeError) in try origin.sourceWithStaleLegs() }
     try io(.targetNotWritable) { () throws(BlockIOError) in try all.checkWritable() }
   }
 
-  /// Refuses an option that goes by one copy where there are several.
+  /// Refuses an option that uses one copy if there are several.
   private func checkWithoutCopies(_ origin: OriginVolume, _ why: String) throws(MergeError) {
     let isSingle = try volume { () throws(VolumeError) in
       guard try origin.sourceWithStaleLegs().map.copyCount == 1 else { return false }
@@ -204,7 +206,7 @@ extension MergePreflight {
         .severalLegs, "\(origin.text): has copies, of which \(why); without it all are written"))
   }
 
-  /// Refuses legs that are not alike where they will be saved: an undo store keeps one of them.
+  /// Refuses legs that differ where they will be saved: an undo store keeps only one.
   func checkLegs(_ origin: OriginVolume, _ view: SnapshotView) throws(MergeError) {
     guard request.undoPath != nil, !origin.writesAllLegs else { return }
     let copies = try volume { () throws(VolumeError) in try origin.copies() }
@@ -216,13 +218,13 @@ extension MergePreflight {
       throw .refused(
         MergeRefusal(
           .severalLegs,
-          "\(origin.text): its legs are not alike at byte \(difference), and an undo store keeps one of"
-            + " them; `--all-legs` merges, after which an undo gives all of them what the first has"
+          "\(origin.text): its legs differ at byte \(difference), and an undo store keeps only one"
+            + " of them; `--all-legs` merges, and an undo then gives all of them what the first has"
         ))
     }
   }
 
-  /// Says which legs stay as they are.
+  /// Notes which legs stay as they are.
   ///
   /// - Parameter source: What is read and written of it.
   mutating func noteStaleLegs(
@@ -232,8 +234,9 @@ extension MergePreflight {
     let all = try volume { () throws(VolumeError) in try origin.sourceWithStaleLegs() }
     guard all.map.copyCount > source.map.copyCount else { return }
     notes.append(
-      "\(origin.text): a leg that is out of date is not written; rebuild it whole (lvchange --rebuild"
-        + " PV) before it is used, as a resync by bitmap would miss what is merged; or say --all-legs"
+      "\(origin.text): a leg that is out of date is not written; rebuild it completely (lvchange"
+        + " --rebuild PV) before it is used, as a resync by bitmap would miss what is merged; or"
+        + " give --all-legs"
     )
   }
 
@@ -241,10 +244,10 @@ extension MergePreflight {
 
   /// Refuses to change what other snapshots of the origin still show through it.
   ///
-  /// Linux copies to them what its merge overwrites; here nobody does.
+  /// Linux copies to them what its merge overwrites; this merge does not.
   func checkSiblings(of origin: OriginVolume, _ view: SnapshotView) throws(MergeError) {
     if request.accepted.contains(.otherSnapshots) { return }
-    // As the group is now, whatever version the store is of.
+    // As the group is now, whichever version the store is of.
     let now = origin.found.group
     let own = request.snapshot?.volume?.uuid
     let uuid = origin.version.volume(named: origin.name)?.uuid
@@ -261,7 +264,7 @@ extension MergePreflight {
         let other = SnapshotView(of: view.origin, through: table, of: store)
         if !view.leavesAlone(other) { others.append((name, other)) }
       } catch {
-        affected.append(name)  // what it has cannot be told, and may be salvaged yet
+        affected.append(name)  // what it has is unknown, and may yet be salvaged
       }
     }
     affected += try changed(others, by: view)
@@ -269,12 +272,13 @@ extension MergePreflight {
     throw .refused(
       MergeRefusal(
         .otherSnapshots,
-        "\(view.originName): \(affected.joined(separator: ", ")) would show what is written, having no"
-          + " copies of their own; export them first, and say `--accept other-snapshots`, or use --to"
+        "\(view.originName): \(affected.joined(separator: ", ")) would show what is written, having"
+          + " no copies of their own; export them first, and give `--accept other-snapshots`, or"
+          + " use --to"
       ))
   }
 
-  /// Those snapshots that would show other bytes: where the merge writes what is there already, it
+  /// The snapshots that would show other bytes: where the merge writes what is already there, it
   /// changes none.
   private func changed(
     _ others: [(name: String, view: SnapshotView)], by view: SnapshotView
@@ -310,7 +314,7 @@ extension SnapshotView {
     return shows
   }
 
-  /// The first byte that two copies of the origin have different where the view has the store's.
+  /// The first byte that differs between two copies of the origin, within what the view overwrites.
   fileprivate func firstDifference(
     between one: any BlockSource, _ other: any BlockSource
   ) throws(BlockIOError) -> UInt64? {

@@ -4,11 +4,10 @@ internal import MD
 internal import SnapshotFormat
 internal import SystemPackage
 
-/// Everything that is looked at before a merge: for merges, undos, merges that go on, and plans
-/// alike.
+/// All checks before a merge: for merges, undos, resumed merges, and plans alike.
 ///
-/// What is looked at is what is written. Every file is opened once, by the name that was given, and
-/// is known by its device and inode from then on.
+/// What is checked is what is written: every file is opened once, by its given name, and known by
+/// its device and inode from then on.
 struct MergePreflight {
   let request: MergeRequest
   private let purpose: MergePurpose
@@ -31,7 +30,7 @@ struct MergePreflight {
     }
     let existingUndo = try openUndo(besides: source)
     if purpose != .copy { try checkUnused(source) }
-    // Nothing is opened for writing for a table that is not merged.
+    // Nothing is opened for writing if the table will not be merged.
     let loaded = try load(over: source)
     let target = purpose == .copy ? nil : try open(source)
     let whole = SnapshotView(
@@ -39,7 +38,7 @@ struct MergePreflight {
     let (isUndo, isDamaged, origin) = try checkContent(loaded, whole)
     if purpose != .copy, case .volume(let volume) = request.origin {
       try checkSiblings(of: volume, whole)
-      // What a merge left behind that was cut off is not alike.
+      // What an interrupted merge left behind may differ.
       let hasBegun = [.saved, .finished].contains(existingUndo.flatMap { UndoManifest($0)?.state })
       if !hasBegun, !isUndo { try checkLegs(volume, whole) }
       try noteStaleLegs(of: volume, source)
@@ -47,7 +46,7 @@ struct MergePreflight {
     let view = try skippingIdentical(whole, existingUndo) { progress(.comparing, $0, $1) }
     try checkPlan(view, existingUndo) { progress(.planning, $0, $1) }
     try checkUndoFile(existingUndo, view)
-    // Nothing is written yet, by us: what was read of the metadata still holds.
+    // We have written nothing yet: what was read of the metadata still holds.
     try io { () throws(BlockIOError) in
       try request.store.source.checkUnchanged()
       try source.checkUnchanged()
@@ -69,7 +68,7 @@ struct MergePreflight {
 
   /// Refuses an origin that shares bytes with the store.
   ///
-  /// The volumes of a group may well lie in one file: their extents are compared.
+  /// The volumes of a group may well be in one file: their extents are compared.
   private func checkFilesApart(_ origin: any BlockSource) throws(MergeError) {
     if case .volume = request.origin, request.snapshot != nil { return }
     for target in origin.files {
@@ -84,15 +83,15 @@ struct MergePreflight {
           throw .refused(
             MergeRefusal(
               .storeIsOrigin,
-              "\(target.name): shares bytes with the store (as a disk and its partition do, or a loop"
-                + " device and its file); a store is never written"))
+              "\(target.name): shares bytes with the store (as a disk and its partition do, or a"
+                + " loop device and its file); a store is never written"))
         }
       }
     }
   }
 
-  /// Refuses what is a part of something larger by its own word: a member of an array, a physical
-  /// volume; and a volume that is not the one that the snapshot was taken of.
+  /// Refuses what says itself that it is a part of something larger: a member of an array, a
+  /// physical volume; and a volume other than the one that the snapshot was taken of.
   private func checkRawOrigin() throws(MergeError) {
     switch request.origin {
     case .volume(let volume):
@@ -112,8 +111,9 @@ struct MergePreflight {
           throw .refused(
             MergeRefusal(
               .degradedArray,
-              "\(source.name): is \(member.memberDescription), which would not know of it; assemble it and"
-                + " name its device; `--accept degraded-array` merges nevertheless"))
+              "\(source.name): is \(member.memberDescription), which would not know of the merge;"
+                + " assemble it and name its device; `--accept degraded-array` merges"
+                + " nevertheless"))
         }
       }
       if !request.accepted.contains(.unrelatedOrigin) {
@@ -129,7 +129,7 @@ struct MergePreflight {
     }
   }
 
-  /// Whether two are parts of one file that have no byte in common.
+  /// Whether the two are parts of one file that share no byte.
   private func haveBytesApart(_ one: any BlockSource, _ other: any BlockSource) -> Bool {
     guard let one = one as? SliceSource, let other = other as? SliceSource,
       one.base is FileSource, other.base is FileSource
@@ -137,7 +137,7 @@ struct MergePreflight {
     return !one.range.overlaps(other.range)
   }
 
-  /// Opens the undo file that is there, if one is named, to look at it; it must not be an input.
+  /// Opens an existing undo file, if one is given, for reading; it must not be an input.
   private func openUndo(besides origin: any BlockSource) throws(MergeError) -> FileSource? {
     guard let path = request.undoPath, FileTarget.exists(path) else { return nil }
     let file = try io { () throws(BlockIOError) in try FileSource(path: path) }
@@ -151,7 +151,7 @@ struct MergePreflight {
     return file
   }
 
-  /// Refuses an undo file that the merge could not go on with, or that could not be made.
+  /// Refuses an undo file that the merge could not continue with, or that could not be made.
   private func checkUndoFile(
     _ existing: FileSource?, _ view: SnapshotView
   ) throws(MergeError) {
@@ -166,7 +166,7 @@ struct MergePreflight {
     }
   }
 
-  /// Refuses inputs that somebody may be writing.
+  /// Refuses inputs that may be in use.
   private func checkUnused(_ origin: any BlockSource) throws(MergeError) {
     for file in origin.files + request.store.source.files {
       try io { () throws(BlockIOError) in
@@ -175,7 +175,7 @@ struct MergePreflight {
     }
   }
 
-  /// Opens the origin for writing; or finds out whether it could be.
+  /// Opens the origin for writing, or checks whether it could be.
   private func open(
     _ source: any BlockSource
   ) throws(MergeError) -> (any BlockTarget)? {
@@ -183,7 +183,7 @@ struct MergePreflight {
       throw .refused(
         MergeRefusal(
           .targetNotWritable,
-          "\(source.name): has gaps, or is put together from parts, and is not written; use --to"))
+          "\(source.name): has gaps, or is made of several parts, and is not written; use --to"))
     }
     try io(.targetNotWritable) { () throws(BlockIOError) in
       try (source as? VolumeSource)?.checkWritable()
@@ -200,7 +200,7 @@ struct MergePreflight {
     }
   }
 
-  // MARK: - The table and what it says
+  // MARK: - The table and its content
 
   private func load(over origin: any BlockSource) throws(MergeError) -> LoadedTable {
     let store = request.store
@@ -235,21 +235,22 @@ struct MergePreflight {
         MergeRefusal(
           .smallOrigin,
           "\(view.originName): is smaller than the table needs: \(count)"
-            + " \(count == 1 ? "exception" : "exceptions") would be dropped; `--accept small-origin`"
-            + " merges the others"))
+            + " \(count == 1 ? "exception" : "exceptions") would be dropped; `--accept"
+            + " small-origin` merges the others"))
     }
     let origin: OriginCheck
     do throws(ContentError) { origin = try loaded.checkOrigin(of: view) } catch {
       throw .content(error)
     }
-    // Of an undo store that knows its origin there is no contradiction; one that does not know it
-    // is like any other.
+    // An undo store that knows its origin is not contradicted; one that does not is like any other
+    // store.
     if refuses(.unrelatedOrigin), let contradiction = origin.contradiction {
       throw .refused(
         MergeRefusal(
           .unrelatedOrigin,
-          "\(view.originName): \(contradiction)\(contradiction.description.hasSuffix("?") ? "" : ";")"
-            + " `--accept unrelated-origin` merges nevertheless"))
+          "\(view.originName):"
+            + " \(contradiction)\(contradiction.description.hasSuffix("?") ? "" : ";") `--accept"
+            + " unrelated-origin` merges nevertheless"))
     }
     return (isUndo, isDamaged, origin)
   }
@@ -259,8 +260,8 @@ struct MergePreflight {
     purpose != .copy && !request.accepted.contains(risk)
   }
 
-  /// Refuses an undo store that does not fit the origin, or is damaged; whoever knows that, and
-  /// salvages it, gets what there is.
+  /// Refuses an undo store that does not fit the origin, or is damaged; the salvage reading, with
+  /// the risk accepted, restores what there is.
   private mutating func checkUndoStore(
     _ loaded: LoadedTable, _ view: SnapshotView
   ) throws(MergeError) -> (isUndo: Bool, isDamaged: Bool) {
@@ -283,7 +284,7 @@ struct MergePreflight {
 
   // MARK: - What is left out
 
-  /// Leaves out what the origin holds already, where that is asked for.
+  /// Leaves out what the origin already holds, if requested.
   private func skippingIdentical(
     _ view: SnapshotView, _ saved: FileSource?, _ progress: ProgressHandler
   ) throws(MergeError) -> SnapshotView {
@@ -307,7 +308,7 @@ struct MergePreflight {
     }
   }
 
-  /// Refuses where a plan that is to be kept to does not fit.
+  /// Refuses a merge that does not fit the plan that it must follow.
   private func checkPlan(
     _ view: SnapshotView, _ saved: FileSource?, _ progress: ProgressHandler
   ) throws(MergeError) {

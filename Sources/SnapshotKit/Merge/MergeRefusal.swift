@@ -1,9 +1,9 @@
 /// Why a merge is not done: nothing was written to the origin.
 public struct MergeRefusal: Error, Equatable, Sendable, CustomStringConvertible {
-  /// Which kind it is: stable, for programs.
+  /// Its kind: stable, for programs.
   public let code: MergeRefusalCode
-  /// What stands in the way, and what would be done in spite of it, if anything: one sentence,
-  /// which begins with the name of what it is about.
+  /// What prevents the merge, and how to override it, if that is possible: one sentence, which
+  /// begins with the name of what it is about.
   public let description: String
 
   init(_ code: MergeRefusalCode, _ description: String) {
@@ -12,7 +12,7 @@ public struct MergeRefusal: Error, Equatable, Sendable, CustomStringConvertible 
   }
 }
 
-/// The kinds of refusals; ``entry`` says what there is to say of each.
+/// The kinds of refusals; ``entry`` describes each.
 public enum MergeRefusalCode: String, CaseIterable, Sendable {
   case storeIsOrigin = "merge.store-is-origin"
   case targetUnavailable = "merge.target-unavailable"
@@ -42,24 +42,24 @@ public enum MergeRefusalCode: String, CaseIterable, Sendable {
   case degradedArray = "merge.degraded-array"
 }
 
-/// What there is to say of a kind of refusal.
+/// The catalogue's entry for a kind of refusal.
 public struct MergeRefusalEntry: Sendable {
-  /// What stands in the way, in a few words.
+  /// What prevents the merge, in a few words.
   public let title: String
   /// Why that is a reason not to merge.
   public let reason: String
-  /// What to do; where `--accept` overrides it, how.
+  /// What to do; if `--accept` overrides it, how.
   public let remedy: String
 }
 
-/// What a merge is refused for, unless the user says that it is right.
+/// A reason to refuse a merge that the user can override.
 public enum AcceptedRisk: String, CaseIterable, Sendable {
-  /// The content of the origin speaks against its being the store's.
+  /// The content of the origin contradicts the store.
   case unrelatedOrigin = "unrelated-origin"
-  /// The table has exceptions for chunks behind the end of the origin.
+  /// The table has exceptions for chunks past the end of the origin.
   case smallOrigin = "small-origin"
   /// Other snapshots of the volume would show what is written.
   case otherSnapshots = "other-snapshots"
-  /// One member of a mirroring array is written, and the others are not there.
+  /// Some members of a mirroring array are written, and the others are missing.
   case degradedArray = "degraded-array"
 }

@@ -3,36 +3,36 @@ public import LVM2
 public import SnapshotFormat
 public import SystemPackage
 
-/// What a merge is asked to do: from a command's arguments, from a plan, or from code.
+/// What a merge is asked to do, by a command's arguments, by a plan, or by code.
 ///
-/// ``checked(for:progress:)`` holds it against everything that speaks against a merge; what comes
-/// out can be shown, written down as a plan, or carried out.
+/// ``checked(for:progress:)`` runs all checks; its result can be shown, written as a plan, or
+/// carried out.
 public struct MergeRequest: Sendable {
   /// The store, which is only read.
   public var store: Store
-  /// Where the store is that of a snapshot of a volume group: which.
+  /// The store's snapshot, if it is one of a volume group.
   public var snapshot: SnapshotVolume?
   /// What becomes the snapshot.
   public var origin: MergeOrigin
-  /// By which rules the table is read.
+  /// The reading of the table.
   public var reading = Reading.kernel
-  /// What the caller says that the chunk size is, in the salvage reading.
+  /// The user's choice of the chunk size, in the salvage reading.
   public var chunkSize: ChunkSize?
   /// Which table is merged, in the salvage reading: 0 is the newest.
   public var generation = 0
   /// How the merge can be undone.
   public var wayBack: WayBack
-  /// Whether to leave alone what the origin holds already.
+  /// Whether to leave alone what the origin already holds.
   public var skipsIdentical = false
-  /// What it is not to be refused for.
+  /// The risks for which it is not refused.
   public var accepted: Set<AcceptedRisk> = []
   /// The plan that it must fit, byte for byte.
   public var plan: (any BlockSource)?
 
   /// How a merge can be undone.
   public enum WayBack: Equatable, Sendable {
-    /// What is overwritten is saved first, in a COW store that is a new file at that path; or in
-    /// the one that is there, where the merge was cut off.
+    /// What is overwritten is saved first, in a COW store that is a new file at that path, or in
+    /// the existing one of an interrupted merge.
     case undo(FilePath)
     /// Not at all.
     case none
@@ -50,9 +50,9 @@ public struct MergeRequest: Sendable {
 
   var undoPath: FilePath? { if case .undo(let path) = wayBack { path } else { nil } }
 
-  /// Holds the merge against everything that speaks against it.
+  /// Runs all checks.
   ///
-  /// - Parameter progress: Is told of the steps that take their time.
+  /// - Parameter progress: Called during the steps that take time.
   /// - Throws: ``MergeError/refused(_:)`` with nothing written anywhere.
   public func checked(
     for purpose: MergePurpose, progress: MergeProgress = { _, _, _ in }
@@ -66,20 +66,20 @@ public struct MergeRequest: Sendable {
 public enum MergePurpose: Sendable {
   /// To write the origin, which is locked first, so that what is checked is what will be written.
   case merge
-  /// To say, or write down as a plan, what would be done: the checks are the same.
+  /// To show, or write as a plan, what would be done: the checks are the same.
   case trial
-  /// To make a new image of what the merge would end with: the origin is only read, and what its
-  /// content says is no reason to refuse. A table that Linux would not merge is, and an undo store
-  /// of another origin.
+  /// To make a new image of the merge's result: the origin is only read, and its content is no
+  /// reason to refuse. A table that Linux would not merge is, and so is an undo store of another
+  /// origin.
   case copy
 }
 
-/// Is told which step a merge is at, how many bytes of it are done, and of how many.
+/// Called with a merge's step, the bytes done, and the bytes in all.
 public typealias MergeProgress = (MergeStep, UInt64, UInt64) -> Void
 
-/// The steps of a merge that take their time.
+/// The steps of a merge that take time.
 public enum MergeStep: Sendable {
-  /// Store and origin are compared, to leave alone what is there already.
+  /// Store and origin are compared, to leave alone what is already there.
   case comparing
   /// The origin is compared with a plan, or digests for one are made.
   case planning
@@ -89,7 +89,7 @@ public enum MergeStep: Sendable {
   case merging
 }
 
-/// What a merge makes the snapshot.
+/// What becomes the snapshot.
 public enum MergeOrigin: Sendable {
   /// A file or device, or a part of one.
   case bytes(any BlockSource)
@@ -99,15 +99,18 @@ public enum MergeOrigin: Sendable {
 
 /// A volume of a group that a merge writes to.
 public struct OriginVolume: Sendable {
+  /// The group, and its physical volumes.
   public let found: FoundVolumeGroup
-  /// The version of the group by which it is mapped.
+  /// The version of the group that maps it.
   public let version: VolumeGroup
+  /// Its name in that version.
   public let name: String
-  /// Which leg of a mirror is read, whatever is known of it.
+  /// Which leg of a mirror is read, even if it may be out of date; nil for those in step.
   public let leg: Int?
-  /// Whether legs that are out of date are written as well.
+  /// Whether legs that are out of date are also written.
   public var writesAllLegs: Bool
 
+  /// The volume of that name.
   public init(
     _ name: String, of version: VolumeGroup, _ found: FoundVolumeGroup, leg: Int? = nil,
     writesAllLegs: Bool = false
@@ -122,7 +125,7 @@ public struct OriginVolume: Sendable {
   /// `vg/lv`.
   public var text: String { "\(version.name)/\(name)" }
 
-  /// The physical volumes that it lies on.
+  /// The physical volumes that it is on.
   var physicalVolumes: Set<LVMIdentifier> {
     Set(version.allocations(below: name).map(\.physicalVolume))
   }
@@ -132,15 +135,15 @@ public struct OriginVolume: Sendable {
     version.uuid == snapshot.version.uuid && name == snapshot.snapshot.origin
   }
 
-  /// All of its bytes, with the legs that are out of date, through whatever was found.
+  /// All of its bytes, including the legs that are out of date, through everything that was found.
   func sourceWithStaleLegs() throws(VolumeError) -> VolumeSource {
     try found.mapper(version, includesStale: true).source(of: name)
   }
 
-  /// All of its bytes, through those physical volumes alone that it lies on.
+  /// All of its bytes, through only those physical volumes that it is on.
   public func source() throws(VolumeError) -> VolumeSource { try source { $0.source } }
 
-  /// Its bytes as each of its legs has them, and each member of the arrays that these lie in.
+  /// Its bytes on each of its legs, and on each member of the arrays that these are in.
   func copies() throws(VolumeError) -> [VolumeSource] {
     var members: [LVMIdentifier: [any BlockSource]] = [:]
     for uuid in physicalVolumes {

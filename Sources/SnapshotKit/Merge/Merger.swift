@@ -1,10 +1,10 @@
 internal import BlockIO
 
-/// Copies what a table maps into the origin: afterwards the origin is what the snapshot showed.
+/// Copies what a table maps into the origin, which then is what the snapshot showed.
 ///
-/// The store is only read. It is read in its own order, in windows that are written in the order of
-/// the origin, neighbours as one write, the origin's partial last chunk clipped, and the whole
-/// flushed at the end. Doing it twice is the same as doing it once.
+/// The store is only read, in its own order, in windows that are written in the order of the
+/// origin, neighbours as one write, with the origin's partial last chunk clipped, and all flushed
+/// at the end. Doing it twice is the same as doing it once.
 struct Merger: Sendable {
   private let view: SnapshotView
   private let store: any BlockSource
@@ -12,7 +12,7 @@ struct Merger: Sendable {
   /// How much is read before it is written; tests make it small.
   var windowByteCount = ExtentCopier.usualWindowByteCount
 
-  /// A merge of `view`, whose chunks lie in `store`, into `target`.
+  /// A merge of `view`, whose chunks are in `store`, into `target`.
   init(_ view: SnapshotView, of store: any BlockSource, into target: any BlockTarget) {
     self.view = view
     self.store = store
@@ -23,7 +23,7 @@ struct Merger: Sendable {
   ///
   /// - Parameters:
   ///   - verify: Whether to read back what was written, from the medium, and compare.
-  ///   - shouldStop: Is asked now and then. When it says so, what was written is flushed, and
+  ///   - shouldStop: Called now and then. If it returns true, what was written is flushed, and
   ///     ``MergeError/cut(_:)`` is thrown.
   func merge(
     undo: consuming UndoStore?, verify: Bool, progress: MergeProgress = { _, _, _ in },
@@ -34,8 +34,8 @@ struct Merger: Sendable {
       try undo.checkOriginIsBetween()
       let lost = try self.verify(
         orSay:
-          "\(undo.name): belongs to a merge that was finished, and the origin is not as that merge"
-          + " left it: it was undone, or written since; name a new undo file")
+          "\(undo.name): belongs to a finished merge, and the origin is not as that merge left it:"
+          + " it was undone, or written since; name a new undo file")
       return MergeOutcome(
         byteCount: byteCount - lost.map(\.range).totalCount, wasFinished: true, lost: lost)
     }
@@ -70,8 +70,8 @@ struct Merger: Sendable {
       byteCount: byteCount - lost.map(\.range).totalCount, wasFinished: false, lost: lost)
   }
 
-  /// Throws where the store was changed since it was opened, but for what we write ourselves: a
-  /// store may lie on the same physical volume as its origin.
+  /// Throws if the store was changed since it was opened, other than by our own writes: a store may
+  /// be on the same physical volume as its origin.
   private func checkStore() throws(BlockIOError) {
     for file in store.files
     where !target.files.contains(where: { DeviceUse.overlap($0.identity, file.identity) }) {
@@ -91,14 +91,14 @@ struct Merger: Sendable {
 
   /// Copies every segment of the store that the view is made of.
   ///
-  /// - Returns: What cannot be read, where the view's reading puts up with that, ascending; and
-  ///   whether it was stopped.
+  /// - Returns: What cannot be read, if the view's reading tolerates that, ascending; and whether
+  ///   it was stopped.
   private func copy(
     progress: (UInt64) -> Bool
   ) throws(BlockIOError) -> (lost: [LostRange], wasStopped: Bool) {
     let isSalvage = view.table.reading == .salvage
     let order = StoreOrder(view)
-    // A salvage leaves alone what the store cannot be read for, and so has to read it.
+    // A salvage leaves alone what cannot be read of the store, and so has to read it.
     let copier = ExtentCopier(
       from: store, to: target, readsAround: isSalvage, sharesUnread: !isSalvage,
       windowByteCount: windowByteCount)
@@ -116,10 +116,10 @@ struct Merger: Sendable {
     return (lost, outcome.isStopped)
   }
 
-  /// Reads back what was written, from the medium where that can be, and compares.
+  /// Reads back what was written, from the medium if possible, and compares.
   ///
-  /// - Returns: What the store cannot be read for, where the view's reading puts up with that:
-  ///   there nothing was written.
+  /// - Returns: What cannot be read of the store, if the view's reading tolerates that: nothing was
+  ///   written there.
   private func verify(orSay complaint: String?) throws(MergeError) -> [LostRange] {
     let isSalvage = view.table.reading == .salvage
     var lost: [LostRange] = []
@@ -143,7 +143,7 @@ struct Merger: Sendable {
 }
 
 extension SnapshotView.Segment {
-  /// The copy that puts it in its place, where it is the store's.
+  /// The copy that puts it in its place, if it comes from the store.
   var extent: CopyExtent? {
     guard case .store(let offset) = place else { return nil }
     return CopyExtent(

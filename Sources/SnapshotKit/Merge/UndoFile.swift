@@ -1,18 +1,16 @@
 internal import BlockIO
 internal import SystemPackage
 
-/// The file of an undo store: made new with room for all of it, or opened to go on.
+/// The file of an undo store: a new one with room for everything, or one to continue.
 enum UndoFile {
-  /// Makes the file at `path`, or opens the one that is there to go on with it.
+  /// Makes the file at `path`, or opens the existing one to continue it.
   ///
   /// - Parameters:
-  ///   - existing: What is there, if anything is; it is opened for writing only if it is an undo
-  ///     store,
-  ///     or blank, as a crash leaves it that comes early.
+  ///   - existing: The existing file, if any; it is opened for writing only if it is an undo store,
+  ///     or blank, as an early crash leaves it.
   ///   - unsharedByteCount: How many bytes must be copied to a file that can share data with the
-  ///     origin;
-  ///     nil for one that cannot, in which room is taken for all.
-  /// - Returns: The file, and whether there is nothing in it yet.
+  ///     origin; nil for one that cannot, in which room is reserved for everything.
+  /// - Returns: The file, and whether it is still empty.
   /// - Throws: A refusal, with nothing left behind.
   static func open(
     _ path: FilePath, existing: FileSource?, byteCount: UInt64,
@@ -29,7 +27,7 @@ enum UndoFile {
     }
   }
 
-  /// Refuses a file that is there and is neither an undo store nor blank.
+  /// Refuses an existing file that is neither an undo store nor blank.
   static func check(_ existing: FileSource, byteCount: UInt64) throws(MergeError) {
     if UndoManifest(existing) != nil { return }
     do throws(BlockIOError) {
@@ -39,7 +37,7 @@ enum UndoFile {
     }
     throw .refused(
       MergeRefusal(
-        .undoExists, "\(existing.name): exists, and is no undo store; it is not overwritten"))
+        .undoExists, "\(existing.name): exists, and is not an undo store; it is not overwritten"))
   }
 
   private static func make(
@@ -75,11 +73,11 @@ enum UndoFile {
   ) -> MergeError {
     .refused(
       MergeRefusal(
-        .noRoom, "\(path): needs \(needed) bytes, the file system has \(available)"))
+        .noRoom, "\(path): needs \(needed) bytes; the file system has \(available)"))
   }
 
-  /// Whether a file is all zero: as it is made, and as a crash leaves it that comes before the
-  /// header.
+  /// Whether a file is all zero: as it is made, and as a crash leaves it before the header is
+  /// written.
   private static func isBlank(_ file: FileSource) throws(BlockIOError) -> Bool {
     let buffer = IOBuffer(byteCount: 1 << 20)
     var position: UInt64 = 0

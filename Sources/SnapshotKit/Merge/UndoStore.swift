@@ -2,16 +2,16 @@ internal import BlockIO
 internal import Crypto
 internal import SnapshotFormat
 
-/// The way back from a merge: a COW store of the origin's old data, whole before a byte is changed.
+/// The way back from a merge: a COW store of the origin's old data, complete before a byte changes.
 ///
 /// It has the source's chunk size and one exception for each chunk that the merge overwrites,
-/// ascending by old chunk, with data chunks in the kernel's order. So merging it, by dmsnap or by
-/// Linux itself, gives the origin back as it was. Saving goes data, flush, areas, flush, header,
-/// flush; only then does the merge begin, and after any crash the same command goes on:
+/// ascending by old chunk, with data chunks in the kernel's order. Merging it, by dmsnap or by
+/// Linux itself, restores the origin. Saving goes data, flush, areas, flush, header, flush; only
+/// then does the merge begin, and after any crash the same command continues:
 ///
 /// - while saving: the origin was not touched; saving starts over.
-/// - saved: the origin may be half merged; the old data is all here, and the merge is done again
-///   from its first byte, which ends the same.
+/// - saved: the origin may be partly merged; the old data is all here, and the merge is repeated
+///   from its first byte, with the same result.
 /// - finished: there is nothing to do.
 struct UndoStore: Sendable {
   private let view: SnapshotView
@@ -22,11 +22,11 @@ struct UndoStore: Sendable {
   /// How much is read before it is written; tests make it small.
   var windowByteCount = ExtentCopier.usualWindowByteCount
 
-  /// How many bytes an undo store for merging `view` has.
+  /// The length of an undo store for merging `view`.
   static func byteCount(for view: SnapshotView) -> UInt64 { layout(for: view).byteCount }
 
-  /// How many bytes must be written for merging `view` with an undo store in `file`, beside those
-  /// that are shared with the origin; nil where nothing can be shared.
+  /// How many bytes must be written for merging `view` with an undo store in `file`, besides those
+  /// that are shared with the origin; nil if nothing can be shared.
   static func unsharedByteCount(
     for view: SnapshotView, over origin: any BlockTarget, in file: any BlockTarget
   ) -> UInt64? {
@@ -38,7 +38,7 @@ struct UndoStore: Sendable {
     layout.forEachDataExtent(from: \.old, before: origin.byteCount / 512 * 512) { extent, _ in
       byteCount += extent.byteCount - (saving.shareablePart(of: extent)?.byteCount ?? 0)
     }
-    // What the origin shares with the undo store wants room of its own when it is written.
+    // What the origin shares with the undo store needs room of its own when it is written.
     view.forEachSegment(in: 0..<view.byteCount) { segment in
       guard let extent = segment.extent else { return }
       byteCount += extent.byteCount - (merging?.shareablePart(of: extent)?.byteCount ?? 0)
@@ -55,7 +55,7 @@ struct UndoStore: Sendable {
 
   /// Prepares `file`, whose length is ``byteCount(for:)``, to be the undo store of merging `view`.
   ///
-  /// - Throws: A refusal when it is the undo store of something else.
+  /// - Throws: A refusal if it is the undo store of something else.
   init(
     of view: SnapshotView, over origin: any BlockSource, in file: any BlockTarget, isNew: Bool
   ) throws(MergeError) {
@@ -69,7 +69,7 @@ struct UndoStore: Sendable {
       : try Self.existingManifest(in: file, of: view, over: origin)
   }
 
-  /// What an undo store of merging `view` says while it is being saved.
+  /// The manifest of an undo store of merging `view` while it is being saved.
   private static func manifest(
     of view: SnapshotView, over origin: any BlockSource, _ layout: OrderedStore
   ) throws(MergeError) -> UndoManifest {
@@ -89,9 +89,9 @@ struct UndoStore: Sendable {
     }
   }
 
-  /// What the undo store in `file` says of itself.
+  /// The manifest of the undo store in `file`.
   ///
-  /// - Throws: A refusal when it is none, that of something else, or damaged.
+  /// - Throws: A refusal if it is none, belongs to something else, or is damaged.
   @discardableResult
   static func existingManifest(
     in file: any BlockSource, of view: SnapshotView, over origin: any BlockSource
@@ -117,19 +117,19 @@ struct UndoStore: Sendable {
     return manifest
   }
 
-  /// The undo file's name, for messages.
+  /// The undo file's name in messages.
   var name: String { file.name }
 
   /// How far the merge is.
   var state: UndoManifest.State { manifest.state }
 
-  /// Saves what the merge will overwrite, so that it is on the medium when this returns.
+  /// Saves what the merge will overwrite; it is on the medium when this returns.
   ///
-  /// - Parameter progress: Is told how many bytes are saved, and says whether to go on.
+  /// - Parameter progress: Gets the number of bytes saved, and returns whether to go on.
   /// - Returns: Whether it was stopped.
   mutating func save(progress: (UInt64) -> Bool) throws(BlockIOError) -> Bool {
     try writeHeader()
-    try file.flush()  // from here on a crash leaves a file that says what it is
+    try file.flush()  // from here on, a crash leaves a file that identifies itself
     let outcome = try saveData(progress)
     if outcome.isStopped { return true }
     try file.flush()
@@ -152,15 +152,15 @@ struct UndoStore: Sendable {
 
   /// Puts the state on the medium.
   ///
-  /// What another process left may be in the cache only: it was killed before its flush was done,
-  /// or its flush failed. On the medium is then the state before, in which the origin must not
+  /// What another process left may only be in the cache: it was killed before its flush was done,
+  /// or its flush failed. The medium then has the state before, in which the origin must not
   /// change.
   func confirm() throws(BlockIOError) {
     try writeHeader()
     try file.flush()
   }
 
-  /// Refuses a store that is an undo store of another origin, or of a merge that never began.
+  /// Refuses an undo store of another origin, or of a merge that never began.
   ///
   /// - Returns: Whether it is an undo store.
   @discardableResult
@@ -173,43 +173,43 @@ struct UndoStore: Sendable {
         MergeRefusal(
           .undoDamaged,
           "\(store.source.name): is an undo store with a damaged manifest: whether it belongs to"
-            + " \(origin.name) cannot be told; if it does, `--reading salvage --accept"
+            + " \(origin.name) is unknown; if it does, `--reading salvage --accept"
             + " unrelated-origin` restores what there is"))
     }
     guard manifest.state != .saving else {
       throw .refused(
         MergeRefusal(
           .undoIncomplete,
-          "\(store.source.name): is an undo store that was never completed: the merge did not begin,"
-            + " and there is nothing to undo"))
+          "\(store.source.name): is an undo store that was never completed: the merge did not"
+            + " begin, and there is nothing to undo"))
     }
     guard manifest.originByteCount == origin.byteCount else {
       throw .refused(
         MergeRefusal(
           .undoElsewhere,
-          "\(store.source.name): undoes a merge into an origin of \(manifest.originByteCount) bytes,"
-            + " \(origin.name) has \(origin.byteCount)"))
+          "\(store.source.name): undoes a merge into an origin of \(manifest.originByteCount)"
+            + " bytes; \(origin.name) has \(origin.byteCount)"))
     }
     guard UndoManifest.agree(manifest.fingerprint, try fingerprint(of: origin, outside: view))
     else {
       throw .refused(
         MergeRefusal(
           .undoElsewhere,
-          "\(store.source.name): undoes a merge into another origin than \(origin.name), or it was"
-            + " written since, where the merge did not reach, or the undo store is damaged; if it is the"
+          "\(store.source.name): undoes a merge into another origin than \(origin.name), or that"
+            + " was written since, outside of the merge, or the undo store is damaged; if it is the"
             + " right one, `--reading salvage --accept unrelated-origin` restores what there is"))
     }
     if view.table.reading != .salvage, try isDamaged(store, through: view) {
       throw .refused(
         MergeRefusal(
           .undoDamaged,
-          "\(store.source.name): is a damaged undo store: its data, or its table, is not what was saved,"
-            + " or cannot be read; `--reading salvage` restores what there is"))
+          "\(store.source.name): is a damaged undo store: its data, or its table, is not what was"
+            + " saved, or cannot be read; `--reading salvage` restores what there is"))
     }
     return true
   }
 
-  /// Whether what an undo store holds is known not to be what was saved in it.
+  /// Whether the content of an undo store is known not to be what was saved.
   static func isDamaged(
     _ store: Store, through view: SnapshotView
   ) throws(MergeError) -> Bool {
@@ -217,7 +217,7 @@ struct UndoStore: Sendable {
     return try checksum(of: view) != saved
   }
 
-  /// The checksum of all that a view has from its store; nil where not all can be read.
+  /// The checksum of all that a view has from its store; nil if not everything can be read.
   private static func checksum(of view: SnapshotView) throws(MergeError) -> SectorChecksum? {
     var checksum: SectorChecksum? = SectorChecksum()
     do throws(BlockIOError) {
@@ -235,7 +235,7 @@ struct UndoStore: Sendable {
 
   // MARK: - Data
 
-  /// What lies behind it in a last chunk that is not whole is zero in an undo store.
+  /// In an undo store, what follows it in a partial last chunk is zero.
   private var originEnd: UInt64 { origin.byteCount / 512 * 512 }
 
   private func saveData(
@@ -251,15 +251,15 @@ struct UndoStore: Sendable {
       }, progress: progress)
   }
 
-  /// A merge that cannot go on, as its undo store, or the origin, cannot be read.
+  /// A merge that cannot continue because its undo store, or the origin, cannot be read.
   private static func cut(
     by cause: BlockIOError, undo: String, origin: String
   ) -> MergeError {
     .cut(MergeCut(cause: cause, stage: .merging(undo: undo), origin: origin))
   }
 
-  /// Refuses to go on when any sector of the origin is neither as it was saved nor as the merge
-  /// leaves it: it was written since the merge was cut off, and going on would destroy that.
+  /// Refuses to continue if any sector of the origin is neither as it was saved nor as the merge
+  /// leaves it: it was written since the interruption, and continuing would destroy that.
   func checkOriginIsBetween() throws(MergeError) {
     let window: UInt64 = 1 << 20
     let (now, old, new) = (
@@ -318,7 +318,7 @@ struct UndoStore: Sendable {
     try file.write(at: 0, from: buffer, 0..<UndoManifest.byteCount)
   }
 
-  /// A saved undo store must have just the areas that were written.
+  /// A saved undo store must have exactly the areas that were written.
   private static func checkAreas(
     of file: any BlockSource, _ layout: OrderedStore, over origin: any BlockSource
   ) throws(MergeError) {
@@ -340,12 +340,12 @@ struct UndoStore: Sendable {
 }
 
 extension Store {
-  /// What it is as an undo store, in words for a person; nil for any other store.
+  /// What it is as an undo store, for messages; nil for any other store.
   public var undoDescription: String? {
     switch UndoManifest(source)?.state {
     case nil: nil
     case .saving: "dmsnap's undo of a merge that never began: the origin was not changed"
-    case .saved: "dmsnap's undo of a merge that did not come to its end"
+    case .saved: "dmsnap's undo of an unfinished merge"
     case .finished: "dmsnap's undo of a finished merge"
     }
   }

@@ -1,30 +1,33 @@
 internal import BlockIO
 public import SnapshotFormat
 
-/// A store's table by one reading, and what that reading knows to be lost.
+/// A store's table in one reading, and what that reading knows to be lost.
 public struct LoadedTable: Sendable {
+  /// The store.
   public let store: Store
+  /// Where areas and chunks are.
   public let geometry: StoreGeometry
+  /// What each chunk maps to.
   public let table: ExceptionTable
-  /// How many exceptions the table is made of.
+  /// How many exceptions the table has.
   public let exceptionCount: UInt64
   /// The chunks of the origin that the reading knows to be lost; none in a kernel's reading.
   public let lost: [LostChunks]
-  /// Where the store lies in a file system, that; and what was decided in a salvage, and why.
+  /// The file system that the store is in, if any; and a salvage's decisions.
   public let findings: [Finding]
-  /// Whether this is the table in use, and not an older one, the one in use being empty or lost.
+  /// Whether this is the table in use, rather than an older one because that is empty or lost.
   public let isCurrent: Bool
   /// Whether the table has all that it ever had, as far as its reading knows.
   public let isComplete: Bool
-  /// Whether exceptions may be lost of which nobody knows what they were for.
+  /// Whether exceptions may be lost without a trace of what they were for.
   public let hasUnknownLosses: Bool
   /// How far Linux's own walk reaches; nil in the salvage reading.
   let extent: TableSummary?
 
   /// Reads the table of `store`.
   ///
-  /// - Throws: When there is no store, or, unless it is salvaged, none whose snapshot Linux would
-  ///   show.
+  /// - Throws: If there is no store, or, unless it is salvaged, if Linux would not show its
+  ///   snapshot.
   public init(_ store: Store, reading: Reading) throws(StoreError) {
     if reading == .salvage {
       self = try LoadedTable(SalvagePlan(store), generation: 0)
@@ -44,7 +47,7 @@ public struct LoadedTable: Sendable {
     }
   }
 
-  /// The table that a plan supports, of the generation of that number.
+  /// The table that a plan supports, in the generation of that number.
   public init(_ plan: SalvagePlan, generation index: Int) throws(StoreError) {
     let generation = try plan.generation(index)
     store = plan.store
@@ -63,7 +66,7 @@ public struct LoadedTable: Sendable {
     lost.compactMap { $0.range(geometry, originByteCount: originByteCount) }
   }
 
-  /// How many exceptions lie behind the end of the origin that a salvage was planned for; nil if
-  /// none does.
+  /// How many exceptions are past the end of the origin that a salvage was planned for; nil if none
+  /// are.
   public var beyondOriginCount: UInt64? { findings.first { $0.code == .oldBeyondOrigin }?.count }
 }

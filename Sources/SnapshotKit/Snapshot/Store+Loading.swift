@@ -2,7 +2,7 @@ internal import BlockIO
 public import SnapshotFormat
 
 extension Store {
-  /// Where a table lies and how far it reaches, if Linux loads it.
+  /// Where a table is and how far it reaches, if Linux loads it.
   public func requireLoadable(
     _ reading: Reading
   ) throws(StoreError) -> (StoreGeometry, TableSummary) {

@@ -1,7 +1,7 @@
 public import BlockIO
 internal import SnapshotFormat
 
-/// Writes a new store with the exceptions that a plan supports: what `salvage --to` makes.
+/// Writes a new store with the exceptions that a plan supports, for `salvage --to`.
 ///
 /// It is valid for Linux and compact: its exceptions ascend by old chunk, each data chunk is used,
 /// and the last area ends the table. Sectors that cannot be read are zeroes in it, and listed.
@@ -17,7 +17,7 @@ public struct StoreWriter: Sendable {
     layout = OrderedStore(of: table.runs, table.geometry.chunkSize)
   }
 
-  /// How long the new store is.
+  /// The length of the new store.
   public var byteCount: UInt64 { layout.byteCount }
 
   /// Writes the store into a new file of that length.
@@ -45,7 +45,7 @@ public struct StoreWriter: Sendable {
   ) throws(BlockIOError) -> [LostRange] {
     let chunkByteCount = table.geometry.chunkSize.byteCount
     let byteCount = layout.exceptionCount * chunkByteCount
-    let sourceEnd = table.geometry.sectorCount * 512  // a torn sector is nobody's, as in a view
+    let sourceEnd = table.geometry.sectorCount * 512  // without a partial sector, as in a view
     let copier = ExtentCopier(
       from: source, to: output, readsAround: true, leavesZeroes: true,
       sharesUnread: false)

@@ -5,13 +5,13 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// Standard output for data, standard error for talk.
+/// Data goes to stdout, messages to stderr.
 enum Console {
-  /// Makes the process safe to write from.
+  /// Prepares the process for writing.
   ///
-  /// A closed pipe, or a limit on the length of files, becomes an error of the write, not the death
-  /// of the process. And what we open must never get the number of a closed standard stream, or
-  /// messages would go into it: those are taken by something that cannot be written.
+  /// A closed pipe, or a limit on the size of files, becomes an error of the write, not the death
+  /// of the process. And no file may get the number of a closed standard stream, or messages would
+  /// be written to it: those numbers are taken by something that cannot be written.
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
@@ -20,21 +20,21 @@ enum Console {
     }
   }
 
-  /// Writes a line for a person to standard output.
+  /// Writes a line of text to stdout.
   static func print(_ line: String) throws(Failure) { try print(lines: [line]) }
 
-  /// Writes lines for a person to standard output.
+  /// Writes lines of text to stdout.
   static func print(lines: [String]) throws(Failure) {
     if lines.isEmpty { return }
     let text = lines.map(\.visible).joined(separator: "\n")
     try failing { () throws(BlockIOError) in try OutputStream.standardOutput.write(text + "\n") }
   }
 
-  /// Writes one JSON object to standard output, all of it or nothing.
+  /// Writes one JSON object to stdout, complete or not at all.
   ///
   /// - Parameters:
   ///   - failure: Why the command fails all the same, if it does.
-  ///   - taken: Which of the run's keys the report has itself.
+  ///   - taken: The run's keys that the report already has.
   static func print(
     json report: some Encodable, _ failure: Failure? = nil, taken: Set<String> = []
   ) throws(Failure) {
@@ -43,7 +43,7 @@ enum Console {
     try failing { () throws(BlockIOError) in try OutputStream.standardOutput.write(text + "\n") }
   }
 
-  /// Writes one JSON object, to which a list is added whose members are text already.
+  /// Writes one JSON object with a list whose members are already text.
   static func print(
     json report: some Encodable, listing key: String, _ members: OutputText
   ) throws(Failure) {
@@ -57,19 +57,19 @@ enum Console {
     }
   }
 
-  /// Whether an object has gone to standard output, of which there is one.
+  /// Whether the one object has been written to stdout.
   private static let hasPrinted = Mutex(false)
 
-  /// Notes that one goes there.
+  /// Notes that an object is written.
   static func noteObject() { hasPrinted.withLock { $0 = true } }
 
-  /// The keys of the run, as a part of an object that is written piece by piece.
+  /// The keys of the run, for an object that is written piece by piece.
   static func runKeys(taken: Set<String>) -> String {
     let keys = encoded(JSONResult(report: [String: String](), failure: nil, taken: taken))
     return String(keys.dropFirst(2).dropLast(2))
   }
 
-  /// JSON for people to read as well; it ends with a line of its own for the last brace.
+  /// Readable JSON, with its last brace on a line of its own.
   private static func encoded(_ value: some Encodable) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -80,20 +80,20 @@ enum Console {
     return String(decoding: data, as: UTF8.self)
   }
 
-  /// Says a line to the person at the terminal, behind a line of progress that is shown there.
+  /// Writes a message to stderr, after ending any line of progress.
   static func say(_ line: String) {
     ProgressLine.endShown()
-    // There is nobody left to tell if standard error is closed.
+    // If stderr is closed, there is nowhere to report it.
     try? OutputStream.standardError.write(line.visible + "\n")
   }
 
-  /// Says why the command fails: to a person always, and to a program that has no object yet.
+  /// Reports why the command fails: as a message, and as a JSON object if none was written yet.
   ///
-  /// - Parameter schema: That of the command's results, where they are JSON.
+  /// - Parameter schema: The schema of the command's results, if they are JSON.
   static func report(_ failure: Failure, schema: String? = nil) {
     ProgressLine.endShown()
     if let schema, !hasPrinted.withLock({ $0 }), failure.code != "output.closed" {
-      // Standard error still says it where nobody reads standard output any more.
+      // If stdout is closed, stderr still reports it.
       _ = try? print(json: EmptyReport(schema: schema), failure)
     }
     if let message = failure.message { say("dmsnap: \(message)") }
@@ -101,8 +101,8 @@ enum Console {
 }
 
 extension String {
-  /// The string as a terminal shows it as one line: what would move its cursor, change its colours
-  /// or turn its text around is escaped, be it from a label on a disk or from a file's name.
+  /// The string as one line that is safe for a terminal: what would move the cursor, change colours
+  /// or reverse the text is escaped, whether it comes from a disk's label or from a file's name.
   var visible: String {
     guard unicodeScalars.contains(where: \.isControl) else { return self }
     return unicodeScalars.reduce(into: "") { text, scalar in
@@ -119,7 +119,7 @@ extension String {
 }
 
 extension Unicode.Scalar {
-  /// Whether terminals do something else with it than show it.
+  /// Whether a terminal does something other than show it.
   fileprivate var isControl: Bool {
     switch properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate: true

@@ -4,9 +4,9 @@ import LVM2
 import SnapshotFormat
 import SnapshotKit
 
-/// The text of `dmsnap inspect`: what this is, what happened to it, what can be saved, what to do.
+/// The text of `dmsnap inspect`: what this is, the likely cause, what can be saved, what to do.
 struct InspectScreen {
-  /// More findings than these would scroll what matters away.
+  /// More findings than this would scroll what matters away.
   private static let findingCountMax = 8
 
   private(set) var lines: [String] = []
@@ -124,16 +124,16 @@ struct InspectScreen {
     }
   }
 
-  /// How full the store is to Linux.
+  /// How full the store is, by Linux.
   private func fill(_ load: KernelLoad) -> String {
     load.fill.map { " (\(Int($0 * 100)) % full)" } ?? ""
   }
 
-  // MARK: - What happened, and what can be saved
+  // MARK: - The cause, and what can be saved
 
   private mutating func addProspect() {
     if let diagnosis {
-      add(wrapping: "happened", diagnosis.cause)
+      add(wrapping: "cause", diagnosis.cause)
       let prospect = diagnosis.prospect
       add(
         "usable", "\(counted(prospect.usableCount, "exception")) (\(size(prospect.usableCount)))")
@@ -144,8 +144,8 @@ struct InspectScreen {
       if let needed = neededOriginByteCount {
         add(
           wrapping: "origin",
-          "it ends before the table does: what the store has for chunks behind its end is not lost"
-            + " over a copy of it that is \(needed) bytes long")
+          "it ends before the table does: what the store has for chunks past its end is not lost"
+            + " with a copy of it that is \(needed) bytes long")
       }
       if let originState { add(wrapping: "origin", originState) }
     }
@@ -160,20 +160,20 @@ struct InspectScreen {
     }
   }
 
-  /// Whether the origin is still what it was when an invalid snapshot stopped; nil for others.
+  /// Whether the origin of an invalid snapshot was written since; nil for other snapshots.
   private var originState: String? {
     guard audit.findings.contains(where: { $0.code == .headerInvalid }) else { return nil }
     guard let writes = check?.writes else {
       let hasOrigin = origin != nil || volume?.origin != nil
-      return OriginWrites.unknownWords + (hasOrigin ? "" : " (--origin ORIGIN may tell)")
+      return OriginWrites.unknownWords + (hasOrigin ? "" : " (--origin ORIGIN may show it)")
     }
     return "\(writes)"
   }
 
-  /// How long the origin would have to be for the table and the snapshot's file system.
+  /// The length of the origin that the table and the snapshot's file system require.
   private var neededOriginByteCount: UInt64? {
     audit.neededOriginByteCount.map { needed in
-      // A superblock may say anything.
+      // A superblock may hold any number.
       let byteCount = check?.fileSystemByteCount ?? 0
       return byteCount / 4 > needed ? needed : max(needed, byteCount)
     }
@@ -186,22 +186,22 @@ struct InspectScreen {
       if codes.contains(.dataUnreadable) { return "sectors of data that were not read" }
       if codes.contains(.storeTooShort) { return "parts of chunks at the store's end" }
       if codes.contains(.generationEndInDoubt) {
-        return "not known: data behind the table may be the snapshot's"
+        return "not known: data after the table may be the snapshot's"
       }
       if codes.contains(.mergeResidue) {
         return "nothing if it was merged, or never used; otherwise the table"
       }
       if codes.contains(.headerInvalid) { return "nothing that was copied" }
-      return prospect.isEndLost ? "nobody knows: the table went on behind what is left" : "nothing"
+      return prospect.isEndLost ? "unknown: the table continued after what is left" : "nothing"
     }
     return "up to \(counted(prospect.lostCount, "exception")) (\(size(prospect.lostCount)))"
-      + (prospect.isEndLost ? ", and whatever came behind" : "")
+      + (prospect.isEndLost ? ", and whatever followed" : "")
   }
 
   private func size(_ exceptionCount: UInt64) -> String {
     let (byteCount, overflow) = exceptionCount.multipliedReportingOverflow(
       by: audit.geometry?.chunkSize.byteCount ?? 0)
-    return overflow ? "beyond all measure" : byteSize(byteCount)
+    return overflow ? "2^64 bytes or more" : byteSize(byteCount)
   }
 
   private var verdict: String {
@@ -213,7 +213,7 @@ struct InspectScreen {
           ? "damage of \(counted(UInt64(count), "kind"))"
           : counted(UInt64(count), severity.rawValue)
     }
-    // Of a sound store that is full the next thing that happens is an overflow.
+    // A sound store that is full overflows next.
     let isFull =
       audit.verdict == .healthy && audit.store.undoDescription == nil
       && audit.findings.contains { $0.code == .storeFull }
@@ -223,9 +223,9 @@ struct InspectScreen {
 
   // MARK: - What to do
 
-  /// The commands to run, the first at once.
+  /// The commands to run, the first one now.
   private var next: [String] {
-    // Of a snapshot of a volume group the origin is found again.
+    // The origin of a snapshot of a volume group is found again.
     let hasOrigin = origin == nil && volume != nil
     let origin = hasOrigin ? "" : " --origin \(originWords)"
     if audit.verdict == .notAStore, !input.volumes.physicalVolumes.isEmpty {
@@ -250,7 +250,7 @@ struct InspectScreen {
       return
         (audit.unnamedCount == 0
         ? [] : ["dmsnap salvage \(store)\(options) --to NEW --format json   lists what is unnamed"])
-        + ["dmsnap audit \(store)\(options)   says what is wrong, and where"]
+        + ["dmsnap audit \(store)\(options)   shows what is wrong, and where"]
     }
     if let needed = neededOriginByteCount, let path = self.origin, check?.contradiction == nil,
       let byteCount = check?.originByteCount
@@ -266,7 +266,13 @@ struct InspectScreen {
     return [
       "dmsnap salvage \(store)\(options) --to NEW\(careful)",
       "dmsnap export \(store) --reading salvage\(options)\(origin) --to FILE",
-    ] + (gaps.isEmpty ? [] : ["dmsnap inspect \(mended)\(options)   reads it as the medium was"])
+    ]
+      + (gaps.isEmpty
+        ? []
+        : [
+          "dmsnap inspect \(mended)\(options)   reads it as it was on the"
+            + " medium"
+        ])
       + (input.table.generation == nil ? older : [])
   }
 
@@ -280,7 +286,7 @@ struct InspectScreen {
     }
   }
 
-  /// The origin to name: not one that something speaks against.
+  /// The origin to name; not one that is contradicted.
   private var originWords: String {
     switch check?.contradiction {
     case nil: (origin?.text).map(quoted) ?? "ORIGIN"
@@ -291,7 +297,7 @@ struct InspectScreen {
 
   private var store: String { quoted(input.store.text) }
 
-  /// What the user said already, to be said again.
+  /// The options as the user gave them, for commands to repeat.
   private var options: String {
     input.volumes.words + (input.table.map.map { " --map \(quoted($0.text))" } ?? "")
       + (input.table.chunkSizeAsked.map { " --chunk-size \($0)" } ?? "")

@@ -2,7 +2,7 @@ import BlockIO
 import LVM2
 import SnapshotKit
 
-/// What `dmsnap merge` says of what it did, or would do.
+/// What `dmsnap merge` prints about what it did, or would do.
 struct MergeReporter {
   private let command: Merge
   private let input: MergeInput
@@ -20,7 +20,7 @@ struct MergeReporter {
   private var volume: SnapshotVolume? { input.found.volume }
   private var undo: String? { input.undo }
 
-  /// Says what would be done: of a dry run, and of a plan.
+  /// Prints what would be done, for a dry run or a plan.
   func sayPlan() throws(Failure) {
     let losses = ResultCompleteness(
       loaded, merge.knownLosses, originByteCount: merge.whole.byteCount)
@@ -42,7 +42,7 @@ struct MergeReporter {
       ? ["This would make the origin what it was before the merge: \(store) → \(origin)."]
       : [
         "This would make the origin equal to the snapshot: \(store) → \(origin).",
-        "Of an LVM snapshot, that rolls the origin back to the moment of the snapshot. Of an",
+        "With an LVM snapshot, that rolls the origin back to the moment of the snapshot. With an",
         "overlay (a live system, a RAID recovery), it commits what was written.",
       ]
     lines += [
@@ -50,8 +50,8 @@ struct MergeReporter {
       isOwnOrigin
         ? "The volume group's metadata names \(origin) as its origin."
         : merge.isUndo
-          ? "The undo store knows its origin by samples of it."
-          : "Nothing in a store names its origin: make sure that \(origin) is the right one.",
+          ? "The undo store recognises its origin by samples of it."
+          : "A store does not name its origin: make sure that \(origin) is the right one.",
       "An undo file needs \(byteSize(merge.undoByteCount)) (\(merge.undoByteCount) bytes).",
       "Nothing was written\(command.plan == nil ? "" : " but the plan").",
     ]
@@ -64,7 +64,7 @@ struct MergeReporter {
     return lines
   }
 
-  /// Says what was done.
+  /// Prints what was done.
   func say(_ outcome: MergeOutcome) throws(Failure) {
     let losses = ResultCompleteness(loaded, outcome.lost, originByteCount: merge.whole.byteCount)
     do throws(Failure) {
@@ -75,7 +75,7 @@ struct MergeReporter {
       case .text: break
       }
     } catch {
-      // The merge is done, and its way back must not be lost with standard output.
+      // The merge is done, and its way back must not be lost if stdout fails.
       Console.say("dmsnap: \(origin): is merged; \(wayBack)")
       throw error
     }
@@ -104,7 +104,7 @@ struct MergeReporter {
 
   private var wayBack: String {
     input.undoCommand.map { "to undo, before anything else writes to it: \($0)" }
-      ?? "there is no way back; the same command again would end the same"
+      ?? "there is no way back; the same command again would give the same result"
   }
 
   private func doneLines(_ outcome: MergeOutcome) -> [String] {
@@ -123,10 +123,11 @@ struct MergeReporter {
     let snapshot = "\(volume.version.name)/\(volume.snapshot.store)"
     lines.append(
       volume.snapshot.isMerging
-        ? "at the next activation lvm2 merges \(snapshot) once more, to the same end, and removes it"
+        ? "at the next activation lvm2 merges \(snapshot) once more, to the same result, and"
+          + " removes it"
           + (volume.siblings.isEmpty
             ? "" : "; that copies to the other snapshots of \(origin), and may fill their stores")
-        : "the group still has \(snapshot), which shows the same now: lvremove \(quoted(snapshot))")
+        : "the group still has \(snapshot), which now shows the same: lvremove \(quoted(snapshot))")
     return lines
   }
 

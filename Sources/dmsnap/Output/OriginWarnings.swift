@@ -3,14 +3,14 @@ import SnapshotFormat
 import SnapshotKit
 
 extension LoadedTable {
-  /// Looks at what the content of a view through this table tells of its origin.
+  /// Examines what the content of a view through this table reveals about its origin.
   func check(_ view: SnapshotView) throws(Failure) -> OriginCheck {
     try failingContent { () throws(ContentError) in try checkOrigin(of: view) }
   }
 
-  /// Says what the user should know before a result is relied on.
+  /// Prints what the user should know before relying on a result.
   ///
-  /// - Parameter isDoubted: Whether to say what speaks against the origin.
+  /// - Parameter isDoubted: Whether to print what contradicts the origin.
   func warn(
     about view: SnapshotView, _ check: OriginCheck, _ talk: MessageOptions, isDoubted: Bool = true
   ) {
@@ -29,7 +29,7 @@ extension LoadedTable {
       Console.say("dmsnap: \(name): \(finding.line)")
     }
     if table.reading == .salvage { return }
-    // A kernel reading shows what Linux would, and Linux does not look at what it maps.
+    // A kernel reading shows what Linux would, and Linux does not check what it maps.
     let findings = Auditor(store, origin: view.origin, reading: table.reading).audit().findings
     for finding in findings where finding.code == .inUse {
       Console.say("dmsnap: \(finding.found): what is read may change meanwhile")
@@ -41,7 +41,7 @@ extension LoadedTable {
         + " is what Linux would show; --reading salvage leaves out what cannot be right")
   }
 
-  /// Says of an invalid snapshot whether its origin was written since.
+  /// Prints, for an invalid snapshot, whether its origin was written since.
   func warnIfInvalid(_ check: OriginCheck?) {
     guard store.header?.hasMagic == true, store.header?.valid == 0 else { return }
     let words = check?.writes?.description ?? OriginWrites.unknownWords

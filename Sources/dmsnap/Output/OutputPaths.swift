@@ -2,12 +2,12 @@ import BlockIO
 import FoundationEssentials
 import SystemPackage
 
-/// The files that a command is to make.
+/// The files that a command will make.
 enum OutputPaths {
-  /// Refuses two outputs in one file, and what exists, before anything is done; an undo file may be
-  /// there, as a merge goes on with it.
+  /// Refuses, before anything is done, two outputs in one file, and existing files; an undo file
+  /// may exist, because an interrupted merge continues with it.
   ///
-  /// - Parameter named: The options, and what the user said of each.
+  /// - Parameter named: The options and their arguments.
   static func check(_ named: [(option: String, path: String?)]) throws(Failure) {
     var seen: [String: String] = [:]
     for case (let option, let path?) in named where path != "-" {
@@ -20,15 +20,15 @@ enum OutputPaths {
     }
   }
 
-  /// What is the same for two names of one file, be it there or not: its directory, and its name
-  /// there.
+  /// Identifies a file by its directory and its name there, whether or not it exists: two names of
+  /// one file give the same.
   private static func place(of path: String) -> String {
     let path = FilePath(absolutePath(path))
-    // Behind a link to a directory, its dot is the directory itself.
+    // After a link to a directory, its dot is the directory itself.
     let directory = path.removingLastComponent().pushing(".").string
     let attributes = try? FileManager.default.attributesOfItem(atPath: directory)
     guard let device = attributes?[.systemNumber], let inode = attributes?[.systemFileNumber] else {
-      return path.string  // making the file will fail, and say why
+      return path.string  // making the file will fail, and report why
     }
     return "\(device):\(inode)/\(path.lastComponent?.string ?? "")"
   }

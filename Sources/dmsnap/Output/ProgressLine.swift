@@ -8,7 +8,7 @@ enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
   case auto, always, never
 }
 
-/// One line on standard error that says how far a long job is: bytes, rate and time left.
+/// One line on stderr with the progress of a long job: bytes, rate and time left.
 final class ProgressLine {
   private static let interval = Duration.milliseconds(250)
 
@@ -16,10 +16,10 @@ final class ProgressLine {
   private let verb: String
   private let start = ContinuousClock.now
   private var lastShown: ContinuousClock.Instant?
-  /// Whether a line stands on the terminal that has not been ended.
+  /// Whether the terminal has a line that has not been ended.
   private static let isOpen = Mutex(false)
 
-  /// A line that begins with `verb`, shown on terminals only unless `mode` says otherwise.
+  /// A line that begins with `verb`; shown only on terminals, unless `mode` says otherwise.
   init(_ verb: String, _ talk: MessageOptions) {
     self.verb = verb
     isShown =
@@ -30,7 +30,7 @@ final class ProgressLine {
       }
   }
 
-  /// Shows how far the job is, if it is time to.
+  /// Shows the progress, if it is time to.
   func update(_ done: UInt64, _ total: UInt64) {
     guard isShown else { return }
     let now = ContinuousClock.now
@@ -54,7 +54,7 @@ final class ProgressLine {
   /// Ends the line.
   func end() { Self.endShown() }
 
-  /// Ends the line that is shown, if one is: what is said next stands on its own.
+  /// Ends the line that is shown, if any, so that the next message has its own.
   static func endShown() {
     let wasOpen = isOpen.withLock { isOpen in
       defer { isOpen = false }
@@ -64,7 +64,7 @@ final class ProgressLine {
   }
 
   private static func write(_ text: String) {
-    // There is nobody left to tell if standard error is closed.
+    // If stderr is closed, there is nowhere to report it.
     try? OutputStream.standardError.write(text)
   }
 }

@@ -4,13 +4,13 @@ import SnapshotKit
 /// What is missing in a result: what its reading of the table knows to be lost, and what could not
 /// be read.
 struct ResultCompleteness {
-  /// The ranges of the origin that are known, ascending.
+  /// The known ranges of the origin, ascending.
   let ranges: [LostRange]
-  /// Whether exceptions are lost, or may be, that no range tells of.
+  /// Whether exceptions are lost, or may be, that no range accounts for.
   private let hasUnknown: Bool
-  /// Whether the store was read from among the blocks of a file system, perhaps in fragments.
+  /// Whether the store was read from inside a file system, perhaps in fragments.
   private let isInFilesystem: Bool
-  /// Whether the result has everything.
+  /// Whether nothing is missing.
   let isEmpty: Bool
 
   init(_ loaded: LoadedTable, _ unreadable: [LostRange], originByteCount: UInt64) {
@@ -24,30 +24,30 @@ struct ResultCompleteness {
     isEmpty = ranges.isEmpty && loaded.isComplete
   }
 
-  /// What could not be read of something that has no table.
+  /// What could not be read of something without a table.
   init(_ unreadable: [LostRange]) {
     ranges = unreadable
     (hasUnknown, isInFilesystem) = (false, false)
     isEmpty = unreadable.isEmpty
   }
 
-  /// Says what is lost to the person at the terminal.
+  /// Prints what is lost, to stderr.
   func say() {
     let shown = 20
     for range in ranges.prefix(shown) { Console.say("dmsnap: \(range)") }
     if ranges.count > shown {
-      Console.say("dmsnap: and \(ranges.count - shown) ranges more; --format json lists them all")
+      Console.say("dmsnap: and \(ranges.count - shown) more ranges; --format json lists them all")
     }
     if hasUnknown {
-      Console.say("dmsnap: exceptions are lost, or may be, and nothing tells what they were for")
+      Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
     }
   }
 
-  /// Ends the command with status 2 where anything is missing, and with 1 where it is in doubt.
+  /// Ends the command with status 2 if anything is missing, and with 1 if it is in doubt.
   ///
   /// - Parameters:
-  ///   - volume: The snapshot of a volume group that the result is of, if it is of one.
-  ///   - check: What the content tells of the origin, where the result has chunks of it.
+  ///   - volume: The result's snapshot, if it is of a volume group.
+  ///   - check: What the content reveals about the origin, if the result has chunks of it.
   func finish(
     _ volume: SnapshotVolume? = nil, _ check: OriginCheck? = nil
   ) throws(Failure) {
@@ -58,8 +58,8 @@ struct ResultCompleteness {
 }
 
 extension StoreInput {
-  /// Ends the command with status 1 where what the store lies in leaves it in doubt: a file system,
-  /// or a volume group.
+  /// Ends the command with status 1 if what the store is in leaves it in doubt: a file system, or a
+  /// volume group.
   func finish() throws(Failure) {
     if store.surroundings != nil { throw Failure(.warnings) }
     try volume?.finish()
@@ -67,7 +67,7 @@ extension StoreInput {
 }
 
 extension SnapshotVolume {
-  /// Ends the command with status 1 where what the volume lies on is in doubt.
+  /// Ends the command with status 1 if what the volume is on is in doubt.
   func finish() throws(Failure) {
     let inDoubt: Set<FindingCode> = [.volumeReused, .pvMissing, .volumeStale]
     if try check().contains(where: { inDoubt.contains($0.code) }) { throw Failure(.warnings) }

@@ -3,24 +3,24 @@ import FoundationEssentials
 import SnapshotKit
 import Synchronization
 
-/// What every JSON result says of the run that it is of.
+/// What every JSON result says about its run.
 struct RunRecord {
   /// The store, the origin and the undo file, as the user named them.
   var store: String?
   var origin: String?
   var undo: String?
-  /// By which rules the table is read.
+  /// The rules by which the table is read.
   var reading: String?
   private let start = Date()
   private let clock = ContinuousClock.now
 
-  /// The run that this process is.
+  /// The run of this process.
   fileprivate static let current = Mutex(RunRecord())
 
-  /// Begins to count the time.
+  /// Starts the clock.
   static func begin() { current.withLock { _ in } }
 
-  /// Notes what a command was given.
+  /// Notes a command's arguments.
   static func note(_ change: @Sendable (inout RunRecord) -> Void) {
     current.withLock { change(&$0) }
   }
@@ -29,7 +29,7 @@ struct RunRecord {
     case store, origin, undo, reading, startedAt, seconds, version
   }
 
-  /// Encodes it beside a report, without the keys that the report has itself.
+  /// Encodes it next to a report, without the keys that the report already has.
   fileprivate func encode(to encoder: any Encoder, except taken: Set<String>) throws {
     var container = encoder.container(keyedBy: Key.self)
     if !taken.contains(Key.store.rawValue) { try container.encode(store, forKey: .store) }
@@ -43,11 +43,11 @@ struct RunRecord {
   }
 }
 
-/// A report, why the command fails where it does, and the run.
+/// A report, the failure if there is one, and the run.
 struct JSONResult<Report: Encodable>: Encodable {
   let report: Report
   let failure: Failure?
-  /// Which of the run's keys the report has itself.
+  /// The run's keys that the report already has.
   var taken: Set<String> = []
 
   private enum Key: String, CodingKey { case error }
@@ -64,16 +64,16 @@ struct JSONResult<Report: Encodable>: Encodable {
 
 /// A command that can print JSON.
 protocol ReportingCommand {
-  /// The schema of its result, where JSON is asked for.
+  /// The schema of its result; nil unless JSON was requested.
   var schema: String? { get }
 }
 
-/// What stands in the place of a report where there is none.
+/// Takes the place of a report if there is none.
 struct EmptyReport: Encodable {
   let schema: String
 }
 
-/// Why a command fails, for a program.
+/// Why a command fails, for programs.
 private struct FailureReport: Encodable {
   let status: Int32
   let code: String

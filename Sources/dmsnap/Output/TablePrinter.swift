@@ -2,7 +2,7 @@ import BlockIO
 import SnapshotFormat
 import SnapshotKit
 
-/// Streams runs to standard output, a large piece at a time.
+/// Streams runs to stdout, in large pieces.
 struct TablePrinter {
   private static let pieceByteCount = 1 << 16
 
@@ -21,7 +21,7 @@ struct TablePrinter {
     self.reading = reading
   }
 
-  /// Writes what stands before the first run.
+  /// Writes what precedes the first run.
   mutating func begin() throws(Failure) {
     switch format {
     case .text: put("old chunk       new chunk       count\n")
@@ -52,7 +52,7 @@ struct TablePrinter {
     }
   }
 
-  /// Writes what stands behind the last run, and all that is not written yet.
+  /// Writes what follows the last run, and everything not yet written.
   mutating func end() throws(Failure) {
     if used + LineLayout.byteCountMax > buffer.byteCount { try flush() }
     if format == .json { put("],\n") }
@@ -65,7 +65,7 @@ struct TablePrinter {
     }
   }
 
-  /// Appends a short text, for which there is room.
+  /// Appends a short text that fits.
   private mutating func put(_ text: String) {
     buffer.withMutableBytes(0..<buffer.byteCount) { $0.put(Array(text.utf8), at: &used) }
   }
@@ -80,16 +80,16 @@ struct TablePrinter {
   }
 }
 
-/// What stands around the three numbers of a run.
+/// What surrounds the three numbers of a run.
 private struct LineLayout {
-  /// No line is as long, with what separates it from the one before.
+  /// No line, with its separator, is as long as this.
   static let byteCountMax = 128
 
   let beforeOld: [UInt8]
   let beforeNew: [UInt8]
   let beforeCount: [UInt8]
   let end: [UInt8]
-  /// How wide a column is; numbers of any length stay apart.
+  /// The width of a column; longer numbers stay separated.
   let width: Int
 
   init(_ format: TableCommand.Format) {
@@ -109,7 +109,7 @@ private struct LineLayout {
 }
 
 extension MutableSpan<UInt8> {
-  /// Writes bytes, and moves `position` behind them.
+  /// Writes bytes, and moves `position` past them.
   @inline(__always)
   fileprivate mutating func put(_ bytes: [UInt8], at position: inout Int) {
     for byte in bytes {
@@ -119,7 +119,7 @@ extension MutableSpan<UInt8> {
   }
 
   /// Writes a number in decimal digits, then spaces until `width` is filled, and moves `position`
-  /// behind them.
+  /// past them.
   @inline(__always)
   fileprivate mutating func put(_ number: UInt64, paddedTo width: Int, at position: inout Int) {
     let start = position

@@ -1,8 +1,8 @@
 import SnapshotKit
 
-// Words and numbers for people.
+// Text and numbers for users.
 
-/// A size for people: three digits and a binary unit.
+/// A size for users: three digits and a binary unit.
 func byteSize(_ byteCount: UInt64) -> String {
   let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
   var value = Double(byteCount)
@@ -25,15 +25,15 @@ func counted(_ count: UInt64, _ noun: String) -> String {
 }
 
 extension String {
-  /// How wide text for people becomes.
+  /// The maximum width of text.
   private static let width = 96
 
-  /// The string, filled up with spaces.
+  /// The string, padded with spaces.
   func padding(to width: Int) -> String {
     self + String(repeating: " ", count: max(width - count, 0))
   }
 
-  /// The string in lines of whole words, each behind `indent` spaces.
+  /// The string in lines of whole words, each indented by `indent` spaces.
   func wrapped(indent: Int) -> [String] {
     var lines: [String] = []
     var line = ""
@@ -51,14 +51,14 @@ extension String {
 }
 
 extension Finding {
-  /// The finding in a line.
+  /// The finding as a line.
   var line: String {
     let times = count > 1 ? " (\(count) times)" : ""
     return "\(severity.rawValue.padding(to: 8)) \(code.rawValue): \(code.entry.title)\(times)"
   }
 }
 
-/// A file name as a shell takes it for one word, with nothing in it that a terminal would not show.
+/// A file name as one word for a shell, without anything that a terminal would not show.
 func quoted(_ name: String) -> String {
   let isPlain =
     name.visible == name

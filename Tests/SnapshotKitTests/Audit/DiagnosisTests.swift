@@ -38,7 +38,7 @@ import Testing
   }
 
   @Test(
-    arguments: [(16, "first sectors were zeroed"), (4096, "what lvcreate and lvconvert do")])
+    arguments: [(16, "first sectors were zeroed"), (4096, "as lvcreate and lvconvert do")])
   func `zeroes say how many they are`(byteCount: Int, words: String) {
     let builder = byteCount < 512 ? Self.hundred : Self.ten
     expect(builder.image(.bytes([UInt8](repeating: 0, count: byteCount), at: 0)), words)
@@ -112,7 +112,7 @@ import Testing
   }
 
   @Test func `other data in areas`() {
-    expect(Self.hundred.image(.randomChunk(34, seed: 1)), "other data stands in metadata areas")
+    expect(Self.hundred.image(.randomChunk(34, seed: 1)), "metadata areas hold other data")
     let wrong = StoreBuilder(chunkSectors: 8, chunkCount: 60).copying(3..<13)
     expect(wrong.image(.exception(slot: 9, old: 12, new: 1)), "CVE-2013-4299")
   }
@@ -135,7 +135,7 @@ import Testing
   }
 
   @Test func `a merge that came to its end`() {
-    expect(Self.builder.image(.bytes([1], at: 2 * 4096)), "a merge came to its end")
+    expect(Self.builder.image(.bytes([1], at: 2 * 4096)), "a merge was completed")
   }
 
   // MARK: - Prospects

@@ -162,7 +162,7 @@ import Testing
       var cut = lines
       cut.remove(at: index)
       expectRefusal("plan.json", cut, view)
-      expectRefusal("cut, or edited", Array(lines[..<index]), view)
+      expectRefusal("truncated or edited", Array(lines[..<index]), view)
       var doubled = lines
       doubled.insert(lines[index], at: index)
       expectRefusal("plan.json", doubled, view)
@@ -179,7 +179,7 @@ import Testing
     let error = #expect(throws: MergeError.self) {
       try MergePlan(FaultySource(Array(text.utf8), name: "x"))
     }
-    #expect(error?.refusal != nil && "\(error!)" == "x: is not a plan of a merge")
+    #expect(error?.refusal != nil && "\(error!)" == "x: is not a merge plan")
   }
 
   @Test func `another schema, or any key missing or of another kind, is no plan`() throws {

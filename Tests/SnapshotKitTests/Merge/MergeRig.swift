@@ -66,7 +66,7 @@ struct MergeRig {
     if UndoManifest(undo) != nil { return false }
     guard try undo.allBytes().allSatisfy({ $0 == 0 }) else {
       throw MergeError.refused(
-        MergeRefusal(.undoExists, "\(undo.name): exists, and is no undo store"))
+        MergeRefusal(.undoExists, "\(undo.name): exists, and is not an undo store"))
     }
     return true
   }
