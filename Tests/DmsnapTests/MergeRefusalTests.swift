@@ -87,7 +87,7 @@ import Testing
     let before = try Files.sha256(origin)
     let outcome = try dmsnap.run(["merge", store, "--origin", origin, "--undo", undo])
     #expect(outcome.status == 4 && outcome.complaint(naming: origin) == nil, "\(outcome)")
-    #expect(outcome.errors.contains("of 100 chunks"), "\(outcome)")
+    #expect(outcome.errors.contains("with 100 chunks"), "\(outcome)")
     #expect(try Files.sha256(origin) == before && !Files.exist(undo))
     let merge = [
       "merge", store, "--origin", origin, "--undo", undo, "--accept", "unrelated-origin",

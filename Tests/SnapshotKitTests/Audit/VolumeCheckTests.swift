@@ -40,11 +40,11 @@ import Testing
     let disks = Builder(Self.store).disks()
     let store = try #require(try findings([disks[0]]).first)
     #expect(store.code == .pvMissing)
-    #expect(store.found.contains("on which vg0/snap lie"))
+    #expect(store.found.contains("which vg0/snap uses"))
     #expect(store.ranges.first?.lowerBound == 0)
     let origin = try findings([disks[1]])
     #expect(origin.map(\.code) == [.pvMissing])
-    #expect(origin.first?.found.contains("on which vg0/root lie") == true)
+    #expect(origin.first?.found.contains("which vg0/root uses") == true)
     #expect(origin.first?.ranges == [])
   }
 
@@ -96,7 +96,7 @@ import Testing
     let found = try findings(builder.disks([builder.text(1), removed, reused]), seqno: 1)
     #expect(found.map(\.code) == [.volumeOlder, .volumeReused])
     #expect(
-      found.last?.found == "extents 2 to 3 of pv1, where vg0/snap lay, in vg0/new by version 3")
+      found.last?.found == "extents 2 to 3 of pv1, where vg0/snap was, now in vg0/new by version 3")
     let beside = builder.text(
       3, volumes: root + Builder.volume("new", "n", disk: 1, extent: 100, extentCount: 2))
     #expect(
