@@ -41,10 +41,10 @@ struct SourceTree {
     /// has a conformer or default implementations: the comment is at the requirement.
     func isWitness(_ line: Substring) -> Bool {
       let name =
-        /\b(?:var|let|func) (?:name|byteCount|files|read|readUncached|nextData|knownUnreadable|willRead|hasCached|write|startWriting|flush|readingBack|append|appendZeroes)\b/
+        /\b(?:var|let|func) (?:name|byteCount|files|base|read|readUncached|nextData|knownUnreadable|willRead|hasCached|write|startWriting|flush|readingBack|append|appendZeroes)\b/
       let conformer =
-        /(?:class|struct|enum|extension) [^\n{]*:[^{]*\b(?:BlockSource|BlockTarget|ExportSink)\b/
-      let defaults = /extension (?:BlockSource|BlockTarget) \{/
+        /(?:class|struct|enum|extension) [^\n{]*:[^{]*\b(?:BlockSource|ForwardingSource|BlockTarget|ExportSink)\b/
+      let defaults = /extension (?:BlockSource|ForwardingSource|BlockTarget) \{/
       return line.contains(name) && (code.contains(conformer) || code.contains(defaults))
     }
 

@@ -45,7 +45,7 @@ extension VolumeGroup {
     volume(named: leg).map { $0.isVisible && !$0.isWritable } ?? false
   }
 
-  /// The legs that were split off a volume, or off what it lies on, while their changes are tracked.
+  /// The tracked legs that were split off a volume, or off a volume below it.
   public func splitOffLegs(below name: String) -> [String] {
     let names = Set(allocations(below: name).map(\.volume))
     return names.filter(isSplitOff).sorted()

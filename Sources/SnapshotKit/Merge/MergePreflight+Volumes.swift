@@ -240,8 +240,8 @@ extension MergePreflight {
     let all = try volume { () throws(VolumeError) in try origin.sourceWithStaleLegs() }
     guard all.map.copyCount > source.map.copyCount else { return }
     notes.append(
-      "\(origin.text): a leg that is out of date, or not known to be in sync, is not written; rebuild"
-        + " it completely before it is used (raid1: lvchange --rebuild PV; mirror: lvchange"
+      "\(origin.text): a leg that is out of date, or not known to be in sync, is not written;"
+        + " rebuild it completely before it is used (raid1: lvchange --rebuild PV; mirror: lvchange"
         + " --resync), as a resync by bitmap would miss what is merged; or give --all-legs"
     )
   }

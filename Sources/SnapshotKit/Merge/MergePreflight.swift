@@ -234,8 +234,8 @@ struct MergePreflight {
               + " \(request.store.source.name) has exceptions beyond them, up to byte"
               + " \(lastOldByteOffset(loaded)): name the right origin, or a longer copy of it;"
               + " `--reading salvage --accept small-origin` leaves those exceptions out"
-            : "\(request.store.source.name): \(obstacle); `--reading salvage` leaves out what cannot"
-              + " be right"))
+            : "\(request.store.source.name): \(obstacle); `--reading salvage` leaves out what"
+              + " cannot be right"))
     }
     let (isUndo, isDamaged) = try checkUndoStore(loaded, view)
     if refuses(.smallOrigin), let count = loaded.beyondOriginCount {

@@ -62,8 +62,8 @@ public struct SalvagePlan: Sendable {
         let whole = StoreGeometry(
           chunkSize: geometry.chunkSize, byteCount: mended.source.byteCount)
         let other = try AreaSurvey(mended.source, whole, isExpected: isExpected, reach: reach)
-        // A copy that lost bytes has more of its exceptions in their places once it is mended. If it
-        // has fewer, numbers that happen to fit were taken for an area.
+        // Mending a copy that lost bytes puts more exceptions in their places. If there are fewer,
+        // numbers that happen to fit were taken for an area.
         if other.exceptionCount >= survey.exceptionCount {
           (store, geometry, survey) = (mended, whole, other)
         } else {

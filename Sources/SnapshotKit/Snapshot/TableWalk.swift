@@ -1,32 +1,32 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// One walk over a store's table: what Linux does with the store, what its exceptions are, and, if
-/// they are wanted, its runs.
+/// One walk over a store's table: what Linux does with the store, what its exceptions are and, on
+/// request, its runs.
 struct TableWalk: Sendable {
   let store: Store
   /// What Linux does with it.
   let load: KernelLoad
   /// Where areas and chunks are, and who says so.
   let inferred: InferredGeometry
-  /// What the store is instead, where it is none.
+  /// What the source is if it is not a store.
   let content: OtherContent?
   /// How far the table reaches by that geometry; nil where there is none.
   let extent: TableSummary?
   /// Every exception, counted and checked by that geometry.
   let census: TableCensus?
-  /// The table that Linux shows, or why it does not get to its end; nil where Linux shows nothing,
-  /// or nobody wants it.
+  /// The table that Linux shows, or why Linux does not reach its end; nil if Linux shows nothing,
+  /// or if the table was not requested.
   let table: Result<ExceptionTable, TableError>?
 
-  /// Walks over the areas of `store`: once, and once more where a chunk size that the header does not
-  /// have, duplicates or top bytes ask for it.
+  /// Walks over the areas of `store` once; twice if the header has another chunk size, or if
+  /// duplicates or top bytes require it.
   ///
   /// - Parameters:
   ///   - reading: The kernel that is asked.
-  ///   - chunkSize: What the user says that the chunk size is.
-  ///   - originByteCount: How long the origin is; nil where nobody knows.
-  ///   - keepsTable: Whether the runs are wanted: 24 bytes each.
+  ///   - chunkSize: The chunk size, if the user gave it.
+  ///   - originByteCount: The length of the origin; nil if unknown.
+  ///   - keepsTable: Whether to keep the runs, 24 bytes each.
   init(
     _ store: Store, reading: Reading, chunkSize: ChunkSize? = nil, originByteCount: UInt64?,
     keepsTable: Bool

@@ -73,8 +73,9 @@ struct MergeReporter {
   private func imageLines(_ path: String) -> [String] {
     [
       "This would make a new image: \(store) over \(origin) → \(path).",
-      "It would have \(byteSize(merge.whole.byteCount)), \(byteSize(merge.whole.mappedByteCount)) from"
-        + " the store (\(counted(loaded.exceptionCount, "exception"))). \(origin) is only read.",
+      "It would have \(byteSize(merge.whole.byteCount)), of which"
+        + " \(byteSize(merge.whole.mappedByteCount)) come from the store"
+        + " (\(counted(loaded.exceptionCount, "exception"))). \(origin) is only read.",
       "Nothing was written.",
     ]
   }
