@@ -14,7 +14,7 @@ import Testing
     case cut = "a store cut short"
     case headless = "a store with its header zeroed"
     case areaLost = "a store with an area overwritten"
-    case beyondOrigin = "a store whose table goes on behind the origin"
+    case beyondOrigin = "a store whose table extends past the origin"
     case unreadable = "a store with data that cannot be read"
     case inFilesystem = "a store among the blocks of a file system"
     case otherOrigin = "an origin with another file system"

@@ -129,8 +129,8 @@ import Testing
   @Test(
     arguments: [
       ("vg/nope", "it has origin, snap"), ("vg/", "it has origin, snap"),
-      ("nope/snap", "say vg/LV"),
-      ("snap", "say vg/LV"), ("/vg/snap", "say vg/LV"),
+      ("nope/snap", "use vg/LV"),
+      ("snap", "use vg/LV"), ("/vg/snap", "use vg/LV"),
     ])
   func `an unknown volume or group is status 3, with those that there are`(
     volume: String, message: String

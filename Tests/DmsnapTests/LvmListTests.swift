@@ -251,7 +251,7 @@ import Testing
     let volumes = try Volumes("linear", in: directory)
     let outcome = try volumes.run("lvm", "list", "--seqno", "99")
     #expect(outcome.status == 3 && outcome.output.isEmpty, "\(outcome)")
-    #expect(outcome.complaint(naming: "99, but of 4, 3, 2, 1") == nil)
+    #expect(outcome.complaint(naming: "99 of the metadata, only 4, 3, 2, 1") == nil)
   }
 
   // MARK: - Lost metadata

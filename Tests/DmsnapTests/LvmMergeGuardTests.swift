@@ -90,7 +90,7 @@ import Testing
       [
         store, "--origin", "vg/origin", "--vgcfg", file, "--no-undo", "--accept",
         "unrelated-origin",
-      ], naming: "vg/origin: lies elsewhere")
+      ], naming: "vg/origin: has moved")
   }
 
   @Test func `one leg of several is not saved for all`() throws {

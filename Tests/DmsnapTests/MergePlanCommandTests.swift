@@ -230,7 +230,7 @@ import Testing
       try expectRefusal(outcome, plan, origin: pair.origin, origin)
     }
     let store = try dmsnap.run(["merge", "--apply", pair.store, "--no-undo"])
-    try expectRefusal(store, "is not a plan", origin: pair.origin, origin)
+    try expectRefusal(store, "is not a merge plan", origin: pair.origin, origin)
     #expect(try dmsnap.run(["merge", "--apply", "/missing", "--no-undo"]).status == 5)
   }
 

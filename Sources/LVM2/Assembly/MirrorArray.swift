@@ -36,7 +36,7 @@ public struct MirrorArray: Sendable {
     let active = found.map(\.superblock).max { $0.events < $1.events }?.activeRoles ?? []
     let newest = found.map(\.superblock.events).max() ?? 0
     func isInUse(_ member: Member) -> Bool {
-      // After a crash some are a step behind, as they are written one after another.
+      // After a crash some are a step late, as they are written one after another.
       newest - member.superblock.events <= 1 && member.superblock.isRecovered
         && member.superblock.role.map { active.contains($0) } ?? false
     }

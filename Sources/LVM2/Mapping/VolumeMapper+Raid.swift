@@ -110,7 +110,7 @@ extension VolumeMapper {
     return superblocks.enumerated().map { index, superblock in
       guard let superblock else { return false }
       let hasFailed = index < 64 && newest.failedLegs & 1 << UInt64(index) != 0
-      // They are written one after another; after a crash some are a step behind.
+      // They are written one after another; after a crash some are a step late.
       return !hasFailed && superblock.isRecovered && newest.events - superblock.events <= 1
     }
   }

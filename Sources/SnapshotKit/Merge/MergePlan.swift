@@ -112,7 +112,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
         try file.write(piece.line + "\n")
         total.add(piece)
       }
-      try file.write(total.line(behind: firstLine) + "\n")
+      try file.write(total.line(after: firstLine) + "\n")
       try view.checkUnchanged()
       try file.publish()
     } catch {
@@ -156,8 +156,8 @@ public struct MergePlan: Codable, Equatable, Sendable {
             line, origin: view.origin.name, plan: file.name, mayBeMerged: mayBeMerged)
         }
       }
-      let (last, behind) = (try lines.next(), try lines.next())
-      if complaint == nil, last != total.line(behind: first ?? "") || behind != nil {
+      let (last, rest) = (try lines.next(), try lines.next())
+      if complaint == nil, last != total.line(after: first ?? "") || rest != nil {
         complaint = MergeRefusal(
           .planEdited, "\(file.name): does not end as it should: it was truncated or edited")
       }
@@ -227,7 +227,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
     }
 
     /// With a digest of the first line, to protect its content too.
-    func line(behind first: String) -> String {
+    func line(after first: String) -> String {
       let digest = Array(SHA256.hash(data: Array(first.utf8))).hexadecimal
       return
         "{\"rangeCount\":\(rangeCount),\"byteCount\":\(byteCount),\"firstLineSHA256\":\""

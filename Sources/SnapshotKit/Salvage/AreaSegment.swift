@@ -76,7 +76,7 @@ struct AreaSegment {
   }
 
   /// Whether its exceptions are where the table that begins with `before` continues.
-  func isPlaced(behind before: AreaSegment) -> Bool {
+  func isPlaced(after before: AreaSegment) -> Bool {
     let slack = isOrdered && before.isOrdered ? 0 : AreaLaw.leakMax
     return firstShift >= before.lastShift - slack
   }
@@ -147,7 +147,7 @@ struct AreaSegment {
   /// Whether an area is where the table continues if its last few exceptions are rejected.
   func isContradicted(by next: AreaSegment) -> Bool {
     unconfirmedCount > 0 && next.exceptionCount > unconfirmedCount
-      && next.firstShift >= confirmedShift && !next.isPlaced(behind: self)
+      && next.firstShift >= confirmedShift && !next.isPlaced(after: self)
   }
 
   /// Removes the last few exceptions, whose shift the next area contradicts.

@@ -174,7 +174,7 @@ struct AreaSurvey {
     }
     dropDisplaced(before: segment)
     if segments.last?.isContinued(in: area) ?? false, let last = segments.last,
-      segment.isPlaced(behind: last), !isRepeated(segment)
+      segment.isPlaced(after: last), !isRepeated(segment)
     {
       segments[segments.count - 1].append(segment)
     } else {
@@ -186,7 +186,7 @@ struct AreaSurvey {
 
   /// Removes what precedes an area and is contradicted by it.
   private mutating func dropDisplaced(before next: AreaSegment) {
-    guard let last = segments.last, !next.isPlaced(behind: last) else { return }
+    guard let last = segments.last, !next.isPlaced(after: last) else { return }
     // After a lost area another table may follow: then only whole sectors of another area are
     // dropped.
     let goesOn =

@@ -85,7 +85,7 @@ struct TableSplit {
   ) -> Relation {
     let before = table.segment
     let gap = before.areas.upperBound + 1..<next.areas.lowerBound
-    if !next.isPlaced(behind: before) {
+    if !next.isPlaced(after: before) {
       return .two(isCertain: before.tail == .ended || !gap.isEmpty)
     }
     // Linux has zeroed the area after a full one, so this is damage.

@@ -49,11 +49,11 @@ struct PathArgument: ExpressibleByArgument {
 
   /// The name of a part of it, from a byte on; without a count, to its end.
   func part(from byteOffset: UInt64, byteCount: UInt64? = nil) -> String {
-    let (position, lost, behind) = filePosition(of: byteOffset)
+    let (position, lost, after) = filePosition(of: byteOffset)
     let count = byteCount ?? length.map { start + $0 - position }
     return "\(path),offset=\(position)" + (count.map { ",length=\($0)" } ?? "")
       + (lost == 0 ? "" : ",gap=\(position):\(lost)")
-      + behind.map { ",gap=\($0)" }.joined()
+      + after.map { ",gap=\($0)" }.joined()
   }
 
   /// The same, with further gaps, given in bytes of what it names.
@@ -69,7 +69,7 @@ struct PathArgument: ExpressibleByArgument {
   /// place, and the gaps after it.
   private func filePosition(
     of byteOffset: UInt64
-  ) -> (byteOffset: UInt64, lost: UInt64, behind: ArraySlice<Gap>) {
+  ) -> (byteOffset: UInt64, lost: UInt64, after: ArraySlice<Gap>) {
     var (position, end) = (start, UInt64(0))  // in the file, and in what it names
     for (index, gap) in gaps.enumerated() {
       let next = end + (gap.range.lowerBound - position)

@@ -2,7 +2,7 @@ import ArgumentParser
 
 /// A word that stands where a subcommand belongs, and names none.
 ///
-/// To ArgumentParser it is an argument too many, and behind `help` nothing at all.
+/// To ArgumentParser it is an argument too many, and after `help` nothing at all.
 struct UnknownSubcommand {
   /// The words up to it, such as `lvm lst`.
   let path: String

@@ -239,6 +239,7 @@ struct InspectScreen {
         "dmsnap identify \(store)", "dmsnap carve \(store)   finds stores inside it",
       ]
     }
+    if audit.store.isIncompleteUndo { return [] }
     if audit.verdict == .healthy, audit.store.undoDescription != nil {
       return ["dmsnap merge \(store)\(origin)\(options) --dry-run"]
     }
