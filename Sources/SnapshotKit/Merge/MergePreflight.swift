@@ -72,7 +72,9 @@ struct MergePreflight {
     }
   }
 
-  /// Refuses an origin that shares bytes with the store. Both may be in one file.
+  /// Refuses an origin that shares bytes with the store.
+  ///
+  /// Both may be in one file.
   private func checkFilesApart(_ origin: any BlockSource) throws(MergeError) {
     let store = request.store.source
     let (own, others) = (FileRanges(of: origin), FileRanges(of: store))
@@ -339,7 +341,9 @@ struct MergePreflight {
       view, over: before, against: file, mayBeMerged: request.wayBack == .none, progress: progress)
   }
 
-  /// Refuses a merge that is known to stop half-way. A salvage leaves out what cannot be read.
+  /// Refuses a merge that is known to stop half-way.
+  ///
+  /// A salvage leaves out what cannot be read.
   private func checkIsReadable(_ view: SnapshotView) throws(MergeError) {
     guard purpose != .copy, view.table.reading != .salvage else { return }
     let lost = view.knownLosses.filter { $0.reason == .storeUnreadable }

@@ -60,8 +60,9 @@ public struct Snapshot: Sendable {
     try SnapshotDiff(view, origin, progress: progress, visit: visit)
   }
 
-  /// Writes it as a raw image into a new file of ``SnapshotView/byteCount`` bytes, sharing blocks
-  /// where the file system can. The file has no name until it is published.
+  /// Writes it as a raw image into a new file, sharing blocks where the file system can.
+  ///
+  /// The file must have ``SnapshotView/byteCount`` bytes; it has no name until it is published.
   ///
   /// - Returns: What could not be read, ascending; the image has zeroes there.
   public func export(
