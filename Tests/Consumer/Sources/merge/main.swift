@@ -3,15 +3,19 @@ import BlockIO
 import SnapshotKit
 import SystemPackage
 
-let paths = CommandLine.arguments.dropFirst().map { FilePath($0) }
-let request = MergeRequest(
-  of: Store(try FileSource(path: paths[0])), into: .bytes(try FileSource(path: paths[1])),
-  wayBack: .undo(paths[2]))
-do {
+func merge(_ store: FilePath, into origin: FilePath, undo: FilePath) throws {
+  let request = MergeRequest(
+    of: Store(try FileSource(path: store)), into: .bytes(try FileSource(path: origin)),
+    wayBack: .undo(undo))
   let merge = try request.checked(for: .merge)
   for note in merge.notes { print(note) }
   let outcome = try merge.merge()
   print("\(outcome.byteCount) bytes \(merge.isUndo ? "restored" : "merged")")
+}
+
+let paths = CommandLine.arguments.dropFirst().map { FilePath($0) }
+do {
+  try merge(paths[0], into: paths[1], undo: paths[2])
 } catch MergeError.refused(let refusal) {
   print("refused, \(refusal.code.rawValue): \(refusal)")
 }
