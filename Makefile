@@ -88,6 +88,7 @@ fuzz: setup  ## fuzz what reads stores and mapfiles, a minute each: make fuzz FU
 docs: setup  ## write the generated pages of docs/ again, and the libraries' reference in .build/reference
 	DMSNAP_REGENERATE=1 swift test --disable-xctest --filter Documentation
 	swift package dump-symbol-graph --minimum-access-level public
+	mkdir -p .build/reference
 	for target in SnapshotKit BlockIO LVM2 SnapshotFormat; do \
 	  rm -rf .build/symbols/$$target && mkdir -p .build/symbols/$$target && \
 	  cp .build/*/symbolgraph/$$target.symbols.json .build/symbols/$$target && \
