@@ -22,7 +22,7 @@ public struct LoadedTable: Sendable {
   /// Whether exceptions may be lost without a trace of what they were for.
   public let hasUnknownLosses: Bool
   /// How far Linux's own walk reaches; nil in the salvage reading.
-  var extent: TableSummary? { walk?.extent }
+  var extent: TableSummary? { walk?.load.extent }
   /// The walk that the table was read in; nil in the salvage reading.
   let walk: TableWalk?
 
@@ -41,7 +41,7 @@ public struct LoadedTable: Sendable {
     }
     let walk = TableWalk(
       store, reading: reading, originByteCount: originByteCount, keepsTable: true)
-    guard let result = walk.table, let extent = walk.extent else {
+    guard let result = walk.table, let extent = walk.load.extent else {
       throw store.loadError(walk.load, walk.inferred.geometry, walk.content)
     }
     self.store = store

@@ -46,7 +46,8 @@ struct TableWalk: Sendable {
       return
     }
     var found = census(geometry)
-    var builder = keepsTable ? ExceptionTable.Builder(geometry, reading) : nil
+    // Linux goes by the header, whatever the areas say.
+    var builder = keepsTable ? store.geometry.map { ExceptionTable.Builder($0, reading) } : nil
     load = KernelLoad(store, reading: reading) {
       found.visit($0, $1)
       builder?.visit($0, $1)
@@ -57,10 +58,10 @@ struct TableWalk: Sendable {
       reached = StoreScanner(store.source, geometry).scan { found.visit($0, $1) }
     }
     (extent, self.census) = (reached, found)
-    guard load.verdict == .loads, geometry == store.geometry, let builder, let reached else {
+    guard load.verdict == .loads, let builder, let shown = load.extent else {
       table = nil
       return
     }
-    table = Result { () throws(TableError) in try ExceptionTable(builder, store, reached) }
+    table = Result { () throws(TableError) in try ExceptionTable(builder, store, shown) }
   }
 }
