@@ -26,7 +26,7 @@ public final class VolumeSource: BlockSource {
     self.devices = devices
     isWhole =
       !map.isIncomplete && map.deviceEnds.allSatisfy { $0.value <= devices[$0.key].byteCount }
-      && devices.allSatisfy { $0.knownUnreadable(in: 0..<$0.byteCount).isEmpty }
+      && devices.allSatisfy { !$0.hasKnownUnreadable }
   }
 
   public var byteCount: UInt64 { map.byteCount }

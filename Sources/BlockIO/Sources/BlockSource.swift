@@ -38,6 +38,9 @@ public protocol BlockSource: AnyObject, Sendable {
 }
 
 extension BlockSource {
+  /// Whether any byte is known to be unreadable without trying.
+  public var hasKnownUnreadable: Bool { !knownUnreadable(in: 0..<byteCount).isEmpty }
+
   public func readUncached(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {

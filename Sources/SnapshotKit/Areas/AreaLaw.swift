@@ -20,6 +20,9 @@ enum AreaLaw {
   static let leakMax: Int64 = 4096
   /// How many chunks may leak at once, from one exception to the next.
   static let riseMax: Int64 = 255
+  /// How many slots outside its area an exception of unordered ones may belong: copies that ended
+  /// late.
+  static let strayMax: Int64 = 64
   /// This many areas in a row may be damaged or missing before a table is given up.
   static let missedAreaCountMax: UInt64 = 16
   /// A medium has at most 2^63 bytes: no chunk number needs more bits.

@@ -32,7 +32,8 @@ struct BrokenArea {
       Self.sector(
         exceptions.extracting(sector * size..<(sector + 1) * size),
         from: Int64(position) + Int64(sector * size),
-        within: Int64(position) - 64..<Int64(position) + Int64(exceptions.count) + 64, geometry)
+        within: Int64(position) - AreaLaw.strayMax..<Int64(position) + Int64(exceptions.count)
+          + AreaLaw.strayMax, geometry)
     }
   }
 

@@ -28,7 +28,7 @@ public struct ChunkSizeEvidence: Sendable {
     /// Whether it is enough to overrule a header whose own size finds nothing.
     var overrules: Bool { isStrong || (beginsTable && exceptionCount >= 2) }
 
-    private var isStrong: Bool { exceptionCount >= 4 }
+    private var isStrong: Bool { exceptionCount >= AreaLaw.strongCount }
 
     /// Whether another score is better.
     ///

@@ -15,9 +15,6 @@ public struct Auditor {
   /// A walk over the store's table that was done already.
   private let walk: TableWalk?
 
-  /// How many areas after the table of a store that Linux loads are searched for older ones.
-  private static let lookBehindCount: UInt64 = 256
-
   /// An auditor of a store, which belongs to `origin` if that is given.
   ///
   /// - Parameters:
@@ -107,16 +104,13 @@ public struct Auditor {
   ) -> SalvagePlan? {
     let isSound = load.verdict == .loads && findings.allSatisfy { $0.severity != .damage }
     let isEmpty = load.extent?.exceptionCount == 0
-    if isSound, reading != .salvage, !isEmpty, !hasKnownUnreadable,
+    if isSound, reading != .salvage, !isEmpty, !store.source.hasKnownUnreadable,
       !findings.contains(where: { $0.code == .areaStale }),
       !isShifted(geometry, load.extent, findings)
     {
       return nil
     }
-    // After a table that Linux reads to its end there is nothing that it would miss; a whole disk
-    // need not be searched for older tables.
-    let reach =
-      isSound && reading != .salvage ? AreaSurvey.Reach.near(Self.lookBehindCount) : .whole
+    let reach = isSound && reading != .salvage ? AreaSurvey.Reach.nearby : .whole
     // It fails only if a device fails in another way than a medium, which the walk over the table
     // has already met and reported.
     return try? SalvagePlan(
@@ -142,13 +136,11 @@ public struct Auditor {
     return (try? VolumeCheck(volume, store, geometry, census).findings) ?? []
   }
 
-  private var hasKnownUnreadable: Bool {
-    !store.source.knownUnreadable(in: 0..<store.source.byteCount).isEmpty
-  }
-
   /// What a map of bad sectors says about the data.
   private func unreadableDataFinding(_ plan: SalvagePlan?) -> [Finding] {
-    guard let plan, let generation = plan.generations.first, hasKnownUnreadable else { return [] }
+    guard let plan, let generation = plan.generations.first,
+      store.source.hasKnownUnreadable
+    else { return [] }
     let wanted = WantedSectors(plan, generation, lost: [])
     guard let first = wanted.data.first else { return [] }
     var tally = Tally(

@@ -3,10 +3,8 @@ public import BlockIO
 /// A merge that passed all checks: a dry run, a plan and the merge itself all start from it.
 public struct CheckedMerge: Sendable {
   let request: MergeRequest
-  /// The table that is merged.
-  public let loaded: LoadedTable
-  /// All that the table has of the snapshot, over the origin.
-  public let whole: SnapshotView
+  /// The whole snapshot that is merged, over the origin.
+  public let snapshot: Snapshot
   /// What is written of it.
   public let view: SnapshotView
   /// What the content of the two reveals.
@@ -22,13 +20,10 @@ public struct CheckedMerge: Sendable {
   /// The undo file, if it existed already.
   let existingUndo: FileSource?
 
-  /// The whole snapshot that is merged, over the origin.
-  public var snapshot: Snapshot { Snapshot(loaded, of: whole.origin) }
-
   /// How many bytes of the origin the merge overwrites.
   public var byteCount: UInt64 { view.mappedByteCount }
   /// How many bytes of the snapshot the origin already holds, and are left alone.
-  public var skippedByteCount: UInt64 { whole.mappedByteCount - view.mappedByteCount }
+  public var skippedByteCount: UInt64 { snapshot.view.mappedByteCount - view.mappedByteCount }
   /// The length of an undo file.
   public var undoByteCount: UInt64 { UndoStore.byteCount(for: view) }
   /// Whether anything besides losses leaves the result in doubt.
@@ -59,7 +54,7 @@ public struct CheckedMerge: Sendable {
     shouldStop: () -> Bool = { false }
   ) throws(MergeError) -> MergeOutcome {
     guard let target else { preconditionFailure("the merge was not checked to be written") }
-    return try Merger(view, of: loaded.store.source, into: target).merge(
+    return try Merger(view, of: snapshot.loaded.store.source, into: target).merge(
       undo: try undoStore(over: target), verify: verify, progress: progress,
       shouldStop: shouldStop)
   }

@@ -33,9 +33,9 @@ struct MergePreflight {
     // Nothing is opened for writing if the table will not be merged.
     let loaded = try load(over: source)
     let target = purpose == .copy ? nil : try open(source)
-    let whole = SnapshotView(
-      of: target ?? source, through: loaded.table, of: loaded.store.source)
-    let (isUndo, isDamaged, origin) = try checkContent(loaded, whole)
+    let snapshot = Snapshot(loaded, of: target ?? source)
+    let whole = snapshot.view
+    let (isUndo, isDamaged, origin) = try checkContent(snapshot)
     if purpose != .copy, case .volume(let volume) = request.origin {
       try checkSiblings(of: volume, whole)
       // What an interrupted merge left behind may differ.
@@ -58,7 +58,7 @@ struct MergePreflight {
       try source.checkUnchanged()
     }
     return CheckedMerge(
-      request: request, loaded: loaded, whole: whole, view: view, origin: origin, isUndo: isUndo,
+      request: request, snapshot: snapshot, view: view, origin: origin, isUndo: isUndo,
       isDamagedUndo: isDamaged, notes: notes, target: target, existingUndo: existingUndo)
   }
 
@@ -222,8 +222,9 @@ struct MergePreflight {
 
   /// Refuses a table that does not fit the origin.
   private mutating func checkContent(
-    _ loaded: LoadedTable, _ view: SnapshotView
+    _ snapshot: Snapshot
   ) throws(MergeError) -> (isUndo: Bool, isDamaged: Bool, origin: OriginCheck) {
+    let (loaded, view) = (snapshot.loaded, snapshot.view)
     let obstacle = try table { () throws(StoreError) in
       try loaded.mergeObstacle(originByteCount: view.byteCount)
     }
@@ -249,7 +250,7 @@ struct MergePreflight {
             + " small-origin` merges the others"))
     }
     let origin: OriginCheck
-    do throws(ContentError) { origin = try Snapshot(loaded, of: view.origin).checkOrigin() } catch {
+    do throws(ContentError) { origin = try snapshot.checkOrigin() } catch {
       throw .content(error)
     }
     // An undo store that knows its origin is not contradicted; one that does not is like any other
@@ -345,7 +346,9 @@ struct MergePreflight {
   ///
   /// A salvage leaves out what cannot be read.
   private func checkIsReadable(_ view: SnapshotView) throws(MergeError) {
-    guard purpose != .copy, view.table.reading != .salvage else { return }
+    // Asked of the whole store first: a table may have millions of runs.
+    guard purpose != .copy, view.table.reading != .salvage, view.store.hasKnownUnreadable
+    else { return }
     let lost = view.knownLosses.filter { $0.reason == .storeUnreadable }
     guard let first = lost.first?.range else { return }
     throw .refused(

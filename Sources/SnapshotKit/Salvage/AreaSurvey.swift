@@ -13,6 +13,10 @@ struct AreaSurvey {
     case whole
     /// Until that many areas in a row hold nothing.
     case near(UInt64)
+
+    /// Far enough to meet an older table after one that Linux reads to its end; a whole disk need
+    /// not be searched for it.
+    static let nearby = Reach.near(256)
   }
 
   /// The content of an area that is in no segment and is not zero.

@@ -83,7 +83,7 @@ public struct LoadedTable: Sendable {
     guard let inferred = walk?.inferred,
       // This fails only if a device does, and the merge then reports that.
       let plan = try? SalvagePlan(
-        store, inferred, geometry, originByteCount: nil, reach: .near(256))
+        store, inferred, geometry, originByteCount: nil, reach: .nearby)
     else { return false }
     return plan.generations.contains { $0.exceptionCount > 0 }
   }

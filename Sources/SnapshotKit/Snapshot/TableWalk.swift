@@ -58,10 +58,10 @@ struct TableWalk: Sendable {
       reached = StoreScanner(store.source, geometry).scan { found.visit($0, $1) }
     }
     (extent, self.census) = (reached, found)
-    guard load.verdict == .loads, let builder, let shown = load.extent else {
+    guard load.verdict == .loads, let shown = load.extent else {
       table = nil
       return
     }
-    table = Result { () throws(TableError) in try ExceptionTable(builder, store, shown) }
+    table = builder?.takeTable(of: store, reaching: shown)
   }
 }

@@ -40,14 +40,12 @@ public struct ExceptionTable: Sendable {
     var builder = Builder(geometry, reading)
     let walked = StoreScanner(store.source, geometry).scan { builder.visit($0, $1) }
     try walked.require(equals: extent)
-    try self.init(builder, store, extent)
+    try self.init(&builder, store, extent)
   }
 
-  /// The table that was collected while a store was walked over.
-  ///
-  /// - Throws: When the table is so damaged that Linux would crash on it.
-  init(
-    _ builder: consuming Builder, _ store: Store, _ extent: TableSummary
+  /// The table that was collected while a store was walked over; the builder is empty afterwards.
+  private init(
+    _ builder: inout Builder, _ store: Store, _ extent: TableSummary
   ) throws(TableError) {
     (geometry, reading) = (builder.geometry, builder.reading)
     let (buckets, topByteBuckets) = (builder.buckets, builder.topByteBuckets)
@@ -66,9 +64,9 @@ public struct ExceptionTable: Sendable {
 
   /// Collects the runs of a table while a store is walked over.
   struct Builder: Sendable {
-    /// So many runs to a block: 48 MiB, which the system takes back as soon as they are copied, so
+    /// How many runs a block has: 6 MiB, which the system takes back as soon as they are copied, so
     /// that a table is never in memory twice.
-    private static let blockRunCount = 1 << 21
+    private static let blockRunCount = 1 << 18
 
     fileprivate let geometry: StoreGeometry
     fileprivate let reading: Reading
@@ -97,20 +95,36 @@ public struct ExceptionTable: Sendable {
         // The last run may go on in the next piece.
         let last = block.removeLast()
         full.append(block)
-        block = [last]
+        block = []
+        // Grown by doubling, it would be copied, and what it was before stay with the process.
+        block.reserveCapacity(Self.blockRunCount + exceptions.count)
+        block.append(last)
       }
+    }
+
+    /// The table of those runs, which are taken out: a copy of the builder would keep them.
+    ///
+    /// - Returns: A failure if the table is so damaged that Linux would crash on it.
+    mutating func takeTable(
+      of store: Store, reaching extent: TableSummary
+    ) -> Result<ExceptionTable, TableError> {
+      Result { () throws(TableError) in try ExceptionTable(&self, store, extent) }
     }
 
     /// All runs, in the order of the table.
     fileprivate mutating func takeRuns() -> [ExceptionRun] {
-      if full.isEmpty { return block }
       var runs: [ExceptionRun] = []
+      if full.isEmpty {
+        swap(&runs, &block)
+        return runs
+      }
       runs.reserveCapacity(full.reduce(block.count) { $0 + $1.count })
       for index in full.indices {
         runs += full[index]
         full[index] = []
       }
       runs += block
+      block = []
       return runs
     }
   }

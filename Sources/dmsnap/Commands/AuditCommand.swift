@@ -42,13 +42,13 @@ struct AuditCommand: ParsableCommand {
     let name = audit.store.source.name
     var lines = ["\(name): " + ColouredLine(audit.verdict.rawValue, audit.verdict.colour)]
     for finding in audit.findings {
-      lines += [ColouredLine(""), finding.line]
+      lines += ["", finding.line]
       lines += words(on: finding).map { ColouredLine($0) }
     }
     if !audit.findings.isEmpty {
-      lines += ["", "dmsnap explain CODE says more about a finding."].map { ColouredLine($0) }
+      lines += ["", "dmsnap explain CODE says more about a finding."]
     } else if audit.isStore {
-      lines.append(ColouredLine("nothing was found"))
+      lines.append("nothing was found")
     }
     return lines
   }

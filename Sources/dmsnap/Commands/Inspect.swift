@@ -50,7 +50,7 @@ struct Inspect: ParsableCommand {
         taken: ["store"])
     case .text:
       try Console.print(
-        lines: InspectScreen(audit, Diagnosis(audit), audit.origin, input, origin, found.volume)
+        lines: InspectScreen(audit, Diagnosis(audit), input, origin, found.volume)
           .lines)
     }
     try audit.finish()

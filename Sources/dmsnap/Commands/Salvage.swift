@@ -95,31 +95,29 @@ struct Salvage: ParsableCommand {
     hasZeroes: Bool
   ) -> [ColouredLine] {
     let size = plan.geometry.chunkSize
-    var kept: [String] = []
-    if let evidence = plan.inferred.evidence { kept += evidence.lines }
+    var lines = plan.inferred.evidence?.lines.map { ColouredLine($0) } ?? []
     if !generation.isCurrent {
-      kept.append("the table in use is empty or lost: this is an older one")
+      lines.append("the table in use is empty or lost: this is an older one")
     }
     if plan.generations.count > 1 {
-      kept.append("generation \(generation.index) of \(plan.generations.count)")
+      lines.append("generation \(generation.index) of \(plan.generations.count)")
     }
-    kept.append(
+    lines.append(
       "kept     \(counted(generation.exceptionCount, "exception"))"
         + " (\(byteSize(generation.exceptionCount * size.byteCount)))")
-    let findings = generation.findings.filter { $0.severity != .note }.map(\.line)
-    var made = [
+    lines += generation.findings.filter { $0.severity != .note }.map(\.line)
+    lines.append(
       "\(to): a valid store of \(byteSize(writer.byteCount)) with"
-        + " \(counted(generation.exceptionCount, "exception"))"
-    ]
+        + " \(counted(generation.exceptionCount, "exception"))")
     if hasZeroes {
-      made.append(
+      lines.append(
         "         what could not be read is zero in it, and not marked: keep this list")
     }
     let origin = origin?.text ?? found.originVolume?.text
-    made.append(
+    lines.append(
       "next     dmsnap export \(quoted(to)) --origin \(origin.map(quoted) ?? "ORIGIN")"
         + "\(input.volumes.words) --to FILE")
-    return kept.map { ColouredLine($0) } + findings + made.map { ColouredLine($0) }
+    return lines
   }
 }
 

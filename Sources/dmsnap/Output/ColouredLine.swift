@@ -35,6 +35,11 @@ struct ColouredLine {
   }
 }
 
+extension ColouredLine: ExpressibleByStringInterpolation {
+  /// A line without colours.
+  init(stringLiteral text: String) { self.init(text) }
+}
+
 /// A colour, by what it says.
 ///
 /// The raw value is what selects it on a terminal (ECMA-48).

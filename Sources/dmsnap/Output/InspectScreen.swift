@@ -15,15 +15,15 @@ struct InspectScreen {
   private let input: StoreOptions
   private let origin: PathArgument?
   private let volume: SnapshotVolume?
-  private let check: OriginCheck?
+
+  private var check: OriginCheck? { audit.origin }
 
   init(
-    _ audit: Audit, _ diagnosis: Diagnosis?, _ check: OriginCheck?, _ input: StoreOptions,
-    _ origin: PathArgument?, _ volume: SnapshotVolume?
+    _ audit: Audit, _ diagnosis: Diagnosis?, _ input: StoreOptions, _ origin: PathArgument?,
+    _ volume: SnapshotVolume?
   ) {
     self.audit = audit
     self.diagnosis = diagnosis
-    self.check = check
     self.input = input
     self.origin = origin
     self.volume = volume
@@ -119,9 +119,9 @@ struct InspectScreen {
   private var kernel: ColouredLine {
     let load = audit.load
     return switch load.verdict {
-    case .loads: ColouredLine("loads it; dmsetup status: \(load.status ?? "")\(fill(load))")
-    case .invalid: ColouredLine("activates it, but fails every read: \(load.reason)")
-    case .refuses: ColouredLine("refuses it: \(load.reason)")
+    case .loads: "loads it; dmsetup status: \(load.status ?? "")\(fill(load))"
+    case .invalid: "activates it, but fails every read: \(load.reason)"
+    case .refuses: "refuses it: \(load.reason)"
     case .new: ColouredLine("WOULD FORMAT IT. Do not activate it", .alarming) + ": \(load.reason)"
     }
   }

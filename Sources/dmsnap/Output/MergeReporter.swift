@@ -14,7 +14,7 @@ struct MergeReporter {
     self.merge = merge
   }
 
-  private var loaded: LoadedTable { merge.loaded }
+  private var loaded: LoadedTable { merge.snapshot.loaded }
   private var origin: String { merge.view.originName }
   private var store: String { loaded.store.source.name }
   private var volume: SnapshotVolume? { input.found.volume }
@@ -73,8 +73,8 @@ struct MergeReporter {
   private func imageLines(_ path: String) -> [String] {
     [
       "This would make a new image: \(store) over \(origin) → \(path).",
-      "It would have \(byteSize(merge.whole.byteCount)), of which"
-        + " \(byteSize(merge.whole.mappedByteCount)) come from the store"
+      "It would have \(byteSize(merge.snapshot.view.byteCount)), of which"
+        + " \(byteSize(merge.snapshot.view.mappedByteCount)) come from the store"
         + " (\(counted(loaded.exceptionCount, "exception"))). \(origin) is only read.",
       "Nothing was written.",
     ]

@@ -54,4 +54,13 @@ import Testing
     #expect(try loaded.mergeObstacle(originByteCount: 10 * 4096) == nil)
     #expect(try loaded.mergeObstacle(originByteCount: 4 * 4096)?.kind == .oldBeyondOrigin)
   }
+
+  @Test func `a kernel goes by the header's chunk size, whatever the areas say`() throws {
+    // By the header, area 0 lies in what was chunk 0, and is empty.
+    let image = StoreBuilder(chunkSectors: 8).copying(0..<40).image(.chunkSectors(1))
+    #expect(InferredGeometry(Store(image)).geometry?.chunkSize.sectorCount == 8)
+    let loaded = try LoadedTable(Store(image), reading: .kernel)
+    #expect(loaded.geometry.chunkSize.sectorCount == 1)
+    #expect(loaded.exceptionCount == 0)
+  }
 }
