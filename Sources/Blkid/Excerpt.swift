@@ -29,7 +29,7 @@ struct Excerpt {
     }
     try takeExtendedBootRecords(of: source, sector, from: headEnd)
     try take(byteCount - min(byteCount, Self.tailByteCount)..<byteCount, of: source, from: headEnd)
-    unreadable = Self.union(of: unreadable)
+    unreadable = unreadable.union
   }
 
   /// The chain of sectors that holds the logical partitions of a DOS table, wherever they are.
@@ -57,19 +57,6 @@ struct Excerpt {
   ) throws(BlockIOError) {
     let range = range.clamped(to: start..<source.byteCount)
     unreadable += try file.copy(range, of: source)
-  }
-
-  /// The ranges in order, without overlaps: ranges to copy may overlap.
-  private static func union(of ranges: [Range<UInt64>]) -> [Range<UInt64>] {
-    var union: [Range<UInt64>] = []
-    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-      if let last = union.last, last.upperBound >= range.lowerBound {
-        union[union.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
-      } else {
-        union.append(range)
-      }
-    }
-    return union
   }
 
   /// Bytes of the copy; empty if it is too short.

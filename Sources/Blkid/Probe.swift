@@ -32,7 +32,7 @@ public enum Probe {
   ) throws(BlkidError) -> Identity {
     var part = source
     if let range {
-      part = try reading { () throws(BlockIOError) in try SliceSource(source, range) }
+      part = try wrapping(BlkidError.source, try SliceSource(source, range))
     }
     var identity = try identifyItself(part)
     guard var table = identity.partitionTable else { return identity }
@@ -50,9 +50,8 @@ public enum Probe {
     guard partition.byteOffset < source.byteCount else { return nil }
     let room = source.byteCount - partition.byteOffset
     let end = partition.byteOffset + min(partition.byteCount, room)
-    let slice = try reading { () throws(BlockIOError) in
-      try SliceSource(source, partition.byteOffset..<end)
-    }
+    let slice = try wrapping(
+      BlkidError.source, try SliceSource(source, partition.byteOffset..<end))
     return try identifyItself(slice)
   }
 
@@ -69,7 +68,7 @@ public enum Probe {
     {
       return identity
     }
-    let excerpt = try reading { () throws(BlockIOError) in try Excerpt(of: source) }
+    let excerpt = try wrapping(BlkidError.source, try Excerpt(of: source))
     guard let copy = FileBacking(of: excerpt.file),
       var (identity, _) = identify(copy, sectorByteCounts)
     else { throw .library(name: source.name) }
@@ -110,11 +109,5 @@ public enum Probe {
       if let other, other.type == "gpt" { return other }
     }
     return table
-  }
-
-  private static func reading<Result>(
-    _ body: () throws(BlockIOError) -> Result
-  ) throws(BlkidError) -> Result {
-    do throws(BlockIOError) { return try body() } catch { throw .source(error) }
   }
 }

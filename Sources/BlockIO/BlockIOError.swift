@@ -1,7 +1,7 @@
 public import SystemPackage
 
 /// A failed operation on a file or device, and where.
-public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct BlockIOError: CodedError, Equatable {
   /// What was being done.
   public enum Operation: String, Sendable {
     case open, read, write, flush, create, rename, clone
@@ -45,6 +45,29 @@ public struct BlockIOError: Error, Equatable, Sendable, CustomStringConvertible 
     self.operation = operation
     self.reason = reason
     self.byteRange = byteRange
+  }
+
+  /// Refused, or not finished.
+  public var status: ExitStatus { if case .refused = reason { .refused } else { .couldNotFinish } }
+
+  /// `io.` and the operation, unless the input changed or the reader of the output is gone.
+  public var code: String {
+    switch reason {
+    case .refused: status.code
+    case .changed: "input.changed"
+    default:
+      switch operation {
+      case .size, .seek: "io.read"
+      default: isClosedPipe ? "output.closed" : "io.\(operation)"
+      }
+    }
+  }
+
+  /// The file, and the bytes that were to be read or written.
+  public var place: ErrorPlace? {
+    ErrorPlace(
+      name, byteOffset: byteRange?.lowerBound,
+      byteCount: byteRange.map { $0.upperBound - $0.lowerBound })
   }
 
   /// Whether the medium failed at these bytes, so that reading around them is worth a try.

@@ -2,18 +2,18 @@
 ///
 /// The sum of a 64-bit hash of each sector and its place. A sector that is changed or misplaced
 /// changes it; it is as fast as memory.
-public struct SectorChecksum: Equatable, Sendable {
+package struct SectorChecksum: Equatable, Sendable {
   /// The checksum as a number.
-  public private(set) var sum: UInt64 = 0
+  package private(set) var sum: UInt64 = 0
 
   /// The checksum of no sectors.
-  public init() {}
+  package init() {}
 
   /// A checksum that was stored.
-  public init(sum: UInt64) { self.sum = sum }
+  package init(sum: UInt64) { self.sum = sum }
 
   /// Adds the sectors of `range` of a buffer, of which the first is at `byteOffset`.
-  public mutating func add(_ buffer: IOBuffer, _ range: Range<Int>, at byteOffset: UInt64) {
+  package mutating func add(_ buffer: IOBuffer, _ range: Range<Int>, at byteOffset: UInt64) {
     buffer.withRecords(of: UInt64.self, in: range) { words in
       for sector in 0..<words.count / 64 {
         sum &+= Self.hash(words, from: sector * 64, at: byteOffset + UInt64(sector) * 512)
@@ -22,7 +22,7 @@ public struct SectorChecksum: Equatable, Sendable {
   }
 
   /// Adds the sectors of another checksum.
-  public mutating func add(_ other: SectorChecksum) { sum &+= other.sum }
+  package mutating func add(_ other: SectorChecksum) { sum &+= other.sum }
 
   /// Four lanes, whose multiplications overlap; each step is reversible, so that no change of a
   /// word is lost.

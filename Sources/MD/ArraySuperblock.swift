@@ -182,11 +182,8 @@ public struct ArraySuperblock: Equatable, Sendable {
 
   /// The UUID as mdadm shows it.
   public var uuidText: String {
-    let digits = uuid.map { byte in
-      (byte < 16 ? "0" : "") + String(byte, radix: 16)
-    }
-    return stride(from: 0, to: digits.count, by: 4).map {
-      digits[$0..<min($0 + 4, digits.count)].joined()
+    stride(from: 0, to: uuid.count, by: 4).map {
+      uuid[$0..<min($0 + 4, uuid.count)].hexadecimal
     }.joined(separator: ":")
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BlockIO
 
 /// The command as a whole.
 @main
@@ -29,7 +30,7 @@ struct Dmsnap: ParsableCommand {
   /// Prints help or the version, to stdout like other data.
   private static func sayHelp(_ text: String) {
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-    do throws(Failure) { try Console.print(lines: lines) } catch {
+    do throws(BlockIOError) { try Console.print(lines: lines) } catch {
       Console.report(error)
       exit(withError: ExitCode(error.status.rawValue))
     }
@@ -46,7 +47,7 @@ struct Dmsnap: ParsableCommand {
       var command = try parseAsRoot()
       schema = (command as? any ReportingCommand)?.schema
       try command.run()
-    } catch let failure as Failure {
+    } catch let failure as any CodedError {
       Console.report(failure, schema: schema)
       exit(withError: ExitCode(failure.status.rawValue))
     } catch {

@@ -43,14 +43,4 @@ import Testing
     #expect(!BlockIOError("f", .open, .refused("is in use")).isUnreadableMedium)
     #expect(!BlockIOError("f", .open, .notAFileOrBlockDevice("a pipe")).isUnreadableMedium)
   }
-
-  @Test func `ranges that touch become one`() {
-    var ranges: [Range<UInt64>] = []
-    ranges.append(mergingInto: 0..<0)
-    #expect(ranges.isEmpty)
-    for range in [UInt64(0)..<512, 512..<1024, 1536..<2048, 2048..<2048] {
-      ranges.append(mergingInto: range)
-    }
-    #expect(ranges == [0..<1024, 1536..<2048])
-  }
 }

@@ -20,10 +20,7 @@ extension [UInt8] {
 
   /// SHA-256 in hexadecimal digits.
   public var sha256: String {
-    SHA256.hash(data: self).map { byte in
-      let digits = String(byte, radix: 16)
-      return byte < 16 ? "0" + digits : digits
-    }.joined()
+    Array(SHA256.hash(data: self)).hexadecimal
   }
 
   /// Where the first byte is that differs, or nil; a failed `==` of two images would print both.

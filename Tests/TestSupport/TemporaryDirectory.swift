@@ -1,3 +1,5 @@
+internal import BlockIO
+internal import Crypto
 internal import Foundation
 internal import Glibc
 
@@ -62,15 +64,41 @@ public enum Files {
   public static func bytes(_ path: String) throws -> [UInt8] { Array(try data(path)) }
 
   private static func data(_ path: String) throws -> Data {
+    try open(path).readToEnd() ?? Data()
+  }
+
+  private static func open(_ path: String) throws -> FileHandle {
     let noAccessTime: Int32 = 0o1000000  // O_NOATIME hides behind _GNU_SOURCE
-    var descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | noAccessTime)
-    if descriptor < 0 { descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC) }
+    var descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | noAccessTime)
+    if descriptor < 0 { descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-    return try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).readToEnd() ?? Data()
+    return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
   }
 
   /// The SHA-256 of a file, in hexadecimal.
   public static func sha256(_ path: String) throws -> String { try bytes(path).sha256 }
+
+  /// A digest of all pieces of a file that are not zero, with their places: holes of gigabytes are
+  /// not read.
+  fileprivate static func sparseSHA256(_ path: String) throws -> String {
+    let file = try open(path)
+    let pieceByteCount: off_t = 1 << 20
+    let zeroes = Data(count: Int(pieceByteCount))
+    var hash = SHA256()
+    var position: off_t = 0
+    while case let start = lseek(file.fileDescriptor, position, SEEK_DATA), start >= 0 {
+      // Where there are holes depends on the cache; in whole pieces it does not matter.
+      position = max(position, start / pieceByteCount * pieceByteCount)
+      try file.seek(toOffset: UInt64(position))
+      guard let piece = try file.read(upToCount: Int(pieceByteCount)), !piece.isEmpty else { break }
+      if piece != zeroes.prefix(piece.count) {
+        hash.update(data: Array("\(position) ".utf8))
+        hash.update(data: piece)
+      }
+      position += pieceByteCount
+    }
+    return Array(hash.finalize()).hexadecimal
+  }
 
   /// Whether two files are equal.
   public static func areEqual(_ left: String, _ right: String) throws -> Bool {
@@ -126,6 +154,6 @@ public struct FileState: Equatable, Sendable {
     modified = [status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
     changed = [status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
     accessed = [status.st_atim.tv_sec, status.st_atim.tv_nsec]
-    digest = try Files.sha256(path)
+    digest = try Files.sparseSHA256(path)
   }
 }

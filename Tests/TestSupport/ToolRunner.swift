@@ -6,9 +6,11 @@ internal import Glibc
 /// Foundation's `Process` can neither close a standard stream nor undo an ignored SIGPIPE, which is
 /// what half of a command's contract is about.
 public struct ToolRunner: Sendable {
-  /// The dmsnap that was built with these tests: it lies beside the test bundle.
+  /// The dmsnap to test: `$DMSNAP`, or the one that was built with these tests, which lies beside
+  /// the test bundle.
   public static let dmsnap = ToolRunner(
-    path: (CommandLine.arguments.first.map { ($0 as NSString).deletingLastPathComponent } ?? ".")
+    path: ProcessInfo.processInfo.environment["DMSNAP"]
+      ?? (CommandLine.arguments.first.map { ($0 as NSString).deletingLastPathComponent } ?? ".")
       + "/dmsnap")
 
   /// Where the program is.

@@ -5,7 +5,7 @@ internal import Synchronization
 /// reading goes on while what was read is written, checked or compared.
 ///
 /// Loads arrive in the order in which they were sent, so the result does not depend on the threads.
-public final class Conveyor<Cargo: Sendable>: Sendable {
+package final class Conveyor<Cargo: Sendable>: Sendable {
   private struct State: Sendable {
     var empties: [IOBuffer]
     var loads: [(buffer: IOBuffer, cargo: Cargo)] = []
@@ -32,7 +32,7 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
   ///   - load: Takes buffers with ``nextBuffer()`` and sends them with ``send(_:_:)``.
   ///   - unload: Called in the order of sending. What was sent before `load` failed is unloaded
   ///     before its error is thrown.
-  public static func run<Failure: Error>(
+  package static func run<Failure: Error>(
     bufferCount: Int = 3, bufferByteCount: Int,
     load: @escaping @Sendable (Conveyor<Cargo>) throws(Failure) -> Void,
     unload: (IOBuffer, Cargo) throws(Failure) -> Void
@@ -81,7 +81,7 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
   }
 
   /// Waits for a buffer to fill, with any content; nil when no more are wanted.
-  public func nextBuffer() -> IOBuffer? {
+  package func nextBuffer() -> IOBuffer? {
     emptyCount.wait()
     let buffer = state.withLock { $0.isAbandoned ? nil : $0.empties.removeLast() }
     if buffer == nil { emptyCount.signal() }  // for later calls
@@ -89,7 +89,7 @@ public final class Conveyor<Cargo: Sendable>: Sendable {
   }
 
   /// Sends a buffer, and what to know of its content.
-  public func send(_ buffer: IOBuffer, _ cargo: Cargo) {
+  package func send(_ buffer: IOBuffer, _ cargo: Cargo) {
     if let unloadHere = unsafe unloadHere {
       unloadHere(buffer, cargo)
       return giveBack(buffer)

@@ -1,23 +1,23 @@
 /// Bytes of a source that go to a place of a target.
-public struct CopyExtent: Equatable, Sendable {
+package struct CopyExtent: Equatable, Sendable {
   /// Where they are, in bytes.
-  public var sourceOffset: UInt64
+  package var sourceOffset: UInt64
   /// Where they go.
-  public var targetOffset: UInt64
+  package var targetOffset: UInt64
   /// How many there are.
-  public var byteCount: UInt64
+  package var byteCount: UInt64
 
   /// An extent of `byteCount` bytes.
-  public init(sourceOffset: UInt64, targetOffset: UInt64, byteCount: UInt64) {
+  package init(sourceOffset: UInt64, targetOffset: UInt64, byteCount: UInt64) {
     self.sourceOffset = sourceOffset
     self.targetOffset = targetOffset
     self.byteCount = byteCount
   }
 
   /// The bytes of the source.
-  public var sourceRange: Range<UInt64> { sourceOffset..<sourceOffset + byteCount }
+  package var sourceRange: Range<UInt64> { sourceOffset..<sourceOffset + byteCount }
   /// The bytes of the target.
-  public var targetRange: Range<UInt64> { targetOffset..<targetOffset + byteCount }
+  package var targetRange: Range<UInt64> { targetOffset..<targetOffset + byteCount }
 
   /// A part of it, in bytes from its beginning.
   func part(_ range: Range<UInt64>) -> CopyExtent {

@@ -5,7 +5,7 @@ internal import SystemPackage
 /// Shares data between two files of one file system, instead of copying it (reflink).
 ///
 /// - Source: Linux `fs/remap_range.c`, FICLONERANGE.
-public struct ExtentCloner: Sendable {
+package struct ExtentCloner: Sendable {
   /// A clone costs some fifty microseconds and an extent of its own, whatever its size; fewer bytes
   /// are copied as fast, and leave the file in one piece.
   static let byteCountMin: UInt64 = 65536
@@ -17,7 +17,7 @@ public struct ExtentCloner: Sendable {
 
   /// A cloner between the files under a source and a target; nil if these are not files, not on one
   /// file system, or on one that cannot share.
-  public init?(from source: any BlockSource, to target: any BlockTarget) {
+  package init?(from source: any BlockSource, to target: any BlockTarget) {
     guard let source = FileBacking(of: source), let target = FileBacking(of: target),
       !source.isBlockDevice, !target.isBlockDevice,
       source.identity.device == target.identity.device,
@@ -34,7 +34,7 @@ public struct ExtentCloner: Sendable {
   }
 
   /// The part of an extent that can be shared and is worth it, whole blocks of both files; or nil.
-  public func shareablePart(of extent: CopyExtent) -> CopyExtent? {
+  package func shareablePart(of extent: CopyExtent) -> CopyExtent? {
     guard extent.byteCount >= Self.byteCountMin else { return nil }
     let sourceStart = source.range.lowerBound + extent.sourceOffset
     let targetStart = target.range.lowerBound + extent.targetOffset
@@ -48,7 +48,7 @@ public struct ExtentCloner: Sendable {
   /// Shares an extent that ``shareablePart(of:)`` gave.
   ///
   /// - Returns: false if that is refused after all; then nothing has changed.
-  public func clone(_ extent: CopyExtent) -> Bool {
+  package func clone(_ extent: CopyExtent) -> Bool {
     dmsnap_clone_range(
       target.descriptor.rawValue, target.range.lowerBound + extent.targetOffset,
       source.descriptor.rawValue, source.range.lowerBound + extent.sourceOffset,

@@ -5,9 +5,9 @@
 /// window, the target is written in ascending pieces. So neither a spinning source nor a spinning
 /// target has to seek for every extent. If the cache already has the source, the target's order is
 /// used throughout. If both are files that can share data, it is shared.
-public struct ExtentCopier: Sendable {
+package struct ExtentCopier: Sendable {
   /// How many bytes are read before the first of them is written, by default.
-  public static let usualWindowByteCount = 8 << 20
+  package static let usualWindowByteCount = 8 << 20
   /// How many extents, at most, are sorted at once; also limited in bytes.
   private static let spanExtentCountMax = 1 << 18
   private static let spanByteCountMax: UInt64 = 1 << 30
@@ -34,7 +34,7 @@ public struct ExtentCopier: Sendable {
   ///     unreadable sectors become zeroes in the target.
   ///   - sums: Whether to make a checksum of what is copied, which must be whole sectors.
   ///   - windowByteCount: How many bytes are read before the first of them is written.
-  public init(
+  package init(
     from source: any BlockSource, to target: any BlockTarget, readsAround: Bool = false,
     leavesZeroes: Bool = false, sharesUnread: Bool = true, sums: Bool = false,
     windowByteCount: Int = usualWindowByteCount
@@ -49,14 +49,14 @@ public struct ExtentCopier: Sendable {
   }
 
   /// The result of a copy.
-  public struct Outcome: Sendable {
+  package struct Outcome: Sendable {
     /// What could not be read, in bytes of the target, ascending; nothing was written there.
-    public internal(set) var unreadable: [Range<UInt64>] = []
+    package internal(set) var unreadable: [Range<UInt64>] = []
     /// Whether it was stopped before its end.
-    public internal(set) var isStopped = false
+    package internal(set) var isStopped = false
     /// The checksum of all that was copied, at its places in the source; nil if not requested, or
     /// if something was shared and so not read.
-    public internal(set) var checksum: SectorChecksum?
+    package internal(set) var checksum: SectorChecksum?
   }
 
   private enum Failure: Error {
@@ -68,7 +68,7 @@ public struct ExtentCopier: Sendable {
   ///
   /// - Parameters:
   ///   - progress: Gets the number of bytes done, and returns whether to go on.
-  public func copy(
+  package func copy(
     _ forEachExtent:
       @escaping @Sendable ((CopyExtent) throws(BlockIOError) -> Void)
       throws(BlockIOError) -> Void,
@@ -106,7 +106,7 @@ public struct ExtentCopier: Sendable {
       }
       throw error
     }
-    outcome.unreadable = outcome.unreadable.joined()
+    outcome.unreadable = outcome.unreadable.union
     return outcome
   }
 
@@ -249,13 +249,6 @@ public struct ExtentCopier: Sendable {
       try write(window, from: buffer, &outcome)
       rest = rest.part(count..<rest.byteCount)
     }
-  }
-}
-
-extension [Range<UInt64>] {
-  /// The ranges in ascending order, touching ones joined.
-  fileprivate func joined() -> [Range<UInt64>] {
-    sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { $0.append(mergingInto: $1) }
   }
 }
 

@@ -109,14 +109,9 @@ public struct VolumeMap: Sendable {
     }
   }
 
-  /// The index of the segment that a byte is in, by binary search.
+  /// The index of the segment that a byte is in.
   func index(at byteOffset: UInt64) -> Int {
-    var (low, high) = (0, segments.count)
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if segments[middle].range.lowerBound <= byteOffset { low = middle } else { high = middle }
-    }
-    return low
+    max(segments.partitioningIndex { $0.range.lowerBound > byteOffset } - 1, 0)
   }
 }
 

@@ -194,7 +194,8 @@ public final class VolumeSource: BlockSource {
       let piece = map.piece(at: position, before: all.upperBound)
       var lost = self.unreadable(piece.place, of: piece)
       for copy in piece.copies where !lost.isEmpty {
-        lost = lost.intersection(with: self.unreadable(copy, of: piece))
+        let here = RangeSet(self.unreadable(copy, of: piece))
+        lost = Array(RangeSet(lost).intersection(here).ranges)
       }
       for range in lost { unreadable.append(mergingInto: range) }
       position = piece.range.upperBound

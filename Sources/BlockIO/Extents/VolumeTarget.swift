@@ -1,14 +1,14 @@
 /// A volume that is made of parts of several targets, and written through to them.
 ///
 /// What has copies is written to all of them.
-public final class VolumeTarget: BlockTarget, ForwardingSource {
+package final class VolumeTarget: BlockTarget, ForwardingSource {
   private let source: VolumeSource
   private let devices: [any BlockTarget]
 
   /// The volume of that map, whose device n is `devices[n]`.
   ///
   /// - Throws: If some of it cannot be written: it is on a missing device, or has parity.
-  public init(
+  package init(
     _ name: String, _ map: VolumeMap, of devices: [any BlockTarget]
   ) throws(BlockIOError) {
     try Self.check(name, map, of: devices)
@@ -35,9 +35,9 @@ public final class VolumeTarget: BlockTarget, ForwardingSource {
     }
   }
 
-  public var base: any BlockSource { source }
+  package var base: any BlockSource { source }
 
-  public func write(
+  package func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
     let bytes = try checkBounds(at: byteOffset, count: range.count, to: .write)
@@ -53,7 +53,7 @@ public final class VolumeTarget: BlockTarget, ForwardingSource {
     }
   }
 
-  public func startWriting(_ range: Range<UInt64>) {
+  package func startWriting(_ range: Range<UInt64>) {
     source.map.forEachPiece(of: range.clamped(to: 0..<byteCount)) { piece in
       for case .device(let device, let start) in [piece.place] + piece.copies + piece.staleCopies {
         devices[device].startWriting(start..<start + UInt64(piece.range.count))
@@ -61,11 +61,11 @@ public final class VolumeTarget: BlockTarget, ForwardingSource {
     }
   }
 
-  public func flush() throws(BlockIOError) {
+  package func flush() throws(BlockIOError) {
     for device in devices { try device.flush() }
   }
 
-  public func readingBack() -> [any BlockSource] {
+  package func readingBack() -> [any BlockSource] {
     // A device may itself be made of others, and have copies.
     let devices = devices.map { $0.readingBack() }
     let deviceCount = devices.map(\.count).max() ?? 1

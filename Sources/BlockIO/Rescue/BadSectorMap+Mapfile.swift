@@ -179,7 +179,7 @@ private struct MapfileScanner {
       if 0x21...0x7e ~= byte {
         text.unicodeScalars.append(Unicode.Scalar(byte))
       } else {
-        text += (byte < 16 ? "\\x0" : "\\x") + String(byte, radix: 16)
+        text += "\\x" + byte.hexadecimal(digitCount: 2)
       }
     }
     return text + (field.count > 32 ? "…”" : "”")

@@ -1,17 +1,17 @@
 /// The lines of a text of any length, one after another.
-public struct LineReader {
+package struct LineReader {
   private let source: any BlockSource
   private let buffer = IOBuffer(byteCount: 1 << 16)
   private var position: UInt64 = 0
   private var unread = 0..<0
 
   /// A reader of the text that `source` holds.
-  public init(_ source: any BlockSource) { self.source = source }
+  package init(_ source: any BlockSource) { self.source = source }
 
   /// The next line, without its end; nil after the last.
   ///
   /// - Parameter byteCountMax: A longer line is cut there, and what follows is the next.
-  public mutating func next(byteCountMax: Int = 1 << 20) throws(BlockIOError) -> String? {
+  package mutating func next(byteCountMax: Int = 1 << 20) throws(BlockIOError) -> String? {
     var line: [UInt8] = []
     var hasEnded = false
     while !hasEnded, line.count < byteCountMax {

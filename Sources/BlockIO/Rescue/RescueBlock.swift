@@ -1,7 +1,7 @@
 /// A block of a mapfile: bytes of a file or device, and what GNU ddrescue should do with them.
-public struct RescueBlock: Equatable, Sendable {
+package struct RescueBlock: Equatable, Sendable {
   /// How far ddrescue is with a block; it works on them in this order.
-  public enum Status: Character, CaseIterable, Sendable {
+  package enum Status: Character, CaseIterable, Sendable {
     /// Read first, in large pieces.
     case nonTried = "?"
     /// Read sector by sector, from both edges, each up to the first bad one.
@@ -15,12 +15,12 @@ public struct RescueBlock: Equatable, Sendable {
   }
 
   /// The bytes.
-  public let range: Range<UInt64>
+  package let range: Range<UInt64>
   /// What ddrescue does with them.
-  public let status: Status
+  package let status: Status
 
   /// A block of those bytes.
-  public init(_ range: Range<UInt64>, _ status: Status) {
+  package init(_ range: Range<UInt64>, _ status: Status) {
     self.range = range
     self.status = status
   }
@@ -36,7 +36,7 @@ extension BadSectorMap {
   /// - Parameters:
   ///   - blocks: Ascending by where they begin.
   ///   - comment: Lines for the mapfile's readers; ddrescue keeps none of them.
-  public static func mapfile(
+  package static func mapfile(
     of blocks: some Sequence<RescueBlock>, byteCount: UInt64, comment: String
   ) -> String {
     var text = "# "
@@ -77,13 +77,9 @@ extension BadSectorMap {
   /// The line of a block, empty for an empty one, in ddrescue's columns.
   private static func line(of block: RescueBlock) -> String {
     if block.range.isEmpty { return "" }
-    let position = hexadecimal(block.range.lowerBound)
-    let size = hexadecimal(block.range.upperBound - block.range.lowerBound)
-    return "\(position)  \(size)  \(block.status.rawValue)\n"
-  }
-
-  private static func hexadecimal(_ number: UInt64) -> String {
-    let digits = String(number, radix: 16, uppercase: true)
-    return "0x" + String(repeating: "0", count: max(8 - digits.count, 0)) + digits
+    let range = block.range
+    let position = range.lowerBound.hexadecimal(digitCount: 8, uppercase: true)
+    let size = (range.upperBound - range.lowerBound).hexadecimal(digitCount: 8, uppercase: true)
+    return "0x\(position)  0x\(size)  \(block.status.rawValue)\n"
   }
 }

@@ -151,33 +151,3 @@ extension BlockSource {
     try readAround(at: middle, into: buffer, split..<range.upperBound, unreadable: &unreadable)
   }
 }
-
-extension [Range<UInt64>] {
-  /// The sum of the ranges' lengths.
-  package var totalCount: UInt64 { reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
-
-  /// The index of the first range that reaches past a number, by binary search; the ranges are
-  /// ascending and do not overlap.
-  package func indexOfFirst(endingBehind number: UInt64) -> Int {
-    var (low, high) = (0, count)
-    while low < high {
-      let middle = (low + high) / 2
-      if self[middle].upperBound <= number { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-
-  /// What is in both lists, each of which is ascending.
-  func intersection(with others: [Range<UInt64>]) -> [Range<UInt64>] {
-    flatMap { range in others.map { $0.clamped(to: range) }.filter { !$0.isEmpty } }
-  }
-
-  /// Appends a range that begins at or after the end of the last, merged with it if they touch.
-  package mutating func append(mergingInto range: Range<UInt64>) {
-    if let last, last.upperBound == range.lowerBound {
-      self[count - 1] = last.lowerBound..<range.upperBound
-    } else if !range.isEmpty {
-      append(range)
-    }
-  }
-}

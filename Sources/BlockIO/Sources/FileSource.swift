@@ -171,23 +171,17 @@ extension FileDescriptor {
   func readFully(
     _ bytes: Range<UInt64>, into buffer: IOBuffer, _ range: Range<Int>, name: String
   ) throws(BlockIOError) {
-    var done = 0
-    while done < range.count {
-      let target = unsafe buffer.memory(range.lowerBound + done..<range.upperBound)
-      let count = unsafe Glibc.pread(
-        rawValue, target.baseAddress, target.count, off_t(bytes.lowerBound + UInt64(done)))
-      if count < 0 {
-        let errno = Errno(rawValue: Glibc.errno)
-        if errno == .interrupted { continue }
-        throw BlockIOError(name, .read, .system(errno), at: bytes)
-      }
-      // The file was this long when it was opened; it is being truncated while we read.
-      guard count > 0 else {
-        throw BlockIOError(
-          name, .read, .changed("it now ends at byte \(bytes.lowerBound + UInt64(done))"), at: bytes
-        )
-      }
-      done += count
+    let done = try wrapping(
+      { BlockIOError(name, .read, .system($0), at: bytes) },
+      try movingAll(range.count) { done in
+        let target = unsafe buffer.memory(range.lowerBound + done..<range.upperBound)
+        return unsafe Glibc.pread(
+          rawValue, target.baseAddress, target.count, off_t(bytes.lowerBound + UInt64(done)))
+      })
+    // The file was this long when it was opened; it is being truncated while we read.
+    guard done == range.count else {
+      throw BlockIOError(
+        name, .read, .changed("it now ends at byte \(bytes.lowerBound + UInt64(done))"), at: bytes)
     }
   }
 }

@@ -6,13 +6,13 @@ internal import SystemPackage
 ///
 /// It has a descriptor like a file on a disk, for a C library that only reads from descriptors, and
 /// leaves no trace when it is released.
-public final class MemoryFile: BlockTarget {
+package final class MemoryFile: BlockTarget {
   private static let pieceByteCount = 64 << 10
 
   let source: FileSource
 
   /// A file of `byteCount` bytes, all a hole; the name is for messages.
-  public init(name: String, byteCount: UInt64) throws(BlockIOError) {
+  package init(name: String, byteCount: UInt64) throws(BlockIOError) {
     let number = unsafe dmsnap_memfd("dmsnap")
     guard number >= 0 else {
       throw BlockIOError(name, .create, .system(Errno(rawValue: Glibc.errno)))
@@ -26,24 +26,24 @@ public final class MemoryFile: BlockTarget {
   }
 
   /// Its name in messages.
-  public var name: String { source.name }
+  package var name: String { source.name }
   /// Its length, holes included.
-  public var byteCount: UInt64 { source.byteCount }
+  package var byteCount: UInt64 { source.byteCount }
 
   /// Reads all of the bytes asked for; see ``BlockSource``.
-  public func read(
+  package func read(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
     try source.read(at: byteOffset, into: buffer, range)
   }
 
   /// The next range that was written to; see ``BlockSource``.
-  public func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
+  package func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
     try source.nextData(from: byteOffset)
   }
 
   /// Writes all of the bytes given; see ``BlockTarget``.
-  public func write(
+  package func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
     _ = try checkBounds(at: byteOffset, count: range.count, to: .write)
@@ -51,14 +51,14 @@ public final class MemoryFile: BlockTarget {
   }
 
   /// Does nothing: there is no medium.
-  public func flush() throws(BlockIOError) {}
+  package func flush() throws(BlockIOError) {}
 
   /// Copies the bytes `range` of another source to the same place here.
   ///
   /// Zeroes stay a hole, and cost no memory.
   ///
   /// - Returns: The byte ranges that could not be read, ascending; they are zero here.
-  public func copy(
+  package func copy(
     _ range: Range<UInt64>, of other: any BlockSource
   ) throws(BlockIOError) -> [Range<UInt64>] {
     let buffer = IOBuffer(byteCount: min(Self.pieceByteCount, range.count))

@@ -5,16 +5,16 @@ internal import SystemPackage
 /// What is on the medium, read past the page cache (O_DIRECT), to verify what was written.
 ///
 /// Reads of any place and length are made of whole blocks.
-public final class UncachedSource: BlockSource {
+package final class UncachedSource: BlockSource {
   /// What O_DIRECT requires of places and lengths: few devices have larger blocks.
   private static let blockByteCount: UInt64 = 4096
 
-  public let name: String
-  public let byteCount: UInt64
+  package let name: String
+  package let byteCount: UInt64
   private let descriptor: FileDescriptor
 
   /// The medium under `target`; nil if the cache cannot be bypassed.
-  public init?(_ target: any BlockTarget) {
+  package init?(_ target: any BlockTarget) {
     guard let backing = FileBacking(of: target) else { return nil }
     let path = FilePath("/proc/self/fd/\(backing.descriptor.rawValue)")
     let number = openUntouched(path, O_RDONLY | O_CLOEXEC | dmsnap_o_direct)
@@ -36,7 +36,7 @@ public final class UncachedSource: BlockSource {
     try? descriptor.close()  // closing a descriptor that was only read loses nothing
   }
 
-  public func read(
+  package func read(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
     let bytes = try checkBounds(at: byteOffset, count: range.count)
@@ -58,20 +58,17 @@ extension FileDescriptor {
   fileprivate func readBlocks(
     _ byteOffset: UInt64, _ buffer: IOBuffer, atLeast minimum: Int, name: String
   ) throws(BlockIOError) {
-    var done = 0
-    while done < minimum {
-      let bytes = unsafe buffer.memory(done..<buffer.byteCount)
-      let count = unsafe Glibc.pread(
-        rawValue, bytes.baseAddress, bytes.count, off_t(byteOffset + UInt64(done)))
-      let errno = Errno(rawValue: Glibc.errno)
-      if count < 0, errno == .interrupted { continue }
-      let place = byteOffset..<byteOffset + UInt64(minimum)
-      guard count >= 0 else { throw BlockIOError(name, .read, .system(errno), at: place) }
-      guard count > 0 else {
-        throw BlockIOError(
-          name, .read, .changed("it now ends at byte \(byteOffset + UInt64(done))"), at: place)
-      }
-      done += count
+    let place = byteOffset..<byteOffset + UInt64(minimum)
+    let done = try wrapping(
+      { BlockIOError(name, .read, .system($0), at: place) },
+      try movingAll(minimum) { done in
+        let bytes = unsafe buffer.memory(done..<buffer.byteCount)
+        return unsafe Glibc.pread(
+          rawValue, bytes.baseAddress, bytes.count, off_t(byteOffset + UInt64(done)))
+      })
+    guard done >= minimum else {
+      throw BlockIOError(
+        name, .read, .changed("it now ends at byte \(byteOffset + UInt64(done))"), at: place)
     }
   }
 }

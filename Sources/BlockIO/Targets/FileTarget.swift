@@ -161,19 +161,17 @@ extension FileDescriptor {
   func writeFully(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>, name: String
   ) throws(BlockIOError) {
-    var done = 0
-    while done < range.count {
-      let bytes = unsafe buffer.memory(range.lowerBound + done..<range.upperBound)
-      let count = unsafe Glibc.pwrite(
-        rawValue, bytes.baseAddress, bytes.count, off_t(byteOffset + UInt64(done)))
-      if count >= 0 {
-        done += count
-        continue
-      }
-      let errno = Errno(rawValue: Glibc.errno)
-      if errno == .interrupted { continue }
-      throw BlockIOError(
-        name, .write, .system(errno), at: byteOffset..<byteOffset + UInt64(range.count))
+    let place = byteOffset..<byteOffset + UInt64(range.count)
+    let done = try wrapping(
+      { BlockIOError(name, .write, .system($0), at: place) },
+      try movingAll(range.count) { done in
+        let bytes = unsafe buffer.memory(range.lowerBound + done..<range.upperBound)
+        return unsafe Glibc.pwrite(
+          rawValue, bytes.baseAddress, bytes.count, off_t(byteOffset + UInt64(done)))
+      })
+    // No system does this; going on as if all had been written would lose it.
+    guard done == range.count else {
+      throw BlockIOError(name, .write, .system(.ioError), at: place)
     }
   }
 

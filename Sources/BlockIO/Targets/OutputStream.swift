@@ -31,18 +31,13 @@ public final class OutputStream: Sendable {
   ///
   /// - Throws: With ``BlockIOError/isClosedPipe`` if the reader is gone.
   public func write(_ buffer: IOBuffer, _ range: Range<Int>) throws(BlockIOError) {
-    var done = range.lowerBound
-    while done < range.upperBound {
-      let bytes = unsafe buffer.memory(done..<range.upperBound)
-      let count = unsafe Glibc.write(descriptor.rawValue, bytes.baseAddress, bytes.count)
-      if count >= 0 {
-        done += count
-        continue
-      }
-      let errno = Errno(rawValue: Glibc.errno)
-      if errno == .interrupted { continue }
-      throw BlockIOError(name, .write, .system(errno))
-    }
+    let done = try wrapping(
+      { BlockIOError(name, .write, .system($0)) },
+      try movingAll(range.count) { done in
+        let bytes = unsafe buffer.memory(range.lowerBound + done..<range.upperBound)
+        return unsafe Glibc.write(descriptor.rawValue, bytes.baseAddress, bytes.count)
+      })
+    guard done == range.count else { throw BlockIOError(name, .write, .system(.ioError)) }
   }
 }
 

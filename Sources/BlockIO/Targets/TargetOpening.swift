@@ -2,16 +2,16 @@
 ///
 /// No name is followed again: it may lead elsewhere by now. A file is opened once, even if several
 /// sources are in it.
-public struct TargetOpening {
+package struct TargetOpening {
   private var files: [FileIdentity: FileTarget] = [:]
 
   /// An opening of no files yet.
-  public init() {}
+  package init() {}
 
   /// The bytes of `source`, to be written.
   ///
   /// - Throws: If some of them are missing, or their files cannot be opened.
-  public mutating func target(of source: any BlockSource) throws(BlockIOError) -> any BlockTarget {
+  package mutating func target(of source: any BlockSource) throws(BlockIOError) -> any BlockTarget {
     switch source {
     case let file as FileSource: return try target(of: file)
     // What could not be read of a medium can still be written to its copy.

@@ -1,5 +1,5 @@
 /// Who uses a file or block device, which then must not be written, and may change while read.
-public enum DeviceUse {
+package enum DeviceUse {
   /// The users of a file or device, each as text; empty if there are none.
   ///
   /// A user of a partition uses the bytes of its disk, and vice versa; likewise for loop devices
@@ -7,7 +7,7 @@ public enum DeviceUse {
   ///
   /// - Source: Linux `/proc/self/mountinfo`, `/proc/swaps`, `/sys/dev/block/*/holders`,
   ///   and what ``DeviceStack`` reads.
-  public static func holders(of identity: FileIdentity) -> [String] {
+  package static func holders(of identity: FileIdentity) -> [String] {
     let extent = DeviceStack(of: identity)
     return uses(of: identity)
       + devices(over: extent).flatMap { device in
@@ -18,7 +18,7 @@ public enum DeviceUse {
 
   /// Whether two files or devices share bytes: the same one, a partition and its disk, a loop
   /// device (or a partition of it) and its file.
-  public static func overlap(_ one: FileIdentity, _ other: FileIdentity) -> Bool {
+  package static func overlap(_ one: FileIdentity, _ other: FileIdentity) -> Bool {
     DeviceStack(of: one).overlaps(DeviceStack(of: other))
   }
 

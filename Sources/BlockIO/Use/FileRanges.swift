@@ -1,19 +1,19 @@
 /// Which bytes of which files and devices a source is made of.
 ///
 /// Of what is striped, the stripes as a whole count, and not each by itself.
-public struct FileRanges: Equatable {
+package struct FileRanges: Equatable {
   private var ranges: [FileIdentity: RangeSet<UInt64>] = [:]
 
   /// The ranges of all of a source; of one whose place is not known, all of its files.
-  public init(of source: any BlockSource) {
+  package init(of source: any BlockSource) {
     add(0..<source.byteCount, of: source)
   }
 
   /// Whether it is made of no file at all, but of memory.
-  public var isEmpty: Bool { ranges.isEmpty }
+  package var isEmpty: Bool { ranges.isEmpty }
 
   /// Whether any byte belongs to both.
-  public func overlap(_ other: FileRanges) -> Bool {
+  package func overlap(_ other: FileRanges) -> Bool {
     ranges.contains { file, own in
       other.ranges[file].map { !own.intersection($0).isEmpty } ?? false
     }

@@ -37,7 +37,7 @@ public enum MetadataAreaProblem: Equatable, Sendable, CustomStringConvertible {
       "\(ranges.totalCount) bytes cannot be read, from byte \(ranges.first?.lowerBound ?? 0) on"
     case .noHeader: "there is no metadata area header"
     case .headerChecksum(let found, let required):
-      "the header's checksum is \(hexadecimal(found)), but \(hexadecimal(required)) is required"
+      "the header's checksum is \(words(found)), but \(words(required)) is required"
     case .headerVersion(let version): "the header's version is \(version), but 1 is required"
     case .elsewhere(let byteOffset, let byteCount):
       "the header says that the area has \(byteCount) bytes at byte \(byteOffset), the label says"
@@ -46,13 +46,10 @@ public enum MetadataAreaProblem: Equatable, Sendable, CustomStringConvertible {
       "the header says that the text has \(byteCount) bytes at byte \(byteOffset) of the area,"
         + " where they do not fit"
     case .textChecksum(let found, let required):
-      "the text's checksum is \(hexadecimal(found)), but \(hexadecimal(required)) is required"
+      "the text's checksum is \(words(found)), but \(words(required)) is required"
     case .text(let error): "the text is damaged: \(error)"
     }
   }
 
-  private func hexadecimal(_ number: UInt32) -> String {
-    let digits = String(number, radix: 16)
-    return "0x" + String(repeating: "0", count: 8 - digits.count) + digits
-  }
+  private func words(_ checksum: UInt32) -> String { "0x" + checksum.hexadecimal(digitCount: 8) }
 }

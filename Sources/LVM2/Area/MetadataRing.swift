@@ -1,3 +1,5 @@
+internal import BlockIO
+
 /// The bytes of a metadata area after its header, where texts follow each other in a ring.
 ///
 /// A text begins with the section of a volume group, as lvm2 writes it:
@@ -68,12 +70,8 @@ struct MetadataRing {
   /// Whether a byte is in a text whose beginning is left.
   private func isCovered(_ position: Int) -> Bool {
     // The last text that begins before it, or the one that wraps around.
-    var (low, high) = (0, starts.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if starts[middle] <= position { low = middle + 1 } else { high = middle }
-    }
-    if low > 0 { return position < ends[low - 1] }
+    let next = starts.partitioningIndex { $0 > position }
+    if next > 0 { return position < ends[next - 1] }
     return ends.last.map { position + ring.count < $0 } ?? false
   }
 

@@ -64,8 +64,7 @@ public struct FoundVolumeGroup: Sendable {
   public func version(_ seqno: UInt64?) throws(VolumeError) -> VolumeGroup {
     guard let seqno else { return text ?? group }
     if seqno == group.seqno { return group }
-    let history: [VolumeGroup]
-    do throws(BlockIOError) { history = try self.history() } catch { throw .io(error) }
+    let history = try wrapping(VolumeError.io, try history())
     guard let version = history.first(where: { $0.seqno == seqno }) else {
       throw .noVersion(group.name, seqno, known: history.map(\.seqno))
     }
@@ -102,7 +101,7 @@ public struct FoundVolumeGroup: Sendable {
       for allocation in later.allocations where !owners.contains(allocation.volumeUUID) {
         let uuid = allocation.physicalVolume
         guard let ranges = mine[uuid], let device = devices[uuid] else { continue }
-        for range in ranges[ranges.indexOfFirst(endingBehind: allocation.extents.lowerBound)...] {
+        for range in ranges[ranges.indexOfFirst(endingAfter: allocation.extents.lowerBound)...] {
           if range.lowerBound >= allocation.extents.upperBound { break }
           let shared = range.clamped(to: allocation.extents)
           guard known[uuid, default: []].insert(shared).inserted else { continue }

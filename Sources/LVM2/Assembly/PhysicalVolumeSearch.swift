@@ -33,8 +33,7 @@ public struct PhysicalVolumeSearch: Sendable {
       if found.count == count { without.insert(index) }
     }
     for (_, members) in mirrors {
-      let array: MirrorArray
-      do throws(BlockIOError) { array = try MirrorArray(members) } catch { throw .source(error) }
+      let array = try wrapping(BlkidError.source, try MirrorArray(members))
       let count = found.count
       searched = []
       try search(array.source, of: array.inputs[0], at: 0, depth: 0, array)
@@ -49,10 +48,7 @@ public struct PhysicalVolumeSearch: Sendable {
   private mutating func addMember(
     _ source: any BlockSource, of input: Int
   ) throws(BlkidError) -> Bool {
-    let superblock: ArraySuperblock?
-    do throws(BlockIOError) { superblock = try ArraySuperblock(of: source) } catch {
-      throw .source(error)
-    }
+    let superblock = try wrapping(BlkidError.source, try ArraySuperblock(of: source))
     guard let superblock, try !isOfPartition(superblock, source) else { return false }
     if !superblock.isMirror {
       arrayMembers.append((source.name, superblock))
@@ -112,12 +108,8 @@ public struct PhysicalVolumeSearch: Sendable {
       let room = source.byteCount - partition.byteOffset
       let end = partition.byteOffset + min(partition.byteCount, room)
       guard partition.byteOffset < end else { continue }
-      let slice: SliceSource
-      do throws(BlockIOError) {
-        slice = try SliceSource(source, partition.byteOffset..<end)
-      } catch {
-        throw .source(error)
-      }
+      let slice = try wrapping(
+        BlkidError.source, try SliceSource(source, partition.byteOffset..<end))
       try search(
         slice, of: input, at: byteOffset + partition.byteOffset, depth: depth + 1, array)
     }

@@ -1,16 +1,44 @@
 public import BlockIO
 
 /// Why a volume cannot be read, or not as requested.
-public enum VolumeError: Error, Sendable, CustomStringConvertible {
+public enum VolumeError: CodedError {
   /// The group has no volume of that name.
   case noVolume(String, VolumeGroup)
+  /// Several groups have that name.
+  case ambiguous(String, [LVMIdentifier])
   /// The volume's layout is not supported.
   case unsupported(String, String)
   /// The volume has no such leg.
   case noLeg(String, Int, count: Int)
   /// That version of the group's metadata no longer exists.
   case noVersion(String, UInt64, known: [UInt64])
+  /// A physical volume cannot be read.
   case io(BlockIOError)
+
+  /// Not found, refused, or not finished.
+  public var status: ExitStatus {
+    switch self {
+    case .noVolume, .noVersion: .noStore
+    case .ambiguous: .refused
+    case .unsupported, .noLeg: .couldNotFinish
+    case .io(let error): error.status
+    }
+  }
+
+  /// `lvm.` and the case.
+  public var code: String {
+    switch self {
+    case .noVolume: "lvm.no-volume"
+    case .noVersion: "lvm.no-version"
+    case .ambiguous: status.code
+    case .unsupported: "lvm.not-supported"
+    case .noLeg: "lvm.no-leg"
+    case .io(let error): error.code
+    }
+  }
+
+  /// Where reading failed.
+  public var place: ErrorPlace? { if case .io(let error) = self { error.place } else { nil } }
 
   public var description: String {
     switch self {
@@ -18,6 +46,9 @@ public enum VolumeError: Error, Sendable, CustomStringConvertible {
       "\(name): \(group.name) has no such volume in version \(group.seqno); it has "
         + (group.logicalVolumes.isEmpty
           ? "none" : group.wholeVolumes.map(\.name).joined(separator: ", "))
+    case .ambiguous(let name, let uuids):
+      "\(name): there are \(uuids.count) groups of that name; use UUID/LV, with one of "
+        + uuids.map(\.description).joined(separator: ", ")
     case .unsupported(let name, let what): "\(name): not supported: \(what)"
     case .noLeg(let name, let leg, let count):
       "\(name): has no leg \(leg): they are numbered from 0 to \(count - 1)"

@@ -202,17 +202,10 @@ public struct VolumeMapper {
   ) throws(VolumeError) -> [Bool] {
     var isInSync = false
     if let log = mirror.log, let map = try? map(of: log, &known) {
-      isInSync = try reading { () throws(BlockIOError) in
-        try MirrorLog.isInSync(VolumeSource(log, map, of: devices))
-      }
+      isInSync = try wrapping(
+        VolumeError.io, try MirrorLog.isInSync(VolumeSource(log, map, of: devices)))
     }
     return (0..<count).map { $0 == 0 || isInSync }
-  }
-
-  func reading<Result>(
-    _ body: () throws(BlockIOError) -> Result
-  ) throws(VolumeError) -> Result {
-    do throws(BlockIOError) { return try body() } catch { throw .io(error) }
   }
 }
 

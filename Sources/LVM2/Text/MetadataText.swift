@@ -1,3 +1,5 @@
+internal import BlockIO
+
 /// A text of LVM2's metadata as sections and values, not yet as a volume group.
 struct MetadataText {
   let bytes: [UInt8]
@@ -194,7 +196,7 @@ enum Quotation {
       if 0x20...0x7e ~= byte {
         text.unicodeScalars.append(Unicode.Scalar(byte))
       } else {
-        text += (byte < 16 ? "\\x0" : "\\x") + String(byte, radix: 16)
+        text += "\\x" + byte.hexadecimal(digitCount: 2)
       }
     }
     return text + (bytes.count > 32 ? "…”" : "”")

@@ -8,7 +8,7 @@ extension Auditor {
   /// Examines what the snapshot holds, and adds the findings to the audit.
   ///
   /// If Linux would not show the store, the salvaged snapshot is examined.
-  func checkOrigin(addingTo audit: inout Audit) throws(ContentError) {
+  func checkOrigin(addingTo audit: inout Audit) throws(StoreError) {
     guard let view = try view(audit) else { return }
     let check = try OriginCheck(view, hasInFlightChunks: audit.findings.hasInFlightChunks)
     for finding in check.findings { audit.add(finding) }
@@ -18,14 +18,10 @@ extension Auditor {
   /// Compares the data of every exception with the origin's, and adds the findings.
   func compareData(
     addingTo audit: inout Audit, progress: ProgressHandler
-  ) throws(ContentError) {
+  ) throws(StoreError) {
     guard let origin, let view = try view(audit) else { return }
-    let diff: SnapshotDiff
-    do throws(BlockIOError) {
-      diff = try SnapshotDiff(view, origin, progress: progress) { _ in }
-    } catch {
-      throw .io(error)
-    }
+    let diff = try wrapping(
+      StoreError.io, try SnapshotDiff(view, origin, progress: progress) { _ in })
     guard diff.identicalChunkCount > 0 else { return }
     audit.add(
       Finding(
@@ -34,17 +30,14 @@ extension Auditor {
         required: "chunks that differ", count: diff.identicalChunkCount))
   }
 
-  private func view(_ audit: Audit) throws(ContentError) -> SnapshotView? {
+  private func view(_ audit: Audit) throws(StoreError) -> SnapshotView? {
     guard let origin else { return nil }
     guard let table = audit.walk.table, audit.plan?.gaps.isEmpty ?? true else {
       guard let plan = audit.plan, let generation = plan.generations.first else { return nil }
       let table = ExceptionTable(salvaged: generation.runs, plan.geometry)
       return SnapshotView(of: origin, through: table, of: plan.store.source)
     }
-    do throws(TableError) {
-      return SnapshotView(of: origin, through: try table.get(), of: store.source)
-    } catch {
-      throw .table(error)
-    }
+    return SnapshotView(
+      of: origin, through: try wrapping(store.located, try table.get()), of: store.source)
   }
 }

@@ -13,7 +13,7 @@ extension Auditor {
 
   /// Finds blocks of zeroes whose length is a power of two, and that are shared by unrelated chunks
   /// or by an area; and adds the findings.
-  func findZeroBlocks(addingTo audit: inout Audit) throws(ContentError) {
+  func findZeroBlocks(addingTo audit: inout Audit) throws(StoreError) {
     guard audit.isStore, let geometry = audit.plan?.geometry ?? audit.geometry else { return }
     let source = audit.plan?.store.source ?? store.source
     var runs = try runs(audit)
@@ -68,11 +68,9 @@ extension Auditor {
   }
 
   /// The table of a salvage, if there is something to salvage, otherwise Linux's.
-  private func runs(_ audit: Audit) throws(ContentError) -> [ExceptionRun] {
+  private func runs(_ audit: Audit) throws(StoreError) -> [ExceptionRun] {
     if let generation = audit.plan?.generations.first { return generation.runs }
-    do throws(TableError) { return try audit.walk.table?.get().runs ?? [] } catch {
-      throw .table(error)
-    }
+    return try wrapping(store.located, try audit.walk.table?.get().runs) ?? []
   }
 }
 

@@ -50,7 +50,7 @@ public struct Auditor {
   /// - Parameter progress: Is told how far the comparison with the origin is.
   public func audit(
     _ depth: Audit.Depth, progress: ProgressHandler = { _, _ in }
-  ) throws(ContentError) -> Audit {
+  ) throws(StoreError) -> Audit {
     var audit = audit(keepsTable: origin != nil || depth == .data)
     try checkOrigin(addingTo: &audit)
     if depth == .data {
@@ -207,7 +207,7 @@ public struct Auditor {
       return [
         Finding(
           code: .headerForeign, place: Finding.Place(bytes: 0..<16),
-          found: "magic \(header.magic.hexadecimal), and \(found)",
+          found: "magic 0x\(header.magic.hexadecimal(digitCount: 8)), and \(found)",
           required: "0x70416e53 (\"SnAp\")")
       ]
     case nil: return []

@@ -79,11 +79,3 @@ extension SnapshotHeader {
   /// Whether all sixteen bytes are zero.
   var isZero: Bool { magic | valid | version | chunkSectors == 0 }
 }
-
-extension UInt32 {
-  /// As a magic is usually written: 0x and eight digits.
-  var hexadecimal: String {
-    let digits = String(self, radix: 16)
-    return "0x" + String(repeating: "0", count: 8 - digits.count) + digits
-  }
-}

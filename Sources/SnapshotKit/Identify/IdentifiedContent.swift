@@ -23,9 +23,7 @@ public struct IdentifiedContent: Sendable {
     self.source = source
     identity = try Probe.identify(source)
     header = Self.header(in: source)
-    do throws(BlockIOError) { arrayMember = try ArraySuperblock(of: source) } catch {
-      throw .source(error)
-    }
+    arrayMember = try wrapping(BlkidError.source, try ArraySuperblock(of: source))
     container = ContainerFormat(of: source)
     partitionHeaders = (identity.partitionTable?.partitions ?? []).map { partition in
       guard !partition.isExtended, partition.byteOffset < source.byteCount else { return nil }

@@ -1,24 +1,68 @@
+public import Blkid
 public import BlockIO
 
-/// Why there is no table to work with.
-public enum StoreError: Error, Sendable, CustomStringConvertible {
+/// Why there is no table to work with, or why what it shows cannot be examined.
+public enum StoreError: CodedError {
   /// Nothing indicates a store, or the path is something else, if known.
   case notAStore(String, OtherContent?)
+  /// Nothing indicates a store, but so many of its bytes cannot be read that there may be one.
+  case nothingLeft(String, unreadByteCount: UInt64, byteCount: UInt64)
   /// There is a store, but Linux would not show its snapshot.
   case notLoadable(String, KernelLoad)
   /// Linux does not reach the end of the table.
   case table(String, TableError)
   /// There are fewer generations.
   case noGeneration(String, Int, count: Int)
+  /// libblkid could not look into the snapshot, or into its origin.
+  case probe(BlkidError)
   /// The medium cannot be read at all.
   case io(BlockIOError)
 
+  /// Not found, refused, damaged or not finished.
+  public var status: ExitStatus {
+    switch self {
+    case .notAStore, .noGeneration: .noStore
+    case .nothingLeft: .damage
+    case .notLoadable: .refused
+    case .table(_, let error): error.status
+    case .probe(let error): error.status
+    case .io(let error): error.status
+    }
+  }
+
+  /// `store.` and the kind.
+  public var code: String {
+    switch self {
+    case .notAStore: "store.not-recognised"
+    case .nothingLeft: status.code
+    case .notLoadable: "store.not-loadable"
+    case .table(_, let error): error.code
+    case .noGeneration: "store.no-generation"
+    case .probe(let error): error.code
+    case .io(let error): error.code
+    }
+  }
+
+  /// The store, or where reading failed.
+  public var place: ErrorPlace? {
+    switch self {
+    case .notAStore(let name, _), .nothingLeft(let name, _, _), .notLoadable(let name, _),
+      .table(let name, _), .noGeneration(let name, _, _):
+      ErrorPlace(name)
+    case .probe(let error): error.place
+    case .io(let error): error.place
+    }
+  }
+
+  /// Where, what, and why, in one line.
   public var description: String {
     switch self {
     case .notAStore(let name, let content?):
       "\(name): no COW store here, but \(content): \(content.advice)"
     case .notAStore(let name, nil):
       "\(name): no COW store here: neither a header nor areas of one"
+    case .nothingLeft(let name, let unread, let byteCount):
+      "\(name): nothing is left of its table: \(unread) of \(byteCount) bytes cannot be read"
     case .notLoadable(let name, let load):
       "\(name): Linux \(Self.words(load.verdict)): \(load.reason);"
         + " `--reading salvage` reads what is there, `dmsnap inspect` says what to do"
@@ -26,6 +70,7 @@ public enum StoreError: Error, Sendable, CustomStringConvertible {
     case .noGeneration(let name, let index, let count):
       "\(name): there is no generation \(index): "
         + (count == 0 ? "nothing was copied to this store" : "the oldest is \(count - 1)")
+    case .probe(let error): error.description
     case .io(let error): error.description
     }
   }
@@ -36,5 +81,27 @@ public enum StoreError: Error, Sendable, CustomStringConvertible {
     case .invalid: "shows nothing of this snapshot"
     case .new: "would take this store for new"
     }
+  }
+}
+
+extension Store {
+  /// What to report where a look at the store ends with `error`.
+  ///
+  /// If the file is changing, or sectors cannot be read, finding nothing proves nothing.
+  package func explained(_ error: StoreError) -> StoreError {
+    do throws(BlockIOError) { try source.checkUnchanged() } catch { return .io(error) }
+    switch error {
+    case .notAStore, .noGeneration:
+      let unread = source.knownUnreadable(in: 0..<source.byteCount).totalCount
+      return unread == 0
+        ? error
+        : .nothingLeft(source.name, unreadByteCount: unread, byteCount: source.byteCount)
+    default: return error
+    }
+  }
+
+  /// A table's error, with the store's name.
+  package func located(_ error: TableError) -> StoreError {
+    explained(.table(source.name, error))
   }
 }

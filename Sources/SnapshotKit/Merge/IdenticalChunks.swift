@@ -11,14 +11,13 @@ extension SnapshotView {
   public func skippingIdentical(
     progress: ProgressHandler = { _, _ in }
   ) throws(BlockIOError) -> SnapshotView {
-    var chunks: [Range<UInt64>] = []
+    var chunks = RangeSet<UInt64>()
     let medium = (origin as? any BlockTarget)?.readingBack().first ?? origin
     let diff = try SnapshotDiff(self, medium, progress: progress) { range in
-      chunks.append(chunksOf: range, table.geometry)
+      chunks.insert(contentsOf: table.geometry.chunks(of: range))
     }
-    for lost in diff.lost { chunks.append(chunksOf: lost.range, table.geometry) }
-    if !diff.lost.isEmpty { chunks.sort { $0.lowerBound < $1.lowerBound } }
-    return restricted(to: chunks)
+    for lost in diff.lost { chunks.insert(contentsOf: table.geometry.chunks(of: lost.range)) }
+    return restricted(to: Array(chunks.ranges))
   }
 
   /// The view with only those chunks of its table that an undo store has saved: what an interrupted
@@ -45,12 +44,9 @@ extension SnapshotView {
     if position < .max { gaps.append(position..<(.max)) }
     let rest = restricted(to: gaps)
     var first: UInt64?
-    do throws(BlockIOError) {
-      let diff = try SnapshotDiff(rest, origin) { range in first = first ?? range.lowerBound }
-      return first ?? diff.lost.first?.range.lowerBound
-    } catch {
-      throw .io(error)
-    }
+    let diff = try wrapping(
+      StoreError.io, try SnapshotDiff(rest, origin) { range in first = first ?? range.lowerBound })
+    return first ?? diff.lost.first?.range.lowerBound
   }
 
   /// The origin as it was before a merge that saved it in an undo store.
@@ -69,16 +65,10 @@ extension SnapshotView {
   }
 }
 
-extension [Range<UInt64>] {
-  /// Appends the chunks that contain bytes of the origin, merged with the last if they touch.
-  fileprivate mutating func append(chunksOf bytes: Range<UInt64>, _ geometry: StoreGeometry) {
-    let size = geometry.chunkSize.byteCount
-    let chunks = bytes.lowerBound / size..<(bytes.upperBound - 1) / size + 1
-    if let last, chunks.lowerBound <= last.upperBound, chunks.lowerBound >= last.lowerBound {
-      self[count - 1] = last.lowerBound..<Swift.max(last.upperBound, chunks.upperBound)
-    } else {
-      append(chunks)
-    }
+extension StoreGeometry {
+  /// The chunks of the origin that contain bytes of it.
+  fileprivate func chunks(of bytes: Range<UInt64>) -> Range<UInt64> {
+    bytes.lowerBound / chunkSize.byteCount..<(bytes.upperBound - 1) / chunkSize.byteCount + 1
   }
 }
 

@@ -1,4 +1,5 @@
 internal import BlockIO
+
 extension LoadedTable {
   /// The first reason why Linux's own merge into an origin of that size would not end with what the
   /// snapshot shows; nil if there is none.
@@ -6,10 +7,8 @@ extension LoadedTable {
     originByteCount: UInt64
   ) throws(StoreError) -> MergeObstacle? {
     guard let extent else { return nil }
-    do throws(TableError) {
-      return try KernelMerge(table, originByteCount: originByteCount).obstacle(in: store, extent)
-    } catch {
-      throw .table(store.source.name, error)
-    }
+    return try wrapping(
+      store.located,
+      try KernelMerge(table, originByteCount: originByteCount).obstacle(in: store, extent))
   }
 }

@@ -2,17 +2,15 @@ public import BlockIO
 public import LVM2
 
 /// Why a merge was not begun, or not finished.
-public enum MergeError: Error, Sendable, CustomStringConvertible {
+public enum MergeError: CodedError {
   /// A check refused it; nothing was written to the origin.
   case refused(MergeRefusal)
-  /// There is no table to merge.
+  /// There is no table to merge, or its content cannot be examined.
   case store(StoreError)
   /// The volume cannot be mapped.
   case volume(VolumeError)
-  /// The content of the two cannot be examined.
-  case content(ContentError)
-  /// What was read back is not what was written.
-  case verificationFailed(byteOffset: UInt64)
+  /// What was read back of the origin of that name is not what was written.
+  case verificationFailed(String, byteOffset: UInt64)
   /// Reading failed before anything was written.
   case io(BlockIOError)
   /// The merge had begun.
@@ -26,14 +24,49 @@ public enum MergeError: Error, Sendable, CustomStringConvertible {
       }
   }
 
+  /// Refused, damaged, or not finished.
+  public var status: ExitStatus {
+    switch self {
+    case .refused: .refused
+    case .store(let error): error.status
+    case .volume(let error): error.status
+    case .verificationFailed: .damage
+    case .io(let error): error.status
+    case .cut: .couldNotFinish
+    }
+  }
+
+  /// `merge.` and the kind.
+  public var code: String {
+    switch self {
+    case .refused(let refusal): refusal.code.rawValue
+    case .store(let error): error.code
+    case .volume(let error): error.code
+    case .verificationFailed: "merge.verification-failed"
+    case .io(let error): error.code
+    case .cut(let cut): cut.cause == nil ? "merge.stopped" : "merge.cut"
+    }
+  }
+
+  /// Where reading failed, or where other data was read back.
+  public var place: ErrorPlace? {
+    switch self {
+    case .refused, .cut: nil
+    case .store(let error): error.place
+    case .volume(let error): error.place
+    case .verificationFailed(let name, let byteOffset): ErrorPlace(name, byteOffset: byteOffset)
+    case .io(let error): error.place
+    }
+  }
+
+  /// Where, what, and why, in one line.
   public var description: String {
     switch self {
     case .refused(let refusal): refusal.description
     case .store(let error): error.description
     case .volume(let error): error.description
-    case .content(let error): "\(error)"
-    case .verificationFailed(let byteOffset):
-      "byte \(byteOffset): read back other data than was written"
+    case .verificationFailed(let name, let byteOffset):
+      "\(name): byte \(byteOffset): read back other data than was written"
     case .io(let error): error.description
     case .cut(let cut): cut.description
     }

@@ -92,7 +92,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
   public init(_ file: any BlockSource) throws(MergeError) {
     var lines = LineReader(file)
     let line: String?
-    do throws(BlockIOError) { line = try lines.next() } catch { throw .io(error) }
+    line = try wrapping(MergeError.io, try lines.next())
     guard let plan = try? JSONDecoder().decode(MergePlan.self, from: Data((line ?? "").utf8)),
       plan.schema == Self.schema
     else {

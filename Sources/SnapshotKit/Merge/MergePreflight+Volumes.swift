@@ -24,9 +24,7 @@ extension MergePreflight {
 
   /// Refuses a store of which a part may have been overwritten: that would go into the origin.
   func checkReuse(_ snapshot: SnapshotVolume) throws(MergeError) {
-    let reuse = try io { () throws(BlockIOError) in
-      try snapshot.found.reuse(of: snapshot.snapshot.store, in: snapshot.version)
-    }
+    let reuse = try io(try snapshot.found.reuse(of: snapshot.snapshot.store, in: snapshot.version))
     if let owner = reuse.first?.owner {
       throw .refused(
         MergeRefusal(
@@ -190,17 +188,15 @@ extension MergePreflight {
 
   /// Refuses a volume of which a part is missing, even a leg that would not be written.
   private func checkIsThere(_ origin: OriginVolume) throws(MergeError) {
-    let all = try volume { () throws(VolumeError) in try origin.sourceWithStaleLegs() }
-    try io(.targetNotWritable) { () throws(BlockIOError) in try all.checkWritable() }
+    let all = try wrapping(MergeError.volume, try origin.sourceWithStaleLegs())
+    try io(try all.checkWritable(), as: .targetNotWritable)
   }
 
   /// Refuses an option that uses one copy if there are several.
   private func checkWithoutCopies(_ origin: OriginVolume, _ why: String) throws(MergeError) {
-    let isSingle = try volume { () throws(VolumeError) in
-      guard try origin.sourceWithStaleLegs().map.copyCount == 1 else { return false }
-      return try origin.copies().count == 1
-    }
-    if isSingle { return }
+    let whole = try wrapping(MergeError.volume, try origin.sourceWithStaleLegs())
+    let copies = try wrapping(MergeError.volume, try origin.copies())
+    if whole.map.copyCount == 1, copies.count == 1 { return }
     throw .refused(
       MergeRefusal(
         .severalLegs, "\(origin.text): has copies, of which \(why); without it all are written"))
@@ -209,11 +205,9 @@ extension MergePreflight {
   /// Refuses legs that differ where they will be saved: an undo store keeps only one.
   func checkLegs(_ origin: OriginVolume, _ view: SnapshotView) throws(MergeError) {
     guard request.undoPath != nil, !origin.writesAllLegs else { return }
-    let copies = try volume { () throws(VolumeError) in try origin.copies() }
+    let copies = try wrapping(MergeError.volume, try origin.copies())
     for copy in copies.dropFirst() {
-      let difference = try io { () throws(BlockIOError) in
-        try view.firstDifference(between: copies[0], copy)
-      }
+      let difference = try io(try view.firstDifference(between: copies[0], copy))
       guard let difference else { continue }
       throw .refused(
         MergeRefusal(
@@ -237,7 +231,7 @@ extension MergePreflight {
           + " (lvchange --rebuild PV) before it is used")
     }
     guard !origin.writesAllLegs, let source = source as? VolumeSource else { return }
-    let all = try volume { () throws(VolumeError) in try origin.sourceWithStaleLegs() }
+    let all = try wrapping(MergeError.volume, try origin.sourceWithStaleLegs())
     guard all.map.copyCount > source.map.copyCount else { return }
     notes.append(
       "\(origin.text): a leg that is out of date, or not known to be in sync, is not written;"
@@ -296,10 +290,8 @@ extension MergePreflight {
         if others[index].view.showsOrigin(in: range) { affected.insert(index) }
       }
     }
-    try io { () throws(BlockIOError) in
-      let diff = try SnapshotDiff(view, view.origin) { note($0) }
-      for lost in diff.lost { note(lost.range) }
-    }
+    let diff = try io(try SnapshotDiff(view, view.origin) { note($0) })
+    for lost in diff.lost { note(lost.range) }
     return affected.sorted().map { others[$0].name }
   }
 }

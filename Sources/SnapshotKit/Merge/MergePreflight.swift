@@ -53,10 +53,7 @@ struct MergePreflight {
     try checkPlan(view, existingUndo) { progress(.planning, $0, $1) }
     try checkUndoFile(existingUndo, view)
     // We have written nothing yet: what was read of the metadata still holds.
-    try io { () throws(BlockIOError) in
-      try request.store.source.checkUnchanged()
-      try source.checkUnchanged()
-    }
+    for read in [request.store.source, source] { try io(try read.checkUnchanged()) }
     return CheckedMerge(
       request: request, snapshot: snapshot, view: view, origin: origin, isUndo: isUndo,
       isDamagedUndo: isDamaged, notes: notes, target: target, existingUndo: existingUndo)
@@ -68,7 +65,7 @@ struct MergePreflight {
     switch request.origin {
     case .bytes(let source): return source
     case .volume(let origin):
-      return try volume { () throws(VolumeError) in try origin.source() }
+      return try wrapping(MergeError.volume, try origin.source())
     }
   }
 
@@ -118,7 +115,7 @@ struct MergePreflight {
             + " `--accept unrelated-origin` merges nevertheless"))
     case .bytes(let source):
       if !request.accepted.contains(.degradedArray) {
-        let member = try io { () throws(BlockIOError) in try ArraySuperblock(of: source) }
+        let member = try io(try ArraySuperblock(of: source))
         if let member {
           throw .refused(
             MergeRefusal(
@@ -129,7 +126,7 @@ struct MergePreflight {
         }
       }
       if !request.accepted.contains(.unrelatedOrigin) {
-        let label = try io { () throws(BlockIOError) in try PhysicalVolumeLabel.find(in: source) }
+        let label = try io(try PhysicalVolumeLabel.find(in: source))
         if label?.isSound == true {
           throw .refused(
             MergeRefusal(
@@ -144,7 +141,7 @@ struct MergePreflight {
   /// Opens an existing undo file, if one is given, for reading; it must not be an input.
   private func openUndo(besides origin: any BlockSource) throws(MergeError) -> FileSource? {
     guard let path = request.undoPath, FileTarget.exists(path) else { return nil }
-    let file = try io { () throws(BlockIOError) in try FileSource(path: path) }
+    let file = try io(try FileSource(path: path))
     let inputs = origin.files + request.store.source.files
     if inputs.contains(where: { DeviceUse.overlap($0.identity, file.identity) }) {
       throw .refused(
@@ -161,7 +158,7 @@ struct MergePreflight {
   ) throws(MergeError) {
     guard let path = request.undoPath else { return }
     guard let existing else {
-      _ = try io { () throws(BlockIOError) in try OutputFile.availableByteCount(at: path) }
+      _ = try io(try OutputFile.availableByteCount(at: path))
       return
     }
     try UndoFile.check(existing, byteCount: UndoStore.byteCount(for: view))
@@ -173,9 +170,7 @@ struct MergePreflight {
   /// Refuses inputs that may be in use.
   private func checkUnused(_ origin: any BlockSource) throws(MergeError) {
     for file in origin.files + request.store.source.files {
-      try io { () throws(BlockIOError) in
-        try FileTarget.checkUnused(file.identity, name: file.name)
-      }
+      try io(try FileTarget.checkUnused(file.identity, name: file.name))
     }
   }
 
@@ -189,26 +184,22 @@ struct MergePreflight {
           .targetNotWritable,
           "\(source.name): has gaps, or is made of several parts, and is not written; use --to"))
     }
-    try io(.targetNotWritable) { () throws(BlockIOError) in
-      try (source as? VolumeSource)?.checkWritable()
-    }
+    try io(try (source as? VolumeSource)?.checkWritable(), as: .targetNotWritable)
     guard purpose == .merge else {
       for file in source.files {
-        try io { () throws(BlockIOError) in try FileTarget.checkWritable(file) }
+        try io(try FileTarget.checkWritable(file))
       }
       return nil
     }
-    return try io { () throws(BlockIOError) in
-      var opening = TargetOpening()
-      return try opening.target(of: source)
-    }
+    var opening = TargetOpening()
+    return try io(try opening.target(of: source))
   }
 
   // MARK: - The table and its content
 
   private func load(over origin: any BlockSource) throws(MergeError) -> LoadedTable {
     let store = request.store
-    return try table { () throws(StoreError) in
+    do throws(StoreError) {
       guard request.reading == .salvage else {
         return try LoadedTable(
           store, reading: request.reading, originByteCount: origin.byteCount)
@@ -217,6 +208,8 @@ struct MergePreflight {
         store, chunkSize: request.chunkSize ?? request.snapshot?.chunkSize(of: store),
         originByteCount: request.snapshot?.origin?.byteCount ?? origin.byteCount)
       return try LoadedTable(plan, generation: request.generation)
+    } catch {
+      throw .store(error)
     }
   }
 
@@ -225,9 +218,8 @@ struct MergePreflight {
     _ snapshot: Snapshot
   ) throws(MergeError) -> (isUndo: Bool, isDamaged: Bool, origin: OriginCheck) {
     let (loaded, view) = (snapshot.loaded, snapshot.view)
-    let obstacle = try table { () throws(StoreError) in
-      try loaded.mergeObstacle(originByteCount: view.byteCount)
-    }
+    let obstacle = try wrapping(
+      MergeError.store, try loaded.mergeObstacle(originByteCount: view.byteCount))
     if let obstacle {
       throw .refused(
         MergeRefusal(
@@ -249,10 +241,7 @@ struct MergePreflight {
             + " \(count == 1 ? "exception" : "exceptions") would be dropped; `--accept"
             + " small-origin` merges the others"))
     }
-    let origin: OriginCheck
-    do throws(ContentError) { origin = try snapshot.checkOrigin() } catch {
-      throw .content(error)
-    }
+    let origin = try wrapping(MergeError.store, try snapshot.checkOrigin())
     // An undo store that knows its origin is not contradicted; one that does not is like any other
     // store.
     if refuses(.unrelatedOrigin), let contradiction = origin.contradiction {
@@ -308,22 +297,19 @@ struct MergePreflight {
   ) throws(MergeError) -> SnapshotView {
     guard request.skipsIdentical else { return view }
     if let saved {
-      let (restricted, difference) = try table { () throws(StoreError) in
-        let restricted = try view.restricted(toUndo: saved)
-        return (restricted, restricted == nil ? nil : try view.firstDifference(besidesUndo: saved))
-      }
-      if let difference {
+      let restricted = try wrapping(MergeError.store, try view.restricted(toUndo: saved))
+      if let restricted {
+        let difference = try wrapping(
+          MergeError.store, try view.firstDifference(besidesUndo: saved))
+        guard let difference else { return restricted }
         throw .refused(
           MergeRefusal(
             .undoOfOther,
             "\(saved.name): is the undo store of another merge, or \(view.originName) was written"
               + " since: byte \(difference) is not as in the snapshot, and was not saved"))
       }
-      if let restricted { return restricted }
     }
-    return try io { () throws(BlockIOError) in
-      try view.skippingIdentical(progress: progress)
-    }
+    return try io(try view.skippingIdentical(progress: progress))
   }
 
   /// Refuses a merge that does not fit the plan that it must follow.
@@ -333,9 +319,8 @@ struct MergePreflight {
     guard let file = request.plan else { return }
     var before = view.origin
     if let saved {
-      let undone = try table { () throws(StoreError) in
-        try SnapshotView(undoing: saved, over: view.origin)
-      }
+      let undone = try wrapping(
+        MergeError.store, try SnapshotView(undoing: saved, over: view.origin))
       before = undone ?? view.origin
     }
     try MergePlan(file).check(
@@ -359,25 +344,12 @@ struct MergePreflight {
           + " `--reading salvage` merges the rest"))
   }
 
-  /// Runs a call, and makes a refusal of what it refuses.
-  func io<Result>(
-    _ code: MergeRefusalCode = .targetUnavailable, _ body: () throws(BlockIOError) -> Result
-  ) throws(MergeError) -> Result {
-    do throws(BlockIOError) { return try body() } catch { throw MergeError(error, as: code) }
-  }
-
-  /// The same for what maps a volume.
-  func volume<Result>(
-    _ body: () throws(VolumeError) -> Result
-  ) throws(MergeError) -> Result {
-    do throws(VolumeError) { return try body() } catch { throw .volume(error) }
-  }
-
-  /// The same for what reads a table.
-  private func table<Result>(
-    _ body: () throws(StoreError) -> Result
-  ) throws(MergeError) -> Result {
-    do throws(StoreError) { return try body() } catch { throw .store(error) }
+  /// The value of an expression; what it refuses is a refusal of that kind.
+  func io<Value>(
+    _ value: @autoclosure () throws(BlockIOError) -> Value,
+    as code: MergeRefusalCode = .targetUnavailable
+  ) throws(MergeError) -> Value {
+    try wrapping({ MergeError($0, as: code) }, try value())
   }
 }
 

@@ -99,31 +99,26 @@ public enum MergeOrigin: Sendable {
 
 /// A volume of a group that a merge writes to.
 public struct OriginVolume: Sendable {
-  /// The group, and its physical volumes.
-  public let found: FoundVolumeGroup
-  /// The version of the group that maps it.
-  public let version: VolumeGroup
-  /// Its name in that version.
-  public let name: String
+  /// The volume, in the version of its group that maps it.
+  public let volume: FoundVolume
   /// Which leg of a mirror is read, even if it may be out of date; nil for those in step.
   public let leg: Int?
   /// Whether legs that are out of date are also written.
   public var writesAllLegs: Bool
 
-  /// The volume of that name.
-  public init(
-    _ name: String, of version: VolumeGroup, _ found: FoundVolumeGroup, leg: Int? = nil,
-    writesAllLegs: Bool = false
-  ) {
-    self.found = found
-    self.version = version
-    self.name = name
+  /// All of that volume.
+  public init(_ volume: FoundVolume, leg: Int? = nil, writesAllLegs: Bool = false) {
+    self.volume = volume
     self.leg = leg
     self.writesAllLegs = writesAllLegs
   }
 
   /// `vg/lv`.
-  public var text: String { "\(version.name)/\(name)" }
+  public var text: String { volume.text }
+
+  var found: FoundVolumeGroup { volume.group }
+  var version: VolumeGroup { volume.version }
+  var name: String { volume.name }
 
   /// The physical volumes that it is on.
   var physicalVolumes: Set<LVMIdentifier> {
@@ -147,9 +142,7 @@ public struct OriginVolume: Sendable {
   func copies() throws(VolumeError) -> [VolumeSource] {
     var members: [LVMIdentifier: [any BlockSource]] = [:]
     for uuid in physicalVolumes {
-      do throws(BlockIOError) { members[uuid] = try found.member(uuid)?.copies() } catch {
-        throw .io(error)
-      }
+      members[uuid] = try wrapping(VolumeError.io, try found.member(uuid)?.copies())
     }
     let count = members.values.map(\.count).max() ?? 1
     var copies: [VolumeSource] = []

@@ -125,16 +125,13 @@ struct Merger: Sendable {
     var lost: [LostRange] = []
     for written in target.readingBack() {
       var first: UInt64?
-      let diff: SnapshotDiff
-      do throws(BlockIOError) {
-        diff = try SnapshotDiff(view, written) { range in first = first ?? range.lowerBound }
-      } catch {
-        throw .io(error)
-      }
+      let diff = try wrapping(
+        MergeError.io,
+        try SnapshotDiff(view, written) { range in first = first ?? range.lowerBound })
       let failed = diff.lost.first { !isSalvage || $0.reason == .originUnreadable }
       if let first = first ?? failed?.range.lowerBound {
         if let complaint { throw .refused(MergeRefusal(.undoOfOther, complaint)) }
-        throw .verificationFailed(byteOffset: first)
+        throw .verificationFailed(target.name, byteOffset: first)
       }
       lost = diff.lost
     }

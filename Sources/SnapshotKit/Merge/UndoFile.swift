@@ -20,33 +20,29 @@ enum UndoFile {
       return (try make(path, byteCount: byteCount, unsharedByteCount), true)
     }
     try check(existing, byteCount: byteCount)
-    do throws(BlockIOError) {
-      return (try FileTarget(reopening: existing), UndoManifest(existing) == nil)
-    } catch {
-      throw MergeError(error, as: .targetUnavailable)
-    }
+    return (
+      try wrapping(Self.unavailable, try FileTarget(reopening: existing)),
+      UndoManifest(existing) == nil
+    )
   }
 
   /// Refuses an existing file that is neither an undo store nor blank.
   static func check(_ existing: FileSource, byteCount: UInt64) throws(MergeError) {
     if UndoManifest(existing) != nil { return }
-    do throws(BlockIOError) {
-      if existing.byteCount == byteCount, try isBlank(existing) { return }
-    } catch {
-      throw MergeError(error, as: .targetUnavailable)
-    }
+    if existing.byteCount == byteCount, try wrapping(unavailable, try isBlank(existing)) { return }
     throw .refused(
       MergeRefusal(
         .undoExists, "\(existing.name): exists, and is not an undo store; it is not overwritten"))
   }
 
+  private static func unavailable(_ error: BlockIOError) -> MergeError {
+    MergeError(error, as: .targetUnavailable)
+  }
+
   private static func make(
     _ path: FilePath, byteCount: UInt64, _ unsharedByteCount: (FileTarget) -> UInt64?
   ) throws(MergeError) -> FileTarget {
-    let available: UInt64
-    do throws(BlockIOError) { available = try OutputFile.availableByteCount(at: path) } catch {
-      throw .io(error)
-    }
+    let available = try wrapping(MergeError.io, try OutputFile.availableByteCount(at: path))
     let file: FileTarget
     do throws(BlockIOError) {
       file = try FileTarget(creating: path, byteCount: byteCount)

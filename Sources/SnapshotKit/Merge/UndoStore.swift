@@ -82,11 +82,7 @@ struct UndoStore: Sendable {
   private static func fingerprint(
     of origin: any BlockSource, outside view: SnapshotView
   ) throws(MergeError) -> [UInt8] {
-    do throws(BlockIOError) {
-      return try UndoManifest.fingerprint(of: origin, outside: view)
-    } catch {
-      throw .io(error)
-    }
+    try wrapping(MergeError.io, try UndoManifest.fingerprint(of: origin, outside: view))
   }
 
   /// The manifest of the undo store in `file`.
@@ -324,11 +320,9 @@ struct UndoStore: Sendable {
   ) throws(MergeError) {
     let found = IOBuffer(byteCount: Int(min(layout.geometry.chunkSize.byteCount, 1 << 20)))
     try layout.forEachAreaPiece { (offset, buffer, byteCount) throws(MergeError) in
-      do throws(BlockIOError) {
-        try file.read(at: offset, into: found, 0..<byteCount)
-      } catch {
-        throw cut(by: error, undo: file.name, origin: origin.name)
-      }
+      try wrapping(
+        { cut(by: $0, undo: file.name, origin: origin.name) },
+        try file.read(at: offset, into: found, 0..<byteCount))
       guard found.equals(0..<byteCount, in: buffer, at: 0) else {
         throw MergeError.refused(
           MergeRefusal(

@@ -22,13 +22,9 @@ public struct OriginCheck: Sendable {
   ///
   /// - Parameter hasInFlightChunks: Whether the store has copies that were under way when the
   ///   snapshot became invalid.
-  public init(_ view: SnapshotView, hasInFlightChunks: Bool) throws(ContentError) {
-    let (shown, own): (Identity, Identity)
-    do throws(BlkidError) {
-      (shown, own) = (try Probe.identify(view), try Probe.identify(view.origin))
-    } catch {
-      throw .probe(error)
-    }
+  public init(_ view: SnapshotView, hasInFlightChunks: Bool) throws(StoreError) {
+    let shown = try wrapping(StoreError.probe, try Probe.identify(view))
+    let own = try wrapping(StoreError.probe, try Probe.identify(view.origin))
     content = ContentComparison(
       snapshot: ContentIdentity(shown), origin: ContentIdentity(own))
     originByteCount = view.origin.byteCount

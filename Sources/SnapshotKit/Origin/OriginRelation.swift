@@ -75,8 +75,7 @@ struct OriginRelation {
       }
       guard let place else { continue }
       let uuid = buffer.bytes(sector + place..<sector + place + 16)
-      let digits = uuid.map { String(UInt16($0) + 0x100, radix: 16).dropFirst() }
-      return [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { digits[$0].joined() }
+      return [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { uuid[$0].hexadecimal }
         .joined(separator: "-")
     }
     return nil

@@ -1,6 +1,6 @@
 extension Snapshot {
   /// What the content of the snapshot and of its origin tells: whether the two belong together.
-  public func checkOrigin() throws(ContentError) -> OriginCheck {
+  public func checkOrigin() throws(StoreError) -> OriginCheck {
     try OriginCheck(view, hasInFlightChunks: loaded.findings.hasInFlightChunks)
   }
 }

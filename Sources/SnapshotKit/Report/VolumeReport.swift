@@ -177,8 +177,7 @@ extension VolumeReport.Group {
       snapshots.append(try VolumeReport.Snapshot(snapshot, found, version))
     }
     self.snapshots = snapshots
-    let history: [VolumeGroup]
-    do throws(BlockIOError) { history = try found.history() } catch { throw .io(error) }
+    let history = try wrapping(VolumeError.io, try found.history())
     gone = Self.gone(history, since: version)
     self.history = withHistory ? history.map { VolumeReport.Version($0) } : nil
   }

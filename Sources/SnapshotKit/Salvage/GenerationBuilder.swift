@@ -197,7 +197,7 @@ struct GenerationBuilder {
   /// Whether a copy with gaps lacks a chunk.
   private func isUnknown(_ new: UInt64) -> Bool {
     guard !unknown.isEmpty, let start = geometry.byteOffset(of: Chunk(new)) else { return false }
-    let next = unknown.indexOfFirst(endingBehind: start)
+    let next = unknown.indexOfFirst(endingAfter: start)
     return next < unknown.count && unknown[next].lowerBound < start + geometry.chunkSize.byteCount
   }
 

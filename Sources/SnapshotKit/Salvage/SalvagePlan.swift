@@ -34,12 +34,12 @@ public struct SalvagePlan: Sendable {
       inferred.basis == .option
       ? nil : OtherContent.contradicting(store, inferred.geometry)
     guard let geometry = inferred.geometry, content == nil else {
-      throw .notAStore(store.source.name, content)
+      throw store.explained(.notAStore(store.source.name, content))
     }
     try self.init(
       store, inferred, geometry, originByteCount: originByteCount, reach: .whole)
     if generations.allSatisfy({ $0.exceptionCount == 0 }), !store.isRecognised {
-      throw .notAStore(store.source.name, OtherContent(of: store.source))
+      throw store.explained(.notAStore(store.source.name, OtherContent(of: store.source)))
     }
   }
 
@@ -123,7 +123,8 @@ public struct SalvagePlan: Sendable {
   public func generation(_ index: Int) throws(StoreError) -> Generation {
     if generations.indices.contains(index) { return generations[index] }
     guard index == 0 else {
-      throw .noGeneration(store.source.name, index, count: generations.count)
+      throw store.explained(
+        .noGeneration(store.source.name, index, count: generations.count))
     }
     // A store that Linux made and never copied to is a table without exceptions.
     return .empty

@@ -86,15 +86,6 @@ public struct WantedSectors: Sendable {
 
   /// The ranges as whole sectors, ascending and merged.
   private static func sectors(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
-    ranges.map { $0.lowerBound / 512 * 512..<($0.upperBound + 511) / 512 * 512 }
-      .sorted { $0.lowerBound < $1.lowerBound }
-      .reduce(into: []) { joined, next in
-        if let last = joined.last, next.lowerBound <= last.upperBound {
-          joined[joined.count - 1] =
-            last.lowerBound..<max(last.upperBound, next.upperBound)
-        } else {
-          joined.append(next)
-        }
-      }
+    ranges.map { $0.lowerBound / 512 * 512..<($0.upperBound + 511) / 512 * 512 }.union
   }
 }

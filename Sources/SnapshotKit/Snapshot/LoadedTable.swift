@@ -49,9 +49,7 @@ public struct LoadedTable: Sendable {
     exceptionCount = extent.exceptionCount
     findings = [store.surroundings?.finding].compactMap(\.self)
     (lost, hasUnknownLosses, isComplete, isCurrent) = ([], false, true, true)
-    do throws(TableError) { table = try result.get() } catch {
-      throw .table(store.source.name, error)
-    }
+    table = try wrapping(store.located, try result.get())
     geometry = table.geometry
   }
 

@@ -18,7 +18,8 @@ extension Store {
   func loadError(
     _ load: KernelLoad, _ geometry: StoreGeometry?, _ content: OtherContent?
   ) -> StoreError {
-    (geometry == nil || content != nil) && !isRecognised
-      ? .notAStore(source.name, content) : .notLoadable(source.name, load)
+    explained(
+      (geometry == nil || content != nil) && !isRecognised
+        ? .notAStore(source.name, content) : .notLoadable(source.name, load))
   }
 }

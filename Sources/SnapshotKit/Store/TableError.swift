@@ -1,7 +1,7 @@
 public import BlockIO
 
 /// Why Linux does not reach the end of a table that it can read.
-public enum TableError: Error, Equatable, Sendable, CustomStringConvertible {
+public enum TableError: CodedError, Equatable {
   /// Linux would crash: BUG_ON in `dm_consecutive_chunk_count_inc`.
   case kernelCrash(oldChunk: UInt64)
   /// So many exceptions share one bucket that Linux would walk its list for hours.
@@ -10,6 +10,17 @@ public enum TableError: Error, Equatable, Sendable, CustomStringConvertible {
   case unreadable(BlockIOError)
   /// The table is not what it was during the first walk.
   case changed
+
+  /// Refused where Linux would do worse; otherwise, not finished.
+  public var status: ExitStatus {
+    switch self {
+    case .kernelCrash, .tooManyDuplicates: .refused
+    case .unreadable, .changed: .couldNotFinish
+    }
+  }
+
+  /// All are problems of the table.
+  public var code: String { "store.table" }
 
   public var description: String {
     switch self {

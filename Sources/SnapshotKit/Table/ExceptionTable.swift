@@ -1,3 +1,4 @@
+internal import BlockIO
 public import SnapshotFormat
 
 /// What each chunk of the origin maps to, in one reading of a store.
@@ -220,11 +221,6 @@ public struct ExceptionTable: Sendable {
 extension [ExceptionRun] {
   /// The index of the first run that ends at or after a chunk, in runs that ascend by old chunk.
   func firstIndex(endingAtOrAfter oldChunk: UInt64) -> Int {
-    var (low, high) = (0, count)
-    while low < high {
-      let middle = (low + high) / 2
-      if self[middle].lastOld < oldChunk { low = middle + 1 } else { high = middle }
-    }
-    return low
+    partitioningIndex { $0.lastOld >= oldChunk }
   }
 }

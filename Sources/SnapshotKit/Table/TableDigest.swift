@@ -32,11 +32,3 @@ extension SHA256 {
     update(data: bytes)
   }
 }
-
-extension [UInt8] {
-  /// The bytes in hexadecimal.
-  var hexadecimal: String {
-    let digits = Array<Character>("0123456789abcdef")
-    return String(flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
-  }
-}

@@ -29,15 +29,13 @@ struct Carve: ParsableCommand {
   func run() throws {
     let source = try image.open(input)
     let line = ProgressLine("searched", talk)
-    let carving = try failing { () throws(BlockIOError) in
-      try Carver(source).carve { line.update($0, $1) }
-    }
+    let carving = try Carver(source).carve { line.update($0, $1) }
     line.end()
     let failure =
       carving.stores.isEmpty && carving.unreadable.isEmpty
       ? Failure(
         .noStore, "\(source.name): no COW store was found", code: "store.not-recognised",
-        at: Failure.Place(path: source.name)) : nil
+        at: ErrorPlace(source.name)) : nil
     switch format {
     case .json:
       try Console.print(

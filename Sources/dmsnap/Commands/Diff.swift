@@ -30,13 +30,11 @@ struct Diff: ParsableCommand {
     let check = try snapshot.check()
     snapshot.warn(check, talk)
     let line = ProgressLine("compared", talk)
-    let ranges = try failing { () throws(BlockIOError) in try RangeList(format) }
-    let diff = try failing { () throws(BlockIOError) in
-      try snapshot.diff {
-        line.update($0, $1)
-      } visit: { (range) throws(BlockIOError) in
-        try ranges.add(range)
-      }
+    let ranges = try RangeList(format)
+    let diff = try snapshot.diff {
+      line.update($0, $1)
+    } visit: { (range) throws(BlockIOError) in
+      try ranges.add(range)
     }
     line.end()
     try found.requireUnchanged()
@@ -47,7 +45,7 @@ struct Diff: ParsableCommand {
         diff, lost: losses.ranges, chunkSectors: snapshot.loaded.geometry.chunkSize.sectorCount)
       try Console.print(json: report, listing: DiffReport.changedKey, ranges.text)
     case .text:
-      try failing { () throws(BlockIOError) in try ranges.text.copy(to: .standardOutput) }
+      try ranges.text.copy(to: .standardOutput)
       try Console.print(
         "\(byteSize(diff.changedByteCount)) differ in \(counted(diff.changedRangeCount, "range"))"
           + "; the table holds \(byteSize(diff.sameByteCount)) that the origin holds too")

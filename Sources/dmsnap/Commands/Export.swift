@@ -44,9 +44,7 @@ struct Export: ParsableCommand {
     snapshot.warn(check, talk)
     if to == "-" {
       let line = ProgressLine("exported", talk)
-      let unreadable = try failing { () throws(BlockIOError) in
-        try snapshot.export(to: StreamSink(.standardOutput)) { line.update($0, $1) }
-      }
+      let unreadable = try snapshot.export(to: StreamSink(.standardOutput)) { line.update($0, $1) }
       line.end()
       let losses = ResultCompleteness(snapshot, unreadable)
       losses.say()
@@ -80,16 +78,13 @@ struct ImageWriter {
   /// Writes the image and reports what is in it.
   func write(
     to path: String, command: String, _ format: OutputFormat, _ talk: MessageOptions
-  ) throws(Failure) {
+  ) throws {
     let view = snapshot.view
     let exceptionCount = snapshot.loaded.exceptionCount
     let line = ProgressLine("written", talk)
-    let unreadable = try failing { () throws(BlockIOError) -> [LostRange] in
-      let output = try OutputFile(path: FilePath(path), byteCount: view.byteCount)
-      let lost = try snapshot.export(to: output) { line.update($0, $1) }
-      try output.publish()
-      return lost
-    }
+    let output = try OutputFile(path: FilePath(path), byteCount: view.byteCount)
+    let unreadable = try snapshot.export(to: output) { line.update($0, $1) }
+    try output.publish()
     line.end()
     let losses = ResultCompleteness(snapshot, unreadable)
     switch format {

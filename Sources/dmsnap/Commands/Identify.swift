@@ -28,12 +28,12 @@ struct Identify: ParsableCommand {
     var contents: [IdentifiedContent] = []
     var failure: Failure?
     for path in paths {
-      do throws(Failure) {
+      do {
         let source = try path.open(input)
-        let content = try failingProbe { () throws(BlkidError) in try IdentifiedContent(source) }
-        try failing { () throws(BlockIOError) in try source.checkUnchanged() }
+        let content = try IdentifiedContent(source)
+        try source.checkUnchanged()
         contents.append(content)
-      } catch {
+      } catch let error as any CodedError {
         // A path that fails does not stop the others; JSON is complete or absent.
         if format == .json { throw error }
         Console.report(error)

@@ -26,21 +26,15 @@ struct Inspect: ParsableCommand {
   func run() throws {
     try wanted.check(input.volumes)
     let found = try StoreInput(input, origin: origin)
-    let audit = try failingContent { () throws(ContentError) in
-      try found.auditor.audit(.content)
-    }
+    let audit = try found.auditor.audit(.content)
     if wanted.wanted != nil {
       let plan = try found.plan()
-      let generation = try failingStore { () throws(StoreError) in
-        try plan.generation(input.table.generation ?? 0)
-      }
+      let generation = try plan.generation(input.table.generation ?? 0)
       try wanted.write(plan, generation, of: input.store)
     }
     if let asked = input.table.generation, asked > 0, asked >= audit.generations.count {
-      throw Failure(
-        .noStore,
-        StoreError.noGeneration(found.store.source.name, asked, count: audit.generations.count)
-          .description)
+      throw found.store.explained(
+        .noGeneration(found.store.source.name, asked, count: audit.generations.count))
     }
     try found.requireUnchanged()
     switch format {
@@ -59,12 +53,12 @@ struct Inspect: ParsableCommand {
 
 extension Audit {
   /// The failure to report on something that is no store; nil for a store.
-  var failure: Failure? {
-    verdict == .notAStore ? store.failure(.notAStore(store.source.name, content)) : nil
+  var failure: StoreError? {
+    verdict == .notAStore ? store.explained(.notAStore(store.source.name, content)) : nil
   }
 
   /// Ends the command with the verdict's status.
-  func finish() throws(Failure) {
+  func finish() throws {
     if let failure { throw failure }
     switch verdict {
     case .damaged, .unusable: throw Failure(.damage)

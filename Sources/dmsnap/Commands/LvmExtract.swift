@@ -40,23 +40,17 @@ struct LvmExtract: ParsableCommand {
 
   func run() throws {
     let input = try VolumeInput(volumes)
-    guard let (group, version, name) = try input.volume(volume) else {
-      throw input.noVolume(volume)
-    }
+    guard let named = try input.volume(volume) else { throw input.noVolume(volume) }
     // A volume without the merge that Linux refuses is complete, but not what Linux would show.
     var status = ExitStatus.allWell
-    if let snapshot = version.snapshot(shownBy: name) {
-      let found = try failingVolume { () throws(VolumeError) in
-        try SnapshotVolume(snapshot, of: version, group, leg: volumes.leg)
-      }
-      guard let load = try extract(found, shownBy: name) else { return }
+    if let snapshot = named.shownSnapshot {
+      let found = try SnapshotVolume(snapshot, of: named.version, named.group, leg: volumes.leg)
+      guard let load = try extract(found, shownBy: named) else { return }
       status = load.verdict == .refuses ? .damage : .allWell
     }
-    let own = version.volume(namedLikeDevice: name)
-    let source = try failingVolume { () throws(VolumeError) in
-      try group.mapper(version, leg: volumes.leg).source(of: own)
-    }
-    if try group.warn(about: own, in: version, talk), status == .allWell { status = .warnings }
+    let own = named.beneath
+    let source = try own.source(leg: volumes.leg)
+    if try own.warn(talk), status == .allWell { status = .warnings }
     try extract(source)
     if status != .allWell { throw Failure(status) }
   }
@@ -65,26 +59,21 @@ struct LvmExtract: ParsableCommand {
   ///
   /// - Returns: nil if it is written. Otherwise the volume is an origin whose merge cannot begin
   ///   (its store is invalid, or Linux refuses it), and this is what Linux makes of the store.
-  private func extract(_ found: SnapshotVolume, shownBy name: String) throws(Failure) -> KernelLoad?
-  {
+  private func extract(_ found: SnapshotVolume, shownBy named: FoundVolume) throws -> KernelLoad? {
     let store = Store(found.store)
-    if name != found.snapshot.store, case let load = KernelLoad(store), load.verdict != .loads {
+    if named.name != found.snapshot.store, case let load = KernelLoad(store), load.verdict != .loads
+    {
       Console.say(
         "dmsnap: \(found.store.name): is to be merged into \(volume.text), but cannot be:"
           + " \(load.reason); this is \(volume.text) without it")
       return load
     }
     try found.warn(talk)
-    let loaded = try store.failing { () throws(StoreError) in
-      try LoadedTable(store, reading: .kernel)
-    }
+    let loaded = try LoadedTable(store, reading: .kernel)
     // An origin may be longer than its snapshot.
     let origin =
-      name == found.snapshot.store
-      ? try found.requireOrigin()
-      : try failingVolume { () throws(VolumeError) in
-        try found.found.mapper(found.version, leg: volumes.leg).source(of: name)
-      }
+      named.name == found.snapshot.store
+      ? try found.requireOrigin() : try named.source(leg: volumes.leg)
     let snapshot = Snapshot(loaded, of: origin)
     let check = try snapshot.check()
     snapshot.warn(check, talk)
@@ -94,14 +83,11 @@ struct LvmExtract: ParsableCommand {
   }
 
   /// Writes the bytes of a volume.
-  private func extract(_ source: any BlockSource) throws(Failure) {
+  private func extract(_ source: any BlockSource) throws {
     let line = ProgressLine("written", talk)
-    let lost = try failing { () throws(BlockIOError) -> [LostRange] in
-      let output = try OutputFile(path: FilePath(to), byteCount: source.byteCount)
-      let lost = try Exporter.export(source, to: output) { line.update($0, $1) }
-      try output.publish()
-      return lost
-    }
+    let output = try OutputFile(path: FilePath(to), byteCount: source.byteCount)
+    let lost = try Exporter.export(source, to: output) { line.update($0, $1) }
+    try output.publish()
     line.end()
     let losses = ResultCompleteness(lost)
     switch format {
@@ -120,55 +106,22 @@ struct LvmExtract: ParsableCommand {
   }
 }
 
-extension FoundVolumeGroup {
-  /// Reports what makes a volume's bytes doubtful: physical volumes that are missing or in doubt,
-  /// and extents that were reallocated since.
+extension FoundVolume {
+  /// Reports what makes its bytes doubtful.
   ///
   /// - Returns: Whether there is anything to report.
-  fileprivate func warn(
-    about name: String, in version: VolumeGroup, _ talk: MessageOptions
-  ) throws(Failure) -> Bool {
-    let used = Set(version.allocations(below: name).map(\.physicalVolume))
-    var doubts = missing(in: version).filter { used.contains($0.uuid) }.map { volume in
+  fileprivate func warn(_ talk: MessageOptions) throws(BlockIOError) -> Bool {
+    let doubts = try doubts()
+    var words = doubts.missing.map { volume in
       "no \(volume.words), which holds a part or a copy of it: what is read may be out of date;"
         + " --leg N reads a copy even so"
     }
-    doubts += problems.filter { problem in
-      switch problem {
-      case .wasMissing(let volume, _), .inOtherGroup(let volume, _, _), .degraded(let volume, _):
-        used.contains(volume.uuid)
-      case .duplicate(let uuid, _, _): used.contains(uuid)
-      case .fromRing: true
-      default: false
-      }
-    }.map(\.description)
-    let reuses = try failing { () throws(BlockIOError) in try reuse(of: name, in: version) }
-    doubts += reuses.map {
+    words += doubts.problems.map(\.description)
+    words += doubts.reuses.map {
       "extents \($0.extents.lowerBound) to \($0.extents.upperBound - 1) of"
         + " \($0.physicalVolume.name) were reallocated to \($0.owner) by version \($0.seqno)"
     }
-    if !talk.quiet {
-      for doubt in doubts { Console.say("dmsnap: \(version.name)/\(name): \(doubt)") }
-    }
+    if !talk.quiet { for doubt in words { Console.say("dmsnap: \(text): \(doubt)") } }
     return !doubts.isEmpty
-  }
-}
-
-extension VolumeGroup {
-  /// The snapshot that the device of that name shows: its own, or the one being merged into that
-  /// origin.
-  fileprivate func snapshot(shownBy name: String) -> Snapshot? {
-    snapshots.first { $0.store == name } ?? snapshots.first { $0.isMerging && $0.origin == name }
-  }
-
-  /// The volume whose bytes the device of that name has: as the device mapper does, the store of a
-  /// snapshot is called NAME-cow, and an origin beneath its snapshots NAME-real.
-  fileprivate func volume(namedLikeDevice name: String) -> String {
-    if logicalVolumes.contains(where: { $0.name == name }) { return name }
-    for snapshot in snapshots {
-      if name == "\(snapshot.store)-cow" { return snapshot.store }
-      if name == "\(snapshot.origin)-real" { return snapshot.origin }
-    }
-    return name
   }
 }

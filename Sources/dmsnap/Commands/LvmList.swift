@@ -33,12 +33,8 @@ struct LvmList: ParsableCommand {
 
   func run() throws {
     let input = try VolumeInput(volumes)
-    let report = try failingVolume { () throws(VolumeError) in
-      try VolumeReport(input.catalog, seqno: volumes.seqno, withHistory: history)
-    }
-    try failing { () throws(BlockIOError) in
-      for source in input.sources { try source.checkUnchanged() }
-    }
+    let report = try VolumeReport(input.catalog, seqno: volumes.seqno, withHistory: history)
+    for source in input.sources { try source.checkUnchanged() }
     switch format {
     case .json: try Console.print(json: report)
     case .text: try Console.print(lines: VolumeScreen(report, volumes).lines)

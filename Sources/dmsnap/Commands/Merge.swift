@@ -125,9 +125,8 @@ struct Merge: ParsableCommand {
     try input.found.volume?.warn(talk)
     let progress = MergeProgressLine(talk)
     let purpose: MergePurpose = to != nil ? .copy : dryRun || plan != nil ? .trial : .merge
-    let merge = try failingMerge(input) { () throws(MergeError) in
-      try input.request.checked(for: purpose, progress: progress.update)
-    }
+    let merge = try wrapping(
+      input.advised, try input.request.checked(for: purpose, progress: progress.update))
     progress.end()
     if !talk.quiet { for note in merge.notes { Console.say("dmsnap: \(note)") } }
     merge.snapshot.warn(merge.origin, talk, isDoubted: to != nil)
@@ -138,28 +137,19 @@ struct Merge: ParsableCommand {
     }
     let reporter = MergeReporter(self, input, merge)
     if let plan {
-      try failingMerge(input) { () throws(MergeError) in
-        let file: OutputText
-        do throws(BlockIOError) { file = try OutputText(path: FilePath(plan)) } catch {
-          throw .io(error)
-        }
-        try merge.writePlan(input.plan(of: merge), to: file, progress: progress.update)
-      }
+      try merge.writePlan(
+        input.plan(of: merge), to: OutputText(path: FilePath(plan)), progress: progress.update)
       progress.end()
     }
     guard purpose == .merge else {
-      if let to {
-        try failing { () throws(BlockIOError) in
-          _ = try OutputFile.availableByteCount(at: FilePath(to))
-        }
-      }
+      if let to { _ = try OutputFile.availableByteCount(at: FilePath(to)) }
       return try reporter.sayPlan()
     }
     StopRequest.listen()
-    let outcome = try failingMerge(input) { () throws(MergeError) in
+    let outcome = try wrapping(
+      input.advised,
       try merge.merge(
-        verify: verify, progress: progress.update, shouldStop: { StopRequest.isMade })
-    }
+        verify: verify, progress: progress.update, shouldStop: { StopRequest.isMade }))
     progress.end()
     try reporter.say(outcome)
   }

@@ -44,20 +44,17 @@ struct Salvage: ParsableCommand {
     let found = try StoreInput(input, origin: origin)
     try found.volume?.warn(talk)
     let plan = try found.plan()
-    let (generation, loaded) = try failingStore { () throws(StoreError) in
-      let index = input.table.generation ?? 0
-      return (try plan.generation(index), try LoadedTable(plan, generation: index))
-    }
+    let index = input.table.generation ?? 0
+    let (generation, loaded) = (
+      try plan.generation(index), try LoadedTable(plan, generation: index)
+    )
     let originByteCount = found.origin?.byteCount ?? .max
     try warn(loaded, found.origin)
     let writer = StoreWriter(loaded)
     let line = ProgressLine("written", talk)
-    let unreadable = try failing { () throws(BlockIOError) -> [LostRange] in
-      let output = try OutputFile(path: FilePath(to), byteCount: writer.byteCount)
-      let lost = try writer.write(to: output) { line.update($0, $1) }
-      try output.publish()
-      return lost
-    }
+    let output = try OutputFile(path: FilePath(to), byteCount: writer.byteCount)
+    let unreadable = try writer.write(to: output) { line.update($0, $1) }
+    try output.publish()
     line.end()
     try wanted.write(plan, generation, of: input.store, lost: unreadable)
     let losses = ResultCompleteness(loaded, unreadable, originByteCount: originByteCount)
@@ -78,7 +75,7 @@ struct Salvage: ParsableCommand {
   }
 
   /// Reports what contradicts the origin, and what the store of an invalid snapshot lacks.
-  private func warn(_ loaded: LoadedTable, _ origin: (any BlockSource)?) throws(Failure) {
+  private func warn(_ loaded: LoadedTable, _ origin: (any BlockSource)?) throws {
     if talk.quiet { return }
     var check: OriginCheck?
     if let origin {

@@ -33,15 +33,13 @@ struct TableCommand: ParsableCommand {
     let found = try StoreInput(input, origin: nil)
     try found.volume?.warn(talk)
     let store = found.store
-    let (geometry, extent) = try store.failing { () throws(StoreError) in
-      try store.requireLoadable(input.table.reading)
-    }
+    let (geometry, extent) = try store.requireLoadable(input.table.reading)
     var writer = TablePrinter(format, geometry, input.table.reading)
     try writer.begin()
     var run: ExceptionRun?
     let expand = expand  // read once: the option itself costs more than a line
     let walked = try StoreScanner(store.source, geometry).scan {
-      (piece, exceptions) throws(Failure) in
+      (piece, exceptions) throws in
       for slot in 0..<piece.liveCount {
         let (old, new) = (exceptions[slot].oldChunk, exceptions[slot].newChunk)
         if !expand, run?.extend(old: old, new: new) == true { continue }
@@ -50,11 +48,7 @@ struct TableCommand: ParsableCommand {
       }
     }
     if let run { try writer.write(run) }
-    try store.failing { () throws(StoreError) in
-      do throws(TableError) { try walked.require(equals: extent) } catch {
-        throw .table(store.source.name, error)
-      }
-    }
+    try wrapping(store.located, try walked.require(equals: extent))
     try found.requireUnchanged()
     try writer.end()
     try found.finish()
@@ -64,9 +58,7 @@ struct TableCommand: ParsableCommand {
     let found = try StoreInput(input, origin: nil)
     try found.volume?.warn(talk)
     let plan = try found.plan()
-    let generation = try failingStore { () throws(StoreError) in
-      try plan.generation(input.table.generation ?? 0)
-    }
+    let generation = try plan.generation(input.table.generation ?? 0)
     var writer = TablePrinter(format, plan.geometry, .salvage)
     try writer.begin()
     for run in generation.runs {

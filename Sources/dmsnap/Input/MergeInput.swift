@@ -15,8 +15,8 @@ struct MergeInput {
   let found: StoreInput
   let request: MergeRequest
 
-  init(_ command: Merge) throws(Failure) {
-    let plan = try command.apply.map { (file) throws(Failure) in try PlanArguments(file, command) }
+  init(_ command: Merge) throws {
+    let plan = try command.apply.map { (file) throws in try PlanArguments(file, command) }
     if let plan {
       (options, origin, undo, noUndo) = (plan.options, plan.origin, plan.undo, plan.noUndo)
       skipIdentical = plan.plan.skipIdentical
@@ -75,6 +75,13 @@ struct MergeInput {
     }
   }
 
+  /// An error of the merge; an interruption, with how to go on.
+  func advised(_ error: MergeError) -> Failure {
+    var description = error.description
+    if case .cut(let cut) = error { description += "; " + cut.advice(undo: undoCommand) }
+    return Failure(error.status, description, code: error.code, at: error.place)
+  }
+
   /// The options that accept risks, each after a space.
   func words(_ accepted: Set<AcceptedRisk>) -> String {
     accepted.map { " --accept \($0.rawValue)" }.sorted().joined()
@@ -89,7 +96,21 @@ struct MergeInput {
     guard let volume = found.originVolume else { return quoted(origin?.text ?? "") }
     // If another group has the same name, the UUID tells them apart.
     return quoted(
-      found.isNameAmbiguous ? "\(volume.version.uuid)/\(volume.name)" : volume.text)
+      found.isNameAmbiguous ? "\(volume.volume.version.uuid)/\(volume.volume.name)" : volume.text)
+  }
+}
+
+extension MergeCut {
+  /// How to go on.
+  ///
+  /// - Parameter undo: The command that undoes it.
+  fileprivate func advice(undo: String?) -> String {
+    switch stage {
+    case .saving: "run the same command again"
+    case .merging(undo: .some):
+      "run the same command again to finish it; to undo: \(undo ?? "merge the undo file")"
+    case .merging(nil): "run the same command again: it starts over, to the same result"
+    }
   }
 }
 
@@ -102,10 +123,10 @@ private struct PlanArguments {
   let undo: String?
   let noUndo: Bool
 
-  init(_ file: PathArgument, _ command: Merge) throws(Failure) {
+  init(_ file: PathArgument, _ command: Merge) throws {
     let source = try file.open()
     self.source = source
-    plan = try failingMerge { () throws(MergeError) in try MergePlan(source) }
+    plan = try MergePlan(source)
     guard let store = command.store ?? PathArgument(argument: plan.store),
       let origin = command.origin ?? PathArgument(argument: plan.origin),
       let table = TableOptions(plan),

@@ -111,7 +111,7 @@ struct WantedOptions: ParsableArguments {
   var wanted: String?
 
   /// Refuses, before anything is done, a store that can have no mapfile.
-  func check(_ volumes: VolumeOptions) throws(Failure) {
+  func check(_ volumes: VolumeOptions) throws {
     guard let wanted else { return }
     guard volumes.physicalVolumes.isEmpty else {
       throw Failure(.refused, "--wanted needs a store's own file, not a volume of a group")
@@ -124,16 +124,14 @@ struct WantedOptions: ParsableArguments {
   /// - Parameter lost: What of the snapshot could not be read.
   func write(
     _ plan: SalvagePlan, _ generation: Generation, of store: PathArgument, lost: [LostRange] = []
-  ) throws(Failure) {
+  ) throws {
     guard let wanted else { return }
     let sectors = WantedSectors(plan, generation, lost: lost)
-    try failing { () throws(BlockIOError) in
-      let text = sectors.mapfile(
-        at: store.start, in: try FileSource(path: FilePath(store.path)).byteCount)
-      let output = try OutputText(path: FilePath(wanted))
-      try output.write(text)
-      try output.publish()
-    }
+    let text = sectors.mapfile(
+      at: store.start, in: try FileSource(path: FilePath(store.path)).byteCount)
+    let output = try OutputText(path: FilePath(wanted))
+    try output.write(text)
+    try output.publish()
     Console.say(
       "dmsnap: \(wanted): \(byteSize(sectors.metadataByteCount)) of metadata and"
         + " \(byteSize(sectors.dataByteCount)) of data are worth reading again"
@@ -143,7 +141,7 @@ struct WantedOptions: ParsableArguments {
 
 extension PathArgument {
   /// Reads the mapfile that it names.
-  func readMap() throws(Failure) -> BadSectorMap {
+  func readMap() throws -> BadSectorMap {
     let buffer = try readAll(atMost: 1 << 32, as: "a mapfile")
     do throws(BadSectorMapError) {
       return try buffer.withBytes(0..<buffer.byteCount) { (bytes) throws(BadSectorMapError) in

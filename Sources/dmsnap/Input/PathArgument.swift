@@ -109,25 +109,23 @@ struct PathArgument: ExpressibleByArgument {
   ///   - map: What was not read of the whole file when it was copied off a bad medium.
   func open(
     _ options: InputOptions? = nil, _ map: BadSectorMap? = nil
-  ) throws(Failure) -> any BlockSource {
-    try failing { () throws(BlockIOError) in
-      let whole = try FileSource(path: FilePath(path), asksForHoles: options?.noHoles != true)
-      let file: any BlockSource = map.map { RescuedSource(whole, $0) } ?? whole
-      if isWhole { return file }
-      let (end, overflow) = start.addingReportingOverflow(length ?? file.byteCount &- start)
-      guard !overflow, start <= end, end <= file.byteCount else {
-        throw BlockIOError(path, .open, .beyondEnd(byteCount: file.byteCount))
-      }
-      let part = offset == nil && length == nil ? file : try SliceSource(file, start..<end)
-      if gaps.isEmpty { return part }
-      let inPart = try gaps.map { (gap) throws(BlockIOError) in
-        guard let moved = gap.moved(by: -Int64(start)), gap.range.upperBound <= end else {
-          throw BlockIOError(text, .open, .beyondEnd(byteCount: end), at: gap.range)
-        }
-        return moved
-      }
-      return try VolumeSource(text, part, with: inPart)
+  ) throws -> any BlockSource {
+    let whole = try FileSource(path: FilePath(path), asksForHoles: options?.noHoles != true)
+    let file: any BlockSource = map.map { RescuedSource(whole, $0) } ?? whole
+    if isWhole { return file }
+    let (end, overflow) = start.addingReportingOverflow(length ?? file.byteCount &- start)
+    guard !overflow, start <= end, end <= file.byteCount else {
+      throw BlockIOError(path, .open, .beyondEnd(byteCount: file.byteCount))
     }
+    let part = offset == nil && length == nil ? file : try SliceSource(file, start..<end)
+    if gaps.isEmpty { return part }
+    let inPart = try gaps.map { (gap) throws(BlockIOError) in
+      guard let moved = gap.moved(by: -Int64(start)), gap.range.upperBound <= end else {
+        throw BlockIOError(text, .open, .beyondEnd(byteCount: end), at: gap.range)
+      }
+      return moved
+    }
+    return try VolumeSource(text, part, with: inPart)
   }
 }
 
@@ -135,15 +133,13 @@ extension PathArgument {
   /// Reads all of a file.
   ///
   /// - Parameter what: What a longer file cannot be, for the message.
-  func readAll(atMost byteCount: UInt64, as what: String) throws(Failure) -> IOBuffer {
+  func readAll(atMost byteCount: UInt64, as what: String) throws -> IOBuffer {
     let source = try open()
     guard source.byteCount <= byteCount else {
       throw Failure(.couldNotFinish, "\(text): is too large for \(what)")
     }
     let buffer = IOBuffer(byteCount: Int(source.byteCount))
-    try failing { () throws(BlockIOError) in
-      try source.read(at: 0, into: buffer, 0..<buffer.byteCount)
-    }
+    try source.read(at: 0, into: buffer, 0..<buffer.byteCount)
     return buffer
   }
 }

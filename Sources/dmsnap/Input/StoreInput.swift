@@ -22,7 +22,7 @@ struct StoreInput {
   /// Finds the store that the options name, and the origin.
   ///
   /// - Parameter origin: The origin that the user gave.
-  init(_ options: StoreOptions, origin: PathArgument?) throws(Failure) {
+  init(_ options: StoreOptions, origin: PathArgument?) throws {
     self.options = options
     let names = (options.store.text, origin?.text, options.table.reading.rawValue)
     RunRecord.note { ($0.store, $0.origin, $0.reading) = names }
@@ -36,73 +36,59 @@ struct StoreInput {
       return
     }
     let input = try VolumeInput(options.volumes, map: options.table.map)
-    let place = try input.volume(options.store)
-    isStoreVolume = place != nil
+    let named = try input.volume(options.store)
+    isStoreVolume = named != nil
     if options.table.map != nil, !isStoreVolume {
       throw Failure(
         .refused,
         "--map would apply to the physical volume, not to \(options.store.text): use --pv"
           + " PATH,map=MAPFILE")
     }
-    (volume, store) = try Self.store(options.store, at: place, input)
-    isNameAmbiguous = input.hasSameNames
+    if let named {
+      volume = try named.snapshot.map { (snapshot) throws(VolumeError) in
+        try SnapshotVolume(snapshot, of: named.version, named.group, leg: options.volumes.leg)
+      }
+      store = Store(try volume?.store ?? named.source(leg: options.volumes.leg))
+    } else {
+      volume = nil
+      store = Store(try Self.openFile(options.store, input), in: options.store.surroundings)
+    }
+    isNameAmbiguous = input.catalog.hasSameNames
     if origin == nil, let volume {
       self.origin = volume.origin
       originVolume = OriginVolume(
-        volume.snapshot.origin, of: volume.version, volume.found, leg: options.volumes.leg)
+        FoundVolume(volume.snapshot.origin, of: volume.version, volume.found),
+        leg: options.volumes.leg)
       return
     }
     guard let origin else {
       (self.origin, originVolume) = (nil, nil)
       return
     }
-    guard let (group, version, name) = try input.volume(origin) else {
+    guard let named = try input.volume(origin) else {
       self.origin = try Self.openFile(origin, input)
       originVolume = nil
       return
     }
-    if [version, group.group].contains(where: { $0.snapshots.contains { $0.store == name } }) {
+    if named.isStore {
       throw Failure(
         .refused,
         "\(origin.text): is a snapshot; its volume is a COW store, not an origin;"
           + " `dmsnap lvm extract` makes an image of what it shows")
     }
-    originVolume = OriginVolume(name, of: version, group, leg: options.volumes.leg)
-    self.origin = try failingVolume { () throws(VolumeError) in
-      try group.mapper(version, leg: options.volumes.leg).source(of: name)
-    }
-  }
-
-  private static func store(
-    _ argument: PathArgument, at place: VolumeInput.Place?, _ input: VolumeInput
-  ) throws(Failure) -> (SnapshotVolume?, Store) {
-    guard let (group, version, name) = place else {
-      return (nil, Store(try openFile(argument, input), in: argument.surroundings))
-    }
-    guard let snapshot = version.snapshots.first(where: { $0.store == name }) else {
-      return (
-        nil,
-        Store(
-          try failingVolume { () throws(VolumeError) in
-            try group.mapper(version, leg: input.options.leg).source(of: name)
-          })
-      )
-    }
-    let volume = try failingVolume { () throws(VolumeError) in
-      try SnapshotVolume(snapshot, of: version, group, leg: input.options.leg)
-    }
-    return (volume, Store(volume.store))
+    originVolume = OriginVolume(named, leg: options.volumes.leg)
+    self.origin = try named.source(leg: options.volumes.leg)
   }
 
   private static func openFile(
     _ argument: PathArgument, _ input: VolumeInput
-  ) throws(Failure) -> any BlockSource {
+  ) throws -> any BlockSource {
     guard FileTarget.exists(FilePath(argument.path)) else { throw input.noVolume(argument) }
     return try argument.open(input.options.input)
   }
 
   /// The origin, for commands that need one.
-  func requireOrigin() throws(Failure) -> any BlockSource {
+  func requireOrigin() throws -> any BlockSource {
     if let origin { return origin }
     if let volume { return try volume.requireOrigin() }
     throw Failure(
@@ -112,18 +98,16 @@ struct StoreInput {
   }
 
   /// The origin for a merge: all of a volume, which may be longer than its snapshot.
-  func requireMergeOrigin() throws(Failure) -> MergeOrigin {
+  func requireMergeOrigin() throws -> MergeOrigin {
     if let originVolume { return .volume(originVolume) }
     return .bytes(try requireOrigin())
   }
 
   /// Fails if the store or the origin has changed since it was opened: what was read is then
   /// unknown.
-  func requireUnchanged() throws(Failure) {
-    try failing { () throws(BlockIOError) in
-      try store.source.checkUnchanged()
-      try origin?.checkUnchanged()
-    }
+  func requireUnchanged() throws {
+    try store.source.checkUnchanged()
+    try origin?.checkUnchanged()
   }
 
   // MARK: - The table
@@ -136,66 +120,37 @@ struct StoreInput {
   }
 
   /// Plans the salvage of the store.
-  func plan() throws(Failure) -> SalvagePlan {
-    try store.failing { () throws(StoreError) in
-      try SalvagePlan(
-        store, chunkSize: options.table.chunkSize ?? volume?.chunkSize(of: store),
-        originByteCount: origin?.byteCount)
-    }
+  func plan() throws -> SalvagePlan {
+    try SalvagePlan(
+      store, chunkSize: options.table.chunkSize ?? volume?.chunkSize(of: store),
+      originByteCount: origin?.byteCount)
   }
 
   /// Reads the store's table.
-  func loadTable() throws(Failure) -> LoadedTable {
+  func loadTable() throws -> LoadedTable {
     if options.table.reading == .salvage {
       let plan = try plan()
-      return try store.failing { () throws(StoreError) in
-        try LoadedTable(plan, generation: options.table.generation ?? 0)
-      }
+      return try LoadedTable(plan, generation: options.table.generation ?? 0)
     }
-    return try store.failing { () throws(StoreError) in
-      try LoadedTable(
-        store, reading: options.table.reading, originByteCount: origin?.byteCount)
-    }
-  }
-}
-
-extension Store {
-  /// Runs a call on the store and makes what it throws a failure of the command.
-  func failing<Result>(_ body: () throws(StoreError) -> Result) throws(Failure) -> Result {
-    do throws(StoreError) { return try body() } catch { throw failure(error) }
-  }
-
-  /// An error as a failure of the command.
-  ///
-  /// If sectors cannot be read, or the file is changing, finding nothing proves nothing.
-  func failure(_ error: StoreError) -> Failure {
-    do throws(BlockIOError) { try source.checkUnchanged() } catch { return Failure(error) }
-    let unread = source.knownUnreadable(in: 0..<source.byteCount).totalCount
-    switch error {
-    case .notAStore where unread > 0, .noGeneration where unread > 0:
-      return Failure(
-        .damage,
-        "\(source.name): nothing is left of its table: \(byteSize(unread)) of"
-          + " \(byteSize(source.byteCount)) cannot be read")
-    default: return Failure(error)
-    }
+    return try LoadedTable(
+      store, reading: options.table.reading, originByteCount: origin?.byteCount)
   }
 }
 
 extension SnapshotVolume {
   /// The origin, unless its layout cannot be read.
-  func requireOrigin() throws(Failure) -> any BlockSource {
+  func requireOrigin() throws -> any BlockSource {
     if let origin { return origin }
-    throw originError.map { Failure($0) } ?? Failure(.couldNotFinish, "there is no origin")
+    throw originError ?? Failure(.couldNotFinish, "there is no origin")
   }
 
   /// What the group's metadata says about the snapshot.
-  func check() throws(Failure) -> [Finding] {
-    try failing { () throws(BlockIOError) in try VolumeCheck(self).findings }
+  func check() throws -> [Finding] {
+    try VolumeCheck(self).findings
   }
 
   /// Warns of problems with the snapshot's volume group.
-  func warn(_ talk: MessageOptions) throws(Failure) {
+  func warn(_ talk: MessageOptions) throws {
     if talk.quiet { return }
     for finding in try check() where finding.severity != .note {
       Console.say("dmsnap: \(store.name): " + finding.line + ": \(finding.found)")

@@ -97,7 +97,7 @@ struct VolumeInput {
   /// Finds them.
   ///
   /// - Parameter map: The argument of `--map`, for the only physical volume.
-  init(_ options: VolumeOptions, map: PathArgument? = nil) throws(Failure) {
+  init(_ options: VolumeOptions, map: PathArgument? = nil) throws {
     self.options = options
     let arguments = options.physicalVolumes
     if map != nil, arguments.count > 1 || arguments.contains(where: { $0.map != nil }) {
@@ -110,59 +110,28 @@ struct VolumeInput {
         try argument.path.open(options.input, (argument.map ?? map)?.readMap()))
     }
     self.sources = sources
-    let texts = try options.vgcfg.map { (file) throws(Failure) in [try file.readVolumeGroup()] }
-    search = try failingProbe { () throws(BlkidError) in try PhysicalVolumeSearch(sources) }
+    let texts = try options.vgcfg.map { (file) throws in [try file.readVolumeGroup()] }
+    search = try PhysicalVolumeSearch(sources)
     let found = search.found
     for (path, member) in search.arrayMembers {
       let words =
         "\(path): is \(member.memberDescription), which spreads its bytes over its members;"
         + " assemble it (mdadm --assemble --readonly) and name the array's device"
       if found.isEmpty {
-        throw Failure(.couldNotFinish, words, code: "md.member", at: Failure.Place(path: path))
+        throw Failure(.couldNotFinish, words, code: "md.member", at: ErrorPlace(path))
       }
       Console.say("dmsnap: \(words)")
     }
-    catalog = try failing { () throws(BlockIOError) in
-      try VolumeCatalog(found, texts: texts ?? [])
-    }
+    catalog = try VolumeCatalog(found, texts: texts ?? [])
     if found.isEmpty {
       let paths = arguments.map(\.text).joined(separator: ", ")
       throw Failure(.noStore, "\(paths): no LVM2 physical volume here")
     }
   }
 
-  /// A volume, by its name in a version of a group.
-  typealias Place = (group: FoundVolumeGroup, version: VolumeGroup, name: String)
-
-  /// The group and the volume that an argument names; nil if it names no known group.
-  func volume(
-    _ argument: PathArgument
-  ) throws(Failure) -> Place? {
-    var text = Substring(argument.text)
-    if text.hasPrefix("/dev/"), !FileTarget.exists(FilePath(argument.path)) { text.removeFirst(5) }
-    let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2 else { return nil }
-    let groups = catalog.groups.filter { group in
-      // By its current name, or its name in the requested version.
-      [group.group.name, group.group.uuid.description, (try? group.version(options.seqno))?.name]
-        .contains(String(parts[0]))
-    }
-    guard let group = groups.first else { return nil }
-    guard groups.count == 1 else {
-      throw Failure(
-        .refused,
-        "\(parts[0]): there are \(groups.count) groups of that name; use UUID/LV, with one of "
-          + groups.map(\.group.uuid.description).joined(separator: ", "))
-    }
-    let version = try failingVolume { () throws(VolumeError) in
-      try group.version(options.seqno)
-    }
-    return (group, version, String(parts[1]))
-  }
-
-  /// Whether there are groups of the same name.
-  var hasSameNames: Bool {
-    Set(catalog.groups.map(\.group.name)).count < catalog.groups.count
+  /// The volume that an argument names; nil if it names no known group.
+  func volume(_ argument: PathArgument) throws(VolumeError) -> FoundVolume? {
+    try catalog.volume(named: argument.text, seqno: options.seqno)
   }
 
   /// The failure to find a volume of that name.
@@ -178,7 +147,7 @@ struct VolumeInput {
 
 extension PathArgument {
   /// Reads the volume group's text from the file that it names.
-  fileprivate func readVolumeGroup() throws(Failure) -> VolumeGroup {
+  fileprivate func readVolumeGroup() throws -> VolumeGroup {
     let buffer = try readAll(atMost: 1 << 28, as: "a volume group's metadata")
     do throws(MetadataTextError) {
       return try VolumeGroup(parsing: buffer.bytes(0..<buffer.byteCount))

@@ -1,3 +1,4 @@
+import BlockIO
 import FoundationEssentials
 import Glibc
 import SnapshotKit

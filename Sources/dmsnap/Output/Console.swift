@@ -21,19 +21,19 @@ enum Console {
   }
 
   /// Writes a line of text to stdout.
-  static func print(_ line: String) throws(Failure) { try print(lines: [line]) }
+  static func print(_ line: String) throws(BlockIOError) { try print(lines: [line]) }
 
   /// Writes lines of text to stdout.
-  static func print(lines: [String]) throws(Failure) {
+  static func print(lines: [String]) throws(BlockIOError) {
     try print(lines: lines.map { ColouredLine($0) })
   }
 
   /// Writes lines for a person to standard output, in colour if it is a terminal.
-  static func print(lines: [ColouredLine]) throws(Failure) {
+  static func print(lines: [ColouredLine]) throws(BlockIOError) {
     if lines.isEmpty { return }
     let isColoured = Colour.isShown(on: STDOUT_FILENO)
     let text = lines.map { $0.text(isColoured: isColoured) }.joined(separator: "\n")
-    try failing { () throws(BlockIOError) in try OutputStream.standardOutput.write(text + "\n") }
+    try OutputStream.standardOutput.write(text + "\n")
   }
 
   /// Writes one JSON object to stdout, complete or not at all.
@@ -42,25 +42,23 @@ enum Console {
   ///   - failure: Why the command fails all the same, if it does.
   ///   - taken: The run's keys that the report already has.
   static func print(
-    json report: some Encodable, _ failure: Failure? = nil, taken: Set<String> = []
-  ) throws(Failure) {
+    json report: some Encodable, _ failure: (any CodedError)? = nil, taken: Set<String> = []
+  ) throws(BlockIOError) {
     let text = encoded(JSONResult(report: report, failure: failure, taken: taken))
     noteObject()
-    try failing { () throws(BlockIOError) in try OutputStream.standardOutput.write(text + "\n") }
+    try OutputStream.standardOutput.write(text + "\n")
   }
 
   /// Writes one JSON object with a list whose members are already text.
   static func print(
     json report: some Encodable, listing key: String, _ members: OutputText
-  ) throws(Failure) {
+  ) throws(BlockIOError) {
     let text = encoded(JSONResult(report: report, failure: nil))
     noteObject()
-    try failing { () throws(BlockIOError) in
-      let output = OutputStream.standardOutput
-      try output.write(text.dropLast(2) + ",\n  \"\(key)\" : [\n")
-      try members.copy(to: output)
-      try output.write("\n  ]\n}\n")
-    }
+    let output = OutputStream.standardOutput
+    try output.write(text.dropLast(2) + ",\n  \"\(key)\" : [\n")
+    try members.copy(to: output)
+    try output.write("\n  ]\n}\n")
   }
 
   /// Whether the one object has been written to stdout.
@@ -100,14 +98,15 @@ enum Console {
   /// Reports why the command fails: as a message, and as a JSON object if none was written yet.
   ///
   /// - Parameter schema: The schema of the command's results, if they are JSON.
-  static func report(_ failure: Failure, schema: String? = nil) {
+  static func report(_ failure: any CodedError, schema: String? = nil) {
     ProgressLine.endShown()
     if let schema, !hasPrinted.withLock({ $0 }), failure.code != "output.closed" {
       // If stdout is closed, stderr still reports it.
       _ = try? print(json: EmptyReport(schema: schema), failure)
     }
-    if let message = failure.message {
-      say(ColouredLine("dmsnap:", failure.status.colour) + " \(message)")
+    // The reader of a closed pipe has seen enough.
+    if failure.code != "output.closed", !failure.description.isEmpty {
+      say(ColouredLine("dmsnap:", failure.status.colour) + " \(failure.description)")
     }
   }
 }
@@ -121,10 +120,8 @@ extension String {
       if !scalar.isControl {
         text.unicodeScalars.append(scalar)
       } else {
-        let digits = String(scalar.value, radix: 16)
-        text +=
-          scalar.value < 0x80
-          ? "\\x\(digits.count < 2 ? "0" : "")\(digits)" : "\\u{\(digits)}"
+        let digits = scalar.value.hexadecimal(digitCount: 2)
+        text += scalar.value < 0x80 ? "\\x\(digits)" : "\\u{\(digits)}"
       }
     }
   }

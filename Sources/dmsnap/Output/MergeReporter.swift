@@ -21,7 +21,7 @@ struct MergeReporter {
   private var undo: String? { input.undo }
 
   /// Prints what would be done, for a dry run or a plan.
-  func sayPlan() throws(Failure) {
+  func sayPlan() throws {
     let losses = ResultCompleteness(merge.snapshot, merge.knownLosses)
     switch command.format {
     case .json:
@@ -81,9 +81,9 @@ struct MergeReporter {
   }
 
   /// Prints what was done.
-  func say(_ outcome: MergeOutcome) throws(Failure) {
+  func say(_ outcome: MergeOutcome) throws {
     let losses = ResultCompleteness(merge.snapshot, outcome.lost)
-    do throws(Failure) {
+    do {
       switch command.format {
       case .json:
         try Console.print(json: report(outcome.byteCount, losses))
@@ -107,7 +107,7 @@ struct MergeReporter {
       lost: losses.ranges, isComplete: losses.isEmpty && !merge.isDamagedUndo, dryRun: dryRun)
   }
 
-  private func finish(_ losses: ResultCompleteness) throws(Failure) {
+  private func finish(_ losses: ResultCompleteness) throws {
     if merge.isDamagedUndo { throw Failure(.damage) }
     try losses.finish(volume, merge.isInDoubt ? merge.origin : nil)
   }

@@ -4,8 +4,8 @@ import SnapshotKit
 
 extension Snapshot {
   /// Examines what its content reveals about its origin.
-  func check() throws(Failure) -> OriginCheck {
-    try failingContent { () throws(ContentError) in try checkOrigin() }
+  func check() throws -> OriginCheck {
+    try checkOrigin()
   }
 
   /// Prints what the user should know before relying on a result.

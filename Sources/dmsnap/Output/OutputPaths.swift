@@ -8,14 +8,14 @@ enum OutputPaths {
   /// may exist, because an interrupted merge continues with it.
   ///
   /// - Parameter named: The options and their arguments.
-  static func check(_ named: [(option: String, path: String?)]) throws(Failure) {
+  static func check(_ named: [(option: String, path: String?)]) throws {
     var seen: [String: String] = [:]
     for case (let option, let path?) in named where path != "-" {
       if let other = seen.updateValue(option, forKey: place(of: path)) {
         throw Failure(.refused, "\(path): \(other) and \(option) name the same file")
       }
       if option != "--undo" {
-        try failing { () throws(BlockIOError) in try OutputFile.checkAbsent(FilePath(path)) }
+        try OutputFile.checkAbsent(FilePath(path))
       }
     }
   }

@@ -1,3 +1,4 @@
+import BlockIO
 import LVM2
 import SnapshotKit
 
@@ -54,7 +55,7 @@ struct ResultCompleteness {
   ///   - check: What the content reveals about the origin, if the result has chunks of it.
   func finish(
     _ volume: SnapshotVolume? = nil, _ check: OriginCheck? = nil
-  ) throws(Failure) {
+  ) throws {
     if !isEmpty { throw Failure(.damage) }
     if isInFilesystem || check?.isInDoubt == true { throw Failure(.warnings) }
     try volume?.finish()
@@ -64,7 +65,7 @@ struct ResultCompleteness {
 extension StoreInput {
   /// Ends the command with status 1 if what the store is in leaves it in doubt: a file system, or a
   /// volume group.
-  func finish() throws(Failure) {
+  func finish() throws {
     if store.surroundings != nil { throw Failure(.warnings) }
     try volume?.finish()
   }
@@ -72,7 +73,7 @@ extension StoreInput {
 
 extension SnapshotVolume {
   /// Ends the command with status 1 if what the volume is on is in doubt.
-  func finish() throws(Failure) {
+  func finish() throws {
     let inDoubt: Set<FindingCode> = [.volumeReused, .pvMissing, .volumeStale]
     if try check().contains(where: { inDoubt.contains($0.code) }) { throw Failure(.warnings) }
   }

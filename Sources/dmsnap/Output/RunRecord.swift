@@ -1,4 +1,5 @@
 import ArgumentParser
+import BlockIO
 import FoundationEssentials
 import SnapshotKit
 import Synchronization
@@ -46,7 +47,7 @@ struct RunRecord {
 /// A report, the failure if there is one, and the run.
 struct JSONResult<Report: Encodable>: Encodable {
   let report: Report
-  let failure: Failure?
+  let failure: (any CodedError)?
   /// The run's keys that the report already has.
   var taken: Set<String> = []
 
@@ -78,18 +79,27 @@ private struct FailureReport: Encodable {
   let status: Int32
   let code: String
   let message: String?
-  let place: Failure.Place?
+  let place: Place?
+
+  /// What the failure is about.
+  struct Place: Encodable {
+    let path: String
+    @Nullable var byteOffset: UInt64?
+    @Nullable var byteCount: UInt64?
+  }
 
   private enum Key: String, CodingKey {
     case status, code, message
     case place = "where"
   }
 
-  init(_ failure: Failure) {
+  init(_ failure: any CodedError) {
     status = failure.status.rawValue
     code = failure.code
-    message = failure.message
-    place = failure.place
+    message = failure.description.isEmpty ? nil : failure.description
+    place = failure.place.map {
+      Place(path: $0.path, byteOffset: $0.byteOffset, byteCount: $0.byteCount)
+    }
   }
 
   func encode(to encoder: any Encoder) throws {

@@ -22,7 +22,7 @@ struct TablePrinter {
   }
 
   /// Writes what precedes the first run.
-  mutating func begin() throws(Failure) {
+  mutating func begin() throws {
     switch format {
     case .text: put("old chunk       new chunk       count\n")
     case .csv: put("old,new,count\n")
@@ -35,7 +35,7 @@ struct TablePrinter {
   }
 
   /// Writes a run.
-  mutating func write(_ run: ExceptionRun) throws(Failure) {
+  mutating func write(_ run: ExceptionRun) throws {
     if used + LineLayout.byteCountMax > buffer.byteCount { try flush() }
     if format == .json, !isFirst { put(",\n") }
     isFirst = false
@@ -53,15 +53,13 @@ struct TablePrinter {
   }
 
   /// Writes what follows the last run, and everything not yet written.
-  mutating func end() throws(Failure) {
+  mutating func end() throws {
     if used + LineLayout.byteCountMax > buffer.byteCount { try flush() }
     if format == .json { put("],\n") }
     try flush()
     if format == .json {
       // A store's name may be of any length.
-      try failing { () throws(BlockIOError) in
-        try OutputStream.standardOutput.write(Console.runKeys(taken: ["reading"]) + "}\n")
-      }
+      try OutputStream.standardOutput.write(Console.runKeys(taken: ["reading"]) + "}\n")
     }
   }
 
@@ -70,13 +68,11 @@ struct TablePrinter {
     buffer.withMutableBytes(0..<buffer.byteCount) { $0.put(Array(text.utf8), at: &used) }
   }
 
-  private mutating func flush() throws(Failure) {
+  private mutating func flush() throws {
     let count = used
     used = 0
     if format == .json { Console.noteObject() }
-    try failing { () throws(BlockIOError) in
-      try OutputStream.standardOutput.write(buffer, 0..<count)
-    }
+    try OutputStream.standardOutput.write(buffer, 0..<count)
   }
 }
 

@@ -1,3 +1,4 @@
+import BlockIO
 import SnapshotKit
 
 // Text and numbers for users.
@@ -70,7 +71,7 @@ func quoted(_ name: String) -> String {
       let isShown =
         (0x20..<0x7f).contains(byte) && byte != UInt8(ascii: "'") && byte != UInt8(ascii: "\\")
       return isShown
-        ? String(UnicodeScalar(byte)) : "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        ? String(UnicodeScalar(byte)) : "\\x" + byte.hexadecimal(digitCount: 2)
     }
     return "$'\(bytes.joined())'"
   }

@@ -48,12 +48,4 @@ import Testing
     #expect(findings.map(\.code) == [.headerUnreadable])
     #expect(findings.first?.place.bytes?.contains(1000) == true)
   }
-
-  @Test(
-    arguments: [
-      (0, "0x00000000"), (1, "0x00000001"), (0x7041_6e53, "0x70416e53"), (.max, "0xffffffff"),
-    ] as [(UInt32, String)])
-  func `a magic is written with eight digits`(number: UInt32, text: String) {
-    #expect(number.hexadecimal == text)
-  }
 }

@@ -11,7 +11,8 @@ import Testing
     arguments: [
       (.refused(MergeRefusal(.undoOfOther, "undo.cow: is wrong")), "undo.cow: is wrong"),
       (
-        .verificationFailed(byteOffset: 512), "byte 512: read back other data than was written"
+        .verificationFailed("disk", byteOffset: 512),
+        "disk: byte 512: read back other data than was written"
       ),
       (
         .io(BlockIOError("a.img", .read, .beyondEnd(byteCount: 7), at: 4..<9)),

@@ -151,7 +151,7 @@ import Testing
     let error = #expect(throws: MergeError.self) {
       try merger.merge(undo: nil, verify: true) { _, _, _ in }
     }
-    guard case .verificationFailed(let byteOffset) = error else {
+    guard case .verificationFailed(_, let byteOffset) = error else {
       Issue.record("\(String(describing: error))")
       return
     }

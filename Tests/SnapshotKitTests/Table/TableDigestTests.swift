@@ -1,3 +1,4 @@
+import BlockIO
 @testable import SnapshotKit
 import TestSupport
 import Testing
@@ -11,10 +12,5 @@ import Testing
     var words: [UInt64] = [2]
     for run in table.runs { words += [run.old, run.new, run.count] }
     #expect(table.digest.hexadecimal == words.flatMap(\.littleEndianBytes).sha256)
-  }
-
-  @Test func `bytes in hexadecimal have two digits each`() {
-    #expect([0, 9, 10, 255].hexadecimal == "00090aff")
-    #expect([UInt8]().hexadecimal == "")
   }
 }

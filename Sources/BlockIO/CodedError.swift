@@ -1,0 +1,62 @@
+/// An error that a program can act on: what it means for a run, its kind, and what it is about.
+///
+/// The description is one line for people: where, what, and why.
+public protocol CodedError: Error, Sendable, CustomStringConvertible {
+  /// What a command ends with because of it.
+  var status: ExitStatus { get }
+  /// Its kind: stable, for programs. docs/json.md lists the kinds.
+  var code: String { get }
+  /// What it is about, if that is a file, or bytes of one.
+  var place: ErrorPlace? { get }
+}
+
+extension CodedError {
+  /// The status's own name: of an error that is one of many.
+  public var code: String { status.code }
+  /// Unknown.
+  public var place: ErrorPlace? { nil }
+}
+
+/// What a command ends with; docs/exit-statuses.md is the contract.
+public enum ExitStatus: Int32, Sendable {
+  case allWell = 0
+  case warnings = 1
+  case damage = 2
+  case noStore = 3
+  case refused = 4
+  case couldNotFinish = 5
+
+  /// The code of an error that has none of its own.
+  public var code: String {
+    switch self {
+    case .allWell: "ok"
+    case .warnings: "in-doubt"
+    case .damage: "damage"
+    case .noStore: "not-found"
+    case .refused: "refused"
+    case .couldNotFinish: "could-not-finish"
+    }
+  }
+}
+
+/// A file, and some of its bytes.
+public struct ErrorPlace: Equatable, Sendable {
+  /// The path, as the user gave it.
+  public let path: String
+  /// The first byte concerned, if known.
+  public let byteOffset: UInt64?
+  /// How many bytes from there, if known.
+  public let byteCount: UInt64?
+
+  /// Bytes of a file; of all of it, without them.
+  public init(_ path: String, byteOffset: UInt64? = nil, byteCount: UInt64? = nil) {
+    (self.path, self.byteOffset, self.byteCount) = (path, byteOffset, byteCount)
+  }
+}
+
+/// The value of an expression; what it throws is thrown as a case of another error.
+package func wrapping<Value, Cause: Error, Wrapped: Error>(
+  _ wrap: (Cause) -> Wrapped, _ value: @autoclosure () throws(Cause) -> Value
+) throws(Wrapped) -> Value {
+  do throws(Cause) { return try value() } catch { throw wrap(error) }
+}

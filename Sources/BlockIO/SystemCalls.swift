@@ -1,0 +1,22 @@
+internal import Glibc
+internal import SystemPackage
+
+/// Repeats a system call that moves bytes until all are moved, or until it moves none, as at the
+/// end of a file; and after a signal.
+///
+/// - Parameter move: Moves bytes, given how many were moved already; -1 says that `errno` is set.
+/// - Returns: How many bytes were moved.
+func movingAll(_ byteCount: Int, _ move: (_ done: Int) -> Int) throws(Errno) -> Int {
+  var done = 0
+  while done < byteCount {
+    let count = move(done)
+    if count > 0 {
+      done += count
+      continue
+    }
+    if count == 0 { break }
+    let errno = Errno(rawValue: Glibc.errno)
+    if errno != .interrupted { throw errno }
+  }
+  return done
+}

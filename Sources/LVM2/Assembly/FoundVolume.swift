@@ -1,0 +1,118 @@
+public import BlockIO
+internal import SystemPackage
+
+/// A volume that was named, in a version of its group.
+public struct FoundVolume: Sendable {
+  /// Its group, and the physical volumes that were found.
+  public let group: FoundVolumeGroup
+  /// The version of the group that has it, or should.
+  public let version: VolumeGroup
+  /// Its name in that version.
+  public let name: String
+
+  /// The volume of that name, whether or not the version has it.
+  public init(_ name: String, of version: VolumeGroup, _ group: FoundVolumeGroup) {
+    self.group = group
+    self.version = version
+    self.name = name
+  }
+
+  /// `vg/lv`.
+  public var text: String { "\(version.name)/\(name)" }
+
+  /// The snapshot whose store it is.
+  public var snapshot: VolumeGroup.Snapshot? { version.snapshots.first { $0.store == name } }
+
+  /// Whether it is a snapshot's store, by its version or by the newest.
+  public var isStore: Bool {
+    [version, group.group].contains { $0.snapshots.contains { $0.store == name } }
+  }
+
+  /// The snapshot that the device of that name shows: its own, or the one that is being merged into
+  /// it.
+  public var shownSnapshot: VolumeGroup.Snapshot? {
+    snapshot ?? version.snapshots.first { $0.isMerging && $0.origin == name }
+  }
+
+  /// The volume whose bytes the device of that name has.
+  ///
+  /// As the device mapper does, the store of a snapshot is called NAME-cow, and an origin beneath
+  /// its snapshots NAME-real.
+  public var beneath: FoundVolume {
+    if version.logicalVolumes.contains(where: { $0.name == name }) { return self }
+    for snapshot in version.snapshots {
+      if name == "\(snapshot.store)-cow" { return FoundVolume(snapshot.store, of: version, group) }
+      if name == "\(snapshot.origin)-real" {
+        return FoundVolume(snapshot.origin, of: version, group)
+      }
+    }
+    return self
+  }
+
+  /// Its bytes.
+  ///
+  /// - Parameter leg: Which copy of a mirror to read, even if it may be out of date.
+  public func source(leg: Int? = nil) throws(VolumeError) -> VolumeSource {
+    try group.mapper(version, leg: leg).source(of: name)
+  }
+
+  /// What makes its bytes doubtful; reads metadata areas.
+  public func doubts() throws(BlockIOError) -> Doubts {
+    let used = Set(version.allocations(below: name).map(\.physicalVolume))
+    let problems = group.problems.filter { problem in
+      switch problem {
+      case .wasMissing(let volume, _), .inOtherGroup(let volume, _, _), .degraded(let volume, _):
+        used.contains(volume.uuid)
+      case .duplicate(let uuid, _, _): used.contains(uuid)
+      case .fromRing: true
+      default: false
+      }
+    }
+    return Doubts(
+      missing: group.missing(in: version).filter { used.contains($0.uuid) }, problems: problems,
+      reuses: try group.reuse(of: name, in: version))
+  }
+
+  /// Reasons why what is read of a volume may not be what it held.
+  public struct Doubts: Sendable {
+    /// Physical volumes with a part or a copy of it that were not found.
+    public let missing: [VolumeGroup.PhysicalVolume]
+    /// What is wrong with the others, and with the group's metadata.
+    public let problems: [GroupProblem]
+    /// Its extents that were reallocated since.
+    public let reuses: [FoundVolumeGroup.Reuse]
+
+    /// Whether there is none.
+    public var isEmpty: Bool { missing.isEmpty && problems.isEmpty && reuses.isEmpty }
+  }
+}
+
+extension VolumeCatalog {
+  /// The volume that `vg/lv` names, or `/dev/vg/lv` where there is no such file.
+  ///
+  /// The group goes by its current name, by its UUID, or by its name in the version.
+  ///
+  /// - Parameter seqno: The number of the version; see ``FoundVolumeGroup/version(_:)``.
+  /// - Returns: nil if it names no known group.
+  /// - Throws: Also if several groups have that name.
+  public func volume(
+    named text: String, seqno: UInt64? = nil
+  ) throws(VolumeError) -> FoundVolume? {
+    var name = Substring(text)
+    if name.hasPrefix("/dev/"), !FileTarget.exists(FilePath(text)) { name.removeFirst(5) }
+    let parts = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2 else { return nil }
+    let named = groups.filter { group in
+      [group.group.name, group.group.uuid.description, (try? group.version(seqno))?.name]
+        .contains(String(parts[0]))
+    }
+    guard let group = named.first else { return nil }
+    guard named.count == 1 else {
+      throw .ambiguous(String(parts[0]), named.map(\.group.uuid))
+    }
+    return FoundVolume(String(parts[1]), of: try group.version(seqno), group)
+  }
+
+  /// Whether groups have the same name, so that only their UUIDs tell them apart.
+  public var hasSameNames: Bool { Set(groups.map(\.group.name)).count < groups.count }
+}
