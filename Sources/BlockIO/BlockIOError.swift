@@ -53,7 +53,7 @@ public struct BlockIOError: CodedError, Equatable {
   /// `io.` and the operation, unless the input changed or the reader of the output is gone.
   public var code: String {
     switch reason {
-    case .refused: status.code
+    case .refused: "refused"
     case .changed: "input.changed"
     default:
       switch operation {

@@ -11,7 +11,7 @@ public protocol CodedError: Error, Sendable, CustomStringConvertible {
 }
 
 extension CodedError {
-  /// The status's own name: of an error that is one of many.
+  /// The status's code, for an error that has none of its own.
   public var code: String { status.code }
   /// Unknown.
   public var place: ErrorPlace? { nil }
@@ -19,11 +19,17 @@ extension CodedError {
 
 /// What a command ends with; docs/exit-statuses.md is the contract.
 public enum ExitStatus: Int32, Sendable {
+  /// The result is complete, and nothing is in doubt.
   case allWell = 0
+  /// Something is in doubt.
   case warnings = 1
+  /// Something is damaged, or the result is incomplete.
   case damage = 2
+  /// There is no store, volume or generation of that name.
   case noStore = 3
+  /// Refused; nothing was written.
   case refused = 4
+  /// Something failed.
   case couldNotFinish = 5
 
   /// The code of an error that has none of its own.
@@ -54,7 +60,7 @@ public struct ErrorPlace: Equatable, Sendable {
   }
 }
 
-/// The value of an expression; what it throws is thrown as a case of another error.
+/// Evaluates an expression; an error that it throws goes through `wrap`.
 package func wrapping<Value, Cause: Error, Wrapped: Error>(
   _ wrap: (Cause) -> Wrapped, _ value: @autoclosure () throws(Cause) -> Value
 ) throws(Wrapped) -> Value {

@@ -1,8 +1,9 @@
 internal import Glibc
 internal import SystemPackage
 
-/// Repeats a system call that moves bytes until all are moved, or until it moves none, as at the
-/// end of a file; and after a signal.
+/// Repeats a system call until all bytes are moved, or it moves none, as at the end of a file.
+///
+/// A call that a signal interrupted is repeated.
 ///
 /// - Parameter move: Moves bytes, given how many were moved already; -1 says that `errno` is set.
 /// - Returns: How many bytes were moved.

@@ -118,6 +118,13 @@ import Testing
     #expect(outcome.status == 3 && outcome.complaint() == nil, "\(outcome)")
     #expect(outcome.errors.contains("there is no generation 1: the oldest is 0"), "\(outcome)")
     #expect(try directory.names() == ["store.cow"])
+    let store = try store()
+    let map = try map([60])
+    for command in [["inspect"], ["table"], ["salvage", "--to", directory.path("new.cow")]] {
+      let run = command + [store, "--map", map, "--generation", "9"]
+      let outcome = try dmsnap.run(run)
+      #expect(outcome.status == 3 && outcome.errors.contains("no generation 9"), "\(outcome)")
+    }
   }
 
   @Test(

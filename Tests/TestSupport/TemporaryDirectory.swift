@@ -82,21 +82,25 @@ public enum Files {
   /// not read.
   fileprivate static func sparseSHA256(_ path: String) throws -> String {
     let file = try open(path)
+    let seekData: Int32 = 3  // SEEK_DATA hides behind _GNU_SOURCE too
     let pieceByteCount: off_t = 1 << 20
     let zeroes = Data(count: Int(pieceByteCount))
     var hash = SHA256()
     var position: off_t = 0
-    while case let start = lseek(file.fileDescriptor, position, SEEK_DATA), start >= 0 {
+    while case let start = lseek(file.fileDescriptor, position, seekData), start >= 0 {
       // Where there are holes depends on the cache; in whole pieces it does not matter.
       position = max(position, start / pieceByteCount * pieceByteCount)
       try file.seek(toOffset: UInt64(position))
-      guard let piece = try file.read(upToCount: Int(pieceByteCount)), !piece.isEmpty else { break }
+      guard let piece = try file.read(upToCount: Int(pieceByteCount)), !piece.isEmpty else {
+        throw POSIXError(.EIO)  // there is data
+      }
       if piece != zeroes.prefix(piece.count) {
         hash.update(data: Array("\(position) ".utf8))
         hash.update(data: piece)
       }
       position += pieceByteCount
     }
+    guard errno == ENXIO else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
     return Array(hash.finalize()).hexadecimal
   }
 

@@ -80,7 +80,7 @@ package struct ExtentCopier: Sendable {
     do throws(Failure) {
       try Conveyor<CopyWindow>.run(bufferByteCount: windowByteCount) {
         (conveyor) throws(Failure) in
-        do throws(BlockIOError) { try load(forEachExtent, conveyor) } catch { throw .io(error) }
+        try wrapping(Failure.io, try load(forEachExtent, conveyor))
       } unload: { (buffer, window) throws(Failure) in
         do throws(BlockIOError) {
           for extent in window.clones {

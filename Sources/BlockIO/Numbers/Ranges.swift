@@ -23,13 +23,9 @@ extension [Range<UInt64>] {
     partitioningIndex { $0.upperBound > number }
   }
 
-  /// What the ranges cover, ascending, in as few ranges as possible.
-  ///
-  /// They may overlap, and need not be in order; they are sorted first because a set of ranges
-  /// grows fast only at its end.
-  package var union: [Range<UInt64>] {
-    Array(RangeSet(sorted { $0.lowerBound < $1.lowerBound }).ranges)
-  }
+  /// What the ranges cover, ascending, in as few ranges as possible; they may overlap, and need not
+  /// be in order.
+  package var union: [Range<UInt64>] { Array(RangeSet(self).ranges) }
 
   /// Appends a range that begins at or after the end of the last, merged with it if they touch.
   package mutating func append(mergingInto range: Range<UInt64>) {

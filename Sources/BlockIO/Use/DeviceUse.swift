@@ -6,7 +6,7 @@ package enum DeviceUse {
   /// and their files.
   ///
   /// - Source: Linux `/proc/self/mountinfo`, `/proc/swaps`, `/sys/dev/block/*/holders`,
-  ///   and what ``DeviceStack`` reads.
+  ///   and what `DeviceStack` reads.
   package static func holders(of identity: FileIdentity) -> [String] {
     let extent = DeviceStack(of: identity)
     return uses(of: identity)

@@ -1,11 +1,10 @@
 public import BlockIO
-internal import SystemPackage
 
 /// A volume that was named, in a version of its group.
 public struct FoundVolume: Sendable {
   /// Its group, and the physical volumes that were found.
   public let group: FoundVolumeGroup
-  /// The version of the group that has it, or should.
+  /// The version of the group in which it was looked up.
   public let version: VolumeGroup
   /// Its name in that version.
   public let name: String
@@ -17,7 +16,7 @@ public struct FoundVolume: Sendable {
     self.name = name
   }
 
-  /// `vg/lv`.
+  /// The name to give to a command: `vg/lv`.
   public var text: String { "\(version.name)/\(name)" }
 
   /// The snapshot whose store it is.
@@ -88,7 +87,7 @@ public struct FoundVolume: Sendable {
 }
 
 extension VolumeCatalog {
-  /// The volume that `vg/lv` names, or `/dev/vg/lv` where there is no such file.
+  /// The volume that `vg/lv` or `/dev/vg/lv` names.
   ///
   /// The group goes by its current name, by its UUID, or by its name in the version.
   ///
@@ -99,7 +98,7 @@ extension VolumeCatalog {
     named text: String, seqno: UInt64? = nil
   ) throws(VolumeError) -> FoundVolume? {
     var name = Substring(text)
-    if name.hasPrefix("/dev/"), !FileTarget.exists(FilePath(text)) { name.removeFirst(5) }
+    if name.hasPrefix("/dev/") { name.removeFirst(5) }
     let parts = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2 else { return nil }
     let named = groups.filter { group in

@@ -25,12 +25,12 @@ public enum VolumeError: CodedError {
     }
   }
 
-  /// `lvm.` and the case.
+  /// `lvm.` and the kind, `refused` for an ambiguous name, or that of the cause.
   public var code: String {
     switch self {
     case .noVolume: "lvm.no-volume"
     case .noVersion: "lvm.no-version"
-    case .ambiguous: status.code
+    case .ambiguous: "refused"
     case .unsupported: "lvm.not-supported"
     case .noLeg: "lvm.no-leg"
     case .io(let error): error.code

@@ -38,6 +38,6 @@ extension Auditor {
       return SnapshotView(of: origin, through: table, of: plan.store.source)
     }
     return SnapshotView(
-      of: origin, through: try wrapping(store.located, try table.get()), of: store.source)
+      of: origin, through: try wrapping(store.explained(table:), try table.get()), of: store.source)
   }
 }

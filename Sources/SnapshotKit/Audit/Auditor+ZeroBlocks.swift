@@ -70,7 +70,7 @@ extension Auditor {
   /// The table of a salvage, if there is something to salvage, otherwise Linux's.
   private func runs(_ audit: Audit) throws(StoreError) -> [ExceptionRun] {
     if let generation = audit.plan?.generations.first { return generation.runs }
-    return try wrapping(store.located, try audit.walk.table?.get().runs) ?? []
+    return try wrapping(store.explained(table:), try audit.walk.table?.get().runs) ?? []
   }
 }
 

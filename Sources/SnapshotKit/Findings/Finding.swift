@@ -12,7 +12,7 @@ public struct Finding: Equatable, Sendable {
   public var count: UInt64 = 1
   /// The byte ranges of all of them in the store, ascending in table order, touching ones as one.
   public var ranges: [Range<UInt64>] = []
-  /// Whether there were more ranges than ``Tally/rangeCountMax``.
+  /// Whether there were more ranges than are kept.
   public var hasMoreRanges = false
 
   /// Where in a store a finding is; what does not apply is nil.

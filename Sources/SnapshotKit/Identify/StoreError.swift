@@ -30,11 +30,11 @@ public enum StoreError: CodedError {
     }
   }
 
-  /// `store.` and the kind.
+  /// `store.` and the kind, `damage` where nothing is left, or that of the cause.
   public var code: String {
     switch self {
     case .notAStore: "store.not-recognised"
-    case .nothingLeft: status.code
+    case .nothingLeft: "damage"
     case .notLoadable: "store.not-loadable"
     case .table(_, let error): error.code
     case .noGeneration: "store.no-generation"
@@ -91,7 +91,7 @@ extension Store {
   package func explained(_ error: StoreError) -> StoreError {
     do throws(BlockIOError) { try source.checkUnchanged() } catch { return .io(error) }
     switch error {
-    case .notAStore, .noGeneration:
+    case .notAStore, .noGeneration(_, _, count: 0):
       let unread = source.knownUnreadable(in: 0..<source.byteCount).totalCount
       return unread == 0
         ? error
@@ -100,8 +100,8 @@ extension Store {
     }
   }
 
-  /// A table's error, with the store's name.
-  package func located(_ error: TableError) -> StoreError {
+  /// What to report where its table ends with `error`.
+  package func explained(table error: TableError) -> StoreError {
     explained(.table(source.name, error))
   }
 }

@@ -11,13 +11,14 @@ extension SnapshotView {
   public func skippingIdentical(
     progress: ProgressHandler = { _, _ in }
   ) throws(BlockIOError) -> SnapshotView {
-    var chunks = RangeSet<UInt64>()
+    var chunks: [Range<UInt64>] = []
     let medium = (origin as? any BlockTarget)?.readingBack().first ?? origin
     let diff = try SnapshotDiff(self, medium, progress: progress) { range in
-      chunks.insert(contentsOf: table.geometry.chunks(of: range))
+      chunks.append(joining: table.geometry.chunks(of: range))
     }
-    for lost in diff.lost { chunks.insert(contentsOf: table.geometry.chunks(of: lost.range)) }
-    return restricted(to: Array(chunks.ranges))
+    if diff.lost.isEmpty { return restricted(to: chunks) }
+    chunks += diff.lost.map { table.geometry.chunks(of: $0.range) }
+    return restricted(to: chunks.union)
   }
 
   /// The view with only those chunks of its table that an undo store has saved: what an interrupted
@@ -62,6 +63,17 @@ extension SnapshotView {
   /// The view with only those chunks of its table that are in ascending ranges.
   private func restricted(to chunks: [Range<UInt64>]) -> SnapshotView {
     SnapshotView(of: origin, through: table.restricted(to: chunks), of: store)
+  }
+}
+
+extension [Range<UInt64>] {
+  /// Appends a range that begins in the last or after it, joined with it if they touch.
+  fileprivate mutating func append(joining range: Range<UInt64>) {
+    if let last, range.lowerBound <= last.upperBound {
+      self[count - 1] = last.lowerBound..<Swift.max(last.upperBound, range.upperBound)
+    } else {
+      append(range)
+    }
   }
 }
 

@@ -8,7 +8,7 @@ extension LoadedTable {
   ) throws(StoreError) -> MergeObstacle? {
     guard let extent else { return nil }
     return try wrapping(
-      store.located,
+      store.explained(table:),
       try KernelMerge(table, originByteCount: originByteCount).obstacle(in: store, extent))
   }
 }

@@ -36,7 +36,7 @@ public enum MergeError: CodedError {
     }
   }
 
-  /// `merge.` and the kind.
+  /// `merge.` and the kind, or that of the cause.
   public var code: String {
     switch self {
     case .refused(let refusal): refusal.code.rawValue

@@ -40,7 +40,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
   public var noUndo: Bool
   /// Whether legs that are out of date are also written; nil if there are none.
   public var allLegs: Bool?
-  /// The SHA-256 of the table that is merged: see ``ExceptionTable/digest``.
+  /// The SHA-256 of the table that is merged: its words are in docs/undo.md.
   public var tableSHA256: String
 
   /// `dmsnap.plan.v1`.
@@ -91,8 +91,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
   /// Reads the first line of a plan.
   public init(_ file: any BlockSource) throws(MergeError) {
     var lines = LineReader(file)
-    let line: String?
-    line = try wrapping(MergeError.io, try lines.next())
+    let line = try wrapping(MergeError.io, try lines.next())
     guard let plan = try? JSONDecoder().decode(MergePlan.self, from: Data((line ?? "").utf8)),
       plan.schema == Self.schema
     else {

@@ -195,8 +195,10 @@ extension MergePreflight {
   /// Refuses an option that uses one copy if there are several.
   private func checkWithoutCopies(_ origin: OriginVolume, _ why: String) throws(MergeError) {
     let whole = try wrapping(MergeError.volume, try origin.sourceWithStaleLegs())
-    let copies = try wrapping(MergeError.volume, try origin.copies())
-    if whole.map.copyCount == 1, copies.count == 1 { return }
+    if whole.map.copyCount == 1 {
+      let copies = try wrapping(MergeError.volume, try origin.copies())
+      if copies.count == 1 { return }
+    }
     throw .refused(
       MergeRefusal(
         .severalLegs, "\(origin.text): has copies, of which \(why); without it all are written"))

@@ -344,7 +344,8 @@ struct MergePreflight {
           + " `--reading salvage` merges the rest"))
   }
 
-  /// The value of an expression; what it refuses is a refusal of that kind.
+  /// The value of an expression; where the library refuses a file, the merge is refused with that
+  /// code.
   func io<Value>(
     _ value: @autoclosure () throws(BlockIOError) -> Value,
     as code: MergeRefusalCode = .targetUnavailable

@@ -77,7 +77,7 @@ public struct SalvagePlan: Sendable {
         of: survey, geometry, shifts, store.validity(by: inferred),
         originChunkCount: originByteCount.map { geometry.chunkCount(ofOrigin: $0) })
     } catch {
-      throw .io(error)
+      throw store.explained(.io(error))
     }
   }
 

@@ -49,7 +49,7 @@ public struct LoadedTable: Sendable {
     exceptionCount = extent.exceptionCount
     findings = [store.surroundings?.finding].compactMap(\.self)
     (lost, hasUnknownLosses, isComplete, isCurrent) = ([], false, true, true)
-    table = try wrapping(store.located, try result.get())
+    table = try wrapping(store.explained(table:), try result.get())
     geometry = table.geometry
   }
 

@@ -27,7 +27,7 @@ struct Diff: ParsableCommand {
     try found.volume?.warn(talk)
     let origin = try found.requireOrigin()
     let snapshot = Snapshot(try found.loadTable(), of: origin)
-    let check = try snapshot.check()
+    let check = try snapshot.checkOrigin()
     snapshot.warn(check, talk)
     let line = ProgressLine("compared", talk)
     let ranges = try RangeList(format)

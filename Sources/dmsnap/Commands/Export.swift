@@ -40,7 +40,7 @@ struct Export: ParsableCommand {
     try found.volume?.warn(talk)
     let origin = try found.requireOrigin()
     let snapshot = Snapshot(try found.loadTable(), of: origin)
-    let check = try snapshot.check()
+    let check = try snapshot.checkOrigin()
     snapshot.warn(check, talk)
     if to == "-" {
       let line = ProgressLine("exported", talk)

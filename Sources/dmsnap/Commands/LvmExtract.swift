@@ -75,7 +75,7 @@ struct LvmExtract: ParsableCommand {
       named.name == found.snapshot.store
       ? try found.requireOrigin() : try named.source(leg: volumes.leg)
     let snapshot = Snapshot(loaded, of: origin)
-    let check = try snapshot.check()
+    let check = try snapshot.checkOrigin()
     snapshot.warn(check, talk)
     try ImageWriter(snapshot, found, check)
       .write(to: to, command: "lvm-extract", format, talk)

@@ -79,7 +79,7 @@ struct Salvage: ParsableCommand {
     if talk.quiet { return }
     var check: OriginCheck?
     if let origin {
-      check = try Snapshot(loaded, of: origin).check()
+      check = try Snapshot(loaded, of: origin).checkOrigin()
     }
     if let origin, let contradiction = check?.contradiction {
       Console.say("dmsnap: \(origin.name): \(contradiction)")

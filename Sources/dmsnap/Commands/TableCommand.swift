@@ -48,7 +48,7 @@ struct TableCommand: ParsableCommand {
       }
     }
     if let run { try writer.write(run) }
-    try wrapping(store.located, try walked.require(equals: extent))
+    try wrapping(store.explained(table:), try walked.require(equals: extent))
     try found.requireUnchanged()
     try writer.end()
     try found.finish()

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Blkid
 import BlockIO
 import LVM2
 import MD
@@ -130,8 +129,12 @@ struct VolumeInput {
   }
 
   /// The volume that an argument names; nil if it names no known group.
+  ///
+  /// A device that is there is meant, and not a volume of its name.
   func volume(_ argument: PathArgument) throws(VolumeError) -> FoundVolume? {
-    try catalog.volume(named: argument.text, seqno: options.seqno)
+    let path = argument.path
+    if path.hasPrefix("/dev/"), FileTarget.exists(FilePath(path)) { return nil }
+    return try catalog.volume(named: argument.text, seqno: options.seqno)
   }
 
   /// The failure to find a volume of that name.

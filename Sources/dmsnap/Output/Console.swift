@@ -100,12 +100,13 @@ enum Console {
   /// - Parameter schema: The schema of the command's results, if they are JSON.
   static func report(_ failure: any CodedError, schema: String? = nil) {
     ProgressLine.endShown()
-    if let schema, !hasPrinted.withLock({ $0 }), failure.code != "output.closed" {
+    // The reader of a closed pipe has seen enough.
+    if failure.code == "output.closed" { return }
+    if let schema, !hasPrinted.withLock({ $0 }) {
       // If stdout is closed, stderr still reports it.
       _ = try? print(json: EmptyReport(schema: schema), failure)
     }
-    // The reader of a closed pipe has seen enough.
-    if failure.code != "output.closed", !failure.description.isEmpty {
+    if !failure.description.isEmpty {
       say(ColouredLine("dmsnap:", failure.status.colour) + " \(failure.description)")
     }
   }

@@ -3,11 +3,6 @@ import SnapshotFormat
 import SnapshotKit
 
 extension Snapshot {
-  /// Examines what its content reveals about its origin.
-  func check() throws -> OriginCheck {
-    try checkOrigin()
-  }
-
   /// Prints what the user should know before relying on a result.
   ///
   /// - Parameter isDoubted: Whether to print what contradicts the origin.

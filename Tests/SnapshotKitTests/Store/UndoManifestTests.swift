@@ -28,7 +28,7 @@ import Testing
     #expect(Array(bytes[112..<128]) == [1, 2, 3, 4, 5, 6, 7, 8, 1, 0, 0, 0, 0, 0, 0, 0])
     let digest = Array(bytes[16..<128]).sha256
     #expect(
-      bytes[128..<160].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() == digest)
+      bytes[128..<160].hexadecimal == digest)
     #expect(bytes[160...].allSatisfy { $0 == 0 })
   }
 
