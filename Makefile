@@ -127,6 +127,7 @@ static: setup
 	rm -rf $(STATIC)/man
 	docs/man/make $(STATIC)/release/dmsnap $(STATIC)/man $(PREFIX)/share/doc/dmsnap
 	for shell in bash zsh fish; do \
-	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell; done
+	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell && \
+	  sed -i '1{/^#!/d;}' $(STATIC)/dmsnap.$$shell || exit; done
 
 .PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test storm crash-test crash-points fuzz docs install clean setup lab release static

@@ -155,7 +155,8 @@ extension FindingCatalogue {
         cause: "A torn write of the area (power loss); bad sectors; Linux 3.14-rc1 to rc5, which"
           + " wrote random memory before the newest exceptions.",
         consequence: "Those exceptions are lost, the others are used by the salvage reading.",
-        remedy: "As for an area that is lost.")
+        remedy: "As for area.lost: read the medium again (`--wanted FILE`), or use what is left"
+          + " (`dmsnap salvage`).")
     default: preconditionFailure("\(code) is another group's")
     }
   }

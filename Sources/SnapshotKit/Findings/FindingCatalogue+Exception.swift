@@ -109,9 +109,9 @@ extension FindingCatalogue {
           + " overflow, invalidated the snapshot, chunks that were never handed out are counted as"
           + " well.",
         consequence:
-          "For that many chunks of the origin, the snapshot's content is in the store without its"
-          + " place, and the origin shows through, which was overwritten afterwards. A copy that"
-          + " had not ended left whatever was in its chunk before.",
+          "For that many chunks of the origin, the snapshot's content is in the store, but where it"
+          + " belongs is not recorded: the snapshot shows the origin there, which was overwritten"
+          + " afterwards. A chunk whose copy was not finished holds whatever was in it before.",
         remedy:
           "Keep the store. `dmsnap salvage --format json` lists the chunks as orphans; their"
           + " content may be recognisable. Everything else read from this snapshot has gaps: check"

@@ -51,7 +51,7 @@ extension FindingCatalogue {
         remedy: "Salvage it, and check the result: the file system, and the files that matter.")
     case .unrelatedOrigin:
       FindingEntry(
-        severity: .warning, title: "the origin does not look like the store's",
+        severity: .warning, title: "the origin does not match the store",
         meaning: "The store has the superblock of another file system than the origin's; or the"
           + " origin's file system shares no sector with the store's copies.",
         cause: "Another image or volume, such as the next release of a live system; an origin, or a"

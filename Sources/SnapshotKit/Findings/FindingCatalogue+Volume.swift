@@ -43,7 +43,7 @@ extension FindingCatalogue {
       FindingEntry(
         severity: .warning, title: "this is an older version of the volume group",
         meaning: "The group has changed since: the snapshot may have been removed or merged.",
-        cause: "--seqno asked for it, or the file given with --vgcfg is as old.",
+        cause: "--seqno asked for it, or the --vgcfg file is older than the metadata on the disks.",
         consequence: "Nothing was copied to the snapshot after it was removed: chunks without an"
           + " exception show the origin as it is now, which may be newer than the snapshot. A"
           + " completed merge has emptied the table.",

@@ -33,7 +33,7 @@ extension MergeRefusalCode {
           It is mounted, open through a device, locked or read-only. Two programs that write to \
           one image destroy it, and a mounted file system does not notice changes below it.
           """,
-        remedy: "Stop the user that the message names, then run the same command again."
+        remedy: "Stop or unmount what the message names, then run the same command again."
           + " \(Self.newImage)")
     case .targetNotWritable:
       MergeRefusalEntry(
@@ -61,7 +61,7 @@ extension MergeRefusalCode {
         remedy: "`--reading salvage` merges the rest and lists what is lost. \(Self.newImage)")
     case .unrelatedOrigin:
       MergeRefusalEntry(
-        title: "the origin does not look like the store's",
+        title: "the origin does not match the store",
         reason: """
           A store does not name its origin. The content of the two is contradictory: another file \
           system, no sector in common, a whole disk where a partition belongs, or another store.
@@ -76,8 +76,8 @@ extension MergeRefusalCode {
         reason: "Exceptions for chunks past its end would be dropped, and their data with them.",
         remedy: """
           If the origin was padded with zeroes when the snapshot was taken, extend a copy of it to \
-          the same length with `truncate`. `--accept small-origin` drops those exceptions; the \
-          status is then 2.
+          the same length with `truncate`. `--reading salvage --accept small-origin` drops those \
+          exceptions; the status is then 2.
           """)
     case .otherSnapshots:
       MergeRefusalEntry(
@@ -111,7 +111,7 @@ extension MergeRefusalCode {
     switch self {
     case .undoElsewhere:
       MergeRefusalEntry(
-        title: "the undo store is another origin's, or the origin was written since",
+        title: "the undo store belongs to another origin, or the origin was written since",
         reason: """
           It records the length of its origin, and a digest of samples that the merge left alone. \
           They do not match this origin.
@@ -141,7 +141,7 @@ extension MergeRefusalCode {
         reason: "Nothing that exists is overwritten.", remedy: "Name a new file.")
     case .undoOfOther:
       MergeRefusalEntry(
-        title: "the undo file is another merge's",
+        title: "the undo file belongs to another merge",
         reason: """
           It was made for another table or another origin, or its merge was finished and the \
           origin has changed since.
@@ -219,8 +219,8 @@ extension MergeRefusalCode {
           not restore the others.
           """,
         remedy:
-          "Bring the legs in step first, or give `--all-legs`: all get what one has. Or use"
-          + " `--to`.")
+          "Resynchronise the legs first, or give `--all-legs`: an undo then gives every leg the old"
+          + " content of the leg that was read. Or use `--to`.")
     case .degradedArray:
       MergeRefusalEntry(
         title: "only some members of an array would be written",

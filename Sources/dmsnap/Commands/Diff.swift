@@ -9,7 +9,8 @@ struct Diff: ParsableCommand {
     abstract: "Lists the byte ranges in which snapshot and origin really differ.",
     discussion: """
       Only chunks in the table are compared, sector by sector; an exception may hold nothing new. \
-      The status is 0 whether or not they differ, and 1 if the origin is in doubt.
+      The status is 0 whether or not there are differences, 1 if the origin is in doubt, and 2 if \
+      data is lost.
       """)
 
   @OptionGroup var input: StoreOptions

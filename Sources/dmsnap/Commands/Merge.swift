@@ -32,7 +32,7 @@ struct Merge: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Save what is overwritten in FILE, a new COW store; merging it undoes this merge.",
+      "First save the origin's old data to FILE, a new COW store; merging FILE undoes this merge.",
       valueName: "file"))
   var undo: String?
 
@@ -55,7 +55,7 @@ struct Merge: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Write to FILE what would be done, with digests of the origin before and after; do no more.",
+      "Write to FILE what would be done, with digests of the origin before and after; then stop.",
       valueName: "file"))
   var plan: String?
 
@@ -68,13 +68,15 @@ struct Merge: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Override a refusal: unrelated-origin (its content contradicts the store), small-origin (it"
-        + " ends before the table does), other-snapshots (they would show what is written) or"
-        + " degraded-array (its other members keep the old data).",
+        + " ends before the table does; needs --reading salvage), other-snapshots (they would show"
+        + " what is written) or degraded-array (its other members keep the old data).",
       valueName: "risk"))
   var accept: [AcceptedRisk] = []
 
   @Flag(
-    help: "Also write a mirror's legs that are out of date; an undo gives all the same content.")
+    help: ArgumentHelp(
+      "Also write a mirror's legs that are out of date; an undo gives every leg the old content of"
+        + " the leg that was read."))
   var allLegs = false
 
   @OptionGroup var volumes: VolumeOptions

@@ -10,9 +10,9 @@ struct Salvage: ParsableCommand {
     abstract: "Makes a new, valid store of what a broken one still holds.",
     discussion: """
       The new store is compact and has only the exceptions that the evidence supports; Linux loads \
-      it over the same origin. Every decision is reported. The status is 2 if anything is lost. It \
-      has no spare room: enlarge it (truncate --size) before a snapshot on it is activated for \
-      writing, or its origin is written.
+      it over the same origin. Every decision is reported. The status is 2 if anything is lost. \
+      The new store has no spare room: enlarge it (truncate --size) before you activate a \
+      snapshot on it for writing, or write to its origin.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -22,7 +22,7 @@ struct Salvage: ParsableCommand {
     help: ArgumentHelp("The store to make. An existing file is refused.", valueName: "file"))
   var to: String
 
-  @Option(help: "The origin, so that losses are given within its length.")
+  @Option(help: "The origin; losses past its end are not listed.")
   var origin: PathArgument?
 
   @Option(help: "Output format.")

@@ -13,7 +13,7 @@ extension Reading: ExpressibleByArgument {}
 
 /// What is printed to stderr.
 struct MessageOptions: ParsableArguments {
-  @Flag(name: .shortAndLong, help: "Print nothing but errors.")
+  @Flag(name: .shortAndLong, help: "Print data and errors only, no warnings or summaries.")
   var quiet = false
 
   @Option(help: "Show progress: auto (on a terminal), always or never.")
@@ -34,7 +34,8 @@ struct TableOptions: ParsableArguments {
   @Option(
     name: .customLong("reading"),
     help: ArgumentHelp(
-      "The reading: kernel (Linux 6.1, the default), kernel-6.12, or salvage.",
+      "The reading: kernel (Linux 6.1, the default), kernel-6.12, or salvage, which dmsnap salvage"
+        + " always uses.",
       valueName: "reading"))
   var readingAsked: Reading?
 

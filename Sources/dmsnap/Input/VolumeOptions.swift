@@ -11,7 +11,7 @@ struct VolumeOptions: ParsableArguments {
   @Option(
     name: .customLong("pv"),
     help: ArgumentHelp(
-      "A disk, a partition or an image with an LVM2 physical volume, itself or in a partition; once"
+      "A disk, partition or image that is an LVM2 physical volume, or has one in a partition; once"
         + " for each. STORE and ORIGIN are then vg/lv; a snapshot's origin is found automatically."
         + " PATH,map=MAPFILE takes ddrescue's mapfile of the image.", valueName: "path"))
   var physicalVolumes: [PhysicalVolumeArgument] = []
