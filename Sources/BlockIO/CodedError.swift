@@ -11,8 +11,6 @@ public protocol CodedError: Error, Sendable, CustomStringConvertible {
 }
 
 extension CodedError {
-  /// The status's code, for an error that has none of its own.
-  public var code: String { status.code }
   /// Unknown.
   public var place: ErrorPlace? { nil }
 }
