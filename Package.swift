@@ -39,6 +39,7 @@ let package = Package(
     .systemLibrary(name: "CBlkid", pkgConfig: "blkid", providers: [.apt(["libblkid-dev"])]),
     .systemLibrary(name: "CLinux"),
     .target(name: "SnapshotFormat", swiftSettings: strict),
+    .target(name: "FileSystemFormat", swiftSettings: strict),
     .target(name: "BlockIO", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
     .target(name: "Blkid", dependencies: ["BlockIO", "CBlkid"], swiftSettings: strict),
     .target(name: "MD", dependencies: ["BlockIO", "SnapshotFormat"], swiftSettings: strict),
@@ -47,7 +48,10 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "SnapshotKit",
-      dependencies: ["BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat", crypto, systemPackage],
+      dependencies: [
+        "BlockIO", "Blkid", "FileSystemFormat", "LVM2", "MD", "SnapshotFormat", crypto,
+        systemPackage,
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "dmsnap",
@@ -65,6 +69,9 @@ let package = Package(
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(
       name: "SnapshotFormatTests", dependencies: ["SnapshotFormat", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "FileSystemFormatTests", dependencies: ["FileSystemFormat", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],

@@ -22,7 +22,7 @@ public struct Generation: Sendable {
   /// The chunks of the origin whose content is known to be lost, and why, ascending.
   public let lost: [LostChunks]
   /// Data chunks that Linux handed out but no surviving exception names, ascending.
-  public let orphans: [OrphanedChunks]
+  public let orphans: [Orphan]
   /// How many they are; more than are listed only if there are very many ranges.
   public let orphanCount: UInt64
   /// The maximum number of them that Linux was copying, or had copied, when it invalidated the
@@ -66,15 +66,4 @@ public struct LostChunks: Equatable, Sendable {
     let end = geometry.byteOffset(of: Chunk(old.upperBound)) ?? originByteCount
     return LostRange(start..<min(end, originByteCount), reason)
   }
-}
-
-/// Data chunks that no exception names.
-public struct OrphanedChunks: Equatable, Sendable {
-  /// The first chunk of the store.
-  public var new: UInt64
-  /// How many there are.
-  public var count: UInt64
-  /// The chunk of the origin that the first belongs to, if the exceptions before and after are the
-  /// ends of a run whose middle they exactly fill; otherwise nil.
-  public var old: UInt64?
 }

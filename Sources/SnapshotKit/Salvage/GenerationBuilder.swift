@@ -295,7 +295,7 @@ struct GenerationBuilder {
     }
   }
 
-  private mutating func noteOrphans(_ orphans: [OrphanedChunks]) {
+  private mutating func noteOrphans(_ orphans: [Orphan]) {
     for chunks in orphans {
       let start = geometry.byteOffset(of: Chunk(chunks.new)) ?? 0
       let bytes = start..<start + chunks.count * geometry.chunkSize.byteCount

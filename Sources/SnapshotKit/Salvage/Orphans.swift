@@ -7,7 +7,7 @@ struct Orphans {
   private static let countMax = 1 << 16
 
   /// The chunks, ascending; none of the ranges has an area in it.
-  private(set) var chunks: [OrphanedChunks] = []
+  private(set) var chunks: [Orphan] = []
   /// How many they are, including those not listed.
   private(set) var count: UInt64 = 0
   /// The chunks of the origin that they must belong to, if that is determined.
@@ -47,7 +47,7 @@ struct Orphans {
           }
           if Self.isAny(of: range, in: ascending) { old = nil }
         }
-        add(position..<start, old)
+        add(position..<start, old, isLost ? .exceptionLost : .leaked)
         if isLost, let old { lost.append(LostChunks(old: old, reason: .exceptionLost)) }
       }
       before = run
@@ -66,10 +66,15 @@ struct Orphans {
       }
       if position >= usedEnd, try !survey.isUsed(new) { continue }
       count += 1
-      if let last = chunks.last, last.old == nil, last.new + last.count == new.index {
+      if let last = chunks.last, last.old == nil, last.new + last.count == new.index,
+        last.reason == (position < usedEnd ? .exceptionLost : .endLost)
+      {
         chunks[chunks.count - 1].count += 1
       } else if chunks.count < Self.countMax {
-        chunks.append(OrphanedChunks(new: new.index, count: 1, old: nil))
+        chunks.append(
+          Orphan(
+            new: new.index, count: 1, old: nil,
+            reason: position < usedEnd ? .exceptionLost : .endLost))
       }
     }
   }
@@ -94,8 +99,9 @@ struct Orphans {
     chunks =
       (chunks
       + search.ranges.map { range in
-        OrphanedChunks(
-          new: range.lowerBound, count: range.upperBound - range.lowerBound, old: nil)
+        Orphan(
+          new: range.lowerBound, count: range.upperBound - range.lowerBound, old: nil,
+          reason: .inFlight)
       }).sorted { $0.new < $1.new }
     return (search.ranges, search.count)
   }
@@ -125,7 +131,9 @@ struct Orphans {
   }
 
   /// Adds the data chunks at those positions, split where areas are between them.
-  private mutating func add(_ positions: Range<UInt64>, _ old: Range<UInt64>?) {
+  private mutating func add(
+    _ positions: Range<UInt64>, _ old: Range<UInt64>?, _ reason: Orphan.Reason
+  ) {
     let perArea = geometry.chunkSize.exceptionsPerArea
     var position = positions.lowerBound
     while position < positions.upperBound, let new = geometry.dataChunk(inOrder: position),
@@ -136,9 +144,10 @@ struct Orphans {
       count += chunkCount
       if chunks.count < Self.countMax {
         chunks.append(
-          OrphanedChunks(
+          Orphan(
             new: new.index, count: chunkCount,
-            old: old.map { $0.lowerBound + (position - positions.lowerBound) }))
+            old: old.map { $0.lowerBound + (position - positions.lowerBound) },
+            reason: reason))
       }
       position = end
     }

@@ -1,0 +1,22 @@
+// Integers in byte spans: XFS is big-endian, as are the journals of ext4; ext4 and btrfs are
+// little-endian.
+
+extension Span where Element == UInt8 {
+  /// Reads a little-endian integer; the caller has checked that it is within the span.
+  package func little<Value: FixedWidthInteger & UnsignedInteger>(
+    at byteOffset: Int, as type: Value.Type = Value.self
+  ) -> Value {
+    var value: Value = 0
+    for index in 0..<MemoryLayout<Value>.size {
+      value |= Value(truncatingIfNeeded: self[byteOffset + index]) &<< Value(8 * index)
+    }
+    return value
+  }
+
+  /// Reads a big-endian integer; the caller has checked that it is within the span.
+  package func big<Value: FixedWidthInteger & UnsignedInteger>(
+    at byteOffset: Int, as type: Value.Type = Value.self
+  ) -> Value {
+    little(at: byteOffset, as: type).byteSwapped
+  }
+}

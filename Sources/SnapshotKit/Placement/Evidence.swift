@@ -1,0 +1,59 @@
+/// Something that says which chunk of the origin an orphan is a copy of.
+public struct Evidence: Equatable, Hashable, Sendable {
+  /// What it is made of.
+  public let kind: Kind
+  /// The orphan: a data chunk of the store.
+  public let new: UInt64
+  /// The chunk of the origin that it names.
+  public let old: UInt64
+  /// How far it can be trusted.
+  public let strength: Strength
+  /// The bytes that say so: of the orphan, in bytes of the store, or of the sibling.
+  public let bytes: Range<UInt64>
+
+  /// How far evidence can be trusted. The two never mix.
+  public enum Strength: String, Comparable, Sendable {
+    /// Order and neighbourhood: right nearly always, and never certain.
+    case likely
+    /// The content itself names its place, under a checksum or byte for byte.
+    case proven
+
+    public static func < (left: Strength, right: Strength) -> Bool {
+      left == .likely && right == .proven
+    }
+  }
+
+  /// The kinds of evidence.
+  public enum Kind: String, CaseIterable, Comparable, Sendable {
+    /// Another snapshot of the same origin has the same content for that chunk.
+    case sibling
+    /// The exceptions around it form a sequence.
+    case sequence
+    /// Its content is numbered, like the pages of a database, and the numbers go on.
+    case numbering
+    /// Inodes whose checksums hold for one place in an inode table.
+    case ext4Inode = "ext4-inode"
+    /// A directory block whose checksum holds for one inode.
+    case ext4Directory = "ext4-directory"
+    /// A block of an extent tree whose checksum holds for one inode.
+    case ext4Extent = "ext4-extent"
+    /// A block of the journal, or its home by the journal's tags.
+    case ext4Journal = "ext4-journal"
+    /// A bitmap, group descriptors or a superblock.
+    case ext4Group = "ext4-group"
+    /// A block of an XFS that has its own address.
+    case xfsBlock = "xfs-block"
+    /// A record of an XFS log.
+    case xfsLog = "xfs-log"
+    /// A node of a btrfs tree, which has its own address.
+    case btrfsNode = "btrfs-node"
+    /// Data that btrfs' checksum tree names.
+    case btrfsData = "btrfs-data"
+    /// The end of a file: zeroes after its last byte.
+    case fileTail = "file-tail"
+    /// Its neighbours in a file are placed around it.
+    case neighbours
+
+    public static func < (left: Kind, right: Kind) -> Bool { left.rawValue < right.rawValue }
+  }
+}

@@ -1,0 +1,29 @@
+internal import SnapshotFormat
+
+/// Consecutive data chunks that no exception names.
+public struct Orphan: Equatable, Sendable {
+  /// The first chunk of the store.
+  public var new: UInt64
+  /// How many there are, with no area between them.
+  public var count: UInt64
+  /// The chunk of the origin that the first belongs to, if the exceptions before and after are the
+  /// ends of a run whose middle they exactly fill; otherwise nil.
+  public var old: UInt64?
+  /// Why no exception names them.
+  public var reason: Reason
+
+  /// Why no exception names a data chunk.
+  public enum Reason: String, Sendable {
+    /// Its exception was written, and is lost: with its area, or by damage to its sixteen bytes.
+    /// Linux had copied the chunk before.
+    case exceptionLost = "exception-lost"
+    /// It comes after the last exception that survives: the table may have gone on, or the chunk
+    /// may hold what was there before.
+    case endLost = "end-lost"
+    /// Linux was copying it, or had copied it, when it invalidated the snapshot. If the copy had
+    /// not ended, it holds what was there before.
+    case inFlight = "in-flight"
+    /// Nothing is lost: a crash left it unused.
+    case leaked
+  }
+}

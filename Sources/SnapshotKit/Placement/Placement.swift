@@ -1,0 +1,35 @@
+/// Consecutive orphans whose place was found.
+public struct Placement: Equatable, Sendable {
+  /// The first chunk of the origin.
+  public var old: UInt64
+  /// The first chunk of the store.
+  public let new: UInt64
+  /// How many there are.
+  public var count: UInt64
+  /// How far it can be trusted.
+  public let strength: Evidence.Strength
+  /// What says so, in alphabetical order.
+  public let evidence: [Evidence.Kind]
+
+  /// The exceptions that were lost, as one run.
+  var run: ExceptionRun { ExceptionRun(old: old, new: new, count: count) }
+}
+
+/// Which placements are used.
+public enum PlacementLevel: String, CaseIterable, Sendable {
+  /// None: what no exception names is left out.
+  case none
+  /// Those that are proven.
+  case proven
+  /// Those that are likely as well.
+  case likely
+
+  /// Whether a placement of that strength is used.
+  public func uses(_ strength: Evidence.Strength) -> Bool {
+    switch self {
+    case .none: false
+    case .proven: strength == .proven
+    case .likely: true
+    }
+  }
+}

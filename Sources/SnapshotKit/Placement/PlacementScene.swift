@@ -1,0 +1,42 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// What a search for evidence sees: the store, its origin, what is named and what is not.
+struct PlacementScene: Sendable {
+  /// The store; data chunks are read from it.
+  let store: any BlockSource
+  /// What the snapshot was taken of, as it is now.
+  let origin: any BlockSource
+  /// Where chunks are.
+  let geometry: StoreGeometry
+  /// The exceptions that survive, ascending by new chunk, which is the order in which Linux made
+  /// them.
+  let runs: [ExceptionRun]
+  /// The chunks to place, ascending; those that were placed stay in it.
+  let orphans: [Orphan]
+  /// The snapshot as far as it is known: the origin, seen through the exceptions that survive and
+  /// what has been proven so far. A chunk that is not known shows the origin's.
+  let view: SnapshotView
+  /// What has been proven so far: the old chunk of each orphan, by its new chunk.
+  let proven: [UInt64: UInt64]
+
+  /// How many chunks the origin has.
+  var originChunkCount: UInt64 { geometry.chunkCount(ofOrigin: origin.byteCount) }
+
+  /// The length of a chunk in bytes.
+  var chunkByteCount: UInt64 { geometry.chunkSize.byteCount }
+
+  /// Whether an exception, or what was proven so far, already maps a chunk of the origin.
+  func isMapped(_ old: UInt64) -> Bool { view.table.newChunk(for: Chunk(old)) != nil }
+}
+
+/// Finds evidence of some kinds.
+protocol EvidenceSearch {
+  /// Looks at the content of an orphan. Each is shown once, ascending, before anything is asked;
+  /// one that cannot be read as a whole is not.
+  mutating func look(at new: UInt64, _ content: Span<UInt8>)
+
+  /// What speaks for the places of orphans that are not proven yet. It is asked again, with what
+  /// was proven meanwhile, until nobody proves anything more.
+  mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence]
+}
