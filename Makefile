@@ -17,6 +17,7 @@ FUZZ ?=
 KERNEL_TEST ?=
 LVM_TEST ?=
 OVERFLOW_TEST ?=
+PLACE_TEST ?=
 SALVAGE_TEST ?=
 STORM ?=
 
@@ -68,6 +69,10 @@ area-test: release  ## overwrite one area of 500 stores: make area-test AREA_TES
 
 overflow-test: release lab  ## have Linux overflow snapshots, and count what no exception names
 	Tests/KernelTest/overflow-test --dmsnap $(RELEASE) $(OVERFLOW_TEST)
+
+place-test: release  ## have Linux write file systems, lose areas, and judge what gets its place back; hours
+	corpus/lab --install xfsprogs btrfs-progs
+	Tests/KernelTest/place-test --dmsnap $(RELEASE) $(PLACE_TEST)
 
 storm: release  ## salvage 10,000 stores that are damaged at random: make storm STORM='--seed 2'
 	Tests/KernelTest/storm --dmsnap $(RELEASE) $(STORM)
@@ -130,4 +135,4 @@ static: setup
 	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell && \
 	  sed -i '1{/^#!/d;}' $(STATIC)/dmsnap.$$shell || exit; done
 
-.PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test storm crash-test crash-points fuzz docs install clean setup lab release static
+.PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test place-test storm crash-test crash-points fuzz docs install clean setup lab release static

@@ -14,6 +14,7 @@ import Testing
     ["Table"],
     ["Findings", "View", "Areas"],
     ["Identify"],
+    ["Placement"],
     ["Salvage"],
     ["Snapshot"],
     ["Origin"],
@@ -37,11 +38,12 @@ import Testing
   /// What each target imports of the others.
   private static let targets: [String: Set<String>] = [
     "SnapshotFormat": [],
+    "FileSystemFormat": [],
     "BlockIO": ["CLinux"],
     "Blkid": ["BlockIO", "CBlkid"],
     "MD": ["BlockIO", "SnapshotFormat"],
     "LVM2": ["BlockIO", "Blkid", "MD", "SnapshotFormat"],
-    "SnapshotKit": ["BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat"],
+    "SnapshotKit": ["BlockIO", "Blkid", "FileSystemFormat", "LVM2", "MD", "SnapshotFormat"],
     "StampCommit": [],
     "dmsnap": ["BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat", "SnapshotKit"],
   ]

@@ -221,7 +221,7 @@ struct ShiftEvidence {
           guard (suspect.shift - last.shift).magnitude <= Self.shiftMax,
             let sighting = try sighting(
               of: suspect.area, from: suspect.sector, shift: suspect.shift, leak: last.leak),
-            try isConvincing(sighting, isEmpty: isEmpty)
+            try isConvincing(sighting, behind: last, isEmpty: isEmpty)
           else { continue }
           if sighting.shift == last.shift { return sighting }
           if try isLoss(sighting, behind: last, isDisordered) { return sighting }
@@ -273,12 +273,17 @@ struct ShiftEvidence {
   }
 
   /// Whether an area out of its place is more than a few small numbers, or an older store's.
-  private func isConvincing(_ sighting: Sighting, isEmpty: Bool) throws(BlockIOError) -> Bool {
-    if sighting.area > 0 { return !isEmpty }
+  private func isConvincing(
+    _ sighting: Sighting, behind last: Sighting, isEmpty: Bool
+  ) throws(BlockIOError) -> Bool {
     let isWhole = sighting.range.upperBound - sighting.range.lowerBound == chunkSize.byteCount
-    if isWhole, sighting.usedByteCount < UInt64(AreaLaw.strongCount * DiskException.byteCount) {
-      return false
-    }
+    let isWeak =
+      isWhole
+      && sighting.usedByteCount < UInt64(AreaLaw.strongCount * DiskException.byteCount)
+    // The area that must come next may be the last and have few; where areas are skipped as well,
+    // few numbers fit some area or other.
+    if sighting.area > 0 { return !isEmpty && (sighting.area == last.next || !isWeak) }
+    if isWeak { return false }
     // Linux itself would have zeroed what is before an empty area 0, but nothing after it.
     guard isEmpty, sighting.shift > 0 else { return true }
     return sighting.isFull ? try isRight(1, sighting.shift, sighting.leak) : false

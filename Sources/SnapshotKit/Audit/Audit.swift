@@ -24,6 +24,8 @@ public struct Audit: Sendable {
   /// What the content of the snapshot and its origin reveals; nil without an origin, if there is
   /// nothing to salvage, or if only metadata was read.
   public internal(set) var origin: OriginCheck?
+  /// Where the chunks belong that no exception names.
+  public internal(set) var placement: PlacementPlan
 
   init(
     _ walk: TableWalk, usableCount: UInt64, plan: SalvagePlan?, findings: [Finding], isStore: Bool
@@ -33,6 +35,7 @@ public struct Audit: Sendable {
     self.plan = plan
     self.findings = []
     self.isStore = isStore
+    placement = PlacementPlan(unplaced: plan?.generations.first?.orphanCount ?? 0)
     for finding in findings { add(finding) }
   }
 

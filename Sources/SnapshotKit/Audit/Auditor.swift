@@ -12,6 +12,7 @@ public struct Auditor {
   let reading: Reading
   private let chunkSize: ChunkSize?
   private let volume: SnapshotVolume?
+  private let placing: Placing
   /// A walk over the store's table that was done already.
   private let walk: TableWalk?
 
@@ -22,15 +23,17 @@ public struct Auditor {
   ///   - chunkSize: The user's choice; without one, the volume's metadata provides it if the store
   ///     has lost it.
   ///   - volume: The store's snapshot, if it is one of a volume group.
+  ///   - placing: By which siblings chunks are placed that no exception names, and at which level.
   public init(
     _ store: Store, origin: (any BlockSource)? = nil, reading: Reading = .kernel,
-    chunkSize: ChunkSize? = nil, volume: SnapshotVolume? = nil
+    chunkSize: ChunkSize? = nil, volume: SnapshotVolume? = nil, placing: Placing = Placing()
   ) {
     self.store = store
     self.origin = origin
     self.reading = reading
     self.chunkSize = chunkSize ?? volume?.chunkSize(of: store)
     self.volume = volume
+    self.placing = placing
     walk = nil
   }
 
@@ -39,7 +42,7 @@ public struct Auditor {
   public init(_ snapshot: Snapshot) {
     let loaded = snapshot.loaded
     (store, origin, reading) = (loaded.store, snapshot.origin, loaded.table.reading)
-    (chunkSize, volume, walk) = (nil, nil, loaded.walk)
+    (chunkSize, volume, walk, placing) = (nil, nil, loaded.walk, .none)
   }
 
   /// Audits metadata only.
@@ -53,11 +56,22 @@ public struct Auditor {
   ) throws(StoreError) -> Audit {
     var audit = audit(keepsTable: origin != nil || depth == .data)
     try checkOrigin(addingTo: &audit)
+    try placeOrphans(addingTo: &audit)
     if depth == .data {
       try compareData(addingTo: &audit, progress: progress)
       try findZeroBlocks(addingTo: &audit)
     }
     return audit
+  }
+
+  /// Finds where the chunks belong that no exception names.
+  private func placeOrphans(addingTo audit: inout Audit) throws(StoreError) {
+    guard placing.level != .none, let plan = audit.plan, let generation = plan.generations.first,
+      origin != nil || !placing.siblings.isEmpty
+    else { return }
+    audit.placement = try plan.placements(
+      of: generation, origin: origin, siblings: placing.siblings)
+    if let finding = audit.placement.likelyFinding(placing.level) { audit.add(finding) }
   }
 
   private func audit(keepsTable: Bool) -> Audit {

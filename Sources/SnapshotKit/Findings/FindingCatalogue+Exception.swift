@@ -93,7 +93,8 @@ extension FindingCatalogue {
           + " exception.leaked-chunks).",
         consequence: "They hold copied data whose place is not known. If the exceptions before and"
           + " after them are the ends of one run whose middle they fill, the old chunk is given.",
-        remedy: "No command uses them. `dmsnap salvage --format json` lists them.")
+        remedy: "What proves its place is used (`dmsnap explain placement`); --place likely uses"
+          + " more. `dmsnap salvage --format json` lists the rest.")
     case .inFlight:
       FindingEntry(
         severity: .damage, title: "data chunks were copied, but no exception names them",
@@ -113,9 +114,22 @@ extension FindingCatalogue {
           + " belongs is not recorded: the snapshot shows the origin there, which was overwritten"
           + " afterwards. A chunk whose copy was not finished holds whatever was in it before.",
         remedy:
-          "Keep the store. `dmsnap salvage --format json` lists the chunks as orphans; their"
-          + " content may be recognisable. Everything else read from this snapshot has gaps: check"
-          + " it, file by file.")
+          "Keep the store. Chunks that prove their place are used (`dmsnap explain placement`), and"
+          + " --place likely uses more; `dmsnap salvage --format json` lists the others as orphans."
+          + " Without them, what is read from this snapshot has gaps: check it, file by file.")
+    case .placedLikely:
+      FindingEntry(
+        severity: .warning, title: "the place of chunks is only likely",
+        meaning:
+          "No exception names these chunks. Their places follow from the order of the copies, or"
+          + " from their neighbours, and nothing in them proves it.",
+        cause: "--place likely was given.",
+        consequence:
+          "Nearly all of these places are right. One that is wrong puts the content of another"
+          + " chunk there.",
+        remedy:
+          "`dmsnap salvage --format json` lists them under `placements`, and --evidence writes them"
+          + " to a file. Check what depends on them, or leave them out: --place proven.")
     default: preconditionFailure("\(code) is another group's")
     }
   }

@@ -14,7 +14,7 @@ enum FindingCatalogue {
       areaEntry(for: code)
     case .newInHeader, .newInMetadata, .newBeyondEnd, .newDuplicate, .oldDuplicate,
       .oldBeyondOrigin, .topByte, .outOfOrder, .leakedChunks, .unsupported, .orphans,
-      .inFlight:
+      .inFlight, .placedLikely:
       exceptionEntry(for: code)
     case .dataUnreadable, .dataIdentical, .mergeInterrupted, .mergeResidue, .inUse, .sameUUID,
       .dataZeroBlock, .insideFilesystem:

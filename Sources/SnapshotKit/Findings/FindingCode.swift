@@ -46,6 +46,7 @@ public enum FindingCode: String, CaseIterable, Sendable {
   case unsupported = "exception.unsupported"
   case orphans = "exception.orphans"
   case inFlight = "exception.in-flight"
+  case placedLikely = "exception.placed-likely"
 
   case dataUnreadable = "data.unreadable"
   case dataIdentical = "data.identical"

@@ -30,6 +30,10 @@ public struct MergePlan: Codable, Equatable, Sendable {
   public var chunkSizeAsked: UInt32?
   /// The requested generation; nil if none was.
   public var generation: Int?
+  /// The requested level of placing; nil if none was.
+  public var place: String?
+  /// The given siblings; nil if none were.
+  public var siblings: [String]?
   /// The given mapfile; nil if none was.
   public var map: String?
   /// Whether chunks that are already identical are left out.
@@ -69,8 +73,9 @@ public struct MergePlan: Codable, Equatable, Sendable {
   /// A plan of those arguments.
   public init(
     store: String, origin: String, volumes: Volumes? = nil, reading: Reading,
-    chunkSizeAsked: UInt32?, generation: Int?,
-    map: String?, skipIdentical: Bool, undo: String?, noUndo: Bool, allLegs: Bool = false,
+    chunkSizeAsked: UInt32?, generation: Int?, place: PlacementLevel? = nil,
+    siblings: [String] = [], map: String?, skipIdentical: Bool, undo: String?, noUndo: Bool,
+    allLegs: Bool = false,
     of view: SnapshotView
   ) {
     self.store = store
@@ -80,6 +85,8 @@ public struct MergePlan: Codable, Equatable, Sendable {
     self.reading = reading.rawValue
     self.chunkSizeAsked = chunkSizeAsked
     self.generation = generation
+    self.place = place?.rawValue
+    self.siblings = siblings.isEmpty ? nil : siblings
     self.map = map
     self.skipIdentical = skipIdentical
     self.undo = undo

@@ -207,7 +207,9 @@ struct MergePreflight {
       let plan = try SalvagePlan(
         store, chunkSize: request.chunkSize ?? request.snapshot?.chunkSize(of: store),
         originByteCount: request.snapshot?.origin?.byteCount ?? origin.byteCount)
-      return try LoadedTable(plan, generation: request.generation)
+      return try LoadedTable(
+        plan, generation: request.generation, of: request.snapshot?.origin ?? origin,
+        placing: request.placing)
     } catch {
       throw .store(error)
     }

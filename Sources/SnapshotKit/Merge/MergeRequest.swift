@@ -20,6 +20,8 @@ public struct MergeRequest: Sendable {
   public var chunkSize: ChunkSize?
   /// Which table is merged, in the salvage reading: 0 is the newest.
   public var generation = 0
+  /// Which chunks that no exception names are placed, in the salvage reading.
+  public var placing = Placing()
   /// How the merge can be undone.
   public var wayBack: WayBack
   /// Whether to leave alone what the origin already holds.

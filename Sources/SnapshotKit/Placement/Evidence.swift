@@ -11,7 +11,9 @@ public struct Evidence: Equatable, Hashable, Sendable {
   /// The bytes that say so: of the orphan, in bytes of the store, or of the sibling.
   public let bytes: Range<UInt64>
 
-  /// How far evidence can be trusted. The two never mix.
+  /// How far evidence can be trusted.
+  ///
+  /// The two never mix.
   public enum Strength: String, Comparable, Sendable {
     /// Order and neighbourhood: right nearly always, and never certain.
     case likely

@@ -7,7 +7,7 @@ internal import SnapshotFormat
 /// for evidence until nobody proves anything more. Two proofs that contradict each other prove
 /// nothing. What is likely is looked for among the rest, and mixes with no proof.
 public struct PlacementPlan: Sendable {
-  /// What was placed, ascending by new chunk; each orphan and each chunk of the origin at most once.
+  /// What was placed, ascending by new chunk; each orphan, and each chunk of the origin, once.
   public private(set) var placements: [Placement] = []
   /// How many orphans there are.
   public let orphanCount: UInt64
@@ -18,37 +18,60 @@ public struct PlacementPlan: Sendable {
   /// How many chunks of the store had proofs of more than one place.
   public private(set) var contradictedCount: UInt64 = 0
 
+  /// What of the store can be read from siblings where it cannot be read itself.
+  private(set) var substitutes: [Substitute] = []
+
   /// How many have no place.
   public var unplacedCount: UInt64 { orphanCount - provenCount - likelyCount }
 
   /// Nothing placed of that many orphans.
   init(unplaced orphanCount: UInt64) { self.orphanCount = orphanCount }
 
-  /// Finds the places of a generation's orphans.
+  /// Finds the places of a store's orphans by every kind of evidence.
   ///
   /// - Parameters:
-  ///   - store: The store.
-  ///   - runs: The exceptions that survive, each old and new chunk once.
   ///   - orphans: What no exception names, ascending.
-  ///   - origin: What the snapshot was taken of.
-  ///   - searches: What looks for evidence.
+  ///   - unlistedCount: How many more there are.
+  ///   - runs: The exceptions that survive, each old and new chunk once.
+  ///   - origin: What the snapshot was taken of; nil if that is not known.
+  init(
+    of orphans: [Orphan], unlisted unlistedCount: UInt64, besides runs: [ExceptionRun],
+    in store: any BlockSource, _ geometry: StoreGeometry, origin: (any BlockSource)?,
+    siblings: [Sibling]
+  ) throws(BlockIOError) {
+    var searches: [any EvidenceSearch] = []
+    for sibling in siblings {
+      if let search = SiblingSearch(sibling, runs, store, geometry) { searches.append(search) }
+    }
+    if !orphans.isEmpty { searches.append(try SequenceSearch(runs, store, geometry)) }
+    try self.init(
+      store, geometry, runs, orphans, unlisted: unlistedCount,
+      of: origin ?? MemorySource(name: "no origin", []),
+      originChunkCount: origin.map { geometry.chunkCount(ofOrigin: $0.byteCount) } ?? .max,
+      searches)
+  }
+
+  /// Finds the places of a store's orphans.
+  ///
+  /// - Parameter searches: What looks for evidence.
   init(
     _ store: any BlockSource, _ geometry: StoreGeometry, _ runs: [ExceptionRun],
-    _ orphans: [Orphan], of origin: any BlockSource, _ searches: [any EvidenceSearch]
+    _ orphans: [Orphan], unlisted unlistedCount: UInt64 = 0, of origin: any BlockSource,
+    originChunkCount: UInt64, _ searches: [any EvidenceSearch]
   ) throws(BlockIOError) {
-    orphanCount = orphans.reduce(0) { $0 + $1.count }
+    orphanCount = orphans.reduce(unlistedCount) { $0 + $1.count }
     let ascending = runs.sorted { $0.new < $1.new }
     var searches = searches
-    if orphans.isEmpty || searches.isEmpty { return }
+    if searches.isEmpty { return }
     try OrphanReader(store, geometry, orphans).forEach { new, content in
       for index in searches.indices { searches[index].look(at: new, content) }
     }
-    var ledger = PlacementLedger(
-      orphans, runs, originChunkCount: geometry.chunkCount(ofOrigin: origin.byteCount))
+    var ledger = PlacementLedger(orphans, runs, originChunkCount: originChunkCount)
     func scene() -> PlacementScene {
       let table = ExceptionTable(salvaged: runs + ledger.provenRuns, geometry)
       return PlacementScene(
-        store: store, origin: origin, geometry: geometry, runs: ascending, orphans: orphans,
+        store: store, origin: origin, geometry: geometry, originChunkCount: originChunkCount,
+        runs: ascending, orphans: orphans,
         view: SnapshotView(of: origin, through: table, of: store), proven: ledger.proven)
     }
     var likely: [Evidence] = []
@@ -60,6 +83,7 @@ public struct PlacementPlan: Sendable {
       if !ledger.prove(found.filter { $0.strength == .proven }) { break }
     }
     ledger.add(likely)
+    substitutes = searches.flatMap(\.substitutes)
     placements = ledger.placements
     contradictedCount = ledger.contradictedCount
     for placement in placements {
@@ -73,8 +97,8 @@ public struct PlacementPlan: Sendable {
   /// A tree is proven from its root down, a level in each round.
   private static let roundCountMax = 32
 
-  /// The exceptions that are used at a level.
-  func runs(_ level: PlacementLevel) -> [ExceptionRun] {
-    placements.filter { level.uses($0.strength) }.map(\.run)
+  /// What is used at a level.
+  public func placements(_ level: PlacementLevel) -> [Placement] {
+    placements.filter { level.uses($0.strength) }
   }
 }

@@ -9,19 +9,20 @@ struct PlacementScene: Sendable {
   let origin: any BlockSource
   /// Where chunks are.
   let geometry: StoreGeometry
+  /// How many chunks the origin has; the largest number if the origin is not known.
+  let originChunkCount: UInt64
   /// The exceptions that survive, ascending by new chunk, which is the order in which Linux made
   /// them.
   let runs: [ExceptionRun]
   /// The chunks to place, ascending; those that were placed stay in it.
   let orphans: [Orphan]
-  /// The snapshot as far as it is known: the origin, seen through the exceptions that survive and
-  /// what has been proven so far. A chunk that is not known shows the origin's.
+  /// The snapshot as far as it is known.
+  ///
+  /// It is the origin, seen through the exceptions that survive and what has been proven so far. A
+  /// chunk that is not known shows the origin's.
   let view: SnapshotView
   /// What has been proven so far: the old chunk of each orphan, by its new chunk.
   let proven: [UInt64: UInt64]
-
-  /// How many chunks the origin has.
-  var originChunkCount: UInt64 { geometry.chunkCount(ofOrigin: origin.byteCount) }
 
   /// The length of a chunk in bytes.
   var chunkByteCount: UInt64 { geometry.chunkSize.byteCount }
@@ -39,4 +40,11 @@ protocol EvidenceSearch {
   /// What speaks for the places of orphans that are not proven yet. It is asked again, with what
   /// was proven meanwhile, until nobody proves anything more.
   mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence]
+
+  /// What of the store can be read elsewhere as well, by what was found.
+  var substitutes: [Substitute] { get }
+}
+
+extension EvidenceSearch {
+  var substitutes: [Substitute] { [] }
 }

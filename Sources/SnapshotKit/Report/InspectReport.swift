@@ -6,6 +6,7 @@ internal import BlockIO
 ///      "header": {"magic", "valid", "version", "chunkSectors"} | null,
 ///      "table": {"exceptionCount", "runCount", "areaCount", "usableCount"},
 ///      "unnamed": {"chunkCount", "byteCount"},
+///      "placement": {"orphanCount", "provenCount", "likelyCount", "unplacedCount"},
 ///      "kernel": {"verdict": "loads" | "invalid" | "refuses" | "new", "reason", "status"},
 ///      "verdict": "healthy" | "usable" | "damaged" | "unusable" | "not-a-store",
 ///      "findings": {"note", "warning", "damage"},
@@ -14,7 +15,8 @@ internal import BlockIO
 ///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}
 ///
 /// `kernel.status` is null if `dmsetup status` has nothing to print, or prints what depends on more
-/// than the store. `unnamed` are data chunks that were copied to but that no exception names.
+/// than the store. `unnamed` are data chunks that were copied to but that no exception names, and
+/// `placement` says how many of them have a place.
 /// `snapshot` is what libblkid finds in the snapshot, if there is an origin.
 public struct InspectReport: Encodable, Sendable {
   let schema = "dmsnap.inspect.v1"
@@ -22,6 +24,7 @@ public struct InspectReport: Encodable, Sendable {
   @Nullable var header: HeaderReport?
   let table: Table
   let unnamed: UnnamedReport
+  let placement: PlacementReport
   let kernel: Kernel
   let verdict: String
   let findings: Findings
@@ -74,6 +77,7 @@ public struct InspectReport: Encodable, Sendable {
       exceptionCount: audit.extent?.exceptionCount ?? 0, runCount: audit.extent?.runCount ?? 0,
       areaCount: audit.extent?.areaCount ?? 0, usableCount: audit.usableCount)
     unnamed = UnnamedReport(audit.unnamedCount, audit.geometry)
+    placement = PlacementReport(audit.placement)
     kernel = Kernel(
       verdict: audit.load.verdict.rawValue, reason: audit.load.reason, status: audit.load.status)
     verdict = audit.verdict.rawValue

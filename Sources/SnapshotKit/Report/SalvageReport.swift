@@ -10,14 +10,17 @@ internal import SnapshotFormat
 ///      "decisions": [{"decision": "kept" | "dropped" | "lost" | "doubted", "reason", "count",
 ///                     "ranges": [{"byteOffset", "byteCount"}]}],
 ///      "orphans": [{"newChunk", "count", "oldChunk"}], "unnamed": {"chunkCount", "byteCount"},
+///      "placement": {"orphanCount", "provenCount", "likelyCount", "unplacedCount"},
+///      "placements": [{"old", "new", "count", "strength": "proven" | "likely", "evidence": []}],
 ///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}
 ///
 /// `exceptionCount` and `byteCount` are the new store's. `lost` are ranges of the origin; the
 /// ranges of a decision are of the old store. `lostExceptionCount` is the maximum number of
 /// exceptions that are gone without a trace of what they were for, `endLost` whether more may have
 /// followed. `reason` is "supported" or the code of a finding. `chunkSizes` has the chunk sizes
-/// that find anything, if the header did not settle that. `unnamed` counts all orphans, including
-/// those not listed.
+/// that find anything, if the header did not settle that. `unnamed` counts all chunks that no
+/// exception names, `placement` those of them that have a place; `placements` are in the new store,
+/// and `orphans` are what is left.
 public struct SalvageReport: Encodable, Sendable {
   let schema = "dmsnap.salvage.v1"
   let complete: Bool
@@ -33,6 +36,8 @@ public struct SalvageReport: Encodable, Sendable {
   let decisions: [Decision]
   let orphans: [Orphan]
   let unnamed: UnnamedReport
+  let placement: PlacementReport
+  let placements: [PlacedReport]
   let gaps: [GapReport]
 
   struct Score: Encodable {
@@ -56,10 +61,13 @@ public struct SalvageReport: Encodable, Sendable {
 
   /// The report of a generation that was written to a store of that length.
   ///
-  /// - Parameter lost: Everything that is known to be lost.
+  /// - Parameters:
+  ///   - placement: Where orphans belong.
+  ///   - level: Which of that was used.
+  ///   - lost: Everything that is known to be lost.
   public init(
-    _ plan: SalvagePlan, _ generation: Generation, byteCount: UInt64, lost: [LostRange],
-    isComplete: Bool
+    _ plan: SalvagePlan, _ generation: Generation, _ placement: PlacementPlan,
+    _ level: PlacementLevel, byteCount: UInt64, lost: [LostRange], isComplete: Bool
   ) {
     complete = isComplete
     exceptionCount = generation.exceptionCount
@@ -90,7 +98,9 @@ public struct SalvageReport: Encodable, Sendable {
     orphans = generation.orphans.map {
       Orphan(newChunk: $0.new, count: $0.count, oldChunk: $0.old)
     }
-    unnamed = UnnamedReport(generation.orphanCount, plan.geometry)
+    unnamed = UnnamedReport(placement.orphanCount, plan.geometry)
+    self.placement = PlacementReport(placement)
+    placements = placement.placements(level).map { PlacedReport($0) }
   }
 }
 

@@ -1,4 +1,4 @@
-internal import BlockIO
+public import BlockIO
 public import SnapshotFormat
 
 /// A store's table in one reading, and what that reading knows to be lost.
@@ -25,6 +25,10 @@ public struct LoadedTable: Sendable {
   var extent: TableSummary? { walk?.load.extent }
   /// The walk that the table was read in; nil in the salvage reading.
   let walk: TableWalk?
+  /// What is salvaged, with what was placed; nil in a kernel's reading.
+  public let generation: Generation?
+  /// Where orphans belong; a kernel's reading has none.
+  public let placement: PlacementPlan
 
   /// Reads the table of `store`, in one walk over its areas.
   ///
@@ -49,14 +53,30 @@ public struct LoadedTable: Sendable {
     exceptionCount = extent.exceptionCount
     findings = [store.surroundings?.finding].compactMap(\.self)
     (lost, hasUnknownLosses, isComplete, isCurrent) = ([], false, true, true)
+    (generation, placement) = (nil, PlacementPlan(unplaced: 0))
     table = try wrapping(store.explained(table:), try result.get())
     geometry = table.geometry
   }
 
   /// The table that a plan supports, in the generation of that number.
-  public init(_ plan: SalvagePlan, generation index: Int) throws(StoreError) {
-    let generation = try plan.generation(index)
-    store = plan.store
+  ///
+  /// - Parameters:
+  ///   - origin: What the snapshot was taken of, if known: most evidence for places needs it.
+  ///   - placing: Which orphans are placed.
+  public init(
+    _ plan: SalvagePlan, generation index: Int, of origin: (any BlockSource)? = nil,
+    placing: Placing = Placing()
+  ) throws(StoreError) {
+    let found = try plan.generation(index)
+    let placement =
+      placing.level == .none
+      ? PlacementPlan(unplaced: found.orphanCount)
+      : try plan.placements(of: found, origin: origin, siblings: placing.siblings)
+    let generation = found.placing(placement, placing.level)
+    (self.generation, self.placement) = (generation, placement)
+    store =
+      placement.substitutes.isEmpty
+      ? plan.store : plan.store.reading(placement.substitutes, plan.geometry)
     geometry = plan.geometry
     table = ExceptionTable(salvaged: generation.runs, plan.geometry)
     exceptionCount = generation.exceptionCount

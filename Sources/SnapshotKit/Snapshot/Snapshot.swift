@@ -18,16 +18,18 @@ public struct Snapshot: Sendable {
   ///   - chunkSize: The chunk size, where the caller knows it better than the store; in the salvage
   ///     reading.
   ///   - generation: Which table is read, in the salvage reading: 0 is the newest.
+  ///   - placing: Which chunks that no exception names are placed, in the salvage reading.
   /// - Throws: When there is no store, none whose snapshot Linux would show, unless it is salvaged,
   ///   or no such generation.
   public init(
     _ store: Store, of origin: any BlockSource, reading: Reading = .kernel,
-    chunkSize: ChunkSize? = nil, generation: Int = 0
+    chunkSize: ChunkSize? = nil, generation: Int = 0, placing: Placing = Placing()
   ) throws(StoreError) {
     if reading == .salvage {
       let plan = try SalvagePlan(
         store, chunkSize: chunkSize, originByteCount: origin.byteCount)
-      self.init(try LoadedTable(plan, generation: generation), of: origin)
+      self.init(
+        try LoadedTable(plan, generation: generation, of: origin, placing: placing), of: origin)
     } else {
       self.init(
         try LoadedTable(store, reading: reading, originByteCount: origin.byteCount), of: origin)

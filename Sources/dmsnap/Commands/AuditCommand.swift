@@ -26,7 +26,7 @@ struct AuditCommand: ParsableCommand {
   func run() throws {
     let found = try StoreInput(input, origin: origin)
     let line = ProgressLine("comparing", talk)
-    let audit = try found.auditor.audit(.data) { line.update($0, $1) }
+    let audit = try found.auditor().audit(.data) { line.update($0, $1) }
     line.end()
     try found.requireUnchanged()
     switch format {

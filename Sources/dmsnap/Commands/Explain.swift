@@ -4,16 +4,18 @@ import SnapshotKit
 /// `dmsnap explain`: what a finding means, or why a merge is refused.
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Explains a finding or a refusal in full, or lists all there are.")
+    abstract: "Explains a finding, a refusal, or placement in full, or lists all there are.")
 
-  @Argument(help: "The code, such as header.invalid or merge.small-origin.")
+  @Argument(help: "The code, such as header.invalid or merge.small-origin; or placement.")
   var code: String?
 
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
   func validate() throws {
-    if let code, FindingCode(rawValue: code) == nil, MergeRefusalCode(rawValue: code) == nil {
+    if let code, code != Self.placement, FindingCode(rawValue: code) == nil,
+      MergeRefusalCode(rawValue: code) == nil
+    {
       throw ValidationError("no finding has the code '\(code)': `dmsnap explain` lists them")
     }
   }
@@ -27,10 +29,27 @@ struct Explain: ParsableCommand {
       try Console.print(
         json: ExplainReport(
           isAll ? FindingCode.allCases : [finding].compactMap(\.self),
-          isAll ? MergeRefusalCode.allCases : [refusal].compactMap(\.self)))
+          isAll ? MergeRefusalCode.allCases : [refusal].compactMap(\.self),
+          isAll || code == Self.placement ? Evidence.Kind.allCases : []))
     case .text:
-      try Console.print(lines: finding?.page ?? refusal?.page ?? Self.list)
+      try Console.print(
+        lines: finding?.page ?? refusal?.page ?? (code == nil ? Self.list : Self.placementPage))
     }
+  }
+
+  /// What is explained beside findings and refusals.
+  private static let placement = "placement"
+
+  private static var placementPage: [String] {
+    ["placement: how a data chunk that no exception names finds its place"]
+      + section("proven", PlacementLevel.proven.rule)
+      + section("likely", PlacementLevel.likely.rule)
+      + Evidence.Kind.allCases.flatMap { kind in
+        [""] + [
+          "\(kind.rawValue) (\(kind.entry.strengths.map(\.rawValue).joined(separator: ", ")))"
+        ]
+          + kind.entry.rule.wrapped(indent: 13)
+      }
   }
 
   private static var list: [String] {
@@ -40,6 +59,7 @@ struct Explain: ParsableCommand {
       + MergeRefusalCode.allCases.map {
         "\($0.rawValue.padding(to: 32))\("refused".padding(to: 9))" + $0.entry.title
       }
+      + [placement.padding(to: 41) + "how a data chunk that no exception names finds its place"]
   }
 }
 

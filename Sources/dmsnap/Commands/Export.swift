@@ -15,6 +15,7 @@ struct Export: ParsableCommand {
 
   @OptionGroup var input: StoreOptions
   @OptionGroup var originInput: OriginOptions
+  @OptionGroup var list: EvidenceOptions
 
   @Option(
     help: ArgumentHelp(
@@ -36,12 +37,14 @@ struct Export: ParsableCommand {
   }
 
   func run() throws {
+    try OutputPaths.check([("--to", to == "-" ? nil : to), ("--evidence", list.evidence)])
     let found = try StoreInput(input, origin: originInput.origin)
     try found.volume?.warn(talk)
     let origin = try found.requireOrigin()
     let snapshot = Snapshot(try found.loadTable(), of: origin)
     let check = try snapshot.checkOrigin()
     snapshot.warn(check, talk)
+    try list.write(snapshot.loaded, input.table.place)
     if to == "-" {
       let line = ProgressLine("exported", talk)
       let unreadable = try snapshot.export(to: StreamSink(.standardOutput)) { line.update($0, $1) }

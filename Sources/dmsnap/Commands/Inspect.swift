@@ -26,7 +26,7 @@ struct Inspect: ParsableCommand {
   func run() throws {
     try wanted.check(input.volumes)
     let found = try StoreInput(input, origin: origin)
-    let audit = try found.auditor.audit(.content)
+    let audit = try found.auditor().audit(.content)
     if wanted.wanted != nil {
       let plan = try found.plan()
       let generation = try plan.generation(input.table.generation ?? 0)

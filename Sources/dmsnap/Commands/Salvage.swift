@@ -17,6 +17,7 @@ struct Salvage: ParsableCommand {
 
   @OptionGroup var input: StoreOptions
   @OptionGroup var wanted: WantedOptions
+  @OptionGroup var list: EvidenceOptions
 
   @Option(
     help: ArgumentHelp("The store to make. An existing file is refused.", valueName: "file"))
@@ -39,15 +40,15 @@ struct Salvage: ParsableCommand {
   }
 
   func run() throws {
-    try OutputPaths.check([("--to", to), ("--wanted", wanted.wanted)])
+    try OutputPaths.check(
+      [("--to", to), ("--wanted", wanted.wanted), ("--evidence", list.evidence)])
     try wanted.check(input.volumes)
     let found = try StoreInput(input, origin: origin)
     try found.volume?.warn(talk)
     let plan = try found.plan()
     let index = input.table.generation ?? 0
-    let (generation, loaded) = (
-      try plan.generation(index), try LoadedTable(plan, generation: index)
-    )
+    let loaded = try found.loadTable(plan)
+    let generation = try loaded.generation ?? plan.generation(index)
     let originByteCount = found.origin?.byteCount ?? .max
     try warn(loaded, found.origin)
     let writer = StoreWriter(loaded)
@@ -56,18 +57,20 @@ struct Salvage: ParsableCommand {
     let unreadable = try writer.write(to: output) { line.update($0, $1) }
     try output.publish()
     line.end()
+    try list.write(loaded, input.table.place)
     try wanted.write(plan, generation, of: input.store, lost: unreadable)
     let losses = ResultCompleteness(loaded, unreadable, originByteCount: originByteCount)
     switch format {
     case .json:
       try Console.print(
         json: SalvageReport(
-          plan, generation, byteCount: writer.byteCount, lost: losses.ranges,
-          isComplete: losses.isEmpty))
+          plan, generation, loaded.placement, input.table.place,
+          byteCount: writer.byteCount, lost: losses.ranges, isComplete: losses.isEmpty))
     case .text:
       if !talk.quiet {
         try Console.print(
-          lines: lines(plan, generation, writer, found, hasZeroes: !unreadable.isEmpty))
+          lines: lines(
+            plan, generation, loaded.placement, writer, found, hasZeroes: !unreadable.isEmpty))
       }
       losses.say()
     }
@@ -88,8 +91,8 @@ struct Salvage: ParsableCommand {
   }
 
   private func lines(
-    _ plan: SalvagePlan, _ generation: Generation, _ writer: StoreWriter, _ found: StoreInput,
-    hasZeroes: Bool
+    _ plan: SalvagePlan, _ generation: Generation, _ placement: PlacementPlan,
+    _ writer: StoreWriter, _ found: StoreInput, hasZeroes: Bool
   ) -> [ColouredLine] {
     let size = plan.geometry.chunkSize
     var lines = plan.inferred.evidence?.lines.map { ColouredLine($0) } ?? []
@@ -102,6 +105,9 @@ struct Salvage: ParsableCommand {
     lines.append(
       "kept     \(counted(generation.exceptionCount, "exception"))"
         + " (\(byteSize(generation.exceptionCount * size.byteCount)))")
+    if placement.orphanCount > 0 {
+      lines.append("placed   " + ColouredLine(placement.words))
+    }
     lines += generation.findings.filter { $0.severity != .note }.map(\.line)
     lines.append(
       "\(to): a valid store of \(byteSize(writer.byteCount)) with"

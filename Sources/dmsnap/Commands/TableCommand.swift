@@ -58,7 +58,8 @@ struct TableCommand: ParsableCommand {
     let found = try StoreInput(input, origin: nil)
     try found.volume?.warn(talk)
     let plan = try found.plan()
-    let generation = try plan.generation(input.table.generation ?? 0)
+    let loaded = try found.loadTable(plan)
+    let generation = try loaded.generation ?? plan.generation(input.table.generation ?? 0)
     var writer = TablePrinter(format, plan.geometry, .salvage)
     try writer.begin()
     for run in generation.runs {

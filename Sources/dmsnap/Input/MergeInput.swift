@@ -41,6 +41,7 @@ struct MergeInput {
     request.reading = options.table.reading
     request.chunkSize = options.table.chunkSize
     request.generation = options.table.generation ?? 0
+    if options.table.reading == .salvage { request.placing = try found.placing() }
     request.skipsIdentical = skipIdentical
     request.accepted = Set(command.accept)
     request.plan = plan?.source
@@ -55,6 +56,7 @@ struct MergeInput {
       origin: found.originVolume?.text ?? origin?.absolute ?? "",
       volumes: options.volumes.planned, reading: table.reading,
       chunkSizeAsked: table.chunkSizeAsked, generation: table.generation,
+      place: table.placeAsked, siblings: table.siblings.map(\.absolute),
       map: table.map?.absolute, skipIdentical: skipIdentical, undo: undo.map(absolutePath),
       noUndo: noUndo, allLegs: writesAllLegs, of: merge.view)
   }
@@ -160,6 +162,9 @@ extension TableOptions {
     readingAsked = reading
     chunkSizeAsked = plan.chunkSizeAsked
     generation = plan.generation
+    placeAsked = plan.place.flatMap(PlacementLevel.init(rawValue:))
+    if plan.place != nil, placeAsked == nil { return nil }
+    siblings = (plan.siblings ?? []).compactMap { PathArgument(argument: $0) }
     map = plan.map.flatMap { PathArgument(argument: $0) }
     guard (try? validate()) != nil else { return nil }
   }

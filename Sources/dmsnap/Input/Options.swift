@@ -10,6 +10,7 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension Reading: ExpressibleByArgument {}
+extension PlacementLevel: ExpressibleByArgument {}
 
 /// What is printed to stderr.
 struct MessageOptions: ParsableArguments {
@@ -53,6 +54,21 @@ struct TableOptions: ParsableArguments {
   var generation: Int?
 
   @Option(
+    name: .customLong("place"),
+    help: ArgumentHelp(
+      "Which data chunks that no exception names get their place back, in the salvage reading:"
+        + " none, those whose place is proven (the default), or likely ones as well; `dmsnap"
+        + " explain placement` tells the rules.", valueName: "level"))
+  var placeAsked: PlacementLevel?
+
+  @Option(
+    name: .customLong("sibling"),
+    help: ArgumentHelp(
+      "Another snapshot's store of the same origin, as evidence for places; once for each. Found"
+        + " automatically with --pv.", valueName: "store"))
+  var siblings: [PathArgument] = []
+
+  @Option(
     help: ArgumentHelp(
       "GNU ddrescue's mapfile of the store's file: what is not marked finished is unreadable.",
       valueName: "mapfile"))
@@ -61,12 +77,18 @@ struct TableOptions: ParsableArguments {
   /// Whether the user gave any of them.
   var isGiven: Bool {
     readingAsked != nil || chunkSizeAsked != nil || generation != nil || map != nil
+      || placeAsked != nil || !siblings.isEmpty
   }
 
   /// The reading, given or implied.
   var reading: Reading {
-    readingAsked ?? (chunkSizeAsked == nil && generation == nil ? .kernel : .salvage)
+    let impliesSalvage =
+      chunkSizeAsked != nil || generation != nil || placeAsked != nil || !siblings.isEmpty
+    return readingAsked ?? (impliesSalvage ? .salvage : .kernel)
   }
+
+  /// Which placements are used.
+  var place: PlacementLevel { placeAsked ?? .proven }
 
   /// The chunk size that the user gave.
   var chunkSize: ChunkSize? { chunkSizeAsked.flatMap { try? ChunkSize(sectorCount: $0) } }
@@ -74,6 +96,9 @@ struct TableOptions: ParsableArguments {
   func validate() throws {
     if reading != .salvage, chunkSizeAsked != nil || generation != nil {
       throw ValidationError("--chunk-size and --generation go with --reading salvage")
+    }
+    if readingAsked != nil, reading != .salvage, placeAsked != nil || !siblings.isEmpty {
+      throw ValidationError("--place and --sibling go with --reading salvage")
     }
     if let generation, generation < 0 { throw ValidationError("generations count from 0") }
     if let chunkSizeAsked {

@@ -113,10 +113,10 @@ struct StoreInput {
   // MARK: - The table
 
   /// An auditor of the store.
-  var auditor: Auditor {
+  func auditor() throws -> Auditor {
     Auditor(
       store, origin: origin, reading: options.table.reading, chunkSize: options.table.chunkSize,
-      volume: volume)
+      volume: volume, placing: try placing())
   }
 
   /// Plans the salvage of the store.
@@ -126,18 +126,50 @@ struct StoreInput {
       originByteCount: origin?.byteCount)
   }
 
+  /// Which orphans are placed, and the siblings to go by.
+  func placing() throws -> Placing {
+    var siblings: [Sibling] = []
+    for path in options.table.siblings { siblings.append(try Sibling(open(path))) }
+    if let volume, options.table.siblings.isEmpty { siblings += volume.readableSiblings }
+    return Placing(options.table.place, siblings: siblings)
+  }
+
+  /// The store of a sibling: a file, or a volume of the group.
+  private func open(_ path: PathArgument) throws -> Store {
+    guard !options.volumes.physicalVolumes.isEmpty else {
+      return Store(try path.open(options.volumes.input))
+    }
+    let input = try VolumeInput(options.volumes)
+    if let named = try input.volume(path) {
+      return Store(try named.source(leg: options.volumes.leg))
+    }
+    return Store(try Self.openFile(path, input))
+  }
+
+  /// The table that a plan supports, with what is placed.
+  func loadTable(_ plan: SalvagePlan) throws -> LoadedTable {
+    try LoadedTable(
+      plan, generation: options.table.generation ?? 0, of: origin, placing: placing())
+  }
+
   /// Reads the store's table.
   func loadTable() throws -> LoadedTable {
-    if options.table.reading == .salvage {
-      let plan = try plan()
-      return try LoadedTable(plan, generation: options.table.generation ?? 0)
-    }
+    if options.table.reading == .salvage { return try loadTable(plan()) }
     return try LoadedTable(
       store, reading: options.table.reading, originByteCount: origin?.byteCount)
   }
 }
 
 extension SnapshotVolume {
+  /// The other snapshots of the same origin, as far as their stores can be read.
+  var readableSiblings: [Sibling] {
+    siblings.compactMap { sibling in
+      // A sibling is evidence, and no part of what is asked for: without it there is less of that.
+      guard let volume = try? SnapshotVolume(sibling, of: version, found) else { return nil }
+      return try? Sibling(Store(volume.store))
+    }
+  }
+
   /// The origin, unless its layout cannot be read.
   func requireOrigin() throws -> any BlockSource {
     if let origin { return origin }

@@ -95,6 +95,7 @@ struct InspectScreen {
         "\(counted(audit.unnamedCount, "data chunk")) (\(size(audit.unnamedCount)))"
           + " \(audit.unnamedCount == 1 ? "was" : "were") copied for the snapshot, but no exception"
           + " names \(audit.unnamedCount == 1 ? "it" : "them")")
+      add("placed", audit.placement.words)
     }
   }
 

@@ -79,3 +79,10 @@ func quoted(_ name: String) -> String {
     + name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")
     + "'"
 }
+
+extension PlacementPlan {
+  /// How many orphans have a place: "212 proven, 655 likely of 763 unnamed chunks".
+  var words: String {
+    "\(provenCount) proven, \(likelyCount) likely of \(counted(orphanCount, "unnamed chunk"))"
+  }
+}

@@ -148,4 +148,14 @@ import Testing
     #expect(plan.gaps == [])
     #expect(try plan.generation(0).exceptionCount == 83)
   }
+
+  @Test func `one number that fits a far area is no loss, whatever else is left`() throws {
+    // The header's remains read as an exception for chunk 197, the first of area 3; area 0 is gone.
+    var image = StoreBuilder(chunkSectors: 2).copying((0..<64).map { $0 * 3 }).image()
+    image.put([0, 0, 0, 0, 0, 0, 0, 0, 197, 0, 0, 0, 0, 0, 0, 0], at: 0)
+    image.put(Array(repeating: 0xff, count: 1024), at: 1024)
+    let plan = try? SalvagePlan(Store(FaultySource(image)), chunkSize: ChunkSize(sectorCount: 2))
+    #expect(plan?.gaps ?? [] == [])
+    #expect(plan?.generations.first?.exceptionCount ?? 0 == 0)
+  }
 }

@@ -68,8 +68,8 @@ extension FindingMaker {
       .originUnknown, .unrelatedOrigin, .originIsDisk, .originIsStore:
       originMaker(of: code)
     case .inUse: try inUseMaker()
-    // These are a salvage's own: GenerationTests makes them.
-    case .unsupported, .orphans, .generationOverwritten, .generationEndInDoubt,
+    // These are a salvage's own: GenerationTests makes them, and PlacementTests.
+    case .unsupported, .orphans, .placedLikely, .generationOverwritten, .generationEndInDoubt,
       .generationMaybeOverwritten:
       nil
     // ShiftEvidenceTests and ZeroBlockTests make these, and SurroundingsTests.

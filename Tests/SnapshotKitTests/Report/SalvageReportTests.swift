@@ -11,9 +11,11 @@ import Testing
     lost: [LostRange] = [], isComplete: Bool = true
   ) throws -> String {
     let plan = try SalvagePlan(Store(image), chunkSize: chunkSize)
+    let generation = try plan.generation(index)
     return try JSON.text(
       SalvageReport(
-        plan, plan.generation(index), byteCount: 8192, lost: lost, isComplete: isComplete))
+        plan, generation, PlacementPlan(unplaced: generation.orphanCount), .proven,
+        byteCount: 8192, lost: lost, isComplete: isComplete))
   }
 
   @Test func `a complete salvage keeps all and decides nothing else`() throws {
@@ -23,7 +25,9 @@ import Testing
         == #"{"byteCount":8192,"chunkSectors":8,"chunkSizeFrom":"header","chunkSizes":[],"#
         + #""complete":true,"decisions":[{"count":4,"decision":"kept","ranges":[],"#
         + #""reason":"supported"}],"endLost":false,"exceptionCount":4,"gaps":[],"generation":0,"#
-        + #""lost":[],"lostExceptionCount":0,"orphans":[],"schema":"dmsnap.salvage.v1","#
+        + #""lost":[],"lostExceptionCount":0,"orphans":[],"#
+        + #""placement":{"likelyCount":0,"orphanCount":0,"provenCount":0,"unplacedCount":0},"placements":[],"#
+        + #""schema":"dmsnap.salvage.v1","#
         + #""unnamed":{"byteCount":0,"chunkCount":0}}"#)
   }
 
@@ -42,6 +46,7 @@ import Testing
         + #""reason":"exception.orphans"}],"endLost":false,"exceptionCount":39,"gaps":[],"generation":0,"#
         + #""lost":[{"byteCount":512,"byteOffset":55808,"reason":"exception-damaged"}],"#
         + #""lostExceptionCount":1,"orphans":[{"count":1,"newChunk":11,"oldChunk":109}],"#
+        + #""placement":{"likelyCount":0,"orphanCount":1,"provenCount":0,"unplacedCount":1},"placements":[],"#
         + #""schema":"dmsnap.salvage.v1","unnamed":{"byteCount":512,"chunkCount":1}}"#)
   }
 

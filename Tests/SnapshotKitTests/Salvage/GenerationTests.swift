@@ -53,7 +53,7 @@ import Testing
     let bytes = Self.forty.bytes(ofChunk: 6).lowerBound..<Self.forty.bytes(ofChunk: 9).upperBound
     #expect(finding.place == Finding.Place(bytes: bytes, oldChunk: 104, newChunk: 6))
     #expect(finding.count == 4 && finding.ranges == [bytes])
-    #expect(generation.orphans == [OrphanedChunks(new: 6, count: 4, old: 104)])
+    #expect(generation.orphans == [Orphan(new: 6, count: 4, old: 104, reason: .exceptionLost)])
     #expect(generation.lost == [LostChunks(old: 104..<108, reason: .exceptionLost)])
     #expect(generation.lostExceptionCount == 4)
     let damaged = try #require(generation.finding(.areaDamaged))
@@ -78,7 +78,7 @@ import Testing
     #expect(finding.found == "no exception in area 1" && finding.required == "32 exceptions")
     #expect(generation.lostExceptionCount == 32)
     #expect(generation.lost == [LostChunks(old: 132..<164, reason: .exceptionLost)])
-    #expect(generation.orphans == [OrphanedChunks(new: 35, count: 32, old: 132)])
+    #expect(generation.orphans == [Orphan(new: 35, count: 32, old: 132, reason: .exceptionLost)])
     #expect(generation.codes == [.areaLost, .orphans])
     #expect(!generation.isEndLost)
   }
@@ -99,7 +99,7 @@ import Testing
     #expect(generation.exceptionCount == 32 && generation.lostExceptionCount == 32)
     #expect(generation.finding(.areaLost)?.place.area == 1)
     // Eight of its chunks have something in them; nobody knows what for.
-    #expect(generation.orphans == [OrphanedChunks(new: 35, count: 8, old: nil)])
+    #expect(generation.orphans == [Orphan(new: 35, count: 8, old: nil, reason: .exceptionLost)])
     #expect(generation.lost == [])
   }
 

@@ -24,8 +24,9 @@ import Testing
     #expect(generation.inFlightCount == 66 && generation.orphanCount == 66)
     #expect(
       generation.orphans == [
-        OrphanedChunks(new: 12, count: 22, old: nil), OrphanedChunks(new: 35, count: 32, old: nil),
-        OrphanedChunks(new: 68, count: 12, old: nil),
+        Orphan(new: 12, count: 22, old: nil, reason: .inFlight),
+        Orphan(new: 35, count: 32, old: nil, reason: .inFlight),
+        Orphan(new: 68, count: 12, old: nil, reason: .inFlight),
       ])
     #expect(!generation.isComplete && generation.hasUnknownLosses)
     let finding = try #require(generation.findings.first { $0.code == .inFlight })
@@ -79,7 +80,7 @@ import Testing
     let source = try FileSource(path: path)
     let generation = try SalvagePlan(Store(source)).generation(0)
     #expect(generation.inFlightCount == 8)
-    #expect(generation.orphans == [OrphanedChunks(new: 12, count: 8, old: nil)])
+    #expect(generation.orphans == [Orphan(new: 12, count: 8, old: nil, reason: .inFlight)])
   }
 
   @Test func `an older table of an invalid store is in doubt, all of it`() throws {

@@ -27,37 +27,43 @@ import Testing
 
   @Test func `the middle of a run belongs to the middle of the run`() throws {
     let found = try orphans([(100, 2, 5), (108, 10, 3)])
-    #expect(found.chunks == [OrphanedChunks(new: 7, count: 3, old: 105)])
+    #expect(found.chunks == [Orphan(new: 7, count: 3, old: 105, reason: .exceptionLost)])
     #expect(found.lost == [LostChunks(old: 105..<108, reason: .exceptionLost)])
   }
 
   @Test(arguments: [107, 109, 300, 2, 0] as [UInt64])
   func `if the middle does not fit just so, nobody knows`(old: UInt64) throws {
     let found = try orphans([(100, 2, 5), (old, 10, 3)])
-    #expect(found.chunks == [OrphanedChunks(new: 7, count: 3, old: nil)])
+    #expect(found.chunks == [Orphan(new: 7, count: 3, old: nil, reason: .exceptionLost)])
     #expect(found.lost == [])
   }
 
   @Test func `if somebody else has one of them, nobody knows either`() throws {
     let found = try orphans([(100, 2, 5), (108, 10, 3), (106, 13, 1)])
-    #expect(found.chunks == [OrphanedChunks(new: 7, count: 3, old: nil)])
+    #expect(found.chunks == [Orphan(new: 7, count: 3, old: nil, reason: .exceptionLost)])
     #expect(found.lost == [])
   }
 
   @Test func `those before the first have no name`() throws {
-    #expect(try orphans([(100, 5, 5)]).chunks == [OrphanedChunks(new: 2, count: 3, old: nil)])
+    #expect(
+      try orphans([(100, 5, 5)]).chunks == [
+        Orphan(new: 2, count: 3, old: nil, reason: .exceptionLost)
+      ])
     #expect(try orphans([(100, 5, 5)], from: 4).chunks.map(\.new) == [4])
     #expect(try orphans([(100, 5, 5)], from: 5).chunks == [])
     // What begins at an area begins behind it.
     #expect(
-      try orphans([(100, 37, 5)], from: 34).chunks == [OrphanedChunks(new: 35, count: 2, old: nil)])
+      try orphans([(100, 37, 5)], from: 34).chunks == [
+        Orphan(new: 35, count: 2, old: nil, reason: .exceptionLost)
+      ])
   }
 
   @Test func `areas between them are none of them`() throws {
     let found = try orphans([(100, 2, 30), (136, 39, 3)])
     #expect(
       found.chunks == [
-        OrphanedChunks(new: 32, count: 2, old: 130), OrphanedChunks(new: 35, count: 4, old: 132),
+        Orphan(new: 32, count: 2, old: 130, reason: .exceptionLost),
+        Orphan(new: 35, count: 4, old: 132, reason: .exceptionLost),
       ])
     #expect(found.lost == [LostChunks(old: 130..<136, reason: .exceptionLost)])
   }
@@ -66,14 +72,15 @@ import Testing
     let found = try orphans([(108, 10, 3), (100, 2, 5), (50, 15, 2), (200, 13, 1)])
     #expect(
       found.chunks == [
-        OrphanedChunks(new: 7, count: 3, old: 105), OrphanedChunks(new: 14, count: 1, old: nil),
+        Orphan(new: 7, count: 3, old: 105, reason: .exceptionLost),
+        Orphan(new: 14, count: 1, old: nil, reason: .exceptionLost),
       ])
   }
 
   @Test func `where no exception is lost, chunks have leaked and nothing is`() throws {
     let found = try orphans([(100, 2, 5), (108, 10, 3)], isLost: false)
     #expect(found.lost == [])
-    #expect(found.chunks.map(\.count) == [3])
+    #expect(found.chunks.map(\.count) == [3] && found.chunks.map(\.reason) == [.leaked])
   }
 
   @Test(arguments: UInt64(1)...60)
@@ -95,7 +102,7 @@ import Testing
 
   private func tail(
     _ positions: Range<UInt64>, usedEnd: UInt64 = 0, used: [Int], unreadable: [Int] = []
-  ) throws -> [OrphanedChunks] {
+  ) throws -> [Orphan] {
     let builder = StoreBuilder(chunkSectors: 1)
     var image = [UInt8](repeating: 0, count: 200 * 512)
     for chunk in used { image[chunk * 512 + 300] = 1 }
@@ -116,7 +123,11 @@ import Testing
 
   @Test func `slots that were in use had a chunk, whatever is in it`() throws {
     let found = try tail(0..<10, usedEnd: 3, used: [7])
-    #expect(found == [2, 7].map { OrphanedChunks(new: $0, count: $0 == 2 ? 3 : 1, old: nil) })
+    #expect(
+      found == [
+        Orphan(new: 2, count: 3, old: nil, reason: .exceptionLost),
+        Orphan(new: 7, count: 1, old: nil, reason: .endLost),
+      ])
   }
 
   @Test func `a chunk that cannot be read may have something in it`() throws {

@@ -381,7 +381,8 @@ import Testing
           $0.range(plan.geometry, originByteCount: UInt64.max)
         }
         let report = SalvageReport(
-          plan, generation, byteCount: 0, lost: lost, isComplete: generation.isComplete)
+          plan, generation, PlacementPlan(unplaced: generation.orphanCount), .none, byteCount: 0,
+          lost: lost, isComplete: generation.isComplete)
         #expect((try? JSON.text(report)) != nil)
       }
     }

@@ -114,7 +114,11 @@ struct StoreExamination {
 
   /// Writes the new store, and reads in it what was kept.
   private func write(_ plan: SalvagePlan, _ generation: Generation) {
-    guard let loaded = try? LoadedTable(plan, generation: generation.index) else { return }
+    guard
+      let loaded = try? LoadedTable(
+        plan, generation: generation.index, of: originByteCount == nil ? nil : origin,
+        placing: Placing(.likely))
+    else { return }
     let writer = StoreWriter(loaded)
     guard writer.byteCount < 1 << 26 else { return }
     do {
@@ -122,9 +126,11 @@ struct StoreExamination {
       let lost = try writer.write(to: output) { _, _ in }
       encode(
         SalvageReport(
-          plan, generation, byteCount: writer.byteCount, lost: lost, isComplete: lost.isEmpty))
+          plan, loaded.generation ?? generation, loaded.placement, .likely,
+          byteCount: writer.byteCount, lost: lost, isComplete: lost.isEmpty))
       let written = try LoadedTable(Store(output), reading: .kernel)
-      precondition(written.exceptionCount == generation.exceptionCount)
+      precondition(written.exceptionCount == loaded.exceptionCount)
+      precondition(loaded.exceptionCount >= generation.exceptionCount)
     } catch {
       preconditionFailure("a salvaged store cannot be written, or is none: \(error)")
     }

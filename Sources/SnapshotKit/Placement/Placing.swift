@@ -1,0 +1,16 @@
+/// What of the evidence for the places of orphans is used, and what else there is to go by.
+public struct Placing: Sendable {
+  /// Which placements are used.
+  public var level: PlacementLevel
+  /// Other snapshots of the same origin.
+  public var siblings: [Sibling]
+
+  /// Uses placements of that level, with those siblings.
+  public init(_ level: PlacementLevel = .proven, siblings: [Sibling] = []) {
+    self.level = level
+    self.siblings = siblings
+  }
+
+  /// Nothing is placed.
+  public static let none = Placing(.none)
+}

@@ -1,0 +1,52 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// Continues the sequences of the exceptions around orphans.
+///
+/// Most writers write one chunk after the other, so the chunk that was copied next usually follows
+/// one that was copied shortly before. Where several writers take turns, only the content tells
+/// whose turn it was: numbers that go on. What order says is likely at most.
+struct SequenceSearch: EvidenceSearch {
+  private let numbering: Numbering?
+  private var looks: [(new: UInt64, look: SequenceWalk.Look)] = []
+
+  init(
+    _ runs: [ExceptionRun], _ store: any BlockSource, _ geometry: StoreGeometry
+  ) throws(BlockIOError) {
+    numbering = try Numbering(runs, store, geometry)
+  }
+
+  mutating func look(at new: UInt64, _ content: Span<UInt8>) {
+    looks.append((new, SequenceWalk.Look(content, numbering)))
+  }
+
+  func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
+    var walk = SequenceWalk(scene, numbering)
+    var evidence: [Evidence] = []
+    var (runIndex, lookIndex) = (0, 0)
+    for orphan in scene.orphans {
+      for new in orphan.new..<orphan.new + orphan.count {
+        while runIndex < scene.runs.count, scene.runs[runIndex].new < new {
+          walk.pass(scene.runs[runIndex])
+          runIndex += 1
+        }
+        while lookIndex < looks.count, looks[lookIndex].new < new { lookIndex += 1 }
+        if let old = scene.proven[new] {
+          walk.pass(ExceptionRun(old: old, new: new, count: 1))
+          continue
+        }
+        let look =
+          lookIndex < looks.count && looks[lookIndex].new == new ? looks[lookIndex].look : nil
+        let next = runIndex < scene.runs.count ? scene.runs[runIndex] : nil
+        if let place = try walk.place(new, orphan, look, before: next) {
+          evidence += place.kinds.map {
+            Evidence(
+              kind: $0, new: new, old: place.old, strength: .likely,
+              bytes: new * scene.chunkByteCount..<(new + 1) * scene.chunkByteCount)
+          }
+        }
+      }
+    }
+    return evidence
+  }
+}

@@ -1,0 +1,244 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// The sequences of copies up to a place in the store's order, and what they say of the next chunk.
+struct SequenceWalk {
+  /// A writer that writes one chunk after the other.
+  private struct Sequence {
+    /// The last chunk of the origin, and of the store.
+    var (old, new): (UInt64, UInt64)
+    /// How many chunks it has.
+    var count: UInt64
+    /// How many chunks had been copied when it began, and after its last.
+    var (start, end): (UInt64, UInt64)
+    /// The chunk of the store before its last.
+    var newBefore: UInt64?
+    /// What its last chunk holds, once that was looked at.
+    var last: Look?
+  }
+
+  /// What a chunk holds, as far as it matters.
+  struct Look {
+    let numbers: Numbering.Numbers
+    let profile: ContentProfile
+    var isZero: Bool
+    /// Whether it begins like a block of a journal, which is no file's.
+    let isJournal: Bool
+
+    init(_ content: Span<UInt8>, _ numbering: Numbering?) {
+      numbers = numbering?.numbers(of: content) ?? Numbering.Numbers()
+      profile = ContentProfile(content)
+      isZero = ContentHash(content).isZero
+      isJournal =
+        content.count >= 4 && content.littleEndian(at: 0, as: UInt32.self) == 0x9839_3bc0
+    }
+  }
+
+  /// More writers at once are not told apart.
+  private static let sequenceCountMax = 16
+  /// A shorter sequence may be chance.
+  private static let countMin: UInt64 = 8
+  /// A sequence that was not continued for that many copies has ended.
+  private static let idleCountMax: UInt64 = 4096
+  /// How many chunks that were copied before a sequence may skip.
+  private static let skipCountMax: UInt64 = 256
+
+  private let scene: PlacementScene
+  private let numbering: Numbering?
+  private let (content, other): (IOBuffer, IOBuffer)
+  private var sequences: [Sequence] = []
+  /// How many chunks were copied so far.
+  private var copyCount: UInt64 = 0
+  /// What was placed so far.
+  private var placed = Set<UInt64>()
+
+  init(_ scene: PlacementScene, _ numbering: Numbering?) {
+    self.scene = scene
+    self.numbering = numbering
+    let size = Int(min(scene.chunkByteCount, OrphanReader.chunkByteCountMax))
+    (content, other) = (IOBuffer(byteCount: size), IOBuffer(byteCount: size))
+  }
+
+  /// Passes exceptions that are known.
+  mutating func pass(_ run: ExceptionRun) {
+    let index = sequences.firstIndex { follows($0.old, run.old) }
+    advance(index, to: run.lastOld, run.new + (run.count - 1), count: run.count)
+  }
+
+  /// What follows from the sequences for an orphan.
+  ///
+  /// - Parameters:
+  ///   - look: What it holds; nil if it cannot be read.
+  ///   - next: The next exceptions that are known, if there are any.
+  mutating func place(
+    _ new: UInt64, _ orphan: Orphan, _ look: Look?, before next: ExceptionRun?
+  ) throws(BlockIOError) -> (old: UInt64, kinds: [Evidence.Kind])? {
+    guard let (old, index, kinds) = try candidate(new, orphan, look, before: next) else {
+      copyCount += 1
+      return nil
+    }
+    var wasZero = false
+    if let index { wasZero = try last(index)?.isZero ?? false }
+    advance(index, to: old, new, count: 1)
+    placed.insert(old)
+    guard var look else { return nil }
+    // Where a copy had not ended there is what was there before, and zeroes most often.
+    let isUnfinished = look.isZero && !wasZero && orphan.reason != .exceptionLost
+    look.isZero = look.isZero && !isUnfinished
+    sequences[sequences.count - 1].last = look
+    if isUnfinished { return nil }
+    return try isUnwritten(old, new) ? nil : (old, kinds)
+  }
+
+  // MARK: - Whose turn it was
+
+  private typealias Candidate = (old: UInt64, index: Int?, kinds: [Evidence.Kind])
+
+  private mutating func candidate(
+    _ new: UInt64, _ orphan: Orphan, _ look: Look?, before next: ExceptionRun?
+  ) throws(BlockIOError) -> Candidate? {
+    if let numbering, let look, !look.isZero {
+      if let found = try candidate(by: numbering, look) { return found }
+      // Numbers that end are no sequence that goes on.
+      if let current = sequences.indices.last, try isNumbered(current) { return nil }
+    }
+    if let first = orphan.old {
+      let old = first + (new - orphan.new)
+      return (old, sequences.firstIndex { follows($0.old, old) }, [.sequence])
+    }
+    // After the last exception.
+    guard next == nil, orphan.reason == .inFlight || orphan.reason == .exceptionLost,
+      let index = try turn(look), let old = after(sequences[index].old)
+    else { return nil }
+    return (old, index, [.sequence])
+  }
+
+  /// The sequence that goes on: the only one, or the only one whose content is of that kind.
+  private mutating func turn(_ look: Look?) throws(BlockIOError) -> Int? {
+    guard let current = sequences.indices.last, sequences[current].count >= Self.countMin else {
+      return nil
+    }
+    let rivals = sequences.indices.dropLast().filter {
+      sequences[$0].count >= Self.countMin / 2 && sequences[$0].end > sequences[current].start
+        && copyCount - sequences[$0].end < Self.idleCountMax
+    }
+    guard let look, !look.isZero else { return rivals.isEmpty ? current : nil }
+    if look.isJournal { return nil }
+    var like: [Int] = []
+    for index in rivals + [current] {
+      guard let last = try last(index) else { continue }
+      let distance = look.profile.distance(to: last.profile)
+      if distance < (rivals.isEmpty ? ContentProfile.unlike : ContentProfile.alike) {
+        like.append(index)
+      } else if distance < ContentProfile.unlike {
+        return nil
+      }
+    }
+    if like.isEmpty {
+      // Something else, or the sequence goes on with other content: from here on it is not known.
+      sequences.removeAll { $0.count >= Self.countMin / 2 }
+      return nil
+    }
+    return like.count == 1 ? like[0] : nil
+  }
+
+  /// The one chunk for which a sequence and the numbers in its chunks go on.
+  private mutating func candidate(
+    by numbering: Numbering, _ look: Look
+  ) throws(BlockIOError) -> Candidate? {
+    var found: Candidate?
+    for index in sequences.indices {
+      guard let last = try last(index),
+        let distance = numbering.distance(from: last.numbers, to: look.numbers), distance > 0
+      else { continue }
+      let old = sequences[index].old &+ UInt64(distance)
+      guard follows(sequences[index].old, old), isFree(old) else { continue }
+      if let found, found.old != old { return nil }
+      found = (old, index, [.numbering, .sequence])
+    }
+    if let found { return found }
+    guard let old = numbering.place(of: look.numbers), isFree(old) else { return nil }
+    return (old, nil, [.numbering])
+  }
+
+  /// Whether the last two chunks of a sequence are numbered.
+  private mutating func isNumbered(_ index: Int) throws(BlockIOError) -> Bool {
+    guard let numbering, let last = try last(index), let before = sequences[index].newBefore,
+      let look = try look(at: before)
+    else { return false }
+    return numbering.distance(from: look.numbers, to: last.numbers) == 1
+  }
+
+  /// The chunk that a sequence goes on with: the next that was not copied before.
+  private func after(_ old: UInt64) -> UInt64? {
+    for distance in 1...Self.skipCountMax {
+      let (next, overflow) = old.addingReportingOverflow(distance)
+      if overflow { return nil }
+      if isFree(next) { return next }
+      if next >= scene.originChunkCount { return nil }
+    }
+    return nil
+  }
+
+  /// Whether a chunk comes next after another, of those that were not copied before.
+  private func follows(_ last: UInt64, _ old: UInt64) -> Bool {
+    guard old > last, old - last <= Self.skipCountMax else { return false }
+    var between = last + 1
+    while between < old {
+      if !scene.isMapped(between), !placed.contains(between) { return false }
+      between += 1
+    }
+    return true
+  }
+
+  private func isFree(_ old: UInt64) -> Bool {
+    old < scene.originChunkCount && !scene.isMapped(old) && !placed.contains(old)
+  }
+
+  private mutating func advance(_ index: Int?, to old: UInt64, _ new: UInt64, count: UInt64) {
+    var sequence =
+      index.map { sequences.remove(at: $0) }
+      ?? Sequence(old: old, new: new, count: 0, start: copyCount, end: copyCount)
+    copyCount += count
+    sequence.newBefore = count > 1 ? new - 1 : sequence.count > 0 ? sequence.new : nil
+    (sequence.old, sequence.new) = (old, new)
+    sequence.count += count
+    sequence.end = copyCount
+    sequence.last = nil
+    // The last that was continued stands last.
+    sequences.append(sequence)
+    if sequences.count > Self.sequenceCountMax { sequences.removeFirst() }
+  }
+
+  // MARK: - Content
+
+  /// What the last chunk of a sequence holds; nil if it cannot be read.
+  private mutating func last(_ index: Int) throws(BlockIOError) -> Look? {
+    if sequences[index].last == nil { sequences[index].last = try look(at: sequences[index].new) }
+    return sequences[index].last
+  }
+
+  private func look(at new: UInt64) throws(BlockIOError) -> Look? {
+    guard try read(new, into: content) else { return nil }
+    return content.withBytes(0..<content.byteCount) { Look($0, numbering) }
+  }
+
+  /// Reads a chunk of the store; says whether that was possible.
+  private func read(_ new: UInt64, into buffer: IOBuffer) throws(BlockIOError) -> Bool {
+    guard let start = scene.geometry.byteOffset(of: Chunk(new)),
+      new < scene.geometry.wholeChunkCount,
+      UInt64(buffer.byteCount) == scene.chunkByteCount
+    else { return false }
+    return try scene.store.readAround(at: start, into: buffer, 0..<buffer.byteCount).isEmpty
+  }
+
+  /// Whether the origin still has what was copied: it was never written there, and needs no copy.
+  private func isUnwritten(_ old: UInt64, _ new: UInt64) throws(BlockIOError) -> Bool {
+    let start = old * scene.chunkByteCount
+    guard start < scene.origin.byteCount, scene.origin.byteCount - start >= scene.chunkByteCount,
+      try read(new, into: content)
+    else { return false }
+    let unreadable = try scene.origin.readAround(at: start, into: other, 0..<other.byteCount)
+    return unreadable.isEmpty && content.equals(0..<content.byteCount, in: other, at: 0)
+  }
+}

@@ -1,0 +1,284 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// Finds orphans in another snapshot of the same origin.
+///
+/// From the moment the younger of two snapshots was made, whatever was copied for one was copied
+/// for the other, in the same order and with the same content. Of what was copied before, the
+/// other has nothing, or something newer. So an orphan is proven by equal content only where the
+/// orders of both stores agree around it; what agrees also shows when that moment was.
+struct SiblingSearch: EvidenceSearch {
+  /// Fewer exceptions in a common order may be chance.
+  private static let chainCountMin = 4
+
+  private let sibling: Sibling
+  /// The exceptions of the store that survive, by their places in its order.
+  private let known: [(position: UInt64, run: ExceptionRun)]
+  private let store: any BlockSource
+  private let geometry: StoreGeometry
+  private var orphans: [(position: UInt64, new: UInt64, hash: ContentHash)] = []
+  private var found: [Evidence]?
+  private(set) var substitutes: [Substitute] = []
+
+  /// Nil where the two stores cannot be compared: their chunks are not of one size.
+  init?(
+    _ sibling: Sibling, _ runs: [ExceptionRun], _ store: any BlockSource, _ geometry: StoreGeometry
+  ) {
+    guard sibling.geometry.chunkSize == geometry.chunkSize else { return nil }
+    self.sibling = sibling
+    self.store = store
+    self.geometry = geometry
+    known = runs.compactMap { run in
+      geometry.position(ofData: Chunk(run.new)).map { ($0, run) }
+    }.sorted { $0.position < $1.position }
+  }
+
+  mutating func look(at new: UInt64, _ content: Span<UInt8>) {
+    guard let position = geometry.position(ofData: Chunk(new)) else { return }
+    orphans.append((position, new, ContentHash(content)))
+  }
+
+  mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
+    if let found { return found }
+    let evidence = try search(in: scene)
+    found = evidence
+    return evidence
+  }
+
+  private mutating func search(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
+    let order = SiblingOrder(sibling)
+    let matches = try matches(order)
+    var links: [CommonOrder.Link] = []
+    var isLinked: [Bool] = Array(repeating: false, count: orphans.count)
+    for (index, orphan) in orphans.enumerated() {
+      guard let places = matches[orphan.hash], places.places.count == 1, places.orphanCount == 1,
+        !orphan.hash.isZero
+      else { continue }
+      isLinked[index] = true
+      links.append(CommonOrder.Link(own: orphan.position, other: places.places[0].position))
+    }
+    var strangers: [UInt64] = []
+    for (position, run) in known {
+      for within in 0..<run.count {
+        if let other = order.position(of: run.old + within) {
+          links.append(CommonOrder.Link(own: position + within, other: other))
+        } else if sibling.isComplete {
+          strangers.append(position + within)
+        }
+      }
+    }
+    for (index, orphan) in orphans.enumerated()
+    where !isLinked[index] && matches[orphan.hash] == nil {
+      strangers.append(orphan.position)
+    }
+    let common = CommonOrder(
+      links, ownStrangers: strangers, otherStrangers: strangersOfSibling(order, matches))
+    guard common.links.count >= Self.chainCountMin else { return [] }
+    let equal = try evidence(common, matches)
+    let counted = unread(scene, common, order, besides: equal)
+    substitutes = substitutes(common, order, counted)
+    return equal + counted
+  }
+
+  /// An exception of the sibling whose chunk the store does not name.
+  private struct Place {
+    let position: UInt64
+    let old: UInt64
+    let new: UInt64
+  }
+
+  private struct Matches {
+    var orphanCount = 0
+    var places: [Place] = []
+  }
+
+  /// Where the sibling has the content of an orphan, for a chunk that the store does not name.
+  private func matches(_ order: SiblingOrder) throws(BlockIOError) -> [ContentHash: Matches] {
+    var counts: [ContentHash: Int] = [:]
+    for orphan in orphans { counts[orphan.hash, default: 0] += 1 }
+    let named = ExceptionTable(salvaged: known.map(\.run), geometry)
+    var matches: [ContentHash: Matches] = [:]
+    let candidates = order.runs.flatMap { placed -> [Orphan] in
+      // Whatever the store names is no candidate; the rest is read like orphans.
+      var parts: [Orphan] = []
+      for within in 0..<placed.run.count {
+        if named.newChunk(for: Chunk(placed.run.old + within)) != nil { continue }
+        let new = placed.run.new + within
+        if let last = parts.last, last.new + last.count == new {
+          parts[parts.count - 1].count += 1
+        } else {
+          parts.append(Orphan(new: new, count: 1, old: nil, reason: .leaked))
+        }
+      }
+      return parts
+    }
+    try OrphanReader(sibling.store, sibling.geometry, candidates).forEach { new, content in
+      let hash = ContentHash(content)
+      guard let count = counts[hash], let exception = order.exception(at: new) else { return }
+      matches[hash, default: Matches(orphanCount: count)].places.append(
+        Place(position: exception.position, old: exception.old, new: new))
+    }
+    return matches
+  }
+
+  /// The sibling's chunks that the store has neither by an exception nor as an orphan.
+  private func strangersOfSibling(
+    _ order: SiblingOrder, _ matches: [ContentHash: Matches]
+  ) -> [UInt64] {
+    var ours = Set<UInt64>()
+    for match in matches.values { ours.formUnion(match.places.map(\.position)) }
+    let named = ExceptionTable(salvaged: known.map(\.run), geometry)
+    var strangers: [UInt64] = []
+    for placed in order.runs {
+      for within in 0..<placed.run.count
+      where named.newChunk(for: Chunk(placed.run.old + within)) == nil
+        && !ours.contains(placed.position + within)
+      {
+        strangers.append(placed.position + within)
+      }
+    }
+    return strangers
+  }
+
+  /// What the common order proves of orphans that cannot be read.
+  ///
+  /// Between two things that both stores have, the sibling has just as many more chunks as there
+  /// are such orphans: these are they, in that order, and the sibling has their content.
+  private func unread(
+    _ scene: PlacementScene, _ common: CommonOrder, _ order: SiblingOrder, besides equal: [Evidence]
+  ) -> [Evidence] {
+    let (seen, given) = (Set(orphans.map(\.new)), Set(equal.map(\.old)))
+    var groups: [Range<UInt64>: [UInt64]] = [:]
+    for orphan in scene.orphans {
+      for new in orphan.new..<orphan.new + orphan.count where !seen.contains(new) {
+        guard let position = geometry.position(ofData: Chunk(new)),
+          let range = common.otherRange(around: position), range.upperBound < .max
+        else { continue }
+        groups[range, default: []].append(new)
+      }
+    }
+    return groups.flatMap { range, news -> [Evidence] in
+      let olds = order.olds(in: range, limit: news.count + given.count).filter {
+        !scene.isMapped($0) && !given.contains($0)
+      }
+      guard olds.count == news.count else { return [] }
+      return zip(news, olds).map { new, old in
+        Evidence(
+          kind: .sibling, new: new, old: old, strength: .proven,
+          bytes: new * geometry.chunkSize.byteCount..<(new + 1) * geometry.chunkSize.byteCount)
+      }
+    }
+  }
+
+  /// What both stores hold, by the common order.
+  private func substitutes(
+    _ common: CommonOrder, _ order: SiblingOrder, _ counted: [Evidence]
+  ) -> [Substitute] {
+    let size = geometry.chunkSize.byteCount
+    var pairs = common.links.compactMap { link -> (own: UInt64, other: UInt64)? in
+      guard let own = geometry.dataChunk(inOrder: link.own),
+        let other = geometry.dataChunk(inOrder: link.other)
+      else { return nil }
+      return (own.index, other.index)
+    }
+    pairs += counted.compactMap { evidence in
+      order.position(of: evidence.old).flatMap { geometry.dataChunk(inOrder: $0) }.map {
+        (evidence.new, $0.index)
+      }
+    }
+    var substitutes: [Substitute] = []
+    for (own, other) in pairs.sorted(by: { $0.own < $1.own }) {
+      if let last = substitutes.last, last.new + last.count == own,
+        last.byteOffset + last.count * size == other * size
+      {
+        substitutes[substitutes.count - 1].count += 1
+      } else {
+        substitutes.append(
+          Substitute(new: own, count: 1, source: sibling.store, byteOffset: other * size))
+      }
+    }
+    return substitutes
+  }
+
+  /// What the common order proves: equal content, at a place between those that agree.
+  private func evidence(
+    _ common: CommonOrder, _ matches: [ContentHash: Matches]
+  ) throws(BlockIOError) -> [Evidence] {
+    let (own, other) = (
+      IOBuffer(byteCount: Int(geometry.chunkSize.byteCount)),
+      IOBuffer(byteCount: Int(geometry.chunkSize.byteCount))
+    )
+    var evidence: [Evidence] = []
+    var used: UInt64 = 0  // one above the last place of the sibling that was given away
+    for orphan in orphans {
+      guard let places = matches[orphan.hash]?.places,
+        let range = common.otherRange(around: orphan.position)
+      else { continue }
+      let start = max(range.lowerBound, min(used, range.upperBound))
+      guard
+        let place = places.first(where: {
+          $0.position >= start && $0.position < range.upperBound
+        })
+      else { continue }
+      let size = geometry.chunkSize.byteCount
+      try store.read(at: orphan.new * size, into: own, 0..<Int(size))
+      try sibling.store.read(at: place.new * size, into: other, 0..<Int(size))
+      guard own.equals(0..<Int(size), in: other, at: 0) else { continue }
+      used = place.position + 1
+      evidence.append(
+        Evidence(
+          kind: .sibling, new: orphan.new, old: place.old, strength: .proven,
+          bytes: place.new * size..<(place.new + 1) * size))
+    }
+    return evidence
+  }
+}
+
+/// A sibling's exceptions by their places in its order, and by their old chunks.
+private struct SiblingOrder {
+  struct Placed {
+    let position: UInt64
+    let run: ExceptionRun
+  }
+
+  /// Ascending by place.
+  let runs: [Placed]
+  /// Ascending by old chunk.
+  private let byOld: [Placed]
+
+  init(_ sibling: Sibling) {
+    runs = sibling.runs.compactMap { run in
+      sibling.geometry.position(ofData: Chunk(run.new)).map { Placed(position: $0, run: run) }
+    }
+    byOld = runs.sorted { $0.run.old < $1.run.old }
+  }
+
+  /// The place of the exception for a chunk of the origin.
+  func position(of old: UInt64) -> UInt64? {
+    let index = byOld.partitioningIndex { $0.run.lastOld >= old }
+    guard index < byOld.count, byOld[index].run.old <= old else { return nil }
+    return byOld[index].position + (old - byOld[index].run.old)
+  }
+
+  /// The old chunks at those places, in order; empty if there are more than `limit`.
+  func olds(in places: Range<UInt64>, limit: Int) -> [UInt64] {
+    var olds: [UInt64] = []
+    var index = runs.partitioningIndex { $0.position + $0.run.count > places.lowerBound }
+    while index < runs.count, runs[index].position < places.upperBound {
+      let placed = runs[index]
+      let part = (placed.position..<placed.position + placed.run.count).clamped(to: places)
+      if UInt64(olds.count) + UInt64(part.count) > UInt64(limit) { return [] }
+      olds += part.map { placed.run.old + ($0 - placed.position) }
+      index += 1
+    }
+    return olds
+  }
+
+  /// The exception whose data is in that chunk.
+  func exception(at new: UInt64) -> (position: UInt64, old: UInt64)? {
+    let index = runs.partitioningIndex { $0.run.new + $0.run.count > new }
+    guard index < runs.count, runs[index].run.new <= new else { return nil }
+    let within = new - runs[index].run.new
+    return (runs[index].position + within, runs[index].run.old + within)
+  }
+}

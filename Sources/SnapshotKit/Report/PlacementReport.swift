@@ -1,0 +1,40 @@
+public import SnapshotFormat
+
+/// How many orphans have a place: `{"orphanCount", "provenCount", "likelyCount", "unplacedCount"}`.
+struct PlacementReport: Encodable {
+  let orphanCount: UInt64
+  let provenCount: UInt64
+  let likelyCount: UInt64
+  let unplacedCount: UInt64
+
+  init(_ plan: PlacementPlan) {
+    (orphanCount, provenCount) = (plan.orphanCount, plan.provenCount)
+    (likelyCount, unplacedCount) = (plan.likelyCount, plan.unplacedCount)
+  }
+}
+
+/// Orphans that were given a place.
+///
+///     {"old", "new", "count", "strength", "evidence", "byteOffset", "byteCount"}
+///
+/// `byteOffset` and `byteCount` are the origin's, in a list of its own (`--evidence`).
+public struct PlacedReport: Encodable, Sendable {
+  let old: UInt64
+  let new: UInt64
+  let count: UInt64
+  let strength: String
+  let evidence: [String]
+  let byteOffset: UInt64?
+  let byteCount: UInt64?
+
+  /// The report of a placement.
+  ///
+  /// - Parameter geometry: Where chunks are, to tell the bytes of the origin as well.
+  public init(_ placement: Placement, _ geometry: StoreGeometry? = nil) {
+    byteOffset = geometry?.byteOffset(of: Chunk(placement.old))
+    byteCount = geometry.map { placement.count * $0.chunkSize.byteCount }
+    (old, new, count) = (placement.old, placement.new, placement.count)
+    strength = placement.strength.rawValue
+    evidence = placement.evidence.map(\.rawValue)
+  }
+}

@@ -1,0 +1,118 @@
+public import BlockIO
+internal import SnapshotFormat
+
+extension SalvagePlan {
+  /// Finds where the orphans of a generation belong.
+  ///
+  /// It reads every orphan, and what else the evidence requires of the origin and of the siblings.
+  ///
+  /// - Parameters:
+  ///   - origin: What the snapshot was taken of; nil if that is not known, which leaves little
+  ///     evidence.
+  ///   - siblings: Other snapshots of the same origin.
+  public func placements(
+    of generation: Generation, origin: (any BlockSource)?, siblings: [Sibling] = []
+  ) throws(StoreError) -> PlacementPlan {
+    // An older table's space was used again, and what it lost may hold anything.
+    guard generation.index == 0, !generation.orphans.isEmpty || !siblings.isEmpty else {
+      return PlacementPlan(unplaced: generation.orphanCount)
+    }
+    do throws(BlockIOError) {
+      return try PlacementPlan(
+        of: generation.orphans, unlisted: generation.orphanCount - generation.listedOrphanCount,
+        besides: generation.runs, in: store.source, geometry, origin: origin, siblings: siblings)
+    } catch {
+      throw store.explained(.io(error))
+    }
+  }
+}
+
+extension Generation {
+  /// How many orphans are listed.
+  var listedOrphanCount: UInt64 { orphans.reduce(0) { $0 + $1.count } }
+
+  /// The generation with what was placed as exceptions like any other.
+  ///
+  /// What is proven is no longer lost. What is likely is in doubt.
+  func placing(_ plan: PlacementPlan, _ level: PlacementLevel) -> Generation {
+    let used = plan.placements(level)
+    if used.isEmpty { return self }
+    var placed = ChunkSet()
+    for placement in used {
+      for new in placement.new..<placement.new + placement.count { _ = placed.insert(new) }
+    }
+    var rest: [Orphan] = []
+    var countByReason: [Orphan.Reason: UInt64] = [:]
+    for orphan in orphans {
+      for new in orphan.new..<orphan.new + orphan.count {
+        if placed.contains(new) {
+          countByReason[orphan.reason, default: 0] += 1
+          continue
+        }
+        let old = orphan.old.map { $0 + (new - orphan.new) }
+        if let last = rest.last, last.new + last.count == new, last.reason == orphan.reason,
+          last.old.map({ $0 + last.count }) == old
+        {
+          rest[rest.count - 1].count += 1
+        } else {
+          rest.append(Orphan(new: new, count: 1, old: old, reason: orphan.reason))
+        }
+      }
+    }
+    let runs = used.map(\.run)
+    let (count, likelyCount) = (
+      runs.totalCount, used.filter { $0.strength == .likely }.map(\.run).totalCount
+    )
+    return Generation(
+      index: index, isCurrent: isCurrent, areas: areas,
+      runs: (self.runs + runs).sorted { $0.new < $1.new },
+      exceptionCount: exceptionCount + count, doubtfulCount: doubtfulCount + likelyCount,
+      lostExceptionCount: lostExceptionCount
+        - min(lostExceptionCount, countByReason[.exceptionLost] ?? 0),
+      isEndLost: isEndLost, lost: lost.without(oldChunksOf: runs), orphans: rest,
+      orphanCount: orphanCount - count,
+      inFlightCount: inFlightCount - min(inFlightCount, countByReason[.inFlight] ?? 0),
+      isInDoubt: isInDoubt, findings: findings + [plan.likelyFinding(level)].compactMap(\.self))
+  }
+}
+
+extension PlacementPlan {
+  /// What rests on likely places alone; nil if nothing does.
+  func likelyFinding(_ level: PlacementLevel) -> Finding? {
+    guard level == .likely, let first = placements.first(where: { $0.strength == .likely }) else {
+      return nil
+    }
+    return Finding(
+      code: .placedLikely,
+      place: Finding.Place(oldChunk: first.old, newChunk: first.new),
+      found: "\(likelyCount) chunks whose place is likely", required: "proof of their place",
+      count: likelyCount)
+  }
+}
+
+extension [ExceptionRun] {
+  /// How many exceptions they are.
+  var totalCount: UInt64 { reduce(0) { $0 + $1.count } }
+}
+
+extension [LostChunks] {
+  /// What is left without the old chunks of runs.
+  fileprivate func without(oldChunksOf runs: [ExceptionRun]) -> [LostChunks] {
+    var ascending = runs
+    ascending.sortByOldChunk()
+    var left: [LostChunks] = []
+    for chunks in self {
+      var position = chunks.old.lowerBound
+      var index = ascending.firstIndex(endingAtOrAfter: position)
+      while position < chunks.old.upperBound {
+        let next = index < ascending.count ? ascending[index] : nil
+        let end = Swift.min(next?.old ?? .max, chunks.old.upperBound)
+        if position < end { left.append(LostChunks(old: position..<end, reason: chunks.reason)) }
+        guard let next, next.old < chunks.old.upperBound else { break }
+        position = Swift.max(position, next.lastOld + 1)
+        index += 1
+      }
+    }
+    return left
+  }
+}

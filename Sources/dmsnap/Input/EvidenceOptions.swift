@@ -1,0 +1,27 @@
+import ArgumentParser
+import BlockIO
+import FoundationEssentials
+import SnapshotKit
+import SystemPackage
+
+/// Where to list what was placed.
+struct EvidenceOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Write what was placed, and on what evidence, as JSON lines: the bytes of the origin, the"
+        + " chunks, strength and kinds.", valueName: "file"))
+  var evidence: String?
+
+  /// Writes the list, if it is asked for.
+  func write(_ loaded: LoadedTable, _ level: PlacementLevel) throws {
+    guard let evidence else { return }
+    let output = try OutputText(path: FilePath(evidence))
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    for placement in loaded.placement.placements(level) {
+      let line = try encoder.encode(PlacedReport(placement, loaded.geometry))
+      try output.write(String(decoding: line, as: UTF8.self) + "\n")
+    }
+    try output.publish()
+  }
+}

@@ -1,0 +1,188 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Chunks that no exception names are placed as far as --place allows, and every command agrees.
+@Suite struct PlacementTests {
+  let directory: TemporaryDirectory
+  private let dmsnap = ToolRunner.dmsnap
+  private let (store, sibling, origin): (String, String, String)
+  private let model: CopyModel
+
+  /// Two snapshots of one origin; of the older, an area is lost that both have copies for.
+  init() throws {
+    directory = try TemporaryDirectory()
+    var (model, random) = (CopyModel(chunkCount: 400), SplitMix64(seed: 4))
+    model.snap()
+    for _ in 0..<60 { model.write(Int.random(in: 0..<400, using: &random)) }
+    model.snap()
+    for _ in 0..<300 { model.write(Int.random(in: 0..<400, using: &random)) }
+    self.model = model
+    var image = model.image(0)
+    let builder = model.builder(0)
+    Damage.randomChunk(builder.chunk(ofArea: 4), seed: 5).apply(to: &image, of: builder)
+    store = try directory.write(image, to: "store")
+    sibling = try directory.write(model.image(1), to: "sibling")
+    origin = try directory.write(model.originImage, to: "origin")
+  }
+
+  private struct Result: Decodable {
+    struct Counts: Decodable, Equatable {
+      let orphanCount: Int
+      let provenCount: Int
+      let likelyCount: Int
+      let unplacedCount: Int
+    }
+    struct Placed: Decodable {
+      let old: UInt64
+      let new: UInt64
+      let count: UInt64
+      let strength: String
+      let evidence: [String]
+    }
+    let complete: Bool?
+    let placement: Counts
+    let placements: [Placed]?
+  }
+
+  private func result(_ outcome: ToolOutcome) throws -> Result {
+    try JSONDecoder().decode(Result.self, from: Data(outcome.output.utf8))
+  }
+
+  private func salvage(_ arguments: String...) throws -> ToolOutcome {
+    try dmsnap.run(
+      ["salvage", store, "--origin", origin, "--format", "json"] + arguments)
+  }
+
+  /// What the older snapshot is, byte for byte.
+  private var truth: [UInt8] {
+    var contents = (0..<400).map { UInt64($0) + 1 }
+    for copy in model.snapshots[0].copies { contents[copy.old] = copy.content }
+    return contents.flatMap { model.bytes(of: $0) }
+  }
+
+  @Test func `with a sibling all that was lost is proven, and nothing is missing`() throws {
+    let new = directory.path("new")
+    let outcome = try salvage("--to", new, "--sibling", sibling)
+    let found = try result(outcome)
+    #expect(outcome.status == 0 && found.complete == true, "\(outcome)")
+    #expect(
+      found.placement
+        == Result.Counts(orphanCount: 32, provenCount: 32, likelyCount: 0, unplacedCount: 0))
+    #expect(found.placements?.allSatisfy { $0.strength == "proven" } == true)
+    #expect(found.placements?.allSatisfy { $0.evidence == ["sibling"] } == true)
+    let image = directory.path("image")
+    try dmsnap.succeed(["export", new, "--origin", origin, "--to", image, "--quiet"])
+    #expect(try Data(contentsOf: URL(filePath: image)) == Data(truth))
+    let inspected = try dmsnap.run([
+      "inspect", store, "--origin", origin, "--sibling", sibling, "--format", "json",
+    ])
+    #expect(try result(inspected).placement == found.placement)
+  }
+
+  @Test func `without one, or if none is wanted, they stay orphans`() throws {
+    for arguments in [[], ["--sibling", sibling, "--place", "none"]] {
+      let outcome = try dmsnap.run(
+        [
+          "salvage", store, "--origin", origin, "--format", "json", "--to",
+          directory.path("new\(arguments.count)"),
+        ] + arguments)
+      let found = try result(outcome)
+      #expect(outcome.status == 2 && found.complete == false)
+      #expect(found.placements?.isEmpty == true && found.placement.unplacedCount == 32)
+    }
+  }
+
+  @Test func `export, diff, table and merge use the same placements`() throws {
+    let image = directory.path("image")
+    try dmsnap.succeed([
+      "export", store, "--origin", origin, "--sibling", sibling, "--to", image, "--quiet",
+    ])
+    #expect(try Data(contentsOf: URL(filePath: image)) == Data(truth))
+    let table = try dmsnap.succeed(["table", store, "--sibling", sibling, "--format", "csv"])
+    #expect(table.output.contains("\n"))
+    let plan = directory.path("plan")
+    try dmsnap.succeed([
+      "merge", store, "--origin", origin, "--sibling", sibling, "--undo", directory.path("undo"),
+      "--accept", "other-snapshots", "--plan", plan,
+    ])
+    let merged = try dmsnap.run(["merge", "--apply", plan, "--accept", "other-snapshots"])
+    #expect(merged.status == 0, "\(merged)")
+    #expect(try Data(contentsOf: URL(filePath: origin)) == Data(truth))
+  }
+
+  @Test func `what sectors lost here is read from the sibling`() throws {
+    let whole = try directory.write(model.image(0), to: "whole")
+    let exception = model.builder(0).exceptions[150]
+    let start = Int(exception.new) * 512
+    let map = try directory.write(
+      Array("0 + 1\n0 \(start) +\n\(start) 512 -\n\(start + 512) 100000000 +\n".utf8), to: "map")
+    let image = directory.path("image")
+    let outcome = try dmsnap.run([
+      "export", whole, "--origin", origin, "--reading", "salvage", "--map", map, "--to", image,
+    ])
+    #expect(outcome.status == 2 && outcome.errors.contains("512 bytes"), "\(outcome)")
+    try FileManager.default.removeItem(atPath: image)
+    try dmsnap.succeed([
+      "export", whole, "--origin", origin, "--sibling", sibling, "--map", map, "--to", image,
+      "--quiet",
+    ])
+    #expect(try Data(contentsOf: URL(filePath: image)) == Data(truth))
+  }
+
+  /// A store that overflowed while one writer wrote, with some of its copies never written down.
+  private func overflowed() throws -> String {
+    let all = StoreBuilder(chunkSectors: 1).copying(100..<200)
+    let last = Int(all.exceptions.last?.new ?? 0)
+    let named = StoreBuilder(chunkSectors: 1, chunkCount: last + 1).copying(100..<140)
+    var image = named.image(.valid(0))
+    for exception in all.exceptions {
+      image.put(model.bytes(of: exception.old + 100_000), at: Int(exception.new) * 512)
+    }
+    return try directory.write(image, to: "overflowed")
+  }
+
+  @Test func `what is likely is used on request only, listed, and never status 0`() throws {
+    let store = try overflowed()
+    let list = directory.path("list")
+    let proven = try dmsnap.run([
+      "salvage", store, "--origin", origin, "--to", directory.path("new1"), "--format", "json",
+    ])
+    #expect(try result(proven).placement.likelyCount == 60)
+    #expect(try result(proven).placements?.isEmpty == true)
+    let outcome = try dmsnap.run([
+      "salvage", store, "--origin", origin, "--to", directory.path("new2"), "--place", "likely",
+      "--evidence", list,
+    ])
+    #expect(outcome.status == 2, "\(outcome)")
+    #expect(outcome.output.contains("placed   0 proven, 60 likely of 60 unnamed chunks"))
+    #expect(outcome.output.contains("exception.placed-likely"))
+    let lines = try String(contentsOf: URL(filePath: list), encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 3)  // areas part them
+    #expect(lines.allSatisfy { $0.contains(#""strength":"likely""#) })
+    let audit = try dmsnap.run(["audit", store, "--origin", origin, "--place", "likely"])
+    #expect(audit.output.contains("exception.placed-likely"), "\(audit)")
+    let inspect = try dmsnap.run(["inspect", store, "--origin", origin])
+    #expect(inspect.output.contains("placed   0 proven, 60 likely of 60 unnamed chunks"))
+  }
+
+  @Test func `a kernel's reading places nothing`() throws {
+    let outcome = try dmsnap.run([
+      "export", store, "--origin", origin, "--reading", "kernel", "--place", "likely", "--to", "-",
+    ])
+    #expect(outcome.status == 64 && outcome.errors.contains("--place"), "\(outcome)")
+  }
+
+  @Test func `the rules are explained`() throws {
+    let text = try dmsnap.succeed(["explain", "placement"]).output
+    #expect(text.contains("sibling (proven)") && text.contains("sequence (likely)"))
+    let json = try dmsnap.succeed(["explain", "placement", "--format", "json"]).output
+    #expect(json.contains(#""kind" : "sibling""#))
+  }
+
+  @Test func `a sibling that is no store is an error, and nothing is written`() throws {
+    let outcome = try salvage("--to", directory.path("new"), "--sibling", origin)
+    #expect(outcome.status == 3, "\(outcome)")
+    #expect(!FileManager.default.fileExists(atPath: directory.path("new")))
+  }
+}

@@ -1,0 +1,132 @@
+import BlockIO
+import SnapshotFormat
+@testable import SnapshotKit
+import TestSupport
+import Testing
+
+/// What another snapshot of the same origin proves of orphans, and what it does not.
+@Suite struct SiblingSearchTests {
+  /// Two snapshots, the second taken after sixty of two hundred writes; some chunks are written
+  /// again, so that only the second has a copy of them from then on.
+  private static func model(seed: UInt64 = 1) -> CopyModel {
+    var (model, random) = (CopyModel(chunkCount: 400), SplitMix64(seed: seed))
+    model.snap()
+    for _ in 0..<60 { model.write(Int.random(in: 0..<100, using: &random)) }
+    model.snap()
+    for _ in 0..<300 { model.write(Int.random(in: 0..<400, using: &random)) }
+    return model
+  }
+
+  private func placement(
+    _ model: CopyModel, _ damaged: Int, by other: Int, lost areas: [Int],
+    unreadable: [Range<UInt64>] = []
+  ) throws -> (plan: PlacementPlan, generation: Generation) {
+    let builder = model.builder(damaged)
+    var image = model.image(damaged)
+    for area in areas {
+      Damage.randomChunk(builder.chunk(ofArea: area), seed: 5).apply(to: &image, of: builder)
+    }
+    let origin = FaultySource(model.originImage)
+    let plan = try SalvagePlan(
+      Store(FaultySource(image, unreadable: unreadable)), originByteCount: origin.byteCount)
+    let generation = try plan.generation(0)
+    let sibling = try Sibling(Store(model.image(other)))
+    return (
+      try plan.placements(of: generation, origin: origin, siblings: [sibling]), generation
+    )
+  }
+
+  /// How many proofs there are, of which every one must be right.
+  private func proven(_ plan: PlacementPlan, _ model: CopyModel, _ damaged: Int) -> Int {
+    let exceptions = Set(model.builder(damaged).exceptions)
+    var count = 0
+    for placement in plan.placements where placement.strength == .proven {
+      for within in 0..<placement.count {
+        #expect(
+          exceptions.contains(
+            StoreBuilder.Exception(placement.old + within, placement.new + within)))
+        count += 1
+      }
+    }
+    return count
+  }
+
+  @Test(arguments: [1, 2, 3] as [UInt64])
+  func `an area of the older that was lost after the younger was made is proven whole`(
+    seed: UInt64
+  ) throws {
+    let model = Self.model(seed: seed)
+    let found = try placement(model, 0, by: 1, lost: [4])
+    #expect(found.plan.orphanCount == 32)
+    #expect(proven(found.plan, model, 0) == 32)
+    let placed = found.generation.placing(found.plan, .proven)
+    #expect(placed.isComplete && placed.orphans.isEmpty && placed.orphanCount == 0)
+    #expect(placed.exceptionCount == UInt64(model.snapshots[0].copies.count))
+  }
+
+  @Test(arguments: [1, 2, 3] as [UInt64])
+  func `of what the younger lost, all that the older copied as well is proven`(seed: UInt64) throws
+  {
+    let model = Self.model(seed: seed)
+    let common = Set(model.snapshots[0].copies.map(\.content))
+    for area in 0..<4 {
+      let found = try placement(model, 1, by: 0, lost: [area])
+      let lost = model.snapshots[1].copies[area * 32..<(area + 1) * 32]
+      #expect(proven(found.plan, model, 1) == lost.count { common.contains($0.content) })
+    }
+  }
+
+  @Test func `what was copied before the younger was made is not taken from it`() throws {
+    let model = Self.model()
+    let found = try placement(model, 0, by: 1, lost: [0])
+    #expect(found.plan.orphanCount == 32 && found.plan.provenCount == 0)
+    let placed = found.generation.placing(found.plan, .proven)
+    #expect(!placed.isComplete && placed.orphanCount == 32)
+  }
+
+  @Test func `writes through a snapshot are not believed, and disturb nothing else`() throws {
+    var model = Self.model()
+    let copied = Set(model.snapshots[0].copies.map(\.old))
+    for chunk in (0..<400).filter({ !copied.contains($0) }).prefix(3) {
+      model.write(chunk, throughSnapshot: 0)
+    }
+    let found = try placement(model, 0, by: 1, lost: [4])
+    #expect(proven(found.plan, model, 0) == 32)
+    // A copy that both had, and that one of them was written over since.
+    let changed = model.snapshots[1].copies.last?.old ?? 0
+    model.write(changed, throughSnapshot: 1)
+    let last = (model.snapshots[0].copies.count - 1) / 32
+    let after = try placement(model, 0, by: 1, lost: [last])
+    #expect(
+      after.plan.placements.allSatisfy { !($0.old..<$0.old + $0.count).contains(UInt64(changed)) })
+    _ = proven(after.plan, model, 0)
+  }
+
+  @Test func `a snapshot of another origin proves nothing`() throws {
+    let (model, other) = (Self.model(seed: 1), Self.model(seed: 99))
+    var image = model.image(0)
+    let builder = model.builder(0)
+    Damage.randomChunk(builder.chunk(ofArea: 4), seed: 5).apply(to: &image, of: builder)
+    let origin = FaultySource(model.originImage)
+    let plan = try SalvagePlan(Store(FaultySource(image)), originByteCount: origin.byteCount)
+    var foreign = other
+    for chunk in 0..<400 { foreign.write(chunk, throughSnapshot: 1) }
+    let found = try plan.placements(
+      of: try plan.generation(0), origin: origin, siblings: [Sibling(Store(foreign.image(1)))])
+    #expect(found.provenCount == 0)
+  }
+
+  @Test func `siblings of another chunk size say nothing`() throws {
+    let model = Self.model()
+    var other = CopyModel(chunkCount: 400, chunkSectors: 2)
+    other.snap()
+    for chunk in 0..<100 { other.write(chunk) }
+    var image = model.image(0)
+    let builder = model.builder(0)
+    Damage.randomChunk(builder.chunk(ofArea: 4), seed: 5).apply(to: &image, of: builder)
+    let plan = try SalvagePlan(Store(FaultySource(image)))
+    let found = try plan.placements(
+      of: try plan.generation(0), origin: nil, siblings: [Sibling(Store(other.image(0)))])
+    #expect(found.provenCount == 0 && found.orphanCount == 32)
+  }
+}
