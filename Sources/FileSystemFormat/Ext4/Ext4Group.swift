@@ -20,6 +20,9 @@ package struct Ext4GroupDescriptor: Equatable, Sendable {
   /// Whether the bitmap of blocks was never written.
   package let isBlockBitmapUnused: Bool
 
+  /// How many inodes at the end of the table were never used.
+  package let unusedInodeCount: UInt32
+
   /// Decodes 32 or 64 bytes.
   package init(decoding bytes: Span<UInt8>) {
     hasWholeChecksums = bytes.count >= 64
@@ -37,6 +40,7 @@ package struct Ext4GroupDescriptor: Equatable, Sendable {
     let flags: UInt16 = bytes.little(at: 0x12)
     isInodeTableUnused = flags & 1 != 0
     isBlockBitmapUnused = flags & 2 != 0
+    unusedInodeCount = checksum(0x1c, 0x32)
     blockBitmapChecksum = checksum(0x18, 0x38)
     inodeBitmapChecksum = checksum(0x1a, 0x3a)
   }

@@ -31,6 +31,17 @@ struct Ext4Claims {
   /// Whether the snapshot's content of a chunk is known, or has been found.
   func isKnown(_ chunk: UInt64) -> Bool { taken.contains(chunk) || scene.isMapped(chunk) }
 
+  /// The orphan that was found in this round to be a copy of a chunk, as a chunk of the store.
+  func new(for chunk: UInt64) -> UInt64? { evidence.first { $0.old == chunk }?.new }
+
+  /// Whether two orphans have the same content.
+  func isSame(_ left: Int, _ right: Int) -> Bool {
+    (0..<volume.blocksPerChunk).allSatisfy {
+      orphans.blocks[left * volume.blocksPerChunk + $0].content
+        == orphans.blocks[right * volume.blocksPerChunk + $0].content
+    }
+  }
+
   /// The chunk of the store that an orphan is.
   func new(_ orphan: Int) -> UInt64 { orphans.chunks[orphan] }
 

@@ -14,6 +14,15 @@ struct Ext4JournalEvidence {
     log = deduction.log
   }
 
+  /// Whether everything that structures the journal has a place.
+  var isComplete: Bool { deduction.isComplete }
+
+  /// Whether the last transaction is one that the journal's superblock knows to be the last.
+  var isEndKnown: Bool {
+    guard let superblock = log.superblock else { return false }
+    return superblock.start == 0 && !coveredSequences(superblock).isEmpty
+  }
+
   /// Places the journal's own blocks that are lost.
   func placeJournal(_ claims: inout Ext4Claims) throws(BlockIOError) {
     for (position, content) in log.expected { claims.attested[log.place.block(position)] = content }
@@ -77,9 +86,8 @@ struct Ext4JournalEvidence {
   private func coveredSequences(_ superblock: Ext4JournalSuperblock) -> [UInt32] {
     let committed = log.controls.values.lazy.filter { $0.kind == .commit }
     guard deduction.isComplete, var sequence = committed.map(\.sequence).max() else { return [] }
-    // The number of a transaction is left out when a file system is unmounted.
     if superblock.start == 0 {
-      guard (1...2).contains(superblock.sequence &- sequence) else { return [] }
+      guard Ext4Log.steps.contains(superblock.sequence &- sequence) else { return [] }
     } else if sequence < superblock.sequence {
       return []
     }
@@ -87,16 +95,22 @@ struct Ext4JournalEvidence {
     while sequence > 0 {
       guard let extent = log.extent(of: sequence) else { break }
       covered.append(sequence)
-      let before = sequence &- 1
-      let isKnown = log.position(of: .commit, before) != nil
-      sequence = extent.start == log.place.first && !isKnown ? before &- 1 : before
+      if let before = log.controls[extent.start - 1], before.kind == .commit {
+        sequence = before.sequence
+      } else if extent.start == log.place.first,
+        let step = Ext4Log.steps.first(where: { log.position(of: .commit, sequence &- $0) != nil })
+      {
+        sequence &-= step
+      } else {
+        break
+      }
     }
     return covered
   }
 
   /// Places the homes of what the journal has.
   func placeHomes(
-    _ claims: inout Ext4Claims, isJournalFilled: Bool, view: SnapshotView
+    _ claims: inout Ext4Claims, isJournalFilled: Bool
   ) throws(BlockIOError) {
     for (block, content) in claims.attested.sorted(by: { $0.key < $1.key })
     where log.place.position(of: block) == nil {

@@ -44,6 +44,9 @@ struct Ext4Log: Sendable {
   /// The journal's superblock of the snapshot, if that is certain.
   private(set) var superblock: Ext4JournalSuperblock?
 
+  /// How much higher than the last the number of a transaction can be: some are left out when a
+  /// file system is unmounted and mounted.
+  static let steps: ClosedRange<UInt32> = 1...4
   /// The same content in more blocks than this tells nothing.
   private static let sameContentMax = 8
   private static let tagCountMax = 1 << 22
@@ -197,7 +200,7 @@ struct Ext4Log: Sendable {
     }
     guard position > place.first, let before = controls[position - 1] else { return true }
     return switch before.kind {
-    case .commit: before.sequence &+ 1 == control.sequence
+    case .commit: Self.steps.contains(control.sequence &- before.sequence)
     case .revocation: before.sequence == control.sequence
     case .descriptor, .superblock: false
     }
@@ -235,11 +238,28 @@ struct Ext4Log: Sendable {
       guard revocation + 1 == start else { return nil }
       start = revocation
     }
-    if start > place.first {
-      guard let before = controls[start - 1], before.kind == .commit,
-        before.sequence &+ 1 == sequence
-      else { return nil }
+    return start == place.first || follows(sequence, at: start) ? (start, commit) : nil
+  }
+
+  /// Whether what is before a block is the end of the transaction before one.
+  private func follows(_ sequence: UInt32, at start: Int) -> Bool {
+    guard let before = controls[start - 1] ?? doubtful[start - 1], before.kind == .commit else {
+      return false
     }
-    return (start, commit)
+    return Self.steps.contains(sequence &- before.sequence)
+  }
+
+  /// Where the log begins that was written over the origin's, if that is known: at the journal's
+  /// first block, or, since Linux 6.5, where the origin's log ends.
+  var startOverOrigin: Int? {
+    let old = place.superblock.sequence
+    if let first = controls[place.first], first.sequence >= old { return place.first }
+    let commits = [controls, doubtful].joined().filter {
+      $0.value.kind == .commit && $0.value.sequence < old
+    }
+    guard let end = commits.max(by: { $0.value.sequence < $1.value.sequence })?.key,
+      let next = controls[end + 1], next.sequence >= old
+    else { return nil }
+    return end + 1
   }
 }

@@ -97,28 +97,43 @@ struct Ext4LogDeduction {
     let matching = log.positions(matching: control)
     if matching.count == 1 { return matching.first }
     guard matching.isEmpty, isOnly, control.tags.count < tagLimit else { return nil }
-    // It ends where the transaction is committed,
+    // It ends where the transaction is committed, and begins after the transaction before.
     let before = log.position(of: .commit, key.sequence).map { $0 - control.tags.count - 1 }
-    // and begins after the transaction before, unless the log began anew.
-    var after: Int?
-    if let commit = log.position(of: .commit, key.sequence &- 1), mayFollow(key.sequence) {
-      after = commit + 1
-      let revocation = Ext4Log.Key(kind: .revocation, sequence: key.sequence)
-      if unlaid[revocation]?.isEmpty == false || log.positions[revocation] != nil { after = nil }
+    var after = previousCommit(key.sequence).flatMap { step, position in
+      // After a mount the log may begin anew, where the journal does.
+      step == 1 || isElsewhere(key.sequence) ? position + 1 : nil
     }
-    if let revocation = log.position(of: .revocation, key.sequence) { after = revocation + 1 }
+    let revocation = Ext4Log.Key(kind: .revocation, sequence: key.sequence)
+    if unlaid[revocation]?.isEmpty == false || log.positions[revocation] != nil {
+      after = log.position(of: .revocation, key.sequence).map { $0 + 1 }
+    }
     if let before, let after, before != after { return nil }
     guard let position = before ?? after, log.mayBe(control, at: position) else { return nil }
     return position
   }
 
-  /// Whether a transaction certainly follows the one before it, because what the log begins with is
-  /// another one.
-  private func mayFollow(_ sequence: UInt32) -> Bool {
-    guard let first = log.controls[log.place.first] else {
-      return log.isCertain[log.place.first]
+  /// Where the transaction before one was committed, and how much lower its number is; nil if it
+  /// has no place yet.
+  private func previousCommit(_ sequence: UInt32) -> (step: UInt32, position: Int)? {
+    for step in Ext4Log.steps {
+      if isUnlaid(sequence &- step) { return nil }
+      if let position = log.position(of: .commit, sequence &- step) { return (step, position) }
     }
-    return first.sequence != sequence
+    return nil
+  }
+
+  /// Whether anything of a transaction has no place.
+  private func isUnlaid(_ sequence: UInt32) -> Bool {
+    [.descriptor, .commit, .revocation].contains {
+      unlaid[Ext4Log.Key(kind: $0, sequence: sequence)]?.isEmpty == false
+    }
+  }
+
+  /// Whether a transaction is certainly not the first of the journal.
+  private func isElsewhere(_ sequence: UInt32) -> Bool {
+    let first = log.place.first
+    if let control = log.controls[first] { return control.sequence != sequence }
+    return log.isCertain[first] || log.startOverOrigin.map { $0 != first } == true
   }
 
   private func commitPosition(_ key: Ext4Log.Key) -> Int? {
@@ -131,8 +146,12 @@ struct Ext4LogDeduction {
     {
       found.insert(last + tagCount + 1)
     }
-    let next = key.sequence &+ 1
-    if let first = firstPosition(of: next), first > log.place.first { found.insert(first - 1) }
+    let next = Ext4Log.steps.lazy.map { key.sequence &+ $0 }.first {
+      isUnlaid($0) || firstPosition(of: $0) != nil
+    }
+    if let next, let first = firstPosition(of: next), first > log.place.first {
+      found.insert(first - 1)
+    }
     guard found.count == 1, let position = found.first, log.isFree(position) else { return nil }
     return position
   }

@@ -47,7 +47,12 @@ struct Ext4Search: EvidenceSearch {
     let journal = Ext4JournalEvidence(volume, deduction)
     try journal.placeJournal(&claims)
     claims.attested.merge(journal.attestHomes()) { known, _ in known }
-    try journal.placeHomes(&claims, isJournalFilled: false, view: scene.view)
+    try journal.placeHomes(&claims, isJournalFilled: false)
+    let homes = try Ext4Homes(volume, history, journal, claims, reasons, scene.origin)
+    let now = try volume.with(groupsOf: scene.view)
+    try Ext4GroupEvidence(homes: homes, volume: now, origin: scene.origin).place(&claims)
+    try Ext4InodeEvidence(homes: homes, volume: now, scene: scene).place(&claims)
+    try Ext4DirectoryEvidence(homes: homes, volume: now, view: scene.view).place(&claims)
     return claims.evidence
   }
 

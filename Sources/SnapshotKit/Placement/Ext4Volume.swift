@@ -12,7 +12,7 @@ struct Ext4Volume: Sendable {
   /// The superblock that was found first.
   let superblock: Ext4Superblock
   /// The group descriptors, of the snapshot if their checksums are right there.
-  let groups: [Ext4GroupDescriptor]
+  private(set) var groups: [Ext4GroupDescriptor]
   /// How many of its blocks are in a chunk.
   let blocksPerChunk: Int
   private let chunkByteCount: UInt64
@@ -35,6 +35,14 @@ struct Ext4Volume: Sendable {
     self.chunkByteCount = chunkByteCount
     blocksPerChunk = Int(chunkByteCount / blockByteCount)
     groups = try Self.groups(view, superblock, start)
+  }
+
+  /// The same with the group descriptors that a view has.
+  func with(groupsOf view: SnapshotView) throws(BlockIOError) -> Ext4Volume {
+    var volume = self
+    let groups = try Self.groups(view, superblock, start)
+    if groups.count == self.groups.count { volume.groups = groups }
+    return volume
   }
 
   private static func superblock(
@@ -82,6 +90,9 @@ struct Ext4Volume: Sendable {
 
   /// The length of a block in bytes.
   var blockByteCount: Int { superblock.blockByteCount }
+
+  /// The block that has the superblock.
+  var superblockBlock: UInt64 { UInt64(Ext4Superblock.byteOffset / blockByteCount) }
 
   /// The chunk of the origin that has a block.
   func chunk(of block: UInt64) -> UInt64 { byteOffset(of: block) / chunkByteCount }
