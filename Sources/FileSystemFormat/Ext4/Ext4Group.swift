@@ -17,6 +17,8 @@ package struct Ext4GroupDescriptor: Equatable, Sendable {
   package let hasWholeChecksums: Bool
   /// Whether the bitmap of inodes, and the table, were never written.
   package let isInodeTableUnused: Bool
+  /// Whether what was never used of the inode table is zeroes.
+  package let isTableZeroed: Bool
   /// Whether the bitmap of blocks was never written.
   package let isBlockBitmapUnused: Bool
 
@@ -40,6 +42,7 @@ package struct Ext4GroupDescriptor: Equatable, Sendable {
     let flags: UInt16 = bytes.little(at: 0x12)
     isInodeTableUnused = flags & 1 != 0
     isBlockBitmapUnused = flags & 2 != 0
+    isTableZeroed = flags & 4 != 0
     unusedInodeCount = checksum(0x1c, 0x32)
     blockBitmapChecksum = checksum(0x18, 0x38)
     inodeBitmapChecksum = checksum(0x1a, 0x3a)

@@ -77,37 +77,18 @@ struct Ext4DirectoryEvidence {
     try homes.claim([missing[0]: [first / perChunk]], kind, &claims)
   }
 
-  /// The inodes of the view with those registers, as far as their numbers are in use.
+  /// The inodes of the view with those registers.
   private func owners(_ registers: Set<UInt32>) throws(BlockIOError) -> [Owner] {
-    let (superblock, volume) = (volume.superblock, volume)
     var owners: [Owner] = []
-    for (group, descriptor) in volume.groups.enumerated() where !descriptor.isInodeTableUnused {
-      let used = UInt64(
-        superblock.inodesPerGroup - min(descriptor.unusedInodeCount, superblock.inodesPerGroup))
-      let perBlock = UInt64(superblock.inodesPerBlock)
-      let count = (used + perBlock - 1) / perBlock
-      let start = descriptor.inodeTable
-      guard start < superblock.blockCount else { continue }
-      try volume.forEach(start..<start + count, of: view) { block, bytes in
-        for slot in 0..<superblock.inodesPerBlock {
-          let size = superblock.inodeByteCount
-          let part = bytes.extracting(slot * size..<(slot + 1) * size)
-          if part[0] == 0, part[1] == 0 { continue }
-          let number =
-            UInt64(group) * UInt64(superblock.inodesPerGroup) + (block - start) * perBlock
-            + UInt64(slot) + 1
-          guard let number = UInt32(exactly: number) else { continue }
-          let inode = Ext4Inode(decoding: part)
-          let register = Ext4Inode.register(
-            number: number, generation: inode.generation, seed: superblock.seed)
-          guard registers.contains(register), inode.hasExtents, inode.isInUse,
-            Ext4Inode.isRight(part, number: number, seed: superblock.seed),
-            owners.count < 1 << 16
-          else { continue }
-          owners.append(
-            Owner(register: register, inode: inode, map: Ext4Inode.map.map { part[$0] }))
-        }
-      }
+    try volume.forEachInode(of: view) { number, bytes in
+      let inode = Ext4Inode(decoding: bytes)
+      let register = Ext4Inode.register(
+        number: number, generation: inode.generation, seed: volume.superblock.seed)
+      guard registers.contains(register), inode.hasExtents, owners.count < 1 << 16,
+        Ext4Inode.isRight(bytes, number: number, seed: volume.superblock.seed)
+      else { return }
+      owners.append(
+        Owner(register: register, inode: inode, map: Ext4Inode.map.map { bytes[$0] }))
     }
     return owners
   }

@@ -28,6 +28,60 @@ struct Ext4InodeEvidence {
       }
       claims.claim(orphan, chunk, .ext4Inode)
     }
+    try placeUnused(rewritten, Set(versions.keys), &claims)
+  }
+
+  /// Places zeroes where an inode table was not in use when the snapshot was taken, and has been
+  /// overwritten since.
+  ///
+  /// - Parameter versions: The blocks that any orphan is a version of: they were in use.
+  private func placeUnused(
+    _ rewritten: Ext4Rewritten, _ versions: Set<UInt64>, _ claims: inout Ext4Claims
+  ) throws(BlockIOError) {
+    let perChunk = volume.blocksPerChunk
+    let zeroes = claims.orphans.chunks.indices.filter { orphan in
+      homes.isCertain(orphan) && !claims.placed.contains(orphan)
+        && (0..<perChunk).allSatisfy {
+          claims.orphans.blocks[orphan * perChunk + $0].role == .zero
+        }
+    }
+    var next = zeroes.startIndex
+    for block in rewritten.blocks where next < zeroes.endIndex {
+      let chunk = volume.chunk(of: block)
+      guard !claims.isKnown(chunk) else { continue }
+      var canBe = try rewritten.has(block, claims.originContent(block))
+      for index in 0..<perChunk where canBe {
+        guard let part = volume.block(index, of: chunk), !versions.contains(part) else {
+          canBe = false
+          break
+        }
+        canBe = isUnused(part, rewritten, claims)
+      }
+      guard canBe else { continue }
+      claims.claim(zeroes[next], chunk, .ext4Inode)
+      next += 1
+    }
+  }
+
+  /// Whether the snapshot's descriptor of its group says that a block of an inode table was never
+  /// used, and is all zeroes.
+  private func isUnused(
+    _ block: UInt64, _ rewritten: Ext4Rewritten, _ claims: Ext4Claims
+  ) -> Bool {
+    let superblock = volume.superblock
+    guard
+      let index = volume.groups.firstIndex(where: {
+        block >= $0.inodeTable && block - $0.inodeTable < superblock.tableBlockCount
+      })
+    else { return false }
+    let perBlock = superblock.blockByteCount / superblock.descriptorByteCount
+    guard let home = superblock.block(ofDescriptors: UInt64(index / perBlock)),
+      scene.isMapped(volume.chunk(of: home)) || !rewritten.isNamed(home)
+    else { return false }
+    let group = volume.groups[index]
+    let used = UInt64(superblock.inodesPerGroup) - UInt64(group.unusedInodeCount)
+    return group.isTableZeroed && group.unusedInodeCount <= superblock.inodesPerGroup
+      && (block - group.inodeTable) * UInt64(superblock.inodesPerBlock) >= used
   }
 
   /// Whether a chunk of inode tables is of the time at which the snapshot was taken: what is

@@ -34,6 +34,12 @@ struct Ext4Rewritten {
     }
   }
 
+  /// The blocks that were written home, ascending.
+  var blocks: [UInt64] { contents.keys.sorted() }
+
+  /// Whether any transaction since then has a block.
+  func isNamed(_ block: UInt64) -> Bool { contents[block] != nil }
+
   /// Whether a block of the origin has what was written home since then.
   func has(_ block: UInt64, _ content: UInt32?) -> Bool {
     content != nil && contents[block] == content

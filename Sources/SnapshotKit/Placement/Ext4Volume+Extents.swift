@@ -74,4 +74,30 @@ extension Ext4Volume {
     }
     return (extents, nodes, isWhole)
   }
+
+  /// Calls `body` with the number and the bytes of each inode that is in use; its checksum is not
+  /// examined.
+  func forEachInode(
+    of source: any BlockSource, _ body: (UInt32, Span<UInt8>) -> Void
+  ) throws(BlockIOError) {
+    let perBlock = UInt64(superblock.inodesPerBlock)
+    let size = superblock.inodeByteCount
+    for (group, descriptor) in groups.enumerated() where !descriptor.isInodeTableUnused {
+      let unused = min(descriptor.unusedInodeCount, superblock.inodesPerGroup)
+      let count = (UInt64(superblock.inodesPerGroup - unused) + perBlock - 1) / perBlock
+      let start = descriptor.inodeTable
+      guard start < superblock.blockCount else { continue }
+      let first = UInt64(group) * UInt64(superblock.inodesPerGroup) + 1
+      try forEach(start..<start + count, of: source) { block, bytes in
+        for slot in 0..<superblock.inodesPerBlock {
+          let part = bytes.extracting(slot * size..<(slot + 1) * size)
+          let number = first + (block - start) * perBlock + UInt64(slot)
+          guard part[0] != 0 || part[1] != 0, let number = UInt32(exactly: number),
+            Ext4Inode(decoding: part).isInUse
+          else { continue }
+          body(number, part)
+        }
+      }
+    }
+  }
 }
