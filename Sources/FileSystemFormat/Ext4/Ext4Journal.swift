@@ -1,0 +1,157 @@
+/// The superblock of a journal of ext4 (jbd2), whose integers are big-endian.
+///
+/// - Source: Linux `Documentation/filesystems/ext4/journal.rst`; `include/linux/jbd2.h`,
+///   `journal_superblock_t`.
+package struct Ext4JournalSuperblock: Equatable, Sendable {
+  /// The length of a block in bytes.
+  package let blockByteCount: UInt32
+  /// How many blocks the journal has.
+  package let blockCount: UInt32
+  /// The first block of the log.
+  package let first: UInt32
+  /// The transaction with which the log begins: those before are written home.
+  package let sequence: UInt32
+  /// The block with which the log begins; 0 if all of it was written home.
+  package let start: UInt32
+  /// The layout of descriptors.
+  package let layout: Ext4JournalLayout
+
+  /// Decodes one; nil for bytes that are none, or whose checksum is wrong.
+  package init?(decoding bytes: Span<UInt8>) {
+    guard bytes.count >= 1024, let header = Ext4JournalHeader(decoding: bytes),
+      header.kind == .superblock
+    else { return nil }
+    let features: UInt32 = bytes.big(at: 0x28)
+    // Checksums of version 2 or 3, by CRC-32C; and no fast commits, which have a log of their own.
+    guard features & 0x18 != 0, features & 0x20 == 0, bytes[0x50] == 4 else { return nil }
+    var checksum = CRC32C()
+    checksum.add(bytes.extracting(0..<0xfc))
+    checksum.addZeroes(4)
+    checksum.add(bytes.extracting(0x100..<1024))
+    guard checksum.register == bytes.big(at: 0xfc) else { return nil }
+    blockByteCount = bytes.big(at: 0x0c)
+    blockCount = bytes.big(at: 0x10)
+    first = bytes.big(at: 0x14)
+    sequence = bytes.big(at: 0x18)
+    start = bytes.big(at: 0x1c)
+    var seed = CRC32C()
+    seed.add(bytes.extracting(0x30..<0x40))
+    layout = Ext4JournalLayout(
+      isVersion3: features & 0x10 != 0, has64Bits: features & 2 != 0, seed: seed.register)
+    guard first >= 1, first < blockCount else { return nil }
+  }
+}
+
+/// How the tags of a journal's descriptors are laid out, and with what its checksums begin.
+package struct Ext4JournalLayout: Equatable, Sendable {
+  /// Whether tags have all of a checksum, in sixteen bytes.
+  package let isVersion3: Bool
+  /// Whether numbers of blocks have 64 bits.
+  package let has64Bits: Bool
+  /// The register with which every checksum begins.
+  package let seed: UInt32
+
+  private var tagByteCount: Int { isVersion3 ? 16 : has64Bits ? 14 : 10 }
+
+  /// The register with which the checksum of a block of a transaction begins.
+  package func register(sequence: UInt32) -> UInt32 {
+    var checksum = CRC32C(register: seed)
+    checksum.add(sequence.byteSwapped)
+    return checksum.register
+  }
+
+  /// The tags of a descriptor, one for each block that follows it; nil if its checksum is wrong.
+  package func tags(of bytes: Span<UInt8>) -> [Ext4JournalTag]? {
+    guard hasRightTail(bytes) else { return nil }
+    var tags: [Ext4JournalTag] = []
+    var position = 12
+    while position + tagByteCount <= bytes.count - 4 {
+      let low: UInt32 = bytes.big(at: position)
+      let flags: UInt32
+      let checksum: UInt32
+      if isVersion3 {
+        flags = bytes.big(at: position + 4)
+        checksum = bytes.big(at: position + 12)
+      } else {
+        flags = UInt32(bytes.big(at: position + 6, as: UInt16.self))
+        checksum = UInt32(bytes.big(at: position + 4, as: UInt16.self))
+      }
+      let high: UInt32 = has64Bits ? bytes.big(at: position + 8) : 0
+      tags.append(
+        Ext4JournalTag(
+          block: UInt64(high) << 32 | UInt64(low), checksum: checksum,
+          isEscaped: flags & 1 != 0))
+      position += tagByteCount + (flags & 2 != 0 ? 0 : 16)
+      if flags & 8 != 0 { return tags }
+    }
+    return tags
+  }
+
+  /// The blocks that a block of revocations names; nil if its checksum is wrong.
+  package func revoked(by bytes: Span<UInt8>) -> [UInt64]? {
+    guard hasRightTail(bytes) else { return nil }
+    let end = min(Int(bytes.big(at: 12, as: UInt32.self)), bytes.count - 4)
+    let size = has64Bits ? 8 : 4
+    guard end >= 16 else { return [] }
+    return stride(from: 16, through: end - size, by: size).map {
+      has64Bits ? bytes.big(at: $0, as: UInt64.self) : UInt64(bytes.big(at: $0, as: UInt32.self))
+    }
+  }
+
+  /// Whether the checksum of a block that ends a transaction is right.
+  package func isRight(commit bytes: Span<UInt8>) -> Bool {
+    guard bytes.count >= 64 else { return false }
+    var checksum = CRC32C(register: seed)
+    checksum.add(bytes.extracting(0..<16))
+    checksum.addZeroes(4)
+    checksum.add(bytes.extracting(20..<bytes.count))
+    return checksum.register == bytes.big(at: 16)
+  }
+
+  /// Whether the checksum at the end of a descriptor or of revocations is right.
+  private func hasRightTail(_ bytes: Span<UInt8>) -> Bool {
+    guard bytes.count >= 1024 else { return false }
+    var checksum = CRC32C(register: seed)
+    checksum.add(bytes.extracting(0..<bytes.count - 4))
+    checksum.addZeroes(4)
+    return checksum.register == bytes.big(at: bytes.count - 4)
+  }
+}
+
+/// What a descriptor says of a block that follows it.
+package struct Ext4JournalTag: Equatable, Sendable {
+  /// The block's home.
+  package let block: UInt64
+  /// The checksum of the transaction's number and the block as it is in the journal; of version 2
+  /// the lower half.
+  package let checksum: UInt32
+  /// Whether the block's first four bytes are zeroes in the journal, and the journal's magic at
+  /// home.
+  package let isEscaped: Bool
+}
+
+/// The beginning of a block that structures a journal.
+package struct Ext4JournalHeader: Equatable, Sendable {
+  /// What the block is.
+  package enum Kind: Sendable {
+    case descriptor, commit, superblock, revocation
+  }
+
+  /// What the block is.
+  package let kind: Kind
+  /// The transaction that it belongs to; 0 for the superblock.
+  package let sequence: UInt32
+
+  /// Decodes twelve bytes; nil for those of any other block.
+  package init?(decoding bytes: Span<UInt8>) {
+    guard bytes.count >= 12, bytes.big(at: 0, as: UInt32.self) == 0xc03b_3998 else { return nil }
+    switch bytes.big(at: 4, as: UInt32.self) {
+    case 1: kind = .descriptor
+    case 2: kind = .commit
+    case 3, 4: kind = .superblock
+    case 5: kind = .revocation
+    default: return nil
+    }
+    sequence = bytes.big(at: 8)
+  }
+}

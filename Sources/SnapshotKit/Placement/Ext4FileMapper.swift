@@ -1,0 +1,94 @@
+internal import BlockIO
+internal import FileSystemFormat
+
+/// The files of an ext4.
+struct Ext4FileMapper: FileMapper {
+  private let volume: Ext4Volume
+
+  /// The files of the ext4 that begins at a byte of a view; nil without one whose metadata has
+  /// checksums.
+  init?(_ view: SnapshotView, start: UInt64 = 0) throws(BlockIOError) {
+    guard let volume = try Ext4Volume(view, start: start),
+      volume.superblock.blocksPerGroup == volume.superblock.clustersPerGroup
+    else { return nil }
+    self.volume = volume
+  }
+
+  var blockByteCount: Int { volume.blockByteCount }
+
+  /// A file with more extents is left out.
+  private static let extentCountMax = 1 << 16
+
+  func forEachFile(
+    of view: SnapshotView, _ body: (FileMap) -> Void
+  ) throws(BlockIOError) {
+    let volume = try volume.with(groupsOf: view)
+    let seed = volume.superblock.seed
+    let size = UInt64(volume.blockByteCount)
+    var found: [(number: UInt32, inode: Ext4Inode, map: [UInt8])] = []
+    try volume.forEachInode(of: view) { number, bytes in
+      let inode = Ext4Inode(decoding: bytes)
+      guard inode.kind != .other, inode.hasExtents, !inode.hasInlineData,
+        found.count < Self.fileCountMax, Ext4Inode.isRight(bytes, number: number, seed: seed)
+      else { return }
+      found.append((number, inode, Ext4Inode.map.map { bytes[$0] }))
+    }
+    for (number, inode, map) in found {
+      let register = Ext4Inode.register(number: number, generation: inode.generation, seed: seed)
+      let tree = try volume.extents(map, register: register, of: view, limit: Self.extentCountMax)
+      guard tree.isWhole else { continue }
+      body(
+        FileMap(
+          inode: UInt64(number), isDirectory: inode.kind == .directory, byteCount: inode.byteCount,
+          extents: tree.extents.lazy.filter(\.isWritten).map {
+            FileMap.Extent(
+              logicalByte: UInt64($0.logical) * size,
+              physicalByte: volume.byteOffset(of: $0.physical),
+              byteCount: UInt64($0.count) * size)
+          }))
+    }
+  }
+
+  /// More files are not looked at: 128 MiB.
+  private static let fileCountMax = 1 << 20
+
+  func freeRanges(of view: SnapshotView) throws(BlockIOError) -> [Range<UInt64>] {
+    var ranges: [Range<UInt64>] = []
+    let superblock = volume.superblock
+    let origin = SnapshotView(
+      of: view.origin, through: ExceptionTable(view.table, runs: []), of: view.store)
+    let groups = try volume.with(groupsOf: origin).groups
+    let size = UInt64(volume.blockByteCount)
+    for (index, group) in groups.enumerated() {
+      let first =
+        UInt64(superblock.firstDataBlock) + UInt64(index) * UInt64(superblock.blocksPerGroup)
+      let count = min(UInt64(superblock.blocksPerGroup), superblock.blockCount - first)
+      guard !group.isBlockBitmapUnused, let bitmap = try volume.read(group.blockBitmap, of: origin)
+      else {
+        // Nobody has used a group whose bitmap was never written; its own metadata is no file's.
+        if group.isBlockBitmapUnused {
+          let start = volume.byteOffset(of: first)
+          ranges.append(start..<start + count * size)
+        }
+        continue
+      }
+      var checksum = CRC32C(register: superblock.seed)
+      checksum.add(bitmap.span.extracting(0..<Int(superblock.clustersPerGroup) / 8))
+      guard checksum.register == group.blockBitmapChecksum || !group.hasWholeChecksums else {
+        continue
+      }
+      for bit in 0..<Int(count) where bitmap[bit >> 3] >> UInt8(bit & 7) & 1 == 0 {
+        let start = volume.byteOffset(of: first + UInt64(bit))
+        if let last = ranges.last, last.upperBound == start {
+          ranges[ranges.count - 1] = last.lowerBound..<start + size
+        } else if ranges.count < Self.rangeCountMax {
+          ranges.append(start..<start + size)
+        }
+      }
+    }
+    return ranges
+  }
+
+  /// More free ranges are not kept: 64 MiB.
+  private static let rangeCountMax = 1 << 22
+}

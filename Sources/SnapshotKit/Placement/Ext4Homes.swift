@@ -1,0 +1,109 @@
+internal import BlockIO
+internal import FileSystemFormat
+internal import SnapshotFormat
+
+/// Decides whether an orphan that a checksum proves to be a version of a block was at that block's
+/// home, and not in the journal.
+///
+/// When all that was written to the journal has its place, what is left was at home. That a block
+/// was copied at all is certain in an overlay, where the store has nothing else; in the store of a
+/// volume that was written on, only if the origin's journal says that it was overwritten.
+struct Ext4Homes {
+  private let volume: Ext4Volume
+  private let reasons: [Orphan.Reason]
+  /// What was overwritten since the snapshot was taken; nil in an overlay.
+  let rewritten: Ext4Rewritten?
+  /// Whether the journal has all of its blocks.
+  let isJournalFilled: Bool
+  private let direction: Ext4History.Direction?
+  private let isDirectionKnown: Bool
+
+  init(
+    _ volume: Ext4Volume, _ history: Ext4History, _ journal: Ext4JournalEvidence,
+    _ claims: Ext4Claims, _ reasons: [Orphan.Reason], _ origin: any BlockSource
+  ) throws(BlockIOError) {
+    self.volume = volume
+    self.reasons = reasons
+    direction = history.direction
+    isDirectionKnown = history.direction != nil && journal.log.superblock != nil
+    let (log, place) = (journal.log, journal.log.place)
+    func isFilled(_ position: Int) -> Bool {
+      log.isFilled(position) || claims.isKnown(volume.chunk(of: place.block(position)))
+    }
+    if history.direction == .old, let superblock = log.superblock {
+      let rewritten = try Ext4Rewritten(place, volume, origin, since: superblock.sequence)
+      self.rewritten = rewritten
+      isJournalFilled = journal.isComplete && rewritten.positions.allSatisfy(isFilled)
+    } else {
+      rewritten = nil
+      let end = (0..<place.blockCount).last {
+        log.isCertain[$0] || claims.isKnown(volume.chunk(of: place.block($0)))
+      }
+      let start = log.startOverOrigin
+      isJournalFilled =
+        journal.isComplete && journal.isEndKnown && start != nil
+        && ((start ?? 0)..<max((end ?? 0) + 1, start ?? 0)).allSatisfy(isFilled)
+    }
+  }
+
+  /// Whether what is left can be at home at all.
+  var isDecidable: Bool { isDirectionKnown && isJournalFilled }
+
+  /// Whether an orphan was certainly copied for this store.
+  func isCertain(_ orphan: Int) -> Bool { reasons[orphan] == .exceptionLost }
+
+  /// Whether a superblock that is left is of a time at which the snapshot was.
+  func mayBe(written kilobytes: UInt64, origin: UInt64) -> Bool {
+    switch direction {
+    case .new: kilobytes > origin
+    case .old: kilobytes < origin
+    case nil: false
+    }
+  }
+
+  /// How far it can be trusted that an orphan is at a block's home; nil for not at all.
+  func strength(
+    _ orphan: Int, _ block: UInt64, _ claims: inout Ext4Claims
+  ) throws(BlockIOError) -> Evidence.Strength? {
+    let chunk = volume.chunk(of: block)
+    guard isDecidable, block < volume.superblock.blockCount, !claims.isKnown(chunk),
+      !claims.placed.contains(orphan)
+    else { return nil }
+    if let rewritten, try !rewritten.has(block, claims.originContent(block)) { return nil }
+    guard try claims.fit(orphan, chunk).isPossible else { return nil }
+    switch reasons[orphan] {
+    case .exceptionLost: return .proven
+    case .endLost: return .likely
+    case .inFlight, .leaked: return nil
+    }
+  }
+
+  /// Claims for each block the only orphan that is a version of it; several are none.
+  func claim(
+    _ versions: [UInt64: [Int]], _ kind: Evidence.Kind, _ claims: inout Ext4Claims
+  ) throws(BlockIOError) {
+    for (block, orphans) in versions.sorted(by: { $0.key < $1.key }) {
+      let left = orphans.filter { !claims.placed.contains($0) }
+      guard let orphan = left.first, left.allSatisfy({ claims.isSame($0, orphan) }),
+        let strength = try strength(orphan, block, &claims)
+      else { continue }
+      claims.claim(orphan, volume.chunk(of: block), kind, strength)
+    }
+  }
+
+  /// The blocks of orphans of that role that are in the place in their chunk that `home` has, by
+  /// that home.
+  func versions(
+    _ role: Ext4OrphanBlock.Role, _ claims: Ext4Claims, home: (UInt64) -> UInt64?
+  ) -> [UInt64: [Int]] {
+    var versions: [UInt64: [Int]] = [:]
+    let perChunk = volume.blocksPerChunk
+    for (place, block) in claims.orphans.blocks.enumerated() where block.role == role {
+      guard let home = home(block.value), place % perChunk == volume.index(of: home) else {
+        continue
+      }
+      versions[home, default: []].append(place / perChunk)
+    }
+    return versions
+  }
+}

@@ -1,0 +1,125 @@
+internal import BlockIO
+internal import FileSystemFormat
+internal import SnapshotFormat
+
+/// Blocks of inode tables, whose inodes' checksums say which blocks they are.
+struct Ext4InodeEvidence {
+  let homes: Ext4Homes
+  let volume: Ext4Volume
+  let scene: PlacementScene
+
+  func place(_ claims: inout Ext4Claims) throws(BlockIOError) {
+    let versions = homes.versions(.inodes, claims) { $0 }
+    try homes.claim(versions, .ext4Inode, &claims)
+    guard let rewritten = homes.rewritten, let time = try snapshotTime(claims) else { return }
+    for (block, orphans) in versions.sorted(by: { $0.key < $1.key }) {
+      let chunk = volume.chunk(of: block)
+      guard !claims.isKnown(chunk), try rewritten.has(block, claims.originContent(block)) else {
+        continue
+      }
+      var possible: [Int] = []
+      for orphan in orphans where !claims.placed.contains(orphan) {
+        if homes.isCertain(orphan), try isOfSnapshot(orphan, chunk, time, &claims) {
+          possible.append(orphan)
+        }
+      }
+      guard let orphan = possible.first, possible.allSatisfy({ claims.isSame($0, orphan) }) else {
+        continue
+      }
+      claims.claim(orphan, chunk, .ext4Inode)
+    }
+    try placeUnused(rewritten, Set(versions.keys), &claims)
+  }
+
+  /// Places zeroes where an inode table was not in use when the snapshot was taken, and has been
+  /// overwritten since.
+  ///
+  /// - Parameter versions: The blocks that any orphan is a version of: they were in use.
+  private func placeUnused(
+    _ rewritten: Ext4Rewritten, _ versions: Set<UInt64>, _ claims: inout Ext4Claims
+  ) throws(BlockIOError) {
+    let perChunk = volume.blocksPerChunk
+    let zeroes = claims.orphans.chunks.indices.filter { orphan in
+      homes.isCertain(orphan) && !claims.placed.contains(orphan)
+        && (0..<perChunk).allSatisfy {
+          claims.orphans.blocks[orphan * perChunk + $0].role == .zero
+        }
+    }
+    var next = zeroes.startIndex
+    for block in rewritten.blocks where next < zeroes.endIndex {
+      let chunk = volume.chunk(of: block)
+      guard !claims.isKnown(chunk) else { continue }
+      var canBe = try rewritten.has(block, claims.originContent(block))
+      for index in 0..<perChunk where canBe {
+        guard let part = volume.block(index, of: chunk), !versions.contains(part) else {
+          canBe = false
+          break
+        }
+        canBe = isUnused(part, rewritten, claims)
+      }
+      guard canBe else { continue }
+      claims.claim(zeroes[next], chunk, .ext4Inode)
+      next += 1
+    }
+  }
+
+  /// Whether the snapshot's descriptor of its group says that a block of an inode table was never
+  /// used, and is all zeroes.
+  private func isUnused(
+    _ block: UInt64, _ rewritten: Ext4Rewritten, _ claims: Ext4Claims
+  ) -> Bool {
+    let superblock = volume.superblock
+    guard
+      let index = volume.groups.firstIndex(where: {
+        block >= $0.inodeTable && block - $0.inodeTable < superblock.tableBlockCount
+      })
+    else { return false }
+    let perBlock = superblock.blockByteCount / superblock.descriptorByteCount
+    guard let home = superblock.block(ofDescriptors: UInt64(index / perBlock)),
+      scene.isMapped(volume.chunk(of: home)) || !rewritten.isNamed(home)
+    else { return false }
+    let group = volume.groups[index]
+    let used = UInt64(superblock.inodesPerGroup) - UInt64(group.unusedInodeCount)
+    return group.isTableZeroed && group.unusedInodeCount <= superblock.inodesPerGroup
+      && (block - group.inodeTable) * UInt64(superblock.inodesPerBlock) >= used
+  }
+
+  /// Whether a chunk of inode tables is of the time at which the snapshot was taken: what is
+  /// different in the origin was changed later. Older versions, which the journal has, lack changes
+  /// that were made before.
+  private func isOfSnapshot(
+    _ orphan: Int, _ chunk: UInt64, _ time: UInt64, _ claims: inout Ext4Claims
+  ) throws(BlockIOError) -> Bool {
+    let size = volume.superblock.inodeByteCount
+    let fit = try claims.fit(orphan, chunk)
+    let place = claims.new(orphan) * scene.chunkByteCount
+    guard fit.isPossible, fit.unknownCount == 0,
+      let before = try scene.store.whole(at: place, count: Int(scene.chunkByteCount)),
+      let now = try scene.origin.whole(
+        at: chunk * scene.chunkByteCount, count: Int(scene.chunkByteCount))
+    else { return false }
+    for slot in 0..<before.count / size {
+      let bytes = slot * size..<(slot + 1) * size
+      if before[bytes] == now[bytes] { continue }
+      let inode = Ext4Inode(decoding: now.span.extracting(bytes))
+      if inode.changeTime < time { return false }
+    }
+    return true
+  }
+
+  /// When the snapshot's superblock was written, in nanoseconds since 1970: nothing in the snapshot
+  /// is much later, nothing that was changed since is earlier.
+  private func snapshotTime(_ claims: Ext4Claims) throws(BlockIOError) -> UInt64? {
+    guard claims.isKnown(volume.chunk(of: volume.superblockBlock)) else { return nil }
+    let byteOffset = volume.start + UInt64(Ext4Superblock.byteOffset)
+    let chunk = byteOffset / scene.chunkByteCount
+    var bytes = try scene.view.whole(at: byteOffset, count: Ext4Superblock.byteCount)
+    if let new = claims.new(for: chunk) {
+      bytes = try scene.store.whole(
+        at: new * scene.chunkByteCount + byteOffset % scene.chunkByteCount,
+        count: Ext4Superblock.byteCount)
+    }
+    guard let bytes, let superblock = Ext4Superblock(decoding: bytes.span) else { return nil }
+    return superblock.writeTime.multipliedReportingOverflow(by: 1_000_000_000).partialValue
+  }
+}

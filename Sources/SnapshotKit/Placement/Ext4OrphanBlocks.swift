@@ -1,0 +1,199 @@
+internal import BlockIO
+internal import FileSystemFormat
+internal import SnapshotFormat
+
+/// What was seen of a block of an orphan: enough to say what it is, not what it says.
+struct Ext4OrphanBlock: Sendable {
+  /// What a block is by its own account.
+  enum Role: UInt8, Sendable {
+    /// Anything; its value is the checksums of it as a bitmap, of blocks in the upper half.
+    case other
+    /// Only zeroes.
+    case zero
+    /// A block of an inode table; its value is that block's number.
+    case inodes
+    /// Blocks of directories and extent trees; their value is the register before them.
+    case directory, hashTree, extents
+    /// A block of group descriptors; its value is that block's number.
+    case descriptors
+    /// The primary superblock; its value is how much was written in the file system's life.
+    case superblock
+    /// What structures a journal; its value is the transaction.
+    case journalDescriptor, journalCommit, journalRevocation, journalSuperblock
+  }
+
+  /// The register that the block leads to from zero.
+  let content: UInt32
+  let role: Role
+  let value: UInt64
+}
+
+/// The blocks of all orphans: 48 bytes at most for a chunk that is one block.
+struct Ext4OrphanBlocks: Sendable {
+  private let volume: Ext4Volume
+  /// How a journal is laid out; nil if it has no checksums of its blocks.
+  private let layout: Ext4JournalLayout?
+  /// The orphans, ascending.
+  private(set) var chunks: [UInt64] = []
+  /// How many blocks a chunk has.
+  var blocksPerChunk: Int { volume.blocksPerChunk }
+  /// The blocks of each, one after another.
+  private(set) var blocks: [Ext4OrphanBlock] = []
+  /// The tags of the descriptors among them, by their place in `blocks`.
+  private(set) var tags: [Int: [Ext4JournalTag]] = [:]
+  /// The blocks that revocations among them name, likewise.
+  private(set) var revoked: [Int: [UInt64]] = [:]
+  /// Places in `blocks`, sorted by content.
+  private var byContent: [(content: UInt32, place: Int)] = []
+  private var tagCount = 0
+
+  /// More tags are not kept: 32 MiB.
+  private static let tagCountMax = 1 << 20
+
+  init(_ volume: Ext4Volume, _ layout: Ext4JournalLayout?) {
+    self.volume = volume
+    self.layout = layout
+  }
+
+  /// Adds the next orphan.
+  mutating func add(_ new: UInt64, _ content: Span<UInt8>) {
+    chunks.append(new)
+    let size = volume.blockByteCount
+    for index in 0..<volume.blocksPerChunk {
+      let bytes = content.extracting(index * size..<(index + 1) * size)
+      blocks.append(examine(bytes, place: blocks.count))
+    }
+  }
+
+  /// Sorts what was added, so that it can be found.
+  mutating func prepare() {
+    guard byContent.count != blocks.count else { return }
+    byContent = blocks.enumerated().map { ($0.element.content, $0.offset) }
+    byContent.sort { ($0.content, $0.place) < ($1.content, $1.place) }
+  }
+
+  /// The places of blocks that lead to that register from zero, ascending.
+  func places(of content: UInt32) -> some Sequence<Int> {
+    let first = byContent.partitioningIndex { $0.content >= content }
+    return byContent[first...].lazy.prefix { $0.content == content }.map(\.place)
+  }
+
+  /// Which orphan has a block.
+  func orphan(ofPlace place: Int) -> Int { place / volume.blocksPerChunk }
+
+  // MARK: - What a block is
+
+  private mutating func examine(_ bytes: Span<UInt8>, place: Int) -> Ext4OrphanBlock {
+    var checksum = CRC32C(register: 0)
+    checksum.add(bytes)
+    let content = checksum.register
+    func block(_ role: Ext4OrphanBlock.Role, _ value: UInt64) -> Ext4OrphanBlock {
+      Ext4OrphanBlock(content: content, role: role, value: value)
+    }
+    if content == 0, Ext4Inode.isUnused(bytes) { return block(.zero, 0) }
+    if let header = Ext4JournalHeader(decoding: bytes) {
+      return journal(header, bytes, content, place)
+    }
+    if let written = superblock(bytes) { return block(.superblock, written) }
+    if let register = Ext4Block.register(ofExtents: bytes) {
+      return block(.extents, UInt64(register))
+    }
+    if let register = Ext4Block.register(ofDirectory: bytes) {
+      return block(.directory, UInt64(register))
+    }
+    if let register = Ext4Block.register(ofHashTree: bytes) {
+      return block(.hashTree, UInt64(register))
+    }
+    if let home = inodeTable(bytes) { return block(.inodes, home) }
+    if let home = descriptors(bytes) { return block(.descriptors, home) }
+    let superblock = volume.superblock
+    func bitmap(_ bitCount: UInt32) -> UInt64 {
+      var checksum = CRC32C(register: superblock.seed)
+      checksum.add(bytes.extracting(0..<min(Int(bitCount + 7) / 8, bytes.count)))
+      return UInt64(checksum.register)
+    }
+    return block(
+      .other, bitmap(superblock.clustersPerGroup) << 32 | bitmap(superblock.inodesPerGroup))
+  }
+
+  private mutating func journal(
+    _ header: Ext4JournalHeader, _ bytes: Span<UInt8>, _ content: UInt32, _ place: Int
+  ) -> Ext4OrphanBlock {
+    var role: Ext4OrphanBlock.Role?
+    var value = UInt64(header.sequence)
+    switch header.kind {
+    case .superblock:
+      if let found = Ext4JournalSuperblock(decoding: bytes), found.layout == layout {
+        role = .journalSuperblock
+        value = UInt64(found.sequence)
+      }
+    case .commit:
+      if layout?.isRight(commit: bytes) == true { role = .journalCommit }
+    case .descriptor:
+      if let found = layout?.tags(of: bytes), tagCount + found.count <= Self.tagCountMax {
+        role = .journalDescriptor
+        tags[place] = found
+        tagCount += found.count
+      }
+    case .revocation:
+      if let found = layout?.revoked(by: bytes), tagCount + found.count <= Self.tagCountMax {
+        role = .journalRevocation
+        revoked[place] = found
+        tagCount += found.count
+      }
+    }
+    return Ext4OrphanBlock(content: content, role: role ?? .other, value: role == nil ? 0 : value)
+  }
+
+  /// How much was written in the file system's life, if a block has its primary superblock, and is
+  /// no copy in the journal: what is in the journal was written while it needed recovery.
+  private func superblock(_ bytes: Span<UInt8>) -> UInt64? {
+    let offset = volume.blockByteCount == 1024 ? 0 : Ext4Superblock.byteOffset
+    guard
+      let found = Ext4Superblock(
+        decoding: bytes.extracting(offset..<offset + Ext4Superblock.byteCount)),
+      found.uuid == volume.superblock.uuid, found.group == 0, !found.needsRecovery
+    else { return nil }
+    return found.kilobytesWritten
+  }
+
+  /// The block of an inode table of which this is a copy: at least two inodes in their places, or
+  /// the only one that is in use, have checksums for it, and none for another.
+  private func inodeTable(_ bytes: Span<UInt8>) -> UInt64? {
+    let (size, seed) = (volume.superblock.inodeByteCount, volume.superblock.seed)
+    var home: UInt64?
+    var (agreeing, used) = (0, 0)
+    for slot in 0..<volume.superblock.inodesPerBlock {
+      let inode = bytes.extracting(slot * size..<(slot + 1) * size)
+      if Ext4Inode.isUnused(inode) { continue }
+      used += 1
+      guard let number = Ext4Inode.number(of: inode, seed: seed),
+        let place = volume.place(ofInode: number), place.slot == slot
+      else { continue }
+      if let home, home != place.block { return nil }
+      home = place.block
+      agreeing += 1
+    }
+    return agreeing >= 2 || agreeing == used ? home : nil
+  }
+
+  /// The block of group descriptors of which this is a copy: all of its descriptors have checksums
+  /// for it, and there are at least two.
+  private func descriptors(_ bytes: Span<UInt8>) -> UInt64? {
+    let superblock = volume.superblock
+    let size = superblock.descriptorByteCount
+    let perBlock = UInt64(superblock.blockByteCount / size)
+    for index in 0..<superblock.descriptorBlockCount {
+      let first = index * perBlock
+      let count = min(perBlock, superblock.groupCount - first)
+      let isRight = (0..<count).allSatisfy { offset in
+        let start = Int(offset) * size
+        return Ext4GroupDescriptor.isRight(
+          bytes.extracting(start..<start + size), group: UInt32(first + offset),
+          seed: superblock.seed)
+      }
+      if isRight, count >= 2 { return superblock.block(ofDescriptors: index) }
+    }
+    return nil
+  }
+}

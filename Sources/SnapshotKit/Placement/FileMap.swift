@@ -1,0 +1,38 @@
+internal import BlockIO
+
+/// Where the content of a file is.
+struct FileMap: Equatable, Sendable {
+  /// Consecutive bytes of a file that are consecutive in the snapshot.
+  struct Extent: Equatable, Sendable {
+    /// The first byte, within the file.
+    let logicalByte: UInt64
+    /// The first byte, within the snapshot.
+    let physicalByte: UInt64
+    /// How many.
+    let byteCount: UInt64
+  }
+
+  /// The file's number.
+  let inode: UInt64
+  /// Whether it is a directory.
+  let isDirectory: Bool
+  /// Its length in bytes.
+  let byteCount: UInt64
+  /// What has been written of it, ascending within the file.
+  let extents: [Extent]
+}
+
+/// A file system that says where the content of its files is, and what was free before.
+protocol FileMapper: Sendable {
+  /// The length of a block in bytes.
+  var blockByteCount: Int { get }
+
+  /// Calls `body` with each regular file and each directory of a view, in the order of their
+  /// numbers; only one map is in memory at a time. A map in which anything is damaged is left out.
+  func forEachFile(
+    of view: SnapshotView, _ body: (FileMap) -> Void
+  ) throws(BlockIOError)
+
+  /// The bytes that were free in the origin, ascending.
+  func freeRanges(of view: SnapshotView) throws(BlockIOError) -> [Range<UInt64>]
+}
