@@ -8,6 +8,8 @@ internal import SnapshotFormat
 /// whose turn it was: numbers that go on. What order says is likely at most.
 struct SequenceSearch: EvidenceSearch {
   private let numbering: Numbering?
+  private var jumps: FileJumps?
+  private var jumpsProvenCount = 0
   private var looks: [(new: UInt64, look: SequenceWalk.Look)] = []
 
   init(
@@ -20,8 +22,14 @@ struct SequenceSearch: EvidenceSearch {
     looks.append((new, SequenceWalk.Look(content, numbering)))
   }
 
-  func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
-    var walk = SequenceWalk(scene, numbering)
+  mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
+    // What is proven meanwhile may complete the maps of more files.
+    if jumps == nil || jumpsProvenCount != scene.proven.count {
+      jumps = try FileJumps(scene.view)
+      jumpsProvenCount = scene.proven.count
+    }
+    guard let jumps else { return [] }
+    var walk = SequenceWalk(scene, numbering, jumps)
     var evidence: [Evidence] = []
     var (runIndex, lookIndex) = (0, 0)
     for orphan in scene.orphans {

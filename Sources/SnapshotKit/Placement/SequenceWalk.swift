@@ -21,7 +21,7 @@ struct SequenceWalk {
   struct Look {
     let numbers: Numbering.Numbers
     let profile: ContentProfile
-    var isZero: Bool
+    let isZero: Bool
     /// Whether it begins like a block of a journal, which is no file's.
     let isJournal: Bool
 
@@ -45,6 +45,7 @@ struct SequenceWalk {
 
   private let scene: PlacementScene
   private let numbering: Numbering?
+  private let jumps: FileJumps
   private let (content, other): (IOBuffer, IOBuffer)
   private var sequences: [Sequence] = []
   /// How many chunks were copied so far.
@@ -52,9 +53,10 @@ struct SequenceWalk {
   /// What was placed so far.
   private var placed = Set<UInt64>()
 
-  init(_ scene: PlacementScene, _ numbering: Numbering?) {
+  init(_ scene: PlacementScene, _ numbering: Numbering?, _ jumps: FileJumps) {
     self.scene = scene
     self.numbering = numbering
+    self.jumps = jumps
     let size = Int(min(scene.chunkByteCount, OrphanReader.chunkByteCountMax))
     (content, other) = (IOBuffer(byteCount: size), IOBuffer(byteCount: size))
   }
@@ -77,16 +79,17 @@ struct SequenceWalk {
       copyCount += 1
       return nil
     }
-    var wasZero = false
-    if let index { wasZero = try last(index)?.isZero ?? false }
+    let before = if let index { try last(index) } else { Look?.none }
     advance(index, to: old, new, count: 1)
     placed.insert(old)
-    guard var look else { return nil }
     // Where a copy had not ended there is what was there before, and zeroes most often.
-    let isUnfinished = look.isZero && !wasZero && orphan.reason != .exceptionLost
-    look.isZero = look.isZero && !isUnfinished
+    let isUnfinished =
+      look?.isZero == true && before?.isZero != true && orphan.reason != .exceptionLost
+    guard let look, !isUnfinished else {
+      sequences[sequences.count - 1].last = before
+      return nil
+    }
     sequences[sequences.count - 1].last = look
-    if isUnfinished { return nil }
     return try isUnwritten(old, new) ? nil : (old, kinds)
   }
 
@@ -127,7 +130,9 @@ struct SequenceWalk {
     var like: [Int] = []
     for index in rivals + [current] {
       guard let last = try last(index) else { continue }
-      let distance = look.profile.distance(to: last.profile)
+      // Zeroes are in files of every kind.
+      let distance =
+        last.isZero && rivals.isEmpty ? 0 : look.profile.distance(to: last.profile)
       if distance < (rivals.isEmpty ? ContentProfile.unlike : ContentProfile.alike) {
         like.append(index)
       } else if distance < ContentProfile.unlike {
@@ -171,9 +176,9 @@ struct SequenceWalk {
 
   /// The chunk that a sequence goes on with: the next that was not copied before.
   private func after(_ old: UInt64) -> UInt64? {
-    for distance in 1...Self.skipCountMax {
-      let (next, overflow) = old.addingReportingOverflow(distance)
-      if overflow { return nil }
+    var next = old
+    for _ in 0..<Self.skipCountMax {
+      next = jumps.successor(of: next)
       if isFree(next) { return next }
       if next >= scene.originChunkCount { return nil }
     }
@@ -182,13 +187,13 @@ struct SequenceWalk {
 
   /// Whether a chunk comes next after another, of those that were not copied before.
   private func follows(_ last: UInt64, _ old: UInt64) -> Bool {
-    guard old > last, old - last <= Self.skipCountMax else { return false }
-    var between = last + 1
-    while between < old {
-      if !scene.isMapped(between), !placed.contains(between) { return false }
-      between += 1
+    var next = last
+    for _ in 0..<Self.skipCountMax {
+      next = jumps.successor(of: next)
+      if next == old { return true }
+      if !scene.isMapped(next), !placed.contains(next) { return false }
     }
-    return true
+    return false
   }
 
   private func isFree(_ old: UInt64) -> Bool {
