@@ -1,0 +1,113 @@
+internal import BlockIO
+internal import FileSystemFormat
+
+/// An XFS of version 5 in a view, from some byte on.
+struct XFSVolume: Sendable {
+  let geometry: XFSGeometry
+  /// Where it begins, in bytes of the view.
+  let start: UInt64
+  /// The internal log, in bytes of the view; nil if the log is elsewhere.
+  let log: Range<UInt64>?
+
+  /// Reads the superblock; nil where there is none of version 5 whose checksum holds.
+  init?(_ view: any BlockSource, at start: UInt64) throws(BlockIOError) {
+    guard start % 512 == 0, start < view.byteCount, view.byteCount - start >= 4096 else {
+      return nil
+    }
+    let byteCount = min(UInt64(XFSGeometry.byteCountMax), (view.byteCount - start) / 512 * 512)
+    let buffer = IOBuffer(byteCount: Int(byteCount))
+    _ = try view.readAround(at: start, into: buffer, 0..<buffer.byteCount)
+    guard
+      let geometry = buffer.withBytes(0..<buffer.byteCount, { XFSGeometry($0) }),
+      !start.addingReportingOverflow(geometry.byteCount).overflow
+    else { return nil }
+    self.geometry = geometry
+    self.start = start
+    log = geometry.log.map { start + $0.lowerBound..<start + $0.upperBound }
+  }
+
+  /// The chunk of the view of which the byte at `position` is at `address` of the file system; nil
+  /// if chunks do not lie so.
+  func chunk(_ address: UInt64, at position: Int, chunkByteCount: Int) -> UInt64? {
+    let place = start + address
+    let size = UInt64(chunkByteCount)
+    return place % size == UInt64(position) ? place / size : nil
+  }
+
+  /// How many sectors the log has.
+  var logSectorCount: UInt64 { log.map { ($0.upperBound - $0.lowerBound) / 512 } ?? 0 }
+
+  /// The chunk of the view of which the byte at `position` begins a sector of the log.
+  func chunk(ofLogSector sector: UInt64, at position: Int, chunkByteCount: Int) -> UInt64? {
+    guard let log, sector < logSectorCount else { return nil }
+    return chunk(
+      log.lowerBound - start + sector * 512, at: position, chunkByteCount: chunkByteCount)
+  }
+}
+
+/// An orphan that says which chunk it is.
+struct XFSClaim: Sendable {
+  let new: UInt64
+  let old: UInt64
+  /// What of the orphan says so: its first byte, and how many.
+  let position: UInt32
+  let byteCount: UInt32
+
+  init(_ new: UInt64, _ old: UInt64, _ bytes: Range<Int>) {
+    (self.new, self.old) = (new, old)
+    position = UInt32(clamping: bytes.lowerBound)
+    byteCount = UInt32(clamping: bytes.count)
+  }
+
+  /// It as evidence.
+  func evidence(
+    _ kind: Evidence.Kind, _ strength: Evidence.Strength, chunkByteCount: UInt64
+  ) -> Evidence {
+    let start = new * chunkByteCount + UInt64(position)
+    return Evidence(
+      kind: kind, new: new, old: old, strength: strength, bytes: start..<start + UInt64(byteCount))
+  }
+}
+
+/// Which orphans are certainly of this store, and no residue of another use of its space.
+///
+/// A checksum proves a place, not a generation: the chunks of another clone of the same image have
+/// the same UUID and the same addresses. Linux hands chunks out in order. So what comes before an
+/// orphan that is certainly of this store is of this store too.
+struct XFSTrust {
+  private let orphans: [Orphan]
+  /// Orphans before this one are of this store.
+  var end: UInt64 = 0
+
+  init(_ orphans: [Orphan]) { self.orphans = orphans }
+
+  /// Whether an orphan is certainly of this store.
+  func isCertain(_ new: UInt64) -> Bool {
+    switch reason(new) {
+    case .exceptionLost: true
+    case .endLost, .inFlight: new < end
+    case .leaked, nil: false
+    }
+  }
+
+  /// Whether an orphan may belong to the snapshot at all: what leaked never did.
+  func isPossible(_ new: UInt64) -> Bool {
+    switch reason(new) {
+    case .exceptionLost, .endLost, .inFlight: true
+    case .leaked, nil: false
+    }
+  }
+
+  private func reason(_ new: UInt64) -> Orphan.Reason? {
+    var (low, high) = (0, orphans.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if orphans[middle].new + orphans[middle].count <= new {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    return low < orphans.count && orphans[low].new <= new ? orphans[low].reason : nil
+  }
+}
