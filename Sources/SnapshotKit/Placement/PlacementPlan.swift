@@ -43,12 +43,24 @@ public struct PlacementPlan: Sendable {
     for sibling in siblings {
       if let search = SiblingSearch(sibling, runs, store, geometry) { searches.append(search) }
     }
+    if let origin, !orphans.isEmpty {
+      let table = ExceptionTable(salvaged: runs, geometry)
+      searches += try Self.fileSystemSearches(SnapshotView(of: origin, through: table, of: store))
+    }
     if !orphans.isEmpty { searches.append(try SequenceSearch(runs, store, geometry)) }
     try self.init(
       store, geometry, runs, orphans, unlisted: unlistedCount,
       of: origin ?? MemorySource(name: "no origin", []),
       originChunkCount: origin.map { geometry.chunkCount(ofOrigin: $0.byteCount) } ?? .max,
       searches)
+  }
+
+  /// What looks for the structures of the file system in a snapshot.
+  private static func fileSystemSearches(
+    _ view: SnapshotView
+  ) throws(BlockIOError) -> [any EvidenceSearch] {
+    let found: [(any EvidenceSearch)?] = [try Ext4Search(view), try XFSSearch(view)]
+    return found.compactMap(\.self)
   }
 
   /// Finds the places of a store's orphans.
