@@ -1,15 +1,15 @@
 /// What libblkid finds in a file, a device, or anything else that can be read.
-public struct Identity: Equatable, Sendable {
+package struct Identity: Equatable, Sendable {
   /// Everything with a known signature, in libblkid's order; several if an older owner's was left,
   /// or is in the data of something else.
-  public var signatures: [Signature]
+  package var signatures: [Signature]
   /// The partition table, if there is one.
-  public var partitionTable: PartitionTable?
+  package var partitionTable: PartitionTable?
   /// The byte ranges that could not be read, and were not examined.
-  public var unreadable: [Range<UInt64>]
+  package var unreadable: [Range<UInt64>]
 
   /// An identity; without arguments, that of something unrecognised.
-  public init(
+  package init(
     signatures: [Signature] = [], partitionTable: PartitionTable? = nil,
     unreadable: [Range<UInt64>] = []
   ) {
@@ -19,35 +19,35 @@ public struct Identity: Equatable, Sendable {
   }
 
   /// Whether nothing was recognised.
-  public var isEmpty: Bool { signatures.isEmpty && partitionTable == nil }
+  package var isEmpty: Bool { signatures.isEmpty && partitionTable == nil }
 }
 
 /// One thing that libblkid recognises: a file system, a RAID member, a swap area, a COW store.
 ///
 /// libblkid accepts a COW store by its four bytes of magic; the store's own header says more.
-public struct Signature: Equatable, Sendable {
+package struct Signature: Equatable, Sendable {
   /// What the thing is for, as libblkid classifies it.
-  public enum Usage: String, Sendable {
+  package enum Usage: String, Sendable {
     case filesystem, raid, crypto, other, unknown
   }
 
   /// libblkid's name for it: "ext4", "LVM2_member", "DM_snapshot_cow".
-  public var type: String
+  package var type: String
   /// What it is for.
-  public var usage: Usage
+  package var usage: Usage
   /// The name that its owner gave it.
-  public var label: String?
+  package var label: String?
   /// Its UUID, or the shorter number that serves as one.
-  public var uuid: String?
+  package var uuid: String?
   /// The version of the format, if it has one.
-  public var version: String?
+  package var version: String?
   /// Where the magic is; nil for the few types that have none.
-  public var byteOffset: UInt64?
+  package var byteOffset: UInt64?
   /// Whether its checksum is wrong; then its other fields may be wrong too.
-  public var hasBadChecksum: Bool
+  package var hasBadChecksum: Bool
 
   /// A signature of that type.
-  public init(
+  package init(
     type: String, usage: Usage, label: String? = nil, uuid: String? = nil,
     version: String? = nil, byteOffset: UInt64? = nil, hasBadChecksum: Bool = false
   ) {

@@ -1,4 +1,4 @@
-public import BlockIO
+package import BlockIO
 
 /// Identifies what a source holds, with libblkid.
 ///
@@ -16,9 +16,9 @@ public import BlockIO
 ///
 /// A GPT is found with sectors of 512 and of 4096 bytes; not in an image that was cut before the
 /// end of its partitions, where libblkid does not accept it.
-public enum Probe {
+package enum Probe {
   /// The version of libblkid.
-  public static var libraryVersion: String { LibraryProbe.libraryVersion }
+  package static var libraryVersion: String { LibraryProbe.libraryVersion }
 
   /// Identifies `source`, or the bytes `range` of it, and the content of its partitions.
   ///
@@ -27,7 +27,7 @@ public enum Probe {
   ///
   /// - Throws: If `range` is not within the source, if the source fails other than by bad sectors,
   ///   or if there is no memory.
-  public static func identify(
+  package static func identify(
     _ source: any BlockSource, range: Range<UInt64>? = nil
   ) throws(BlkidError) -> Identity {
     var part = source

@@ -31,7 +31,7 @@ public enum ExitStatus: Int32, Sendable {
   case couldNotFinish = 5
 
   /// The code of an error that has none of its own.
-  public var code: String {
+  package var code: String {
     switch self {
     case .allWell: "ok"
     case .warnings: "in-doubt"
@@ -53,7 +53,7 @@ public struct ErrorPlace: Equatable, Sendable {
   public let byteCount: UInt64?
 
   /// Bytes of a file; of all of it, without them.
-  public init(_ path: String, byteOffset: UInt64? = nil, byteCount: UInt64? = nil) {
+  package init(_ path: String, byteOffset: UInt64? = nil, byteCount: UInt64? = nil) {
     (self.path, self.byteOffset, self.byteCount) = (path, byteOffset, byteCount)
   }
 }

@@ -4,7 +4,7 @@ internal import Glibc
 ///
 /// One of the few places with `unsafe` code: it lends its bytes as bounds-checked spans, and its
 /// address only to the system calls of this module. Threads pass it to each other, and never use it
-/// at the same time (``Conveyor``).
+/// at the same time (`Conveyor`).
 @safe
 public final class IOBuffer: @unchecked Sendable {
   /// Page size; O_DIRECT requires such an address.
@@ -66,14 +66,14 @@ public final class IOBuffer: @unchecked Sendable {
   }
 
   /// Lends the beginning of the buffer as `count` records that have the disk's layout.
-  public func withRecords<Record: BitwiseCopyable, Result, Failure: Error>(
+  package func withRecords<Record: BitwiseCopyable, Result, Failure: Error>(
     of type: Record.Type, count: Int, _ body: (Span<Record>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try withRecords(of: type, in: 0..<count * MemoryLayout<Record>.stride, body)
   }
 
   /// Lends the bytes of `range`, which is aligned for such records, as records.
-  public func withRecords<Record: BitwiseCopyable, Result, Failure: Error>(
+  package func withRecords<Record: BitwiseCopyable, Result, Failure: Error>(
     of type: Record.Type, in range: Range<Int>, _ body: (Span<Record>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     precondition(range.lowerBound % MemoryLayout<Record>.alignment == 0, "records begin elsewhere")
@@ -82,7 +82,7 @@ public final class IOBuffer: @unchecked Sendable {
   }
 
   /// Lends the beginning of the buffer as `count` records for changes.
-  public func withMutableRecords<Record: BitwiseCopyable, Result, Failure: Error>(
+  package func withMutableRecords<Record: BitwiseCopyable, Result, Failure: Error>(
     of type: Record.Type, count: Int, _ body: (inout MutableSpan<Record>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let bytes = unsafe memory(0..<count * MemoryLayout<Record>.stride)
@@ -91,19 +91,19 @@ public final class IOBuffer: @unchecked Sendable {
   }
 
   /// Sets all bytes of `range` to zero.
-  public func zero(_ range: Range<Int>) {
+  package func zero(_ range: Range<Int>) {
     guard let start = unsafe memory(range).baseAddress else { return }
     unsafe memset(start, 0, range.count)
   }
 
   /// Whether all bytes of `range` are zero.
-  public func isZero(_ range: Range<Int>) -> Bool {
+  package func isZero(_ range: Range<Int>) -> Bool {
     let bytes = unsafe memory(range)
     return unsafe bytes.first ?? 0 == 0 && isUniform(range)
   }
 
   /// Whether all bytes of `range` are the same.
-  public func isUniform(_ range: Range<Int>) -> Bool {
+  package func isUniform(_ range: Range<Int>) -> Bool {
     let bytes = unsafe memory(range)
     guard let start = bytes.baseAddress, bytes.count > 1 else { return true }
     return unsafe memcmp(start, start + 1, bytes.count - 1) == 0
@@ -112,7 +112,7 @@ public final class IOBuffer: @unchecked Sendable {
   /// Calls `body` with the pieces of `range` between its blocks of zeroes.
   ///
   /// - Parameter holeByteCount: The size of a block, counted from the beginning of `range`.
-  public func forEachNonZeroPiece<Failure: Error>(
+  package func forEachNonZeroPiece<Failure: Error>(
     of range: Range<Int>, holeByteCount: Int, _ body: (Range<Int>) throws(Failure) -> Void
   ) throws(Failure) {
     var (start, position) = (range.lowerBound, range.lowerBound)
@@ -128,7 +128,7 @@ public final class IOBuffer: @unchecked Sendable {
   }
 
   /// The range from the first byte that is not zero to the last in `range`, or nil if all are zero.
-  public func nonZeroBytes(_ range: Range<Int>) -> Range<Int>? {
+  package func nonZeroBytes(_ range: Range<Int>) -> Range<Int>? {
     if isZero(range) { return nil }
     return withBytes(range) { bytes in
       var (first, last) = (0, bytes.count - 1)
@@ -139,7 +139,7 @@ public final class IOBuffer: @unchecked Sendable {
   }
 
   /// Whether `range` of this buffer equals as many bytes of `other` at `otherOffset`.
-  public func equals(_ range: Range<Int>, in other: IOBuffer, at otherOffset: Int) -> Bool {
+  package func equals(_ range: Range<Int>, in other: IOBuffer, at otherOffset: Int) -> Bool {
     let mine = unsafe memory(range)
     let others = unsafe other.memory(otherOffset..<otherOffset + range.count)
     guard let left = mine.baseAddress, let right = others.baseAddress else {
@@ -152,7 +152,7 @@ public final class IOBuffer: @unchecked Sendable {
   public func bytes(_ range: Range<Int>) -> [UInt8] { unsafe Array(memory(range)) }
 
   /// Copies bytes of another buffer into this one.
-  public func copy(from other: IOBuffer, _ range: Range<Int>, to byteOffset: Int) {
+  package func copy(from other: IOBuffer, _ range: Range<Int>, to byteOffset: Int) {
     unsafe memory(byteOffset..<byteOffset + range.count).copyMemory(
       from: UnsafeRawBufferPointer(other.memory(range)))
   }

@@ -6,15 +6,15 @@ internal import BlockIO
 /// the end.
 ///
 /// - Source: lvm2 `lib/misc/crc.c`, `calc_crc()`, and `INITIAL_CRC`.
-public struct LVMChecksum: Equatable, Sendable {
+package struct LVMChecksum: Equatable, Sendable {
   /// The checksum of the bytes so far.
-  public private(set) var value: UInt32 = 0xf597_a6cf
+  package private(set) var value: UInt32 = 0xf597_a6cf
 
   /// The checksum of no bytes.
-  public init() {}
+  package init() {}
 
   /// The checksum of those bytes.
-  public init(_ bytes: some Sequence<UInt8>) {
+  package init(_ bytes: some Sequence<UInt8>) {
     for byte in bytes { add(byte) }
   }
 

@@ -9,7 +9,7 @@ public struct LVMIdentifier: Hashable, Sendable, CustomStringConvertible {
   /// The UUID in the form of labels: 32 characters without hyphens.
   ///
   /// - Returns: nil unless there are 32 letters, digits, `!` and `#`.
-  public init?(_ bytes: some Collection<UInt8>) {
+  package init?(_ bytes: some Collection<UInt8>) {
     guard bytes.count == 32, bytes.allSatisfy(Self.isInAlphabet) else { return nil }
     var rest = bytes[...]
     description = Self.groups.map { count in

@@ -1,4 +1,4 @@
-public import BlockIO
+package import BlockIO
 internal import SnapshotFormat
 
 /// The label that makes a disk, or a part of one, a physical volume.
@@ -22,40 +22,40 @@ internal import SnapshotFormat
 /// - Source: lvm2 `lib/label/label.h`, `lib/format_text/layout.h`.
 public struct PhysicalVolumeLabel: Equatable, Sendable {
   /// A range of bytes of the device.
-  public struct Area: Equatable, Sendable {
+  package struct Area: Equatable, Sendable {
     /// Where it begins, in bytes.
-    public let byteOffset: UInt64
+    package let byteOffset: UInt64
     /// 0 if it extends to the end of the device.
     public let byteCount: UInt64
 
     /// An area of those bytes.
-    public init(byteOffset: UInt64, byteCount: UInt64) {
+    package init(byteOffset: UInt64, byteCount: UInt64) {
       self.byteOffset = byteOffset
       self.byteCount = byteCount
     }
   }
 
   /// The sector where it was found.
-  public let sector: UInt64
+  package let sector: UInt64
   /// The sector where it says that it is.
-  public let statedSector: UInt64
+  package let statedSector: UInt64
   /// Whether its checksum is right.
-  public let isChecksumRight: Bool
+  package let isChecksumRight: Bool
   /// The physical volume's UUID.
   public let uuid: LVMIdentifier
   /// The size of the device.
   public let byteCount: UInt64
   /// Where extents are.
-  public let dataAreas: [Area]
+  package let dataAreas: [Area]
   /// Where metadata is.
-  public let metadataAreas: [Area]
+  package let metadataAreas: [Area]
   /// Space reserved for boot loaders.
-  public let bootLoaderAreas: [Area]
+  package let bootLoaderAreas: [Area]
   /// Whether a volume group uses it; nil if it was written by an lvm2 that did not record that.
-  public let isUsed: Bool?
+  package let isUsed: Bool?
 
   /// Whether it is where it says that it is.
-  public var isAtItsSector: Bool { statedSector == sector }
+  package var isAtItsSector: Bool { statedSector == sector }
   /// Whether lvm2 would accept it.
   public var isSound: Bool { isChecksumRight && isAtItsSector }
 
@@ -71,13 +71,13 @@ public struct PhysicalVolumeLabel: Equatable, Sendable {
   /// In how many sectors a label may be.
   static let sectorCount = 4
   /// The first bytes of a physical volume, which are searched for its label.
-  public static var searchedByteCount: UInt64 { UInt64(sectorCount * 512) }
+  package static var searchedByteCount: UInt64 { UInt64(sectorCount * 512) }
 
   /// Finds the label in the first four sectors of a device.
   ///
   /// Sectors that cannot be read have none. The first sound one is used; if there is none, the
   /// first that still has a UUID and complete lists, whose defect the caller must report.
-  public static func find(
+  package static func find(
     in source: any BlockSource
   ) throws(BlockIOError) -> PhysicalVolumeLabel? {
     let sectorCount = Int(min(source.byteCount / 512, UInt64(Self.sectorCount)))

@@ -12,7 +12,7 @@ public struct VolumeGroup: Equatable, Sendable {
   /// The number of this version; each change increments it.
   public var seqno: UInt64
   /// The status flags, such as "RESIZEABLE" and "EXPORTED".
-  public var status: [String]
+  package var status: [String]
   /// The size of an extent, the unit of allocation.
   public var extentByteCount: UInt64
   /// The physical volumes, missing ones included.
@@ -38,13 +38,13 @@ public struct VolumeGroup: Equatable, Sendable {
     /// Where it was when the text was written, "/dev/sda2"; only a hint.
     public var device: String
     /// The status flags; "ALLOCATABLE" does not matter to readers.
-    public var status: [String]
+    package var status: [String]
     /// Other flags, of which lvm2 knows "MISSING": it was not there when the text was written.
-    public var flags: [String]
+    package var flags: [String]
     /// The size of the device; nil if the text does not say.
     public var byteCount: UInt64?
     /// Where its first extent begins, in bytes.
-    public var startByteOffset: UInt64
+    package var startByteOffset: UInt64
     /// How many extents it has.
     public var extentCount: UInt64
   }
@@ -56,11 +56,11 @@ public struct VolumeGroup: Equatable, Sendable {
     /// Its UUID.
     public var uuid: LVMIdentifier
     /// The status flags: "READ", "WRITE", "VISIBLE", "PVMOVE" ...
-    public var status: [String]
+    package var status: [String]
     /// When it was made, in seconds since 1970; nil if the text does not say.
     public var creationTime: Int64?
     /// In the order of the volume, from extent 0 on, without gaps.
-    public var segments: [Segment]
+    package var segments: [Segment]
 
     /// How many extents it has.
     public var extentCount: UInt64 { segments.last?.extents.upperBound ?? 0 }
@@ -79,15 +79,15 @@ public struct VolumeGroup: Equatable, Sendable {
   }
 
   /// A part of a logical volume that is mapped in one way.
-  public struct Segment: Equatable, Sendable {
+  package struct Segment: Equatable, Sendable {
     /// Which extents of the volume it is.
-    public var extents: Range<UInt64>
+    package var extents: Range<UInt64>
     /// How they are mapped.
-    public var mapping: Mapping
+    package var mapping: Mapping
   }
 
   /// How a segment's extents are mapped.
-  public enum Mapping: Equatable, Sendable {
+  package enum Mapping: Equatable, Sendable {
     /// In turn to each of several places; "linear" is one place.
     case striped([Place], stripeByteCount: UInt64)
     /// To all of several places alike, by dm-mirror; a pvmove in progress as well.
@@ -111,7 +111,7 @@ public struct VolumeGroup: Equatable, Sendable {
     }
 
     /// lvm2's name for it.
-    public var type: String {
+    package var type: String {
       switch self {
       case .striped(let places, _): places.count > 1 ? "striped" : "linear"
       case .mirror: "mirror"
@@ -124,7 +124,7 @@ public struct VolumeGroup: Equatable, Sendable {
   }
 
   /// Where a segment, or one of its stripes, begins.
-  public enum Place: Equatable, Sendable {
+  package enum Place: Equatable, Sendable {
     /// At an extent of the physical volume of that name.
     case physical(String, extent: UInt64)
     /// At an extent of another logical volume.
@@ -132,31 +132,31 @@ public struct VolumeGroup: Equatable, Sendable {
   }
 
   /// The properties of a dm-mirror segment.
-  public struct Mirror: Equatable, Sendable {
+  package struct Mirror: Equatable, Sendable {
     /// The volume that records which regions are in sync; nil if memory does.
-    public var log: String?
+    package var log: String?
     /// For a pvmove, how many extents were moved: these are now in the second place, the others in
     /// the first.
-    public var extentsMoved: UInt64?
+    package var extentsMoved: UInt64?
   }
 
   /// The properties of a dm-raid segment.
-  public struct Raid: Equatable, Sendable {
+  package struct Raid: Equatable, Sendable {
     /// lvm2's name: "raid0", "raid0_meta", "raid1", "raid4", "raid5_ls", "raid6_zr", "raid10" ...
-    public var type: String
+    package var type: String
     /// The legs, in md's order.
-    public var legs: [Leg]
+    package var legs: [Leg]
     /// In bytes; 0 for raid1.
-    public var stripeByteCount: UInt64
+    package var stripeByteCount: UInt64
     /// The number of copies of the data, for raid10; 2 if the text does not say.
-    public var dataCopies: UInt64
+    package var dataCopies: UInt64
 
     /// One of the volumes that data is spread over.
-    public struct Leg: Equatable, Sendable {
+    package struct Leg: Equatable, Sendable {
       /// The volume with md's superblock; nil if there is none.
-      public var metadata: String?
+      package var metadata: String?
       /// The volume with the data.
-      public var data: String
+      package var data: String
     }
   }
 

@@ -1,4 +1,4 @@
-public import BlockIO
+package import BlockIO
 internal import SnapshotFormat
 
 /// What md records on each member of an array: which array it belongs to, and how current it is.
@@ -9,40 +9,40 @@ internal import SnapshotFormat
 ///
 /// - Source: Linux `include/uapi/linux/raid/md_p.h`, `drivers/md/md.c` (`super_90_load`,
 ///   `super_1_load`).
-public struct ArraySuperblock: Equatable, Sendable {
+package struct ArraySuperblock: Equatable, Sendable {
   private static let magic: UInt32 = 0xa92b_4efc
 
   /// Identifies the array.
-  public let uuid: [UInt8]
+  package let uuid: [UInt8]
   /// The array's name; empty in version 0.90, which has none.
-  public let name: String
+  package let name: String
   /// "0.90", "1.0", "1.1" or "1.2".
-  public let version: String
+  package let version: String
   /// Usually 0, 1, 4, 5, 6 or 10; -1 is linear.
-  public let level: Int32
+  package let level: Int32
   /// How many members the array has, without spares.
-  public let memberCount: UInt32
+  package let memberCount: UInt32
   /// The member's place in the array; nil for a spare or failed one.
-  public let role: UInt32?
+  package let role: UInt32?
   /// The places that have a member in use, as far as this member knows.
-  public let activeRoles: Set<UInt32>
+  package let activeRoles: Set<UInt32>
   /// Counts the changes of the array's state: the member with more was in use last.
-  public let events: UInt64
+  package let events: UInt64
   /// Whether the member has all of the array's data: it is not being rebuilt, and has no bad block
   /// log.
-  public let isRecovered: Bool
+  package let isRecovered: Bool
   /// Where the superblock itself is, in bytes of the member.
-  public let byteOffset: UInt64
+  package let byteOffset: UInt64
   /// Where the member's data is, in bytes.
-  public let data: Range<UInt64>
+  package let data: Range<UInt64>
 
   /// Whether each member has all of the array's bytes.
-  public var isMirror: Bool { level == 1 }
+  package var isMirror: Bool { level == 1 }
 
   /// Reads the superblock of a possible member; nil if it is none.
   ///
   /// - Throws: If the source fails other than by bad sectors.
-  public init?(of source: any BlockSource) throws(BlockIOError) {
+  package init?(of source: any BlockSource) throws(BlockIOError) {
     let byteCount = source.byteCount / 512 * 512
     let places: [(version: String, byteOffset: UInt64?)] = [
       ("1.1", 0), ("1.2", 4096),
@@ -178,22 +178,22 @@ public struct ArraySuperblock: Equatable, Sendable {
   }
 
   /// What mdadm calls the level.
-  public var levelName: String { level == -1 ? "linear" : "raid\(level)" }
+  var levelName: String { level == -1 ? "linear" : "raid\(level)" }
 
   /// The UUID as mdadm shows it.
-  public var uuidText: String {
+  package var uuidText: String {
     stride(from: 0, to: uuid.count, by: 4).map {
       uuid[$0..<min($0 + 4, uuid.count)].hexadecimal
     }.joined(separator: ":")
   }
 
   /// The array's level, name and UUID, as text.
-  public var arrayDescription: String {
+  package var arrayDescription: String {
     "the \(levelName) array \(name.isEmpty ? "" : "\(name) ")(\(uuidText))"
   }
 
   /// Which member of the array it is, as text.
-  public var memberDescription: String {
+  package var memberDescription: String {
     (role.map { "member \($0) of \(memberCount) of " } ?? "a spare of, or a failed member of, ")
       + arrayDescription
   }

@@ -1,7 +1,7 @@
 /// A chunk size that Linux accepts: a power of two from one sector to 2^21 (1 GiB).
 public struct ChunkSize: Hashable, Comparable, Sendable {
   /// The base-two logarithm of the size in sectors, 0 to 21.
-  public let shift: UInt64
+  package let shift: UInt64
 
   /// The largest: 2^22 sectors are "too high" to Linux, whose limit is INT_MAX bytes.
   public static let max = ChunkSize(shift: 21)

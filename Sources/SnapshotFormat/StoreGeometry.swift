@@ -7,7 +7,7 @@
 ///           header  area 0   data…     area 1   data…
 ///
 /// Chunk numbers come from disks: the conversions are checked and return nil if the result does not
-/// fit, except for ``kernelSector(of:)``, which wraps around as Linux does.
+/// fit.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `area_location`, `skip_metadata`.
 public struct StoreGeometry: Hashable, Sendable {
@@ -28,7 +28,7 @@ public struct StoreGeometry: Hashable, Sendable {
   }
 
   /// How many chunks are wholly within the store.
-  public var wholeChunkCount: UInt64 { sectorCount >> chunkSize.shift }
+  package var wholeChunkCount: UInt64 { sectorCount >> chunkSize.shift }
 
   /// How many chunks begin in the store; its end may cut the last one short.
   public var chunkCount: UInt64 {
@@ -36,7 +36,7 @@ public struct StoreGeometry: Hashable, Sendable {
   }
 
   /// How many areas are wholly within the store.
-  public var wholeAreaCount: UInt64 { areaCount(below: wholeChunkCount) }
+  package var wholeAreaCount: UInt64 { areaCount(below: wholeChunkCount) }
 
   /// How many areas begin in the store; its end may cut the last one short.
   public var areaCount: UInt64 { areaCount(below: chunkCount) }
@@ -89,7 +89,7 @@ public struct StoreGeometry: Hashable, Sendable {
   }
 
   /// How many bytes of a chunk the store holds: the whole chunk, a part of it, or none.
-  public func presentByteCount(of chunk: Chunk) -> UInt64 {
+  package func presentByteCount(of chunk: Chunk) -> UInt64 {
     guard let offset = byteOffset(of: chunk), offset < sectorCount * 512 else { return 0 }
     return min(chunkSize.byteCount, sectorCount * 512 - offset)
   }
@@ -106,7 +106,7 @@ public struct StoreGeometry: Hashable, Sendable {
   }
 
   /// The k-th data chunk, from 0: the one that a kernel since 3.13 gives to the k-th exception.
-  public func dataChunk(inOrder position: UInt64) -> Chunk? {
+  package func dataChunk(inOrder position: UInt64) -> Chunk? {
     let areas = position / chunkSize.exceptionsPerArea
     let (sum, overflow) = position.addingReportingOverflow(areas + Self.firstDataChunk)
     return overflow ? nil : Chunk(sum)
@@ -114,7 +114,7 @@ public struct StoreGeometry: Hashable, Sendable {
 
   /// How many data chunks come before a data chunk: the inverse of ``dataChunk(inOrder:)``; nil for
   /// the header and for areas.
-  public func position(ofData chunk: Chunk) -> UInt64? {
+  package func position(ofData chunk: Chunk) -> UInt64? {
     guard isData(chunk) else { return nil }
     let above = chunk.index - Self.firstDataChunk
     return above - above / chunkSize.areaStride
@@ -123,5 +123,5 @@ public struct StoreGeometry: Hashable, Sendable {
   /// The sector at which Linux looks for a chunk: a shift in 64 bits, which wraps around.
   ///
   /// - Source: Linux `drivers/md/dm-exception-store.h`, `chunk_to_sector`.
-  public func kernelSector(of chunk: Chunk) -> UInt64 { chunk.index &<< chunkSize.shift }
+  package func kernelSector(of chunk: Chunk) -> UInt64 { chunk.index &<< chunkSize.shift }
 }

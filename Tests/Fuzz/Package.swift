@@ -2,6 +2,13 @@
 
 import PackageDescription
 
+/// The name by which SwiftPM knows the package that is tested, which is its folder's.
+///
+/// The fuzzers pass for a part of it, because most of what they test is seen only within it.
+let tested = Context.packageDirectory.split(separator: "/").dropLast(2).last.map { folder in
+  String(folder.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
+}
+
 /// The fuzzers, apart from the package that they test: nobody but `make fuzz` builds them.
 let package = Package(
   name: "dmsnap-fuzz",
@@ -20,7 +27,10 @@ let package = Package(
           "Fuzzing", .product(name: "SnapshotKit", package: "dmsnap"),
           .product(name: "SystemPackage", package: "swift-system"),
         ],
-        swiftSettings: [.strictMemorySafety()])
+        packageAccess: false,
+        swiftSettings: [
+          .strictMemorySafety(), .unsafeFlags(["-package-name", tested ?? ""]),
+        ])
     },
   swiftLanguageModes: [.v6]
 )

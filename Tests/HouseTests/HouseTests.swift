@@ -104,7 +104,7 @@ import Testing
 
   // MARK: - Comments
 
-  @Test func `every public declaration has a comment`() {
+  @Test func `every declaration that other modules see has a comment`() {
     let bare = tree.files.flatMap { file in
       file.lines.indices.filter { Self.isBare(file, $0) }.map {
         "\(file.path):\($0 + 1): \(file.lines[$0].drop { $0 == " " })"
@@ -113,7 +113,7 @@ import Testing
     #expect(bare == [])
   }
 
-  @Test func `a public declaration without a comment is seen`() {
+  @Test func `a declaration without a comment is seen`() {
     let text = """
       /// A thing.
       public struct Thing: CustomStringConvertible {
@@ -124,13 +124,15 @@ import Testing
         public init() {}
         public var description: String { "" }
         public var name: String { "" }
+        package var length: Int { 0 }
+        var inner: Int { 0 }
       }
       """
     let plain = SourceTree.File("Kit/A.swift", text)
     let source = SourceTree.File(
       "Kit/B.swift", text.replacing("Thing: ", with: "Thing: BlockSource, "))
-    #expect(plain.lines.indices.filter { Self.isBare(plain, $0) } == [3, 8])
-    #expect(source.lines.indices.filter { Self.isBare(source, $0) } == [3])
+    #expect(plain.lines.indices.filter { Self.isBare(plain, $0) } == [3, 8, 9])
+    #expect(source.lines.indices.filter { Self.isBare(source, $0) } == [3, 9])
   }
 
   /// Requirements of protocols of the standard library, which have their comments there.
@@ -139,10 +141,12 @@ import Testing
     "func encode(to", "init(from", "var errorDescription",
   ]
 
-  /// Whether a line is a public declaration that needs a comment and has none above it.
+  /// Whether a line is a public or package declaration that needs a comment and has none above it.
   private static func isBare(_ file: SourceTree.File, _ index: Int) -> Bool {
     let line = file.lines[index].drop { $0 == " " }
-    guard line.hasPrefix("public "), !line.hasPrefix("public import") else { return false }
+    guard line.hasPrefix("public ") || line.hasPrefix("package "), !line.contains(" import ") else {
+      return false
+    }
     if inherited.contains(where: { line.contains($0) }) || file.isWitness(line) { return false }
     var above = index - 1
     while above >= 0, file.lines[above].drop(while: { $0 == " " }).hasPrefix("@") { above -= 1 }

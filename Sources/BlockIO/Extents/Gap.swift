@@ -14,7 +14,7 @@ public struct Gap: Hashable, Sendable {
   public let missingByteCount: Int64
 
   /// How many bytes of the medium are unknown: those in the place of `range` and the loss.
-  public let unknownByteCount: UInt64
+  package let unknownByteCount: UInt64
 
   /// A gap somewhere in a range of the copy.
   ///
@@ -72,7 +72,7 @@ extension Gap: CustomStringConvertible {
 
 extension [Gap] {
   /// In the order of the copy; nil if one begins before another ends.
-  public var inOrder: [Gap]? {
+  package var inOrder: [Gap]? {
     let ordered = sorted { $0.range.lowerBound < $1.range.lowerBound }
     let isApart = zip(ordered, ordered.dropFirst()).allSatisfy {
       $0.range.upperBound <= $1.range.lowerBound && $0.range != $1.range
@@ -81,7 +81,7 @@ extension [Gap] {
   }
 
   /// The unknown bytes of the medium, for gaps in order.
-  public var unknownRanges: [Range<UInt64>] {
+  package var unknownRanges: [Range<UInt64>] {
     var shift: UInt64 = 0
     return map { gap in
       let start = gap.range.lowerBound &+ shift

@@ -1,9 +1,9 @@
 /// Where md puts the parity of RAID 4, 5 and 6, and thus everything else.
 ///
 /// - Source: Linux `drivers/md/raid5.c`, `raid5_compute_sector`.
-public struct ParityRotation: Equatable, Sendable {
+package struct ParityRotation: Equatable, Sendable {
   /// Which disk of a row has the (first) parity.
-  public enum Parity: Sendable {
+  package enum Parity: Sendable {
     /// The first one, or the last, in every row.
     case first, last
     /// The last in row 0, and one disk earlier in each further row.
@@ -15,7 +15,7 @@ public struct ParityRotation: Equatable, Sendable {
   }
 
   /// Which disk of a row has its first data.
-  public enum Data: Sendable {
+  package enum Data: Sendable {
     /// The first without parity.
     case asymmetric
     /// The one after the parity.
@@ -23,17 +23,17 @@ public struct ParityRotation: Equatable, Sendable {
   }
 
   /// How many disks of each row have parity: 1 or 2.
-  public let parityCount: Int
+  package let parityCount: Int
   /// Which disk of a row has the first parity.
-  public let parity: Parity
+  package let parity: Parity
   /// Which disk of a row has its first data.
-  public let data: Data
+  package let data: Data
   /// Whether the second parity is always on the last disk, and the others are as for one parity;
   /// otherwise it comes after the first.
-  public let isSecondLast: Bool
+  package let isSecondLast: Bool
 
   /// A rotation; `parityCount` is 1 or 2.
-  public init(parityCount: Int, _ parity: Parity, _ data: Data, isSecondLast: Bool = false) {
+  package init(parityCount: Int, _ parity: Parity, _ data: Data, isSecondLast: Bool = false) {
     self.parityCount = parityCount
     self.parity = parity
     self.data = data

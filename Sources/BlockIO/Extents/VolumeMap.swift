@@ -1,38 +1,38 @@
 /// Where the bytes of a volume are that is made of parts of several devices.
 ///
 /// Devices are numbers here; readers and writers know which these are.
-public struct VolumeMap: Sendable {
+package struct VolumeMap: Sendable {
   /// A part of the volume that is laid out in one way.
-  public struct Segment: Sendable {
+  package struct Segment: Sendable {
     /// Its bytes in the volume.
-    public let range: Range<UInt64>
+    package let range: Range<UInt64>
     /// Where they are, counted from the segment's first byte.
-    public let layout: ExtentLayout
+    package let layout: ExtentLayout
 
     /// A segment of those bytes.
-    public init(_ range: Range<UInt64>, _ layout: ExtentLayout) {
+    package init(_ range: Range<UInt64>, _ layout: ExtentLayout) {
       self.range = range
       self.layout = layout
     }
   }
 
   /// In the volume's order, from byte 0 on, without gaps.
-  public let segments: [Segment]
+  package let segments: [Segment]
   /// Whether some of it has no bytes, because a device is missing.
-  public let isIncomplete: Bool
+  package let isIncomplete: Bool
   /// Whether all of it can be written; nothing with parity can, as parity is not updated.
-  public let isWritable: Bool
+  package let isWritable: Bool
   /// In how many places a byte is, at most.
-  public let copyCount: Int
+  package let copyCount: Int
   /// In how many ways segments are reached; segments of volumes below count once for each use.
-  public let segmentCount: Int
+  package let segmentCount: Int
   /// The end of what is used of each device, by the device's number.
   ///
   /// A volume below counts as a whole, even if only a part of it is used.
   let deviceEnds: [Int: UInt64]
 
   /// A map of those segments, none of which is empty.
-  public init(_ segments: [Segment]) {
+  package init(_ segments: [Segment]) {
     var end: UInt64 = 0
     for segment in segments {
       precondition(segment.range.lowerBound == end && !segment.range.isEmpty, "a gap in a map")
@@ -53,7 +53,7 @@ public struct VolumeMap: Sendable {
   }
 
   /// The map of the volume's first bytes, at most that many.
-  public func prefix(_ byteCount: UInt64) -> VolumeMap {
+  package func prefix(_ byteCount: UInt64) -> VolumeMap {
     VolumeMap(
       segments.filter { $0.range.lowerBound < byteCount }.map {
         Segment($0.range.lowerBound..<min($0.range.upperBound, byteCount), $0.layout)
@@ -61,7 +61,7 @@ public struct VolumeMap: Sendable {
   }
 
   /// The length of the volume.
-  public var byteCount: UInt64 { segments.last?.range.upperBound ?? 0 }
+  package var byteCount: UInt64 { segments.last?.range.upperBound ?? 0 }
 
   /// Contiguous bytes of a range, and where they are.
   struct Piece {
@@ -116,7 +116,7 @@ public struct VolumeMap: Sendable {
 }
 
 /// Where contiguous bytes of a volume are.
-public enum ExtentPlace: Equatable, Sendable {
+package enum ExtentPlace: Equatable, Sendable {
   /// On the device of that number.
   case device(Int, byteOffset: UInt64)
   /// Nowhere: they read as zeroes.
@@ -128,7 +128,7 @@ public enum ExtentPlace: Equatable, Sendable {
 /// How a part of a volume is laid out.
 ///
 /// Each layout has an address space of its own, which begins at 0.
-public indirect enum ExtentLayout: Sendable {
+package indirect enum ExtentLayout: Sendable {
   /// All in one place, one byte after another.
   case place(ExtentPlace)
   /// As the bytes of another volume, from that byte on.

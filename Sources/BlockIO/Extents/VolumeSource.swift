@@ -5,7 +5,7 @@
 public final class VolumeSource: BlockSource {
   public let name: String
   /// Where its bytes are; device n of the map is the nth of `init`'s devices.
-  public let map: VolumeMap
+  package let map: VolumeMap
   let devices: [any BlockSource]
   /// Whether nothing is known to be unreadable, so that there is nothing to look for.
   private let isWhole: Bool
@@ -14,7 +14,7 @@ public final class VolumeSource: BlockSource {
   private let onlyCopy: Int?
 
   /// The volume of that map, whose device n is `devices[n]`.
-  public convenience init(_ name: String, _ map: VolumeMap, of devices: [any BlockSource]) {
+  package convenience init(_ name: String, _ map: VolumeMap, of devices: [any BlockSource]) {
     self.init(name, map, of: devices, onlyCopy: nil)
   }
 
@@ -32,12 +32,12 @@ public final class VolumeSource: BlockSource {
   public var byteCount: UInt64 { map.byteCount }
 
   /// Each copy of it separately; parts with fewer copies are in all of them.
-  public var copies: [VolumeSource] {
+  package var copies: [VolumeSource] {
     (0..<map.copyCount).map { VolumeSource(name, map, of: devices, onlyCopy: $0) }
   }
 
   /// Refuses a volume that cannot be written because some of it is missing, or has parity.
-  public func checkWritable() throws(BlockIOError) {
+  package func checkWritable() throws(BlockIOError) {
     try VolumeTarget.check(name, map, of: devices)
   }
 

@@ -7,7 +7,7 @@ public struct BadSectorMap: Equatable, Sendable {
   let readable: [Range<UInt64>]
 
   /// The first unreadable bytes of `range`, up to the next readable one; nil if all of it was read.
-  public func firstUnreadableRange(in range: Range<UInt64>) -> Range<UInt64>? {
+  package func firstUnreadableRange(in range: Range<UInt64>) -> Range<UInt64>? {
     var start = range.lowerBound
     var next = readable.indexOfFirst(endingAfter: start)
     if next < readable.count, readable[next].lowerBound <= start {

@@ -3,7 +3,7 @@
 /// The copy has a hole, or old bytes, where nothing could be read. Here exactly those bytes are
 /// unreadable, as on the medium, whatever the size of a sector.
 public final class RescuedSource: ForwardingSource {
-  public let base: any BlockSource
+  package let base: any BlockSource
   private let map: BadSectorMap
 
   /// The bytes of `base` that were read according to `map`, whose positions are those of `base`.

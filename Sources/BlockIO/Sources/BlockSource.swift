@@ -68,7 +68,7 @@ extension BlockSource {
 
   /// Announces that these ranges will be read, one after another, if that helps: if there are
   /// several, and the cache does not seem to have them.
-  public func willRead(_ ranges: [Range<UInt64>]) {
+  package func willRead(_ ranges: [Range<UInt64>]) {
     guard ranges.count > 1, let first = ranges.first, let last = ranges.last,
       !hasCached(at: first.lowerBound) || !hasCached(at: last.lowerBound)
     else { return }

@@ -3,17 +3,17 @@ internal import Glibc
 internal import SystemPackage
 
 /// What identifies a file or device, whatever its path.
-public struct FileIdentity: Hashable, Sendable {
+package struct FileIdentity: Hashable, Sendable {
   /// For a file, the device that it is on; for a block device, its own number.
-  public let device: UInt64
+  package let device: UInt64
   /// 0 for a block device.
-  public let inode: UInt64
+  package let inode: UInt64
 
   /// Whether it identifies a block device.
-  public var isBlockDevice: Bool { inode == 0 }
+  package var isBlockDevice: Bool { inode == 0 }
 
   /// The device's number as the kernel writes it: "8:1".
-  public var deviceNumber: String { "\(dmsnap_major(device)):\(dmsnap_minor(device))" }
+  package var deviceNumber: String { "\(dmsnap_major(device)):\(dmsnap_minor(device))" }
 }
 
 /// The properties of an open descriptor: only files and block devices are accepted.

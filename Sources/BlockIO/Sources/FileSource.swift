@@ -13,9 +13,9 @@ public final class FileSource: BlockSource {
   public let name: String
   public let byteCount: UInt64
   /// The device and inode of a file, the device number of a block device: see ``FileIdentity``.
-  public let identity: FileIdentity
+  package let identity: FileIdentity
   /// The smallest unit that a block device reads and writes, in bytes; 512 for a file.
-  public let logicalBlockByteCount: Int
+  package let logicalBlockByteCount: Int
   let descriptor: FileDescriptor
   private let asksForHoles: Bool
   /// When it was last written before it was opened; nil if that is unknown or does not matter.

@@ -2,7 +2,7 @@
 ///
 /// Whatever a conformer does not do itself is done by the other source: a wrapper that forgot one
 /// method would lose what is known of bad sectors or holes without a word.
-public protocol ForwardingSource: BlockSource {
+package protocol ForwardingSource: BlockSource {
   /// The other source.
   var base: any BlockSource { get }
 }

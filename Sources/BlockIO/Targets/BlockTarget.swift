@@ -1,8 +1,8 @@
 /// Bytes that can be read and written: the one thing that the user named to be changed.
-public protocol BlockTarget: BlockSource {
+package protocol BlockTarget: BlockSource {
   /// Writes `range` of `buffer` at `byteOffset`: all of it, or it throws.
   ///
-  /// What was written is on the medium only after the next ``flush()``.
+  /// What was written is on the medium only after the next `flush()`.
   func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError)
@@ -19,7 +19,7 @@ public protocol BlockTarget: BlockSource {
 }
 
 extension BlockTarget {
-  public func startWriting(_ range: Range<UInt64>) {}
+  package func startWriting(_ range: Range<UInt64>) {}
 
-  public func readingBack() -> [any BlockSource] { [self] }
+  package func readingBack() -> [any BlockSource] { [self] }
 }

@@ -1,23 +1,23 @@
 internal import CLinux
 internal import Glibc
-public import SystemPackage
+package import SystemPackage
 
 /// An existing file or block device, opened for writing in place.
 ///
 /// Opening it guards against mistakes: the target must not be mounted, held by a device above it,
 /// set read-only, or locked by another process, and no other process may take it meanwhile (O_EXCL
 /// for a device, locks for both).
-public final class FileTarget: BlockTarget, ForwardingSource {
+package final class FileTarget: BlockTarget, ForwardingSource {
   let source: FileSource
 
   /// Opens the file or device at `path` for writing, or throws what prevents that.
-  public convenience init(path: FilePath) throws(BlockIOError) {
+  package convenience init(path: FilePath) throws(BlockIOError) {
     try self.init(reopening: FileSource(path: path))
   }
 
   /// Opens the very file or device that was opened for reading, wherever its name leads now, for
   /// writing, or throws what prevents that.
-  public init(reopening shape: FileSource) throws(BlockIOError) {
+  package init(reopening shape: FileSource) throws(BlockIOError) {
     let path = FilePath(shape.name)
     try Self.checkUnused(shape.identity, name: shape.name)
     let flags =
@@ -58,7 +58,7 @@ public final class FileTarget: BlockTarget, ForwardingSource {
   }
 
   /// Throws if a file or device that is to be written is in use, and names its users.
-  public static func checkUnused(
+  package static func checkUnused(
     _ identity: FileIdentity, name: String
   ) throws(BlockIOError) {
     let holders = DeviceUse.holders(of: identity)
@@ -69,7 +69,7 @@ public final class FileTarget: BlockTarget, ForwardingSource {
 
   /// Throws if a file or device could not be opened for writing, or is locked, without opening it
   /// for writing.
-  public static func checkWritable(_ file: FileSource) throws(BlockIOError) {
+  package static func checkWritable(_ file: FileSource) throws(BlockIOError) {
     try TargetLock.checkFree(file.descriptor.rawValue, of: file.identity, name: file.name)
     let path = FilePath("/proc/self/fd/\(file.descriptor.rawValue)")
     guard unsafe path.withPlatformString({ unsafe access($0, W_OK) }) != 0 else { return }
@@ -81,7 +81,7 @@ public final class FileTarget: BlockTarget, ForwardingSource {
   /// Makes a new file of `byteCount` bytes at `path`, all a hole, whose name survives a power cut.
   ///
   /// - Throws: If something is at `path`.
-  public init(creating path: FilePath, byteCount: UInt64) throws(BlockIOError) {
+  package init(creating path: FilePath, byteCount: UInt64) throws(BlockIOError) {
     let number = unsafe path.withPlatformString {
       unsafe Glibc.open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     }
@@ -108,7 +108,7 @@ public final class FileTarget: BlockTarget, ForwardingSource {
 
   /// Allocates room for all of the file now, so that none is missing later; not everywhere
   /// possible.
-  public func reserve() throws(BlockIOError) {
+  package func reserve() throws(BlockIOError) {
     let reserved = posix_fallocate(
       source.descriptor.rawValue, 0, off_t(exactly: byteCount) ?? .max)
     if reserved != 0, reserved != EOPNOTSUPP, reserved != EINVAL {
@@ -121,19 +121,19 @@ public final class FileTarget: BlockTarget, ForwardingSource {
   }
 
   /// Removes a new file in which nothing is to be kept.
-  public func discard() { Self.remove(FilePath(name)) }
+  package func discard() { Self.remove(FilePath(name)) }
 
   /// Whether anything is at `path`.
-  public static func exists(_ path: FilePath) -> Bool {
+  package static func exists(_ path: FilePath) -> Bool {
     var status = stat()
     return unsafe path.withPlatformString { unsafe lstat($0, &status) } == 0
   }
 
-  public var base: any BlockSource { source }
+  package var base: any BlockSource { source }
   /// Identifies the file or device.
-  public var identity: FileIdentity { source.identity }
+  package var identity: FileIdentity { source.identity }
 
-  public func write(
+  package func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
     // Never extend a target by accident.
@@ -141,17 +141,17 @@ public final class FileTarget: BlockTarget, ForwardingSource {
     try source.descriptor.writeFully(at: byteOffset, from: buffer, range, name: name)
   }
 
-  public func flush() throws(BlockIOError) {
+  package func flush() throws(BlockIOError) {
     try source.descriptor.flush(name: name)
   }
 
-  public func readingBack() -> [any BlockSource] {
+  package func readingBack() -> [any BlockSource] {
     if let source = UncachedSource(self) { return [source] }
     posix_fadvise(source.descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
     return [self]
   }
 
-  public func startWriting(_ range: Range<UInt64>) {
+  package func startWriting(_ range: Range<UInt64>) {
     source.descriptor.startWriting(range)
   }
 }

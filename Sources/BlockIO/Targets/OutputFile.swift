@@ -72,14 +72,14 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
   }
 
   /// Throws if something is at `path`: outputs are new files.
-  public static func checkAbsent(_ path: FilePath) throws(BlockIOError) {
+  package static func checkAbsent(_ path: FilePath) throws(BlockIOError) {
     if FileTarget.exists(path) {
       throw BlockIOError(path.string, .create, .refused("exists, and is not overwritten"))
     }
   }
 
   /// How many bytes can still be written to the file system of `path`.
-  public static func availableByteCount(at path: FilePath) throws(BlockIOError) -> UInt64 {
+  package static func availableByteCount(at path: FilePath) throws(BlockIOError) -> UInt64 {
     let place = Self.directory(of: path)
     var status = statvfs()
     guard unsafe place.withPlatformString({ unsafe statvfs($0, &status) }) == 0 else {
@@ -88,7 +88,7 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
     return UInt64(status.f_bavail) * UInt64(status.f_frsize)
   }
 
-  public var base: any BlockSource { source }
+  package var base: any BlockSource { source }
 
   /// None: it is written, and so is never unchanged.
   public var files: [FileSource] { [] }
@@ -100,24 +100,24 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
     try source.descriptor.writeFully(at: byteOffset, from: buffer, range, name: name)
   }
 
-  public func startWriting(_ range: Range<UInt64>) {
+  package func startWriting(_ range: Range<UInt64>) {
     source.descriptor.startWriting(range)
   }
 
-  public func flush() throws(BlockIOError) {
+  package func flush() throws(BlockIOError) {
     try source.descriptor.flush(name: name)
   }
 
   /// Makes the whole file share the extents of `origin`, which must be as long.
   ///
   /// - Returns: false if the file systems cannot share; then nothing has changed.
-  public func clone(from origin: FileSource) -> Bool {
+  package func clone(from origin: FileSource) -> Bool {
     !origin.identity.isBlockDevice && origin.byteCount == byteCount
       && dmsnap_clone(source.descriptor.rawValue, origin.descriptor.rawValue) == 0
   }
 
   /// Zeroes a range: a hole, if the file system has holes.
-  public func zero(_ range: Range<UInt64>) throws(BlockIOError) {
+  package func zero(_ range: Range<UInt64>) throws(BlockIOError) {
     _ = try checkBounds(at: range.lowerBound, count: range.count, to: .write)
     let number = source.descriptor.rawValue
     if dmsnap_punch_hole(number, range.lowerBound, UInt64(range.count)) == 0 { return }
@@ -166,7 +166,7 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
   }
 
   /// Flushes the directory that holds `path`, so that the name survives a power cut too.
-  public static func flushDirectory(of path: FilePath) throws(BlockIOError) {
+  static func flushDirectory(of path: FilePath) throws(BlockIOError) {
     let place = Self.directory(of: path)
     let number = unsafe place.withPlatformString {
       unsafe Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

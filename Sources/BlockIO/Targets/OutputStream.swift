@@ -2,15 +2,15 @@ internal import Glibc
 internal import SystemPackage
 
 /// A stream of bytes, written once in order.
-public final class OutputStream: Sendable {
+package final class OutputStream: Sendable {
   private let descriptor: FileDescriptor
   private let name: String
 
   /// Standard output.
-  public static let standardOutput = OutputStream(.standardOutput, name: "standard output")
+  package static let standardOutput = OutputStream(.standardOutput, name: "standard output")
 
   /// Standard error.
-  public static let standardError = OutputStream(.standardError, name: "standard error")
+  package static let standardError = OutputStream(.standardError, name: "standard error")
 
   private init(_ descriptor: FileDescriptor, name: String) {
     self.descriptor = descriptor
@@ -18,7 +18,7 @@ public final class OutputStream: Sendable {
   }
 
   /// Writes a text.
-  public func write(_ text: String) throws(BlockIOError) {
+  package func write(_ text: String) throws(BlockIOError) {
     let bytes = text.utf8
     let buffer = IOBuffer(byteCount: bytes.count)
     buffer.withMutableBytes(0..<bytes.count) { target in
@@ -30,7 +30,7 @@ public final class OutputStream: Sendable {
   /// Writes all of `range` of `buffer`.
   ///
   /// - Throws: With ``BlockIOError/isClosedPipe`` if the reader is gone.
-  public func write(_ buffer: IOBuffer, _ range: Range<Int>) throws(BlockIOError) {
+  package func write(_ buffer: IOBuffer, _ range: Range<Int>) throws(BlockIOError) {
     let done = try wrapping(
       { BlockIOError(name, .write, .system($0)) },
       try movingAll(range.count) { done in
@@ -43,5 +43,5 @@ public final class OutputStream: Sendable {
 
 extension BlockIOError {
   /// Whether the reader of a pipe is gone, which is no failure of ours.
-  public var isClosedPipe: Bool { reason == .system(.brokenPipe) }
+  package var isClosedPipe: Bool { reason == .system(.brokenPipe) }
 }

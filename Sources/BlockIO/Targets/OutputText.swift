@@ -16,12 +16,12 @@ public final class OutputText {
   }
 
   /// Begins a text that is copied elsewhere and never published, in TMPDIR or /tmp.
-  public static func temporary() throws(BlockIOError) -> OutputText {
+  package static func temporary() throws(BlockIOError) -> OutputText {
     try OutputText(path: OutputFile.temporaryPath())
   }
 
   /// Appends a text.
-  public func write(_ text: String) throws(BlockIOError) {
+  package func write(_ text: String) throws(BlockIOError) {
     var rest = text.utf8[...]
     while !rest.isEmpty {
       if used == buffer.byteCount { try drain() }
@@ -39,13 +39,13 @@ public final class OutputText {
   }
 
   /// Flushes the file and gives it its name.
-  public func publish() throws(BlockIOError) {
+  package func publish() throws(BlockIOError) {
     try drain()
     try output.publish()
   }
 
   /// Writes all of it to a stream.
-  public func copy(to stream: OutputStream) throws(BlockIOError) {
+  package func copy(to stream: OutputStream) throws(BlockIOError) {
     try drain()
     var position: UInt64 = 0
     while position < byteCount {

@@ -1,4 +1,4 @@
-public import BlockIO
+package import BlockIO
 
 extension MetadataArea {
   /// Reads the text that the header names.
@@ -6,7 +6,7 @@ extension MetadataArea {
   /// If its checksum is wrong but it still describes a group, it is returned with the problem.
   ///
   /// - Throws: Errors other than a bad medium.
-  public func committed() throws(BlockIOError) -> CommittedMetadata {
+  package func committed() throws(BlockIOError) -> CommittedMetadata {
     guard let location = committedLocation else {
       return CommittedMetadata(version: nil, problems: problems)
     }
@@ -42,7 +42,7 @@ extension MetadataArea {
   /// valid, that goes unnoticed.
   ///
   /// - Throws: Errors other than a bad medium.
-  public func history() throws(BlockIOError) -> MetadataHistory {
+  package func history() throws(BlockIOError) -> MetadataHistory {
     let committed = try committed()
     var problems = committed.problems
     var found: [MetadataVersion] = []

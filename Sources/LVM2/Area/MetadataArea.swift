@@ -1,4 +1,4 @@
-public import BlockIO
+package import BlockIO
 internal import SnapshotFormat
 
 /// A metadata area: bytes of a device where LVM2 keeps the text of the volume group.
@@ -19,15 +19,15 @@ internal import SnapshotFormat
 ///        512        texts
 ///
 /// - Source: lvm2 `lib/format_text/layout.h`.
-public struct MetadataArea: Sendable {
+package struct MetadataArea: Sendable {
   /// The place of a text, from the header.
-  public struct Location: Equatable, Sendable {
+  struct Location: Equatable, Sendable {
     /// From the beginning of the area, in bytes.
-    public let byteOffset: UInt64
+    package let byteOffset: UInt64
     /// Including the zero byte at its end.
-    public let byteCount: UInt64
+    package let byteCount: UInt64
     /// The text's checksum (``LVMChecksum``).
-    public let checksum: UInt32
+    package let checksum: UInt32
   }
 
   /// The size of the header.
@@ -37,15 +37,15 @@ public struct MetadataArea: Sendable {
 
   let source: any BlockSource
   /// Its bytes on the device: by its header if that is sound, otherwise by the label.
-  public let byteRange: Range<UInt64>
+  package let byteRange: Range<UInt64>
   /// Where the valid text is; nil if there is none.
-  public let committedLocation: Location?
+  let committedLocation: Location?
   /// What was to be committed when the header was written.
-  public let precommittedLocation: Location?
+  let precommittedLocation: Location?
   /// Whether lvm2 was told not to keep this area up to date.
-  public let isIgnored: Bool
+  package let isIgnored: Bool
   /// What is wrong with the header.
-  public let problems: [MetadataAreaProblem]
+  package let problems: [MetadataAreaProblem]
 
   /// Reads the header of the area that a label lists.
   ///
@@ -53,7 +53,7 @@ public struct MetadataArea: Sendable {
   /// own.
   ///
   /// - Throws: Errors other than a bad medium; everything else is one of the ``problems``.
-  public init(
+  package init(
     _ source: any BlockSource, _ area: PhysicalVolumeLabel.Area
   ) throws(BlockIOError) {
     var problems: [MetadataAreaProblem] = []

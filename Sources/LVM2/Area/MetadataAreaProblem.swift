@@ -3,7 +3,7 @@ internal import BlockIO
 /// What is wrong with a metadata area, or with its text.
 ///
 /// Bytes are counted from the beginning of the device.
-public enum MetadataAreaProblem: Equatable, Sendable, CustomStringConvertible {
+package enum MetadataAreaProblem: Equatable, Sendable, CustomStringConvertible {
   /// By the label, it reaches past the end of the device, which has that many bytes.
   case beyondEnd(byteCount: UInt64)
   /// It has too few bytes in the device for a text.
@@ -25,7 +25,7 @@ public enum MetadataAreaProblem: Equatable, Sendable, CustomStringConvertible {
   /// The text is invalid.
   case text(MetadataTextError)
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .beyondEnd(let byteCount):
       "the area reaches past the end of the device, which is \(byteCount) bytes long"

@@ -1,38 +1,38 @@
 /// One version of a volume group, as described by a text in a metadata area.
-public struct MetadataVersion: Equatable, Sendable {
+package struct MetadataVersion: Equatable, Sendable {
   /// The group.
-  public let volumeGroup: VolumeGroup
+  package let volumeGroup: VolumeGroup
   /// Where the text begins, in bytes from the beginning of the device.
   ///
   /// It may wrap around to the beginning of the area, after the header.
-  public let byteOffset: UInt64
+  package let byteOffset: UInt64
   /// Whether the area's header names it as valid.
-  public let isCommitted: Bool
+  package let isCommitted: Bool
   /// The text, without the zero byte at its end.
-  public let text: [UInt8]
+  package let text: [UInt8]
 }
 
 /// The text that a metadata area's header names.
-public struct CommittedMetadata: Equatable, Sendable {
+package struct CommittedMetadata: Equatable, Sendable {
   /// nil if the area has no text, which is no problem, or a damaged one.
-  public let version: MetadataVersion?
+  package let version: MetadataVersion?
   /// What is wrong with the area and the text.
   ///
   /// Use a version with problems only if no other area has one without, and report them.
-  public let problems: [MetadataAreaProblem]
+  package let problems: [MetadataAreaProblem]
 }
 
 /// The texts that are left in a metadata area.
-public struct MetadataHistory: Equatable, Sendable {
+package struct MetadataHistory: Equatable, Sendable {
   /// All complete ones, newest first.
   ///
   /// The group of the committed text comes first; then other groups, to which the disk belonged
   /// before, by the time of their last change. Within a group, the highest sequence number comes
   /// first. Identical texts are listed once. Without a committed one, the first may be a change
   /// that was never made: lvm2 writes the text before it commits it.
-  public let versions: [MetadataVersion]
+  package let versions: [MetadataVersion]
   /// The number of pieces of other texts: beginnings, and ends whose beginning is overwritten.
-  public let fragmentCount: Int
+  let fragmentCount: Int
   /// What is wrong with the area and the committed text.
-  public let problems: [MetadataAreaProblem]
+  package let problems: [MetadataAreaProblem]
 }

@@ -5,20 +5,20 @@ public struct FoundPhysicalVolume: Sendable {
   /// Its bytes, from its first sector on.
   public let source: any BlockSource
   /// The index of the searched file or device that it is in.
-  public let input: Int
+  package let input: Int
   /// Its bytes in that file or device, or in the array.
-  public let range: Range<UInt64>
+  package let range: Range<UInt64>
   /// Its label.
   public let label: PhysicalVolumeLabel
   /// The mirroring array that it is in, if any.
-  public let array: MirrorArray?
+  package let array: MirrorArray?
   /// The metadata areas of the label that are within the volume.
-  public let areas: [MetadataArea]
+  package let areas: [MetadataArea]
 }
 
 extension FoundPhysicalVolume {
   /// Its bytes on each member of its array; once if it is in none.
-  public func copies() throws(BlockIOError) -> [any BlockSource] {
+  package func copies() throws(BlockIOError) -> [any BlockSource] {
     guard let array else { return [source] }
     var copies: [any BlockSource] = []
     for member in array.members { copies.append(try SliceSource(member, range)) }
@@ -28,7 +28,7 @@ extension FoundPhysicalVolume {
 
 extension FoundPhysicalVolume {
   /// Whether the two share bytes of a file or device.
-  public func sharesBytes(with other: FoundPhysicalVolume) -> Bool {
+  package func sharesBytes(with other: FoundPhysicalVolume) -> Bool {
     guard let own = try? copies().compactMap(\.place), let others = try? other.copies() else {
       return true  // if unknown, assume that they do
     }

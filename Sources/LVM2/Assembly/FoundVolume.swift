@@ -23,13 +23,13 @@ public struct FoundVolume: Sendable {
   public var snapshot: VolumeGroup.Snapshot? { version.snapshots.first { $0.store == name } }
 
   /// Whether it is a snapshot's store, by its version or by the newest.
-  public var isStore: Bool {
+  package var isStore: Bool {
     [version, group.group].contains { $0.snapshots.contains { $0.store == name } }
   }
 
   /// The snapshot that the device of that name shows: its own, or the one that is being merged into
   /// it.
-  public var shownSnapshot: VolumeGroup.Snapshot? {
+  package var shownSnapshot: VolumeGroup.Snapshot? {
     snapshot ?? version.snapshots.first { $0.isMerging && $0.origin == name }
   }
 
@@ -37,7 +37,7 @@ public struct FoundVolume: Sendable {
   ///
   /// As the device mapper does, the store of a snapshot is called NAME-cow, and an origin beneath
   /// its snapshots NAME-real.
-  public var beneath: FoundVolume {
+  package var beneath: FoundVolume {
     if version.logicalVolumes.contains(where: { $0.name == name }) { return self }
     for snapshot in version.snapshots {
       if name == "\(snapshot.store)-cow" { return FoundVolume(snapshot.store, of: version, group) }
@@ -113,5 +113,5 @@ extension VolumeCatalog {
   }
 
   /// Whether groups have the same name, so that only their UUIDs tell them apart.
-  public var hasSameNames: Bool { Set(groups.map(\.group.name)).count < groups.count }
+  package var hasSameNames: Bool { Set(groups.map(\.group.name)).count < groups.count }
 }

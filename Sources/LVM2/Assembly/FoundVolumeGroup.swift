@@ -32,7 +32,7 @@ public struct FoundVolumeGroup: Sendable {
   public func member(_ uuid: LVMIdentifier) -> FoundPhysicalVolume? { members[uuid] }
 
   /// Maps the volumes of a version of the group.
-  public func mapper(
+  package func mapper(
     _ version: VolumeGroup, leg: Int? = nil, includesStale: Bool = false
   ) -> VolumeMapper {
     VolumeMapper(version, leg: leg, includesStale: includesStale) { members[$0]?.source }
@@ -85,7 +85,7 @@ public struct FoundVolumeGroup: Sendable {
 
   /// The extents of an older version's volume that were reallocated since, by the versions that are
   /// still readable.
-  public func reuse(of name: String, in version: VolumeGroup) throws(BlockIOError) -> [Reuse] {
+  package func reuse(of name: String, in version: VolumeGroup) throws(BlockIOError) -> [Reuse] {
     if version == group { return [] }
     let own = version.allocations(below: name)
     let owners = Set(own.map(\.volumeUUID))

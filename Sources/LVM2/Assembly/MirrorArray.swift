@@ -1,5 +1,5 @@
 internal import BlockIO
-public import MD
+package import MD
 
 /// A mirroring array of md (raid1), with the members that were found.
 ///
@@ -7,16 +7,16 @@ public import MD
 /// step. The others are out of date, and md rebuilds them from these.
 public struct MirrorArray: Sendable {
   /// The superblock of the newest member.
-  public let superblock: ArraySuperblock
+  package let superblock: ArraySuperblock
   /// The data of the members in use.
   let members: [any BlockSource]
   /// The paths of the members that are out of date, or the same as another one.
-  public let unused: [String]
+  package let unused: [String]
   /// The indices of the searched files and devices that the members in use are in.
   let inputs: [Int]
 
   /// Whether members are missing or not in use: those may be newer.
-  public var isDegraded: Bool { members.count < Int(superblock.memberCount) }
+  package var isDegraded: Bool { members.count < Int(superblock.memberCount) }
 
   /// The array and its available members, as text.
   public var description: String {

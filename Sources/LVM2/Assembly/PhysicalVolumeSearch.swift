@@ -1,6 +1,6 @@
 public import Blkid
 public import BlockIO
-public import MD
+package import MD
 
 /// Searches files and devices, and their partitions, for physical volumes.
 ///
@@ -13,9 +13,9 @@ public struct PhysicalVolumeSearch: Sendable {
   /// The physical volumes found.
   public private(set) var found: [FoundPhysicalVolume] = []
   /// The indices of the inputs in which nothing was found.
-  public private(set) var withoutVolume: [Int] = []
+  package private(set) var withoutVolume: [Int] = []
   /// Members of arrays that spread their bytes over all members, so that one alone is no volume.
-  public private(set) var arrayMembers: [(path: String, superblock: ArraySuperblock)] = []
+  package private(set) var arrayMembers: [(path: String, superblock: ArraySuperblock)] = []
   /// What was searched of one input: tables may name the same bytes repeatedly.
   private var searched: Set<Range<UInt64>> = []
   /// The members of mirroring arrays, in the order found.

@@ -1,17 +1,17 @@
 /// Extents of a physical volume, and the logical volume that has them.
-public struct Allocation: Equatable, Sendable {
+package struct Allocation: Equatable, Sendable {
   /// The physical volume's UUID.
-  public let physicalVolume: LVMIdentifier
+  package let physicalVolume: LVMIdentifier
   /// The extents' numbers on it.
-  public let extents: Range<UInt64>
+  package let extents: Range<UInt64>
   /// The name of the logical volume, which may be a hidden part of another.
-  public let volume: String
+  package let volume: String
   /// The UUID of the logical volume.
-  public let volumeUUID: LVMIdentifier
+  package let volumeUUID: LVMIdentifier
 }
 
 /// Something that maps a volume's bytes: a segment, an allocation, where extents begin.
-public struct MappedPart: Equatable, Sendable {
+package struct MappedPart: Equatable, Sendable {
   let uuid: LVMIdentifier
   let extents: Range<UInt64>
   let kind: String
@@ -20,10 +20,10 @@ public struct MappedPart: Equatable, Sendable {
 
 extension VolumeGroup {
   /// All allocated extents.
-  public var allocations: [Allocation] { logicalVolumes.flatMap { ownAllocations(of: $0) } }
+  package var allocations: [Allocation] { logicalVolumes.flatMap { ownAllocations(of: $0) } }
 
   /// The extents of a logical volume, and of all volumes below it.
-  public func allocations(below name: String) -> [Allocation] {
+  package func allocations(below name: String) -> [Allocation] {
     var found: [Allocation] = []
     var open = [name]
     var seen: Set<String> = []
@@ -46,7 +46,7 @@ extension VolumeGroup {
   }
 
   /// The tracked legs that were split off a volume, or off a volume below it.
-  public func splitOffLegs(below name: String) -> [String] {
+  package func splitOffLegs(below name: String) -> [String] {
     let names = Set(allocations(below: name).map(\.volume))
     return names.filter(isSplitOff).sorted()
   }
@@ -59,7 +59,7 @@ extension VolumeGroup {
   }
 
   /// The bytes of an allocation on its physical volume; nil if they overflow.
-  public func bytes(of allocation: Allocation) -> Range<UInt64>? {
+  package func bytes(of allocation: Allocation) -> Range<UInt64>? {
     guard
       let volume = physicalVolumes.first(where: { $0.uuid == allocation.physicalVolume })
     else { return nil }
@@ -72,7 +72,7 @@ extension VolumeGroup {
 
   /// Everything that maps a volume's bytes: if it is the same in two versions of a group, so are
   /// the bytes.
-  public func mapping(below name: String) -> [MappedPart] {
+  package func mapping(below name: String) -> [MappedPart] {
     let used = allocations(below: name)
     let segments = logicalVolumes.filter { volume in
       volume.name == name || used.contains { $0.volumeUUID == volume.uuid }

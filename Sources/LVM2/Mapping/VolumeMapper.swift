@@ -1,7 +1,7 @@
-public import BlockIO
+package import BlockIO
 
 /// Maps the logical volumes of a group to bytes of its physical ones.
-public struct VolumeMapper {
+package struct VolumeMapper {
   /// A byte has copies, which may be on volumes with copies, up to this total.
   private static let copyCountMax = 64
   /// Segments are on segments, which are on others, in at most this many ways.
@@ -21,7 +21,7 @@ public struct VolumeMapper {
   ///
   /// - Parameter includesStale: Whether legs that are out of date are mapped: they are never read,
   ///   but written with the others.
-  public init(
+  package init(
     _ group: VolumeGroup, leg: Int? = nil, includesStale: Bool = false,
     device: (LVMIdentifier) -> (any BlockSource)?
   ) {
@@ -41,14 +41,14 @@ public struct VolumeMapper {
   }
 
   /// The volume of that name, or its first bytes, to be read.
-  public func source(
+  package func source(
     of name: String, prefix byteCount: UInt64 = .max
   ) throws(VolumeError) -> VolumeSource {
     VolumeSource("\(group.name)/\(name)", try map(of: name).prefix(byteCount), of: devices)
   }
 
   /// The map of the volume of that name.
-  public func map(of name: String) throws(VolumeError) -> VolumeMap {
+  package func map(of name: String) throws(VolumeError) -> VolumeMap {
     var known: Known = [:]
     return try map(of: name, &known)
   }
@@ -211,5 +211,5 @@ public struct VolumeMapper {
 
 extension VolumeGroup.PhysicalVolume {
   /// Its description in messages when it is missing.
-  public var words: String { "physical volume \(name) (\(uuid), last seen as \(device))" }
+  package var words: String { "physical volume \(name) (\(uuid), last seen as \(device))" }
 }

@@ -3,8 +3,8 @@ extension VolumeGroup {
   ///
   /// What lvm2 requires for mapping is required: names that name something, segments without gaps,
   /// the stated number of everything, and stripes of equal length. Every number can be counted in
-  /// bytes, and volumes contain each other without cycles. Types of segments that are not supported
-  /// are ``VolumeGroup/Mapping/unsupported(type:)``.
+  /// bytes, and volumes contain each other without cycles. Of a segment whose type is not supported
+  /// only that is known.
   ///
   /// - Parameter text: It ends at its first zero byte, or with its last.
   /// - Source: lvm2 `lib/format_text/import_vsn1.c`.

@@ -1,20 +1,20 @@
 internal import BlockIO
-public import SnapshotFormat
+package import SnapshotFormat
 
 /// What the areas show about the chunk size, regardless of the header.
 ///
 /// Areas are E + 1 chunks apart, and each holds the numbers of the data chunks right after it. Thus
 /// every chunk size has its own places for areas, and only the true one finds exceptions where
 /// Linux would have put them; file data does not look like that.
-public struct ChunkSizeEvidence: Sendable {
+package struct ChunkSizeEvidence: Sendable {
   /// What one chunk size finds.
-  public struct Score: Equatable, Sendable {
+  package struct Score: Equatable, Sendable {
     /// The chunk size.
-    public let chunkSize: ChunkSize
+    package let chunkSize: ChunkSize
     /// How many of the areas examined hold exceptions in their places.
-    public fileprivate(set) var areaCount = 0
+    package fileprivate(set) var areaCount = 0
     /// How many such exceptions they hold.
-    public fileprivate(set) var exceptionCount = 0
+    package fileprivate(set) var exceptionCount = 0
     /// How many of them are in area 0.
     fileprivate(set) var firstAreaCount = 0
     /// Whether area 0 names the first data chunk first, and holds nothing but exceptions.
@@ -47,7 +47,7 @@ public struct ChunkSizeEvidence: Sendable {
   private static let areaCountMax: UInt64 = 64
 
   /// The score of every chunk size, the smallest first.
-  public let scores: [Score]
+  package let scores: [Score]
 
   /// Examines the places where each chunk size would have its areas.
   init(_ source: any BlockSource) {
@@ -55,12 +55,12 @@ public struct ChunkSizeEvidence: Sendable {
   }
 
   /// The score that settles it, if one does.
-  public var best: Score? {
+  package var best: Score? {
     scores.filter(\.isConvincing).max { $0 < $1 }
   }
 
   /// The second best, if it is more than chance: the evidence is then ambiguous.
-  public var rival: Score? {
+  package var rival: Score? {
     scores.filter { $0.isConvincing && $0 != best }.max { $0 < $1 }
   }
 

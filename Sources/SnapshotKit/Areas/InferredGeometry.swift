@@ -1,10 +1,10 @@
 internal import BlockIO
-public import SnapshotFormat
+package import SnapshotFormat
 
 /// Where a store's areas and chunks are, and how that is known.
-public struct InferredGeometry: Sendable {
+package struct InferredGeometry: Sendable {
   /// Where the chunk size comes from.
-  public enum Basis: String, Sendable {
+  package enum Basis: String, Sendable {
     /// The user.
     case option
     /// The header.
@@ -14,16 +14,16 @@ public struct InferredGeometry: Sendable {
   }
 
   /// nil if it cannot be determined.
-  public let geometry: StoreGeometry?
+  package let geometry: StoreGeometry?
   /// Where the chunk size comes from.
-  public let basis: Basis
+  package let basis: Basis
   /// What each chunk size finds, if that was examined.
-  public let evidence: ChunkSizeEvidence?
+  package let evidence: ChunkSizeEvidence?
 
   /// Infers the geometry of a store.
   ///
   /// - Parameter chunkSize: The user's choice, which overrides everything.
-  public init(_ store: Store, chunkSize: ChunkSize? = nil) {
+  package init(_ store: Store, chunkSize: ChunkSize? = nil) {
     let source = store.source
     if let chunkSize {
       geometry = StoreGeometry(chunkSize: chunkSize, byteCount: source.byteCount)

@@ -44,7 +44,7 @@ public struct Audit: Sendable {
   /// What Linux would do with it.
   public var load: KernelLoad { walk.load }
   /// Where areas and chunks are, and how that is known.
-  public var inferred: InferredGeometry { walk.inferred }
+  package var inferred: InferredGeometry { walk.inferred }
   /// How far the table reaches by that geometry.
   public var extent: TableSummary? { walk.extent }
   /// What it is if it is no store, if known.

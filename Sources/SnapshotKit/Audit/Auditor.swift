@@ -246,7 +246,7 @@ public struct Auditor {
 
 extension SnapshotVolume {
   /// The chunk size by the group's metadata, if the store no longer shows it.
-  public func chunkSize(of store: Store) -> ChunkSize? {
+  package func chunkSize(of store: Store) -> ChunkSize? {
     guard InferredGeometry(store).geometry == nil else { return nil }
     return UInt32(exactly: snapshot.chunkSectors).flatMap { try? ChunkSize(sectorCount: $0) }
   }

@@ -4,26 +4,26 @@ internal import SnapshotFormat
 /// What most likely happened to a store, for messages.
 ///
 /// The findings say what is wrong; this names the accident that causes such findings.
-public struct Diagnosis: Sendable {
+package struct Diagnosis: Sendable {
   /// What happened.
-  public let cause: String
+  package let cause: String
   /// What can be saved.
-  public let prospect: Prospect
+  package let prospect: Prospect
 
   /// What can be saved, in exceptions.
-  public struct Prospect: Equatable, Sendable {
+  package struct Prospect: Equatable, Sendable {
     /// How many are usable.
-    public let usableCount: UInt64
+    package let usableCount: UInt64
     /// How many of those may belong to another table.
-    public let doubtfulCount: UInt64
+    package let doubtfulCount: UInt64
     /// How many are lost; at most, if that is not known.
-    public let lostCount: UInt64
+    package let lostCount: UInt64
     /// Whether more may be lost, after the end.
-    public let isEndLost: Bool
+    package let isEndLost: Bool
   }
 
   /// The diagnosis of a store; nil if nothing happened to it.
-  public init?(_ audit: Audit) {
+  package init?(_ audit: Audit) {
     guard let cause = Self.cause(of: audit) else { return nil }
     self.cause = cause
     let generation = audit.plan?.generations.first

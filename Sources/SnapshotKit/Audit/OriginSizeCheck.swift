@@ -30,7 +30,7 @@ struct OriginSizeCheck {
 extension Audit {
   /// The minimum length of an origin that has a chunk for every exception, if the given origin is
   /// shorter.
-  public var neededOriginByteCount: UInt64? {
+  package var neededOriginByteCount: UInt64? {
     guard let last = findings.first(where: { $0.code == .originSmaller })?.place.oldChunk else {
       return nil
     }

@@ -1,10 +1,10 @@
-public import BlockIO
-public import LVM2
+package import BlockIO
+package import LVM2
 internal import SnapshotFormat
 
 /// The findings of a snapshot of a volume group: lvm2's metadata compared with the store, and with
 /// what is there.
-public struct VolumeCheck {
+package struct VolumeCheck {
   /// The first version of lvm2 that makes stores right where ``FindingCode`` says otherwise.
   private static let mendedVersion = "2.02.106"
 
@@ -12,11 +12,11 @@ public struct VolumeCheck {
   private static let extentsNamed = 256
 
   /// What was found.
-  public private(set) var findings: [Finding] = []
+  package private(set) var findings: [Finding] = []
   private let volume: SnapshotVolume
 
   /// What the group alone shows.
-  public init(_ volume: SnapshotVolume) throws(BlockIOError) {
+  package init(_ volume: SnapshotVolume) throws(BlockIOError) {
     self.volume = volume
     addPhysicalVolumes()
     try addVersion()

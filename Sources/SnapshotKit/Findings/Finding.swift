@@ -29,7 +29,7 @@ public struct Finding: Equatable, Sendable {
     public var newChunk: UInt64?
 
     /// A place; leave out what does not apply.
-    public init(
+    package init(
       area: UInt64? = nil, slot: Int? = nil, bytes: Range<UInt64>? = nil,
       oldChunk: UInt64? = nil, newChunk: UInt64? = nil
     ) {

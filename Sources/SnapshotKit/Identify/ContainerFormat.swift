@@ -1,4 +1,4 @@
-public import BlockIO
+internal import BlockIO
 
 /// A format that packs the bytes of a disk or a store, or keeps them in another order: it must be
 /// unpacked before anything in it can be read.
@@ -98,7 +98,7 @@ public struct ContainerFormat: Equatable, Sendable {
   ]
 
   /// The format of a source; nil if it has none of these, or cannot be read there.
-  public init?(of source: any BlockSource) {
+  init?(of source: any BlockSource) {
     guard let format = Self.all.first(where: { $0.stands(in: source) }) else { return nil }
     self = format
   }

@@ -1,4 +1,4 @@
-public import Blkid
+package import Blkid
 
 /// What a device holds: the type, label and UUID that `mount` goes by.
 ///
@@ -13,14 +13,14 @@ public struct ContentIdentity: Equatable, Sendable {
   public var uuid: String?
 
   /// An identity of that type, label and UUID.
-  public init(type: String, label: String? = nil, uuid: String? = nil) {
+  package init(type: String, label: String? = nil, uuid: String? = nil) {
     self.type = type
     self.label = label
     self.uuid = uuid
   }
 
   /// The most significant part of what libblkid found; nil if it found nothing.
-  public init?(_ identity: Identity) {
+  package init?(_ identity: Identity) {
     if let signature = Self.signature(of: identity) {
       self.init(type: signature.type, label: signature.label, uuid: signature.uuid)
     } else if let table = identity.partitionTable {
@@ -49,13 +49,13 @@ public struct ContentComparison: Equatable, Sendable {
   public var origin: ContentIdentity?
 
   /// The comparison of those two.
-  public init(snapshot: ContentIdentity?, origin: ContentIdentity?) {
+  package init(snapshot: ContentIdentity?, origin: ContentIdentity?) {
     self.snapshot = snapshot
     self.origin = origin
   }
 
   /// The UUID that both have, and that does not distinguish them; nil if they differ.
-  public var sharedUUID: String? {
+  package var sharedUUID: String? {
     // Regardless of the types: an ext3 that has become an ext4 keeps its UUID.
     snapshot?.uuid == origin?.uuid ? snapshot?.uuid : nil
   }

@@ -1,25 +1,25 @@
-public import Blkid
-public import BlockIO
-public import MD
-public import SnapshotFormat
+package import Blkid
+package import BlockIO
+package import MD
+package import SnapshotFormat
 
 /// What a source holds, by libblkid, and by the headers of COW stores.
-public struct IdentifiedContent: Sendable {
+package struct IdentifiedContent: Sendable {
   /// What was examined.
-  public let source: any BlockSource
+  package let source: any BlockSource
   /// What libblkid found in it.
-  public let identity: Identity
+  package let identity: Identity
   /// The header of the store at the beginning of the source; nil without "SnAp".
-  public let header: SnapshotHeader?
+  package let header: SnapshotHeader?
   /// The same for each partition, in the order of the table.
-  public let partitionHeaders: [SnapshotHeader?]
+  package let partitionHeaders: [SnapshotHeader?]
   /// The md array that it is a member of, if any.
-  public let arrayMember: ArraySuperblock?
+  package let arrayMember: ArraySuperblock?
   /// The format of the source, if it must be unpacked first.
-  public let container: ContainerFormat?
+  package let container: ContainerFormat?
 
   /// Examines a source.
-  public init(_ source: any BlockSource) throws(BlkidError) {
+  package init(_ source: any BlockSource) throws(BlkidError) {
     self.source = source
     identity = try Probe.identify(source)
     header = Self.header(in: source)
@@ -38,7 +38,7 @@ public struct IdentifiedContent: Sendable {
   }
 
   /// The bytes that could not be read, partitions included, counted in the source.
-  public var unreadable: [Range<UInt64>] {
+  package var unreadable: [Range<UInt64>] {
     let inPartitions = (identity.partitionTable?.partitions ?? []).flatMap { partition in
       (partition.content?.unreadable ?? []).map {
         partition.byteOffset + $0.lowerBound..<partition.byteOffset + $0.upperBound
@@ -48,12 +48,12 @@ public struct IdentifiedContent: Sendable {
   }
 
   /// Whether it is a physical volume of LVM2, or has one in a partition.
-  public var hasPhysicalVolume: Bool {
+  package var hasPhysicalVolume: Bool {
     ([identity] + (identity.partitionTable?.partitions ?? []).compactMap(\.content)).contains {
       $0.signatures.contains { $0.type == "LVM2_member" }
     }
   }
 
   /// Whether neither libblkid nor a header recognises anything.
-  public var isEmpty: Bool { identity.isEmpty && header == nil && container == nil }
+  package var isEmpty: Bool { identity.isEmpty && header == nil && container == nil }
 }

@@ -1,26 +1,32 @@
-public import Blkid
-public import BlockIO
+package import Blkid
+internal import BlockIO
 internal import SnapshotFormat
 
 /// What a path holds if it is not a store: a disk, a file system, a file in some other format.
-public enum OtherContent: Equatable, Sendable {
-  case container(ContainerFormat)
-  /// A partition table.
-  case disk(PartitionTable)
-  case content(Signature)
+public struct OtherContent: Equatable, Sendable {
+  /// The kinds of what it may be.
+  package enum Kind: Equatable, Sendable {
+    case container(ContainerFormat)
+    /// A partition table.
+    case disk(PartitionTable)
+    case content(Signature)
+  }
+
+  /// What it is.
+  package let kind: Kind
 
   /// What a source is recognised as; a COW store does not count.
-  public init?(of source: any BlockSource) {
+  init?(of source: any BlockSource) {
     if let format = ContainerFormat(of: source) {
-      self = .container(format)
+      kind = .container(format)
       return
     }
     // What cannot be probed is not recognised, which is no failure here.
     guard let identity = try? Probe.identify(source) else { return nil }
     if let table = identity.partitionTable, table.partitions.contains(where: { $0.byteCount > 0 }) {
-      self = .disk(table)
+      kind = .disk(table)
     } else if let signature = identity.signatures.first(where: { $0.isOwner }) {
-      self = .content(signature)
+      kind = .content(signature)
     } else {
       return nil
     }
@@ -38,7 +44,8 @@ public enum OtherContent: Equatable, Sendable {
     guard let geometry else { return content }
     let dataStart = geometry.chunkSize.byteCount * StoreGeometry.firstDataChunk
     let mayBeData: Bool =
-      if case .content(let signature) = content { signature.byteOffset ?? 0 >= dataStart } else {
+      if case .content(let signature) = content.kind { signature.byteOffset ?? 0 >= dataStart } else
+      {
         false
       }
     let reader = AreaReader(store.source)
@@ -56,7 +63,7 @@ public enum OtherContent: Equatable, Sendable {
 
 extension OtherContent: CustomStringConvertible {
   public var description: String {
-    switch self {
+    switch kind {
     case .container(let format): "\(format.title)"
     case .disk(let table): "a disk with a partition table (\(table.type))"
     case .content(let signature):
@@ -69,7 +76,7 @@ extension OtherContent: CustomStringConvertible {
 
   /// What to do with it, for messages.
   public var advice: String {
-    switch self {
+    switch kind {
     case .container(let format): format.advice
     case .disk:
       "name one of its partitions, PATH,offset=BYTES,length=BYTES; `dmsnap carve` finds stores in"

@@ -1,4 +1,4 @@
-public import BlockIO
+package import BlockIO
 internal import SnapshotFormat
 
 // A merge that writes only what differs: fewer writes, and a smaller undo store.
@@ -8,7 +8,7 @@ extension SnapshotView {
   ///
   /// What cannot be compared stays in it. The comparison uses the medium of a target: the cache may
   /// hold what a merge wrote whose flush failed, and that will not be written again.
-  public func skippingIdentical(
+  func skippingIdentical(
     progress: ProgressHandler = { _, _ in }
   ) throws(BlockIOError) -> SnapshotView {
     var chunks: [Range<UInt64>] = []
@@ -25,14 +25,14 @@ extension SnapshotView {
   /// merge that skipped identical chunks had set out to write.
   ///
   /// - Returns: nil if `file` is no completely saved undo store.
-  public func restricted(toUndo file: any BlockSource) throws(StoreError) -> SnapshotView? {
+  func restricted(toUndo file: any BlockSource) throws(StoreError) -> SnapshotView? {
     guard let saved = try ExceptionTable(savedIn: file) else { return nil }
     return restricted(to: saved.runs.map { $0.old..<$0.oldEnd })
   }
 
   /// The first byte of the view that differs from the origin, or cannot be compared, in what an
   /// undo store did not save; nil if a merge was right to skip that.
-  public func firstDifference(
+  package func firstDifference(
     besidesUndo file: any BlockSource
   ) throws(StoreError) -> UInt64? {
     let saved = try ExceptionTable(savedIn: file)?.runs ?? []
@@ -53,7 +53,7 @@ extension SnapshotView {
   /// The origin as it was before a merge that saved it in an undo store.
   ///
   /// - Returns: nil if `file` is no completely saved undo store.
-  public convenience init?(
+  package convenience init?(
     undoing file: any BlockSource, over origin: any BlockSource
   ) throws(StoreError) {
     guard let saved = try ExceptionTable(savedIn: file) else { return nil }

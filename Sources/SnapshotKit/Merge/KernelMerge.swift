@@ -1,9 +1,9 @@
-public import SnapshotFormat
+package import SnapshotFormat
 
 /// What keeps Linux's own merge from ending with what the snapshot shows, and where.
-public struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
+package struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
   /// The kinds of obstacles.
-  public enum Kind: Equatable, Sendable {
+  package enum Kind: Equatable, Sendable {
     /// Its top byte makes the snapshot show chunks that a merge does not copy.
     case topByte
     /// Its old chunk is past the end of the origin, or wraps around to another one's place.
@@ -22,15 +22,15 @@ public struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
   }
 
   /// What is wrong.
-  public let kind: Kind
+  package let kind: Kind
   /// The area of the exception.
-  public let area: AreaIndex
+  package let area: AreaIndex
   /// Its slot in the area, from 0.
-  public let slot: Int
+  package let slot: Int
   /// The exception.
-  public let exception: DiskException
+  package let exception: DiskException
 
-  public var description: String {
+  package var description: String {
     let why =
       switch kind {
       case .topByte: "has a top byte: Linux's merge would leave other data than the snapshot shows"

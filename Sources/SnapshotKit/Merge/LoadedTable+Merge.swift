@@ -3,7 +3,7 @@ internal import BlockIO
 extension LoadedTable {
   /// The first reason why Linux's own merge into an origin of that size would not end with what the
   /// snapshot shows; nil if there is none.
-  public func mergeObstacle(
+  package func mergeObstacle(
     originByteCount: UInt64
   ) throws(StoreError) -> MergeObstacle? {
     guard let extent else { return nil }

@@ -116,7 +116,7 @@ public struct OriginVolume: Sendable {
   }
 
   /// `vg/lv`.
-  public var text: String { volume.text }
+  package var text: String { volume.text }
 
   var found: FoundVolumeGroup { volume.group }
   var version: VolumeGroup { volume.version }
@@ -128,7 +128,7 @@ public struct OriginVolume: Sendable {
   }
 
   /// Whether the group's metadata names it as the origin of a snapshot.
-  public func isOrigin(of snapshot: SnapshotVolume) -> Bool {
+  package func isOrigin(of snapshot: SnapshotVolume) -> Bool {
     version.uuid == snapshot.version.uuid && name == snapshot.snapshot.origin
   }
 
@@ -138,7 +138,7 @@ public struct OriginVolume: Sendable {
   }
 
   /// All of its bytes, through only those physical volumes that it is on.
-  public func source() throws(VolumeError) -> VolumeSource { try source { $0.source } }
+  package func source() throws(VolumeError) -> VolumeSource { try source { $0.source } }
 
   /// Its bytes on each of its legs, and on each member of the arrays that these are in.
   func copies() throws(VolumeError) -> [VolumeSource] {

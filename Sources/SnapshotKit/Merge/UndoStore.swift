@@ -335,10 +335,10 @@ struct UndoStore: Sendable {
 
 extension Store {
   /// Whether it is an undo store that was never completed: there is nothing to undo.
-  public var isIncompleteUndo: Bool { UndoManifest(source)?.state == .saving }
+  package var isIncompleteUndo: Bool { UndoManifest(source)?.state == .saving }
 
   /// What it is as an undo store, for messages; nil for any other store.
-  public var undoDescription: String? {
+  package var undoDescription: String? {
     switch UndoManifest(source)?.state {
     case nil: nil
     case .saving: "dmsnap's undo of a merge that never began: the origin was not changed"

@@ -14,15 +14,15 @@ public struct OriginCheck: Sendable {
   /// Whether the origin of an invalid snapshot was written; nil for a valid snapshot.
   public let writes: OriginWrites?
   /// The length of the origin.
-  public let originByteCount: UInt64
+  package let originByteCount: UInt64
   /// The length of the snapshot's file system by its superblock; nil if unknown.
-  public let fileSystemByteCount: UInt64?
+  package let fileSystemByteCount: UInt64?
 
   /// Examines the content of `view`.
   ///
   /// - Parameter hasInFlightChunks: Whether the store has copies that were under way when the
   ///   snapshot became invalid.
-  public init(_ view: SnapshotView, hasInFlightChunks: Bool) throws(StoreError) {
+  package init(_ view: SnapshotView, hasInFlightChunks: Bool) throws(StoreError) {
     let shown = try wrapping(StoreError.probe, try Probe.identify(view))
     let own = try wrapping(StoreError.probe, try Probe.identify(view.origin))
     content = ContentComparison(

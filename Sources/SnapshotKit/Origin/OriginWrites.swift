@@ -70,7 +70,7 @@ public enum OriginWrites: Equatable, Sendable, CustomStringConvertible {
   private static let risk = "chunks without an exception may be newer than the snapshot"
 
   /// The text for a lack of evidence, or of an origin.
-  public static let unknownWords =
+  package static let unknownWords =
     "not known; assume that it was written after the snapshot became invalid: \(risk)"
 
   /// The finding of an audit.

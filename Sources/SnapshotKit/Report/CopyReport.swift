@@ -49,10 +49,10 @@ public struct CopyReport: Encodable, Sendable {
 ///      "changed": [{"byteOffset", "byteCount"}]}
 ///
 /// The changed ranges, possibly millions, are not part of it: they are written as they are found,
-/// under ``changedKey``, after everything else.
+/// under `changed`, after everything else.
 public struct DiffReport: Encodable, Sendable {
   /// The key of the changed ranges.
-  public static let changedKey = "changed"
+  package static let changedKey = "changed"
 
   let schema = "dmsnap.diff.v1"
   let chunkSectors: UInt32

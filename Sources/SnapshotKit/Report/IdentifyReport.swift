@@ -21,7 +21,7 @@ internal import SnapshotFormat
 /// `store` is present if the first four bytes are "SnAp"; its numbers are as on the medium. Every
 /// `byteOffset` is counted from the beginning of the path or of the partition that it is in; that
 /// of a partition from the beginning of the path.
-public struct IdentifyReport: Encodable, Sendable {
+package struct IdentifyReport: Encodable, Sendable {
   let schema = "dmsnap.identify.v1"
   let paths: [Entry]
 
@@ -96,7 +96,7 @@ public struct IdentifyReport: Encodable, Sendable {
   }
 
   /// The report of what was found at each path.
-  public init(_ contents: [IdentifiedContent]) {
+  package init(_ contents: [IdentifiedContent]) {
     paths = contents.map { content in
       Entry(
         path: content.source.name, byteCount: content.source.byteCount,

@@ -1,13 +1,13 @@
 /// An optional that JSON shows as `null`; the synthesised encoding would leave it out.
 @propertyWrapper
-public struct Nullable<Value: Encodable & Sendable>: Encodable, Sendable {
+package struct Nullable<Value: Encodable & Sendable>: Encodable, Sendable {
   /// The value; nil is encoded as `null`.
-  public var wrappedValue: Value?
+  package var wrappedValue: Value?
 
   /// A wrapper of that value.
-  public init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
+  package init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
 
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     if let wrappedValue {
       try container.encode(wrappedValue)

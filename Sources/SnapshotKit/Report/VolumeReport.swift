@@ -22,112 +22,112 @@ public import LVM2
 public struct VolumeReport: Encodable, Sendable {
   let schema = "dmsnap.lvm-list.v1"
   /// The physical volumes in no group.
-  public let orphans: [Orphan]
+  package let orphans: [Orphan]
   /// The groups.
-  public let volumeGroups: [Group]
+  package let volumeGroups: [Group]
 
   /// A physical volume in no known group.
-  public struct Orphan: Encodable, Sendable {
+  package struct Orphan: Encodable, Sendable {
     /// The path in which it was found.
-    public let path: String
+    package let path: String
     /// Its UUID.
-    public let uuid: String
+    package let uuid: String
     /// What is wrong with it, a line each.
-    public let problems: [String]
+    package let problems: [String]
   }
 
   /// A volume group in one version.
-  public struct Group: Encodable, Sendable {
+  package struct Group: Encodable, Sendable {
     /// Its name.
-    public let name: String
+    package let name: String
     /// Its UUID.
-    public let uuid: String
+    package let uuid: String
     /// The number of the version.
-    public let seqno: UInt64
+    package let seqno: UInt64
     /// The UUIDs of missing physical volumes.
-    public let missing: [String]
+    package let missing: [String]
     /// What is wrong with it, a line each.
-    public let problems: [String]
+    package let problems: [String]
     /// Its physical volumes.
-    public let physicalVolumes: [PhysicalVolume]
+    package let physicalVolumes: [PhysicalVolume]
     /// The logical volumes that are not mere parts of others.
-    public let logicalVolumes: [Volume]
+    package let logicalVolumes: [Volume]
     /// Its snapshots.
-    public let snapshots: [Snapshot]
+    package let snapshots: [Snapshot]
     /// Snapshots that only earlier versions have.
-    public let gone: [Gone]
+    package let gone: [Gone]
     /// The versions, newest first; nil unless requested.
-    public let history: [Version]?
+    package let history: [Version]?
   }
 
   /// A physical volume of a group.
-  public struct PhysicalVolume: Encodable, Sendable {
+  package struct PhysicalVolume: Encodable, Sendable {
     /// Its name in the metadata: "pv0".
-    public let name: String
+    package let name: String
     /// Its UUID.
-    public let uuid: String
-    @Nullable public var path: String?
+    package let uuid: String
+    @Nullable package var path: String?
   }
 
   /// A logical volume.
-  public struct Volume: Encodable, Sendable {
+  package struct Volume: Encodable, Sendable {
     /// Its name.
-    public let name: String
+    package let name: String
     /// Its UUID.
-    public let uuid: String
+    package let uuid: String
     /// Its length.
-    public let byteCount: UInt64
+    package let byteCount: UInt64
     /// lvm2's name for the mapping of its first segment.
-    public let type: String
+    package let type: String
     /// Whether its layout is supported.
-    public let supported: Bool
+    package let supported: Bool
     /// Whether everything that it is on was found.
-    public let complete: Bool
+    package let complete: Bool
   }
 
   /// A snapshot, with the state of its store.
-  public struct Snapshot: Encodable, Sendable {
+  package struct Snapshot: Encodable, Sendable {
     /// The name of its store's volume.
-    public let name: String
+    package let name: String
     /// The name of its origin.
-    public let origin: String
+    package let origin: String
     /// The chunk size in sectors, by the metadata.
-    public let chunkSectors: UInt64
+    package let chunkSectors: UInt64
     /// Whether it is being merged into its origin.
-    public let merging: Bool
+    package let merging: Bool
     /// The verdict of `inspect`, "overflowed" or "not-supported".
-    public let verdict: String
-    @Nullable public var fill: Double?
+    package let verdict: String
+    @Nullable package var fill: Double?
     /// Whether everything that its store and origin are on was found, and is supported.
-    public let complete: Bool
+    package let complete: Bool
   }
 
   /// A snapshot that is gone.
-  public struct Gone: Encodable, Sendable {
+  package struct Gone: Encodable, Sendable {
     /// Its name.
-    public let name: String
+    package let name: String
     /// The name of its origin.
-    public let origin: String
+    package let origin: String
     /// The last version that had it.
-    public let seqno: UInt64
+    package let seqno: UInt64
   }
 
   /// A version of the metadata.
-  public struct Version: Encodable, Sendable {
+  package struct Version: Encodable, Sendable {
     /// Its number.
-    public let seqno: UInt64
+    package let seqno: UInt64
     /// What lvm2 did, as it put it.
-    public let description: String
-    @Nullable public var time: String?
+    package let description: String
+    @Nullable package var time: String?
     /// The snapshots that it has.
-    public let snapshots: [Pair]
+    package let snapshots: [Pair]
 
     /// A snapshot and its origin.
-    public struct Pair: Encodable, Sendable {
+    package struct Pair: Encodable, Sendable {
       /// The snapshot's name.
-      public let name: String
+      package let name: String
       /// The origin's name.
-      public let origin: String
+      package let origin: String
     }
   }
 
@@ -203,7 +203,7 @@ extension VolumeReport.Snapshot {
   private static let overflowed = "overflowed"
 
   /// How bad it is; nil for a healthy snapshot, or if nothing is known.
-  public var severity: Severity? {
+  package var severity: Severity? {
     if verdict == Self.overflowed { return .damage }
     return switch Audit.Verdict(rawValue: verdict) {
     case .damaged, .unusable, .notAStore: .damage

@@ -1,9 +1,9 @@
-public import BlockIO
+package import BlockIO
 internal import SnapshotFormat
 
 extension Gap {
   /// Where bytes are missing in a copy of a store, or too many, for messages.
-  public var words: String {
+  package var words: String {
     let count = "\(missingByteCount.magnitude) bytes"
     let what = missingByteCount > 0 ? "\(count) are missing" : "\(count) are extra"
     return "\(what) \(place)"

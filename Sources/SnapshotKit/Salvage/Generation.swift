@@ -22,7 +22,7 @@ public struct Generation: Sendable {
   /// The chunks of the origin whose content is known to be lost, and why, ascending.
   public let lost: [LostChunks]
   /// Data chunks that Linux handed out but no surviving exception names, ascending.
-  public let orphans: [Orphan]
+  package let orphans: [Orphan]
   /// How many they are; more than are listed only if there are very many ranges.
   public let orphanCount: UInt64
   /// The maximum number of them that Linux was copying, or had copied, when it invalidated the

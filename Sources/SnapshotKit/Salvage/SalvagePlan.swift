@@ -11,7 +11,7 @@ public struct SalvagePlan: Sendable {
   /// Where the given copy lost bytes, or has extra ones, in bytes of that copy.
   public let gaps: [Gap]
   /// Where areas are, and how that is known.
-  public let inferred: InferredGeometry
+  package let inferred: InferredGeometry
   /// Where areas are.
   public let geometry: StoreGeometry
   /// The generations; the newest that has exceptions comes first.
@@ -120,7 +120,7 @@ public struct SalvagePlan: Sendable {
   }
 
   /// The generation of that number.
-  public func generation(_ index: Int) throws(StoreError) -> Generation {
+  package func generation(_ index: Int) throws(StoreError) -> Generation {
     if generations.indices.contains(index) { return generations[index] }
     guard index == 0 else {
       throw store.explained(

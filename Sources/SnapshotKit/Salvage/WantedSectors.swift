@@ -5,16 +5,16 @@ internal import SnapshotFormat
 ///
 /// Metadata is worth most: sixteen bytes of it name a chunk. Data is worth it if an exception names
 /// it. All other bad sectors do not matter.
-public struct WantedSectors: Sendable {
+package struct WantedSectors: Sendable {
   /// Sectors of the header and of the table's areas, in bytes of the store, ascending.
-  public let metadata: [Range<UInt64>]
+  package let metadata: [Range<UInt64>]
   /// Sectors of data that exceptions name, in bytes of the store, ascending.
-  public let data: [Range<UInt64>]
+  package let data: [Range<UInt64>]
 
   /// The sectors that a generation of a plan lacks.
   ///
   /// - Parameter lost: What of the snapshot could not be read when it was tried.
-  public init(_ plan: SalvagePlan, _ generation: Generation, lost: [LostRange]) {
+  package init(_ plan: SalvagePlan, _ generation: Generation, lost: [LostRange]) {
     let (source, geometry) = (plan.store.source, plan.geometry)
     var metadata = source.knownUnreadable(in: 0..<min(512, source.byteCount))
     if plan.store.headerError != nil { metadata.append(0..<min(512, source.byteCount)) }
@@ -42,16 +42,16 @@ public struct WantedSectors: Sendable {
   }
 
   /// The number of bytes of metadata.
-  public var metadataByteCount: UInt64 { metadata.totalCount }
+  package var metadataByteCount: UInt64 { metadata.totalCount }
   /// The number of bytes of data.
-  public var dataByteCount: UInt64 { data.totalCount }
+  package var dataByteCount: UInt64 { data.totalCount }
 
   /// A mapfile for GNU ddrescue that reads only these sectors, metadata first.
   ///
   /// - Parameters:
   ///   - start: Where the store begins in its file.
   ///   - byteCount: The length of the file.
-  public func mapfile(at start: UInt64, in byteCount: UInt64) -> String {
+  package func mapfile(at start: UInt64, in byteCount: UInt64) -> String {
     func blocks(_ ranges: [Range<UInt64>], _ status: RescueBlock.Status) -> [RescueBlock] {
       ranges.map { RescueBlock($0.lowerBound + start..<$0.upperBound + start, status) }
     }

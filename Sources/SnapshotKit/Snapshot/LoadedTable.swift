@@ -94,7 +94,7 @@ public struct LoadedTable: Sendable {
 
   /// How many exceptions are past the end of the origin that a salvage was planned for; nil if none
   /// are.
-  public var beyondOriginCount: UInt64? { findings.first { $0.code == .oldBeyondOrigin }?.count }
+  var beyondOriginCount: UInt64? { findings.first { $0.code == .oldBeyondOrigin }?.count }
 
   /// Whether a store whose table is empty still holds an older one near its beginning.
   var hasOlderTable: Bool {

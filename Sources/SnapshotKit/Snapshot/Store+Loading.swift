@@ -1,9 +1,9 @@
 internal import BlockIO
-public import SnapshotFormat
+package import SnapshotFormat
 
 extension Store {
   /// Where a table is and how far it reaches, if Linux loads it.
-  public func requireLoadable(
+  package func requireLoadable(
     _ reading: Reading
   ) throws(StoreError) -> (StoreGeometry, TableSummary) {
     let load = KernelLoad(self, reading: reading)

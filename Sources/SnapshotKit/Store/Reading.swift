@@ -10,5 +10,5 @@ public enum Reading: String, CaseIterable, Sendable {
   case salvage
 
   /// The readings that are a kernel's.
-  public static let kernels: [Reading] = [.kernel, .kernel612]
+  package static let kernels: [Reading] = [.kernel, .kernel612]
 }

@@ -1,5 +1,5 @@
-public import BlockIO
-public import SnapshotFormat
+package import BlockIO
+package import SnapshotFormat
 
 /// Walks the metadata areas of a store in the order in which Linux reads them.
 ///
@@ -9,30 +9,30 @@ public import SnapshotFormat
 /// the visitor is busy; the visitor does not notice.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `read_exceptions`, `insert_exceptions`.
-public struct StoreScanner {
+package struct StoreScanner {
   private let source: any BlockSource
   private let geometry: StoreGeometry
 
   /// A scanner of `source`, whose areas are where `geometry` puts them.
-  public init(_ source: any BlockSource, _ geometry: StoreGeometry) {
+  package init(_ source: any BlockSource, _ geometry: StoreGeometry) {
     self.source = source
     self.geometry = geometry
   }
 
   /// A piece of an area, as the walk passes it.
-  public struct Piece: Sendable {
+  package struct Piece: Sendable {
     /// The area that it belongs to.
-    public let area: AreaIndex
+    package let area: AreaIndex
     /// The slot of its first exception in the area.
-    public let firstSlot: Int
+    package let firstSlot: Int
     /// How many of its exceptions are in the table; those after the terminator are not.
-    public let liveCount: Int
+    package let liveCount: Int
   }
 
   /// Walks the table and calls `visit` with each piece and its exceptions.
   ///
   /// Every piece of the terminator's area is visited, for what follows the terminator.
-  public func scan<Failure: Error>(
+  package func scan<Failure: Error>(
     _ visit: (Piece, Span<DiskException>) throws(Failure) -> Void
   ) throws(Failure) -> TableSummary {
     var reader = TableReader(source, geometry)

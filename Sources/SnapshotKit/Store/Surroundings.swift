@@ -1,5 +1,5 @@
 internal import Blkid
-public import BlockIO
+package import BlockIO
 
 /// A file system in which a store was found.
 public struct Surroundings: Equatable, Sendable {
@@ -9,7 +9,7 @@ public struct Surroundings: Equatable, Sendable {
   public let byteOffset: UInt64
 
   /// The file system that has a byte of an image, unless it is the file system's first.
-  public init?(of byteOffset: UInt64, in image: any BlockSource) {
+  package init?(of byteOffset: UInt64, in image: any BlockSource) {
     guard byteOffset > 0, let identity = try? Probe.identify(image) else { return nil }
     self.init(of: byteOffset, in: identity)
   }

@@ -1,10 +1,10 @@
-public import BlockIO
-public import SnapshotFormat
+package import BlockIO
+package import SnapshotFormat
 
 /// How far a store's table reaches, and the counters that Linux keeps of it.
 public struct TableSummary: Equatable, Sendable {
   /// How a walk over the areas ended.
-  public enum End: Sendable, Equatable {
+  package enum End: Sendable, Equatable {
     /// At an exception whose new chunk is 0.
     case terminator(AreaIndex, slot: Int)
     /// All areas were full, and the next is not wholly within the store.
@@ -22,15 +22,15 @@ public struct TableSummary: Equatable, Sendable {
   /// The chunk that Linux would copy to next: one above the highest new chunk.
   ///
   /// It wraps around as the kernel's does, so that a wild new chunk leaves a wild number here.
-  public internal(set) var nextFree = Chunk(StoreGeometry.firstDataChunk)
+  package internal(set) var nextFree = Chunk(StoreGeometry.firstDataChunk)
   /// Whether any new chunk has a top byte.
-  public internal(set) var hasTopBytes = false
+  package internal(set) var hasTopBytes = false
   /// How the walk ended.
-  public internal(set) var end: End = .beyondEnd(AreaIndex(0))
+  package internal(set) var end: End = .beyondEnd(AreaIndex(0))
 
   /// Throws unless a later walk found the same as the first: otherwise the medium failed meanwhile,
   /// or something writes to the store, and the later result is not the table.
-  public func require(equals first: TableSummary) throws(TableError) {
+  package func require(equals first: TableSummary) throws(TableError) {
     if self == first { return }
     if case .unreadable(_, let error) = end { throw .unreadable(error) }
     throw .changed

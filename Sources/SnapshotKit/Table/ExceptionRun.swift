@@ -11,7 +11,7 @@ public struct ExceptionRun: Hashable, Sendable, BitwiseCopyable {
   public var count: UInt64
 
   /// A run of `count` chunks.
-  public init(old: UInt64, new: UInt64, count: UInt64) {
+  package init(old: UInt64, new: UInt64, count: UInt64) {
     self.old = old
     self.new = new
     self.count = count
@@ -24,7 +24,7 @@ public struct ExceptionRun: Hashable, Sendable, BitwiseCopyable {
   var oldEnd: UInt64 { lastOld == .max ? .max : lastOld + 1 }
 
   /// Appends an exception if it continues the run, and returns whether it did.
-  public mutating func extend(old next: UInt64, new nextNew: UInt64) -> Bool {
+  package mutating func extend(old next: UInt64, new nextNew: UInt64) -> Bool {
     guard next != 0, next == old &+ count, nextNew == new &+ count else { return false }
     count += 1
     return true

@@ -35,7 +35,7 @@ public struct ExceptionTable: Sendable {
   /// Reads the table that a walk found to reach as far as `extent`.
   ///
   /// - Throws: If the table is so damaged that Linux would crash on it.
-  public init(
+  package init(
     _ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary, reading: Reading
   ) throws(TableError) {
     var builder = Builder(geometry, reading)
@@ -131,7 +131,7 @@ public struct ExceptionTable: Sendable {
   }
 
   /// The index of the first run that ends at or after a chunk.
-  public func indexOfRun(endingAtOrAfter oldChunk: UInt64) -> Int {
+  package func indexOfRun(endingAtOrAfter oldChunk: UInt64) -> Int {
     runs.firstIndex(endingAtOrAfter: oldChunk)
   }
 

@@ -1,5 +1,5 @@
 internal import BlockIO
-public import SnapshotFormat
+package import SnapshotFormat
 
 /// What Linux does with a store when a snapshot is activated with it.
 ///
@@ -36,7 +36,7 @@ public struct KernelLoad: Sendable {
   /// - Parameters:
   ///   - reading: Which kernel; it matters only if a table would crash it.
   ///   - visit: Called with each piece of the table during that walk.
-  public init<Failure: Error>(
+  package init<Failure: Error>(
     _ store: Store, reading: Reading = .kernel,
     visit: (StoreScanner.Piece, Span<DiskException>) throws(Failure) -> Void
   ) throws(Failure) {

@@ -1,9 +1,9 @@
-public import BlockIO
+package import BlockIO
 
 /// Writes a snapshot as a raw image.
 ///
 /// One thread reads ahead, the caller's writes.
-public struct Exporter: Sendable {
+package struct Exporter: Sendable {
   /// How much is read and written at once: large, and a multiple of every file system's block.
   private static let windowByteCount: UInt64 = 4 << 20
   /// Blocks of zeroes of this size become a hole.
@@ -12,7 +12,7 @@ public struct Exporter: Sendable {
   private let view: SnapshotView
 
   /// An exporter of `view`.
-  public init(_ view: SnapshotView) { self.view = view }
+  package init(_ view: SnapshotView) { self.view = view }
 
   /// What a buffer holds of the view.
   private struct Window: Sendable {
@@ -23,7 +23,7 @@ public struct Exporter: Sendable {
   /// Writes the view into `sink` from its first byte to its last.
   ///
   /// - Returns: What could not be read; the image holds zeroes there.
-  public func export(
+  package func export(
     to sink: any ExportSink, progress: ProgressHandler
   ) throws(BlockIOError) -> [LostRange] {
     var lost: [LostRange] = []
@@ -74,7 +74,7 @@ public struct Exporter: Sendable {
   /// file system can (reflink), and copying everything else.
   ///
   /// - Returns: What could not be read; the image holds zeroes there.
-  public func export(
+  package func export(
     to output: OutputFile, origin: any BlockSource, store: any BlockSource,
     progress: ProgressHandler
   ) throws(BlockIOError) -> [LostRange] {
@@ -130,7 +130,7 @@ extension Exporter {
   /// Writes a volume as it is into `output`, sharing what can be shared.
   ///
   /// - Returns: What could not be read; the image holds zeroes there.
-  public static func export(
+  package static func export(
     _ volume: any BlockSource, to output: OutputFile, progress: ProgressHandler
   ) throws(BlockIOError) -> [LostRange] {
     let byteCount = volume.byteCount
@@ -157,36 +157,36 @@ extension Exporter {
 }
 
 /// An export into a new file: zeroes are left as holes.
-public final class FileSink: ExportSink {
+final class FileSink: ExportSink {
   private let output: OutputFile
   private var position: UInt64 = 0
 
   /// A sink that fills `output` from its beginning.
-  public init(_ output: OutputFile) { self.output = output }
+  init(_ output: OutputFile) { self.output = output }
 
-  public func append(_ buffer: IOBuffer, _ range: Range<Int>) throws(BlockIOError) {
+  package func append(_ buffer: IOBuffer, _ range: Range<Int>) throws(BlockIOError) {
     try output.write(at: position, from: buffer, range)
     position += UInt64(range.count)
   }
 
-  public func appendZeroes(byteCount: UInt64) throws(BlockIOError) {
+  package func appendZeroes(byteCount: UInt64) throws(BlockIOError) {
     position += byteCount
   }
 }
 
 /// An export into a stream, such as stdout: zeroes are written.
-public final class StreamSink: ExportSink {
+package final class StreamSink: ExportSink {
   private let stream: OutputStream
   private let zeroes = IOBuffer(byteCount: 1 << 16)
 
   /// A sink that writes to `stream`.
-  public init(_ stream: OutputStream) { self.stream = stream }
+  package init(_ stream: OutputStream) { self.stream = stream }
 
-  public func append(_ buffer: IOBuffer, _ range: Range<Int>) throws(BlockIOError) {
+  package func append(_ buffer: IOBuffer, _ range: Range<Int>) throws(BlockIOError) {
     try stream.write(buffer, range)
   }
 
-  public func appendZeroes(byteCount: UInt64) throws(BlockIOError) {
+  package func appendZeroes(byteCount: UInt64) throws(BlockIOError) {
     var left = byteCount
     while left > 0 {
       let count = Int(min(left, UInt64(zeroes.byteCount)))

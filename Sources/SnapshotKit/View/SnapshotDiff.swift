@@ -1,4 +1,4 @@
-public import BlockIO
+package import BlockIO
 internal import SnapshotFormat
 
 /// Where a snapshot and its origin really differ, sector by sector.
@@ -27,7 +27,7 @@ public struct SnapshotDiff: Sendable {
   /// One thread reads the store ahead, the caller's reads the origin and compares.
   ///
   /// - Parameter visit: Called with each range that differs, ascending, in whole sectors.
-  public init(
+  package init(
     _ view: SnapshotView, _ origin: any BlockSource, progress: ProgressHandler = { _, _ in },
     visit: (Range<UInt64>) throws(BlockIOError) -> Void
   ) throws(BlockIOError) {

@@ -17,7 +17,7 @@ public final class SnapshotView: BlockSource {
   public let origin: any BlockSource
 
   /// The view of `origin` through a store's `table`.
-  public init(of origin: any BlockSource, through table: ExceptionTable, of store: any BlockSource)
+  package init(of origin: any BlockSource, through table: ExceptionTable, of store: any BlockSource)
   {
     name = "\(store.name) over \(origin.name)"
     self.table = table
@@ -30,7 +30,7 @@ public final class SnapshotView: BlockSource {
   public var files: [FileSource] { origin.files + store.files }
 
   /// The origin's name in messages.
-  public var originName: String { origin.name }
+  package var originName: String { origin.name }
 
   /// How many bytes of the view are the table's.
   public var mappedByteCount: UInt64 {
@@ -43,7 +43,7 @@ public final class SnapshotView: BlockSource {
 
   /// Whether a merge of this view leaves another snapshot of the same origin unchanged: the other
   /// has a copy of whatever it overwrites.
-  public func leavesAlone(_ other: SnapshotView) -> Bool {
+  func leavesAlone(_ other: SnapshotView) -> Bool {
     var isCovered = true
     forEachSegment(in: 0..<byteCount) { segment in
       guard segment.place != .origin, isCovered else { return }

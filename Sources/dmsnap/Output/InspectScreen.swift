@@ -283,7 +283,7 @@ struct InspectScreen {
 
   /// The partitions of a disk that may be a store.
   private var partitions: [String] {
-    guard case .disk(let table) = audit.content else { return [] }
+    guard case .disk(let table) = audit.content?.kind else { return [] }
     return table.partitions.filter { !$0.isExtended && $0.byteCount > 0 }.prefix(4).map {
       let part = input.store.part(from: $0.byteOffset, byteCount: $0.byteCount)
       return "dmsnap identify \(quoted(part))"

@@ -25,7 +25,7 @@ import Testing
       #expect(ContainerFormat(of: FaultySource(bytes))?.type == type)
       let audit = Auditor(Store(FaultySource(bytes))).audit()
       #expect(audit.verdict == .notAStore)
-      guard case .container(let format) = audit.content else {
+      guard case .container(let format) = audit.content?.kind else {
         Issue.record("\(type) is not recognised")
         continue
       }
@@ -53,7 +53,7 @@ import Testing
     disk.put(StoreBuilder().copying(0..<400).image(), at: (1 << 20) + 118_784)
     let store = Store(FaultySource(disk))
     let audit = Auditor(store).audit()
-    guard case .disk(let table) = audit.content else {
+    guard case .disk(let table) = audit.content?.kind else {
       Issue.record("it is taken for \(audit.verdict)")
       return
     }
