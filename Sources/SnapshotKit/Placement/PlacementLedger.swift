@@ -17,9 +17,6 @@ struct PlacementLedger {
   /// Orphans that have proofs of several places: nothing is believed of them.
   private var contradicted: Set<UInt64> = []
 
-  /// How many orphans have proofs of several places.
-  var contradictedCount: UInt64 { UInt64(contradicted.count) }
-
   /// A ledger in which nothing is placed yet.
   init(_ orphans: [Orphan], _ runs: [ExceptionRun], originChunkCount: UInt64) {
     self.orphans = ChunkRanges(orphans.map { $0.new..<$0.new + $0.count })

@@ -15,8 +15,6 @@ public struct PlacementPlan: Sendable {
   public private(set) var provenCount: UInt64 = 0
   /// How many of them have a likely place.
   public private(set) var likelyCount: UInt64 = 0
-  /// How many chunks of the store had proofs of more than one place.
-  public private(set) var contradictedCount: UInt64 = 0
 
   /// What of the store can be read from siblings where it cannot be read itself.
   private(set) var substitutes: [Substitute] = []
@@ -59,7 +57,10 @@ public struct PlacementPlan: Sendable {
   private static func fileSystemSearches(
     _ view: SnapshotView
   ) throws(BlockIOError) -> [any EvidenceSearch] {
-    let found: [(any EvidenceSearch)?] = [try Ext4Search(view), try XFSSearch(view)]
+    let found: [(any EvidenceSearch)?] = [
+      try Ext4Search(view), try XFSSearch(view),
+      try BtrfsSearch(view: view, chunkByteCount: view.table.geometry.chunkSize.byteCount),
+    ]
     return found.compactMap(\.self)
   }
 
@@ -69,8 +70,9 @@ public struct PlacementPlan: Sendable {
   init(
     _ store: any BlockSource, _ geometry: StoreGeometry, _ runs: [ExceptionRun],
     _ orphans: [Orphan], unlisted unlistedCount: UInt64 = 0, of origin: any BlockSource,
-    originChunkCount: UInt64, _ searches: [any EvidenceSearch]
+    originChunkCount: UInt64? = nil, _ searches: [any EvidenceSearch]
   ) throws(BlockIOError) {
+    let originChunkCount = originChunkCount ?? geometry.chunkCount(ofOrigin: origin.byteCount)
     orphanCount = orphans.reduce(unlistedCount) { $0 + $1.count }
     let ascending = runs.sorted { $0.new < $1.new }
     var searches = searches
@@ -97,7 +99,6 @@ public struct PlacementPlan: Sendable {
     ledger.add(likely)
     substitutes = searches.flatMap(\.substitutes)
     placements = ledger.placements
-    contradictedCount = ledger.contradictedCount
     for placement in placements {
       switch placement.strength {
       case .proven: provenCount += placement.count

@@ -221,9 +221,11 @@ struct SiblingSearch: EvidenceSearch {
         })
       else { continue }
       let size = geometry.chunkSize.byteCount
-      try store.read(at: orphan.new * size, into: own, 0..<Int(size))
-      try sibling.store.read(at: place.new * size, into: other, 0..<Int(size))
-      guard own.equals(0..<Int(size), in: other, at: 0) else { continue }
+      let whole = 0..<Int(size)
+      guard try store.readAround(at: orphan.new * size, into: own, whole).isEmpty,
+        try sibling.store.readAround(at: place.new * size, into: other, whole).isEmpty,
+        own.equals(whole, in: other, at: 0)
+      else { continue }
       used = place.position + 1
       evidence.append(
         Evidence(

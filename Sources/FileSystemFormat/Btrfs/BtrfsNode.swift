@@ -1,0 +1,151 @@
+/// What points to a node: its parent, an item of a root, or the superblock.
+package struct BtrfsPointer: Hashable, Sendable {
+  /// The logical address of the node.
+  package let address: UInt64
+  /// The transaction that wrote it.
+  package let generation: UInt64
+  /// How far it is above the leaves.
+  package let level: UInt8
+  /// Its first key, if that is known.
+  package var firstKey: BtrfsKey?
+
+  package init(address: UInt64, generation: UInt64, level: UInt8, firstKey: BtrfsKey? = nil) {
+    (self.address, self.generation) = (address, generation)
+    (self.level, self.firstKey) = (level, firstKey)
+  }
+}
+
+/// The beginning of a node, which says which node it is.
+///
+/// Shape, little-endian: checksum of what follows its 32 bytes, UUID of the file system, logical
+/// address (u64), flags (u64), UUID of the tree of chunks, generation (u64), owner (u64), number of
+/// items (u32), level (u8).
+///
+/// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_header`.
+package struct BtrfsNodeHeader: Equatable, Sendable {
+  package static let byteCount = 101
+  /// Where what is under the checksum begins.
+  package static let checkedByteOffset = 32
+  package static let levelMax: UInt8 = 7
+
+  package let checksum: UInt32
+  package let uuid: BtrfsUUID
+  package let address: UInt64
+  package let generation: UInt64
+  package let itemCount: Int
+  package let level: UInt8
+
+  /// Decodes a header; nil if there are too few bytes, or its level is impossible.
+  package init?(decoding bytes: Span<UInt8>) {
+    guard bytes.count >= Self.byteCount, bytes[0x64] <= Self.levelMax else { return nil }
+    checksum = bytes.little(at: 0)
+    uuid = BtrfsUUID(decoding: bytes, at: 0x20)
+    address = bytes.little(at: 0x30)
+    generation = bytes.little(at: 0x50)
+    itemCount = Int(bytes.little(at: 0x60, as: UInt32.self))
+    level = bytes[0x64]
+  }
+
+  /// Whether it is the node that a pointer names.
+  package func fits(_ pointer: BtrfsPointer) -> Bool {
+    address == pointer.address && generation == pointer.generation && level == pointer.level
+  }
+}
+
+/// A node whose checksum is right, and whose items are where they may be.
+///
+/// A leaf has an array of keys, each with the offset (u32, from the end of the header) and the size
+/// (u32) of its item; the items go down from the end of the leaf. Any other node has an array of
+/// keys, each with the address (u64) and the generation (u64) of a node.
+///
+/// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_item`, `struct btrfs_key_ptr`.
+package struct BtrfsNode: Equatable, Sendable {
+  private static let itemByteCount = BtrfsKey.byteCount + 8
+  private static let pointerByteCount = BtrfsKey.byteCount + 16
+
+  package let header: BtrfsNodeHeader
+  package let bytes: [UInt8]
+
+  /// Checks the bytes of a node, all of them; nil if it is none.
+  package init?(checking bytes: [UInt8]) {
+    guard let header = BtrfsNodeHeader(decoding: bytes.span) else { return nil }
+    var checksum = CRC32C()
+    checksum.add(bytes.span.extracting(BtrfsNodeHeader.checkedByteOffset..<bytes.count))
+    guard checksum.inverted == header.checksum else { return nil }
+    (self.header, self.bytes) = (header, bytes)
+    guard isOrdered else { return nil }
+  }
+
+  /// Whether the keys ascend, and all items are within the node, each directly before the last.
+  private var isOrdered: Bool {
+    let recordByteCount = header.level == 0 ? Self.itemByteCount : Self.pointerByteCount
+    let arrayEnd = bytes.count - BtrfsNodeHeader.byteCount
+    guard header.itemCount <= arrayEnd / recordByteCount else { return false }
+    var itemEnd = bytes.count
+    var last: BtrfsKey?
+    for index in 0..<header.itemCount {
+      let key = key(at: index)
+      if let last, last >= key { return false }
+      last = key
+      guard header.level == 0 else { continue }
+      let item = item(at: index)
+      guard item.upperBound == itemEnd else { return false }
+      itemEnd = item.lowerBound
+    }
+    return header.level > 0
+      || itemEnd >= BtrfsNodeHeader.byteCount + header.itemCount * recordByteCount
+  }
+
+  /// The key of an item or a pointer.
+  package func key(at index: Int) -> BtrfsKey {
+    let recordByteCount = header.level == 0 ? Self.itemByteCount : Self.pointerByteCount
+    return BtrfsKey(
+      decoding: bytes.span, at: BtrfsNodeHeader.byteCount + index * recordByteCount)
+  }
+
+  /// The first key, if it has any.
+  package var firstKey: BtrfsKey? { header.itemCount > 0 ? key(at: 0) : nil }
+
+  /// The bytes of a leaf's item, within the node; empty at 0 if they are not.
+  package func item(at index: Int) -> Range<Int> {
+    let place = BtrfsNodeHeader.byteCount + index * Self.itemByteCount + BtrfsKey.byteCount
+    let start = BtrfsNodeHeader.byteCount + Int(bytes.span.little(at: place, as: UInt32.self))
+    let end = start + Int(bytes.span.little(at: place + 4, as: UInt32.self))
+    return end <= bytes.count ? start..<end : 0..<0
+  }
+
+  /// What a node that is no leaf points to.
+  package func pointer(at index: Int) -> BtrfsPointer {
+    let place =
+      BtrfsNodeHeader.byteCount + index * Self.pointerByteCount + BtrfsKey.byteCount
+    return BtrfsPointer(
+      address: bytes.span.little(at: place), generation: bytes.span.little(at: place + 8),
+      level: header.level &- 1, firstKey: key(at: index))
+  }
+
+  /// The root of a tree that an item of a leaf has; nil if it has none.
+  ///
+  /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_root_item`.
+  package func root(at index: Int) -> BtrfsPointer? {
+    let item = item(at: index)
+    guard item.count >= 239 else { return nil }
+    let span = bytes.span.extracting(item)
+    let address: UInt64 = span.little(at: 176)
+    guard address != 0, span[238] <= BtrfsNodeHeader.levelMax else { return nil }
+    return BtrfsPointer(
+      address: address, generation: span.little(at: 160), level: span[238])
+  }
+
+  /// The chunk that an item of a leaf is; nil if it is none.
+  package func chunk(at index: Int) -> BtrfsChunk? {
+    BtrfsChunk(
+      decoding: bytes.span.extracting(item(at: index)), logical: key(at: index).offset)
+  }
+
+  /// The checksums of sectors that an item of a leaf has, of those that follow each other from the
+  /// offset of its key on.
+  package func dataChecksums(at index: Int) -> [UInt32] {
+    let item = item(at: index)
+    return (0..<item.count / 4).map { bytes.span.little(at: item.lowerBound + 4 * $0) }
+  }
+}

@@ -1,0 +1,171 @@
+internal import BlockIO
+internal import FileSystemFormat
+
+/// Finds data by the checksums that the file system has of each sector.
+///
+/// A sector's checksum has 32 bits. It is looked up among the orphans first, and only if one has
+/// it, the sector is read, to see whether it is there already. Of a chunk with several sectors, all
+/// that have checksums must agree.
+struct BtrfsDataSearch {
+  /// A chunk of the origin that lacks data, and the orphans that have it.
+  private struct Need {
+    let old: UInt64
+    let candidates: [Int]
+    /// Whether each sector of the chunk either has a checksum, or is in the image as in the only
+    /// candidate.
+    let isWhole: Bool
+    let strength: Evidence.Strength
+  }
+
+  private let image: BtrfsImage
+  /// The register that a sector leads to from all ones, if it is zeroes.
+  private let seed: UInt32
+  private let splitSectors: BtrfsSplitSectors
+  private var needs: [Need] = []
+  private var lastChunk: UInt64?
+  /// How many more bytes of the image are looked at: each once, unless hostile checksums ask for
+  /// more.
+  private var budget: UInt64
+
+  init(_ image: BtrfsImage) {
+    self.image = image
+    budget = image.scene.view.byteCount
+    seed = CRC32CShift(byteCount: image.layout.sectorByteCount)(~0)
+    splitSectors = BtrfsSplitSectors(image)
+  }
+
+  // MARK: - Looking for what is needed
+
+  /// Looks at checksums of consecutive sectors.
+  mutating func look(
+    at checksums: [UInt32], from logical: UInt64, _ map: BtrfsChunkMap,
+    _ strength: Evidence.Strength
+  ) throws(BlockIOError) {
+    let layout = image.layout
+    let sector = UInt64(layout.sectorByteCount)
+    guard !logical.addingReportingOverflow(UInt64(checksums.count) * sector).overflow else {
+      return
+    }
+    if layout.chunkByteCount < layout.sectorByteCount {
+      return try splitSectors.look(at: checksums, from: logical, map, strength)
+    }
+    for (index, checksum) in checksums.enumerated()
+    where image.orphans.mayHavePiece(~checksum ^ seed) {
+      let address = logical + UInt64(index) * sector
+      guard let chunk = map.index(containing: address).map({ map.chunks[$0] }) else { continue }
+      for place in chunk.places(of: address, count: sector, on: layout.device)
+      where image.contains(place, count: layout.sectorByteCount) {
+        let old = image.chunk(at: place)
+        guard old != lastChunk, image.isOpen(old) else { continue }
+        lastChunk = old
+        // The sectors of this chunk that these checksums are of; a chunk of the store is never
+        // longer than a piece of a striped one that it begins in, or they are not all found.
+        let before = min(UInt64(image.offsetInChunk(place)) / sector, UInt64(index))
+        let firstIndex = index - Int(before)
+        let firstPiece = image.offsetInChunk(place) / layout.sectorByteCount - Int(before)
+        let count = min(layout.pieceCount - firstPiece, checksums.count - firstIndex)
+        try look(
+          at: checksums[firstIndex..<firstIndex + count].map { ~$0 ^ seed },
+          fromPiece: firstPiece, of: old, strength)
+      }
+    }
+  }
+
+  /// Looks at the registers that some sectors of a chunk of the origin must have.
+  private mutating func look(
+    at registers: [UInt32], fromPiece first: Int, of old: UInt64, _ strength: Evidence.Strength
+  ) throws(BlockIOError) {
+    let layout = image.layout
+    guard budget >= layout.chunkByteCount, let present = try imageChunk(old) else { return }
+    budget -= UInt64(layout.chunkByteCount)
+    func register(_ piece: Int) -> UInt32 {
+      let start = piece * layout.pieceByteCount
+      var checksum = CRC32C(register: 0)
+      checksum.add(present.span.extracting(start..<start + layout.pieceByteCount))
+      return checksum.register
+    }
+    guard
+      let missing = registers.indices.first(where: { registers[$0] != register(first + $0) })
+    else { return }
+    let candidates = image.orphans.orphans(withPiece: registers[missing], at: first + missing)
+      .filter { orphan in
+        registers.indices.allSatisfy {
+          image.orphans.register(of: orphan, piece: first + $0) == registers[$0]
+        }
+      }
+    guard let candidate = candidates.first else { return }
+    let checked = first..<first + registers.count
+    let isWhole = (0..<layout.pieceCount).allSatisfy {
+      checked.contains($0) || image.orphans.register(of: candidate, piece: $0) == register($0)
+    }
+    needs.append(
+      Need(old: old, candidates: candidates, isWhole: isWhole, strength: strength))
+  }
+
+  /// What the image has for a chunk of the origin; zeroes where it cannot be read.
+  private func imageChunk(_ old: UInt64) throws(BlockIOError) -> [UInt8]? {
+    let size = UInt64(image.layout.chunkByteCount)
+    guard old * size >= image.layout.start else { return nil }
+    let byteOffset = old * size - image.layout.start
+    guard image.contains(byteOffset, count: Int(size)) else { return nil }
+    return try image.read(byteOffset, count: Int(size)) ?? Array(repeating: 0, count: Int(size))
+  }
+
+  // MARK: - Placing
+
+  /// Places orphans that have what is needed.
+  mutating func place() throws(BlockIOError) {
+    needs.sort { $0.old < $1.old }
+    var claimCounts: [Int: Int] = [:]
+    for need in needs { for orphan in need.candidates { claimCounts[orphan, default: 0] += 1 } }
+    // Chance matches: as many as there are pairs of a place and an orphan, in 2^32.
+    let isByChance = needs.count.multipliedReportingOverflow(by: image.orphans.count)
+    let isRare = !isByChance.overflow && isByChance.partialValue < Self.pairCountMax
+    var last: (old: UInt64, position: UInt64)?
+    for (index, need) in needs.enumerated() where image.isOpen(need.old) {
+      let free = need.candidates.filter { !image.isPlaced($0) }
+      let follower = last.flatMap { $0.old &+ 1 == need.old ? $0.position &+ 1 : nil }
+      guard
+        let orphan = free.first(where: { follower != nil && image.position(of: $0) == follower })
+          ?? free.first
+      else { continue }
+      let position = image.position(of: orphan)
+      let isInOrder =
+        position != nil && position == follower
+        || position.map { isFollowed(index, position: $0) } ?? false
+      let isSame = try haveSameContent(need.candidates)
+      // Where checksums say nothing of some sectors, there must be one orphan and one place only.
+      // The right orphan is not among them if its data is lost; zeroes are what may be left of it.
+      let isCertain =
+        need.isWhole
+        || need.candidates.count == 1 && claimCounts[orphan] == 1
+          && (isInOrder || !image.orphans.hasZeroes)
+      let strength: Evidence.Strength =
+        isSame && isCertain && (isRare || isInOrder) ? need.strength : .likely
+      if !isSame && !isInOrder { continue }
+      image.place(orphan, at: need.old, .btrfsData, strength)
+      last = position.map { (need.old, $0) }
+    }
+    needs = []
+  }
+
+  private static let pairCountMax = 1 << 24
+
+  /// Whether the next chunk needs the orphan at the next position.
+  private func isFollowed(_ index: Int, position: UInt64) -> Bool {
+    guard index + 1 < needs.count, needs[index + 1].old == needs[index].old &+ 1,
+      let orphan = image.orphan(at: position + 1)
+    else { return false }
+    return needs[index + 1].candidates.contains(orphan)
+  }
+
+  /// Whether orphans are the same, byte for byte.
+  private func haveSameContent(_ orphans: [Int]) throws(BlockIOError) -> Bool {
+    guard let first = orphans.first, orphans.count > 1 else { return true }
+    let content = try image.content(of: first)
+    for orphan in orphans.dropFirst() where try image.content(of: orphan) != content {
+      return false
+    }
+    return true
+  }
+}
