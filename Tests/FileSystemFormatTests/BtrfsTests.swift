@@ -18,7 +18,8 @@ struct BtrfsTests {
   // MARK: - The superblock
 
   @Test func `a superblock says where its trees begin`() throws {
-    let superblock = try #require(BtrfsDiskSuperblock(decoding: Self.superblock().span))
+    let decodedSuperblock = BtrfsDiskSuperblock(decoding: Self.superblock().span)
+    let superblock = try #require(decodedSuperblock)
     #expect(superblock.byteOffset == 65536)
     #expect(superblock.generation == 9)
     #expect(superblock.root == BtrfsPointer(address: 0x10_4000, generation: 9, level: 0))
@@ -63,20 +64,20 @@ struct BtrfsTests {
   // MARK: - Chunks
 
   @Test func `striped chunks are in pieces on their stripes`() throws {
-    let striped = try #require(
-      BtrfsChunk(
-        decoding: Self.builder.chunk(byteCount: 1 << 20, type: 0x9, stripes: [1 << 20, 9 << 20])
-          .span, logical: 1 << 30))
+    let decodedStriped = BtrfsChunk(
+      decoding: Self.builder.chunk(byteCount: 1 << 20, type: 0x9, stripes: [1 << 20, 9 << 20])
+        .span, logical: 1 << 30)
+    let striped = try #require(decodedStriped)
     #expect(striped.places(of: (1 << 30) + 4096, count: 4096, on: 1) == [(1 << 20) + 4096])
     #expect(striped.places(of: (1 << 30) + 65536, count: 4096, on: 1) == [9 << 20])
     #expect(striped.places(of: (1 << 30) + 131072, count: 4096, on: 1) == [(1 << 20) + 65536])
     #expect(striped.places(of: (1 << 30) + 61440, count: 8192, on: 1).isEmpty)
-    let mirrored = try #require(
-      BtrfsChunk(
-        decoding: Self.builder.chunk(
-          byteCount: 1 << 20, type: 0x41, stripes: [1 << 20, 2 << 20, 3 << 20, 4 << 20],
-          subStripeCount: 2
-        ).span, logical: 0))
+    let decodedMirrored = BtrfsChunk(
+      decoding: Self.builder.chunk(
+        byteCount: 1 << 20, type: 0x41, stripes: [1 << 20, 2 << 20, 3 << 20, 4 << 20],
+        subStripeCount: 2
+      ).span, logical: 0)
+    let mirrored = try #require(decodedMirrored)
     #expect(mirrored.places(of: 65536, count: 4096, on: 1) == [3 << 20, 4 << 20])
     #expect(mirrored.places(of: (1 << 20) - 4096, count: 8192, on: 1).isEmpty)
   }
@@ -96,7 +97,8 @@ struct BtrfsTests {
   @Test func `a chunk takes the place of those that it overlaps`() throws {
     func chunk(_ logical: UInt64, _ byteCount: UInt64) throws -> BtrfsChunk {
       let bytes = Self.builder.chunk(byteCount: byteCount, type: 1, stripes: [0])
-      return try #require(BtrfsChunk(decoding: bytes.span, logical: logical))
+      let decodedMade = BtrfsChunk(decoding: bytes.span, logical: logical)
+      return try #require(decodedMade)
     }
     var map = BtrfsChunkMap([try chunk(200, 100), try chunk(0, 100), try chunk(100, 100)])
     #expect(map.chunks.map(\.logical) == [0, 100, 200])
