@@ -84,7 +84,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "SnapshotKitTests",
-      dependencies: ["BlockIO", "LVM2", "SnapshotFormat", "SnapshotKit", "TestSupport"],
+      dependencies: [
+        "BlockIO", "FileSystemFormat", "LVM2", "SnapshotFormat", "SnapshotKit", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(

@@ -18,6 +18,9 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CFuzzer"),
+    // The codecs of file systems are of no library's interface: their sources are built here again.
+    .target(name: "FuzzedFormats", path: "Sources/FileSystemFormat"),
+    .executableTarget(name: "FuzzFileSystem", dependencies: ["FuzzedFormats", "Fuzzing"]),
     .target(name: "Fuzzing", dependencies: ["CFuzzer"], swiftSettings: [.strictMemorySafety()]),
   ]
     + ["FuzzHeader", "FuzzStore", "FuzzMapfile", "FuzzMetadata", "FuzzPhysicalVolume"].map { name in

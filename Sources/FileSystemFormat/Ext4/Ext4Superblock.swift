@@ -101,7 +101,7 @@ package struct Ext4Superblock: Equatable, Sendable {
       inodeByteCount.nonzeroBitCount == 1,
       descriptorByteCount == 32 || descriptorByteCount == 64,
       UInt64(inodesPerGroup) * UInt64(inodeByteCount) % UInt64(blockByteCount) == 0,
-      UInt64(inodeCount) == UInt64(inodesPerGroup) * UInt64(groupCount)
+      UInt64(inodeCount / inodesPerGroup) == groupCount, inodeCount % inodesPerGroup == 0
     else { return nil }
   }
 

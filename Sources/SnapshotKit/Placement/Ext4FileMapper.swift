@@ -1,5 +1,6 @@
 internal import BlockIO
 internal import FileSystemFormat
+internal import SnapshotFormat
 
 /// The files of an ext4.
 struct Ext4FileMapper: FileMapper {
@@ -87,6 +88,29 @@ struct Ext4FileMapper: FileMapper {
       }
     }
     return ranges
+  }
+
+  func isNewer(_ view: SnapshotView) throws(BlockIOError) -> Bool {
+    func isMapped(_ byteOffset: UInt64) -> Bool {
+      view.table.newChunk(for: view.table.geometry.chunk(containing: byteOffset)) != nil
+    }
+    let byteOffset = volume.start + UInt64(Ext4Superblock.byteOffset)
+    if isMapped(byteOffset),
+      let now = try view.whole(at: byteOffset, count: Ext4Superblock.byteCount),
+      let before = try view.origin.whole(at: byteOffset, count: Ext4Superblock.byteCount),
+      let snapshot = Ext4Superblock(decoding: now.span),
+      let origin = Ext4Superblock(decoding: before.span)
+    {
+      return snapshot.uuid == origin.uuid && snapshot.kilobytesWritten > origin.kilobytesWritten
+        && snapshot.writeTime >= origin.writeTime
+    }
+    guard let place = try Ext4JournalPlace(volume, view.origin),
+      isMapped(volume.byteOffset(of: place.block(0))),
+      let now = try volume.read(place.block(0), of: view),
+      let journal = Ext4JournalSuperblock(decoding: now.span)
+    else { return false }
+    return journal.layout == place.superblock.layout
+      && journal.sequence > place.superblock.sequence
   }
 
   /// More free ranges are not kept: 64 MiB.

@@ -84,9 +84,10 @@ struct Ext4InodeEvidence {
       && (block - group.inodeTable) * UInt64(superblock.inodesPerBlock) >= used
   }
 
-  /// Whether a chunk of inode tables is of the time at which the snapshot was taken: what is
-  /// different in the origin was changed later. Older versions, which the journal has, lack changes
-  /// that were made before.
+  /// Whether a chunk of inode tables is of the time at which the snapshot was taken.
+  ///
+  /// What is different in the origin was changed later. Older versions, which the journal has, lack
+  /// changes that were made before.
   private func isOfSnapshot(
     _ orphan: Int, _ chunk: UInt64, _ time: UInt64, _ claims: inout Ext4Claims
   ) throws(BlockIOError) -> Bool {

@@ -35,4 +35,7 @@ protocol FileMapper: Sendable {
 
   /// The bytes that were free in the origin, ascending.
   func freeRanges(of view: SnapshotView) throws(BlockIOError) -> [Range<UInt64>]
+
+  /// Whether a view is certainly newer than its origin, as that of an overlay is.
+  func isNewer(_ view: SnapshotView) throws(BlockIOError) -> Bool
 }
