@@ -47,7 +47,7 @@ extension [String: Any] {
 
   private static let inspectKeys: Set = [
     "schema", "store", "header", "table", "kernel", "verdict", "findings", "generations",
-    "snapshot", "gaps", "unnamed",
+    "snapshot", "gaps", "unnamed", "placement",
   ]
 
   @Test(arguments: Corpus.names)
@@ -239,7 +239,7 @@ extension [String: Any] {
 
   @Test func `explain has every finding`() throws {
     let json = try object(["explain"])
-    #expect(json.reportKeys == ["schema", "findings", "refusals"])
+    #expect(json.reportKeys == ["schema", "findings", "refusals", "evidence"])
     let findings = try elements(json["findings"])
     #expect(findings.map { $0["code"] as? String } == FindingCode.allCases.map(\.rawValue))
     for finding in findings {

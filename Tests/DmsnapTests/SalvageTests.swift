@@ -73,6 +73,7 @@ import Testing
       json.reportKeys == [
         "schema", "complete", "exceptionCount", "byteCount", "chunkSectors", "chunkSizeFrom",
         "chunkSizes", "generation", "lost", "lostExceptionCount", "endLost", "decisions", "orphans",
+        "placement", "placements",
         "gaps", "unnamed",
       ])
     #expect(json["schema"] as? String == "dmsnap.salvage.v1")

@@ -1,4 +1,4 @@
-import FileSystemFormat
+@testable import FileSystemFormat
 import Foundation
 import TestSupport
 import Testing
@@ -21,8 +21,10 @@ struct Ext4Tests {
       try #require(ToolRunner(named: "mke2fs")).succeed(
         ["-q", "-F", "-t", "ext4", "-O", "metadata_csum,64bit", "-b", "1024", "-I", "256"]
           + options + ["-d", directory.path("files"), path, "16M"])
-      bytes = try Array(Data(contentsOf: URL(filePath: path)))
-      superblock = try #require(Ext4Superblock(decoding: bytes.span.extracting(1024..<2048)))
+      let content = try Array(Data(contentsOf: URL(filePath: path)))
+      let decoded = Ext4Superblock(decoding: content.span.extracting(1024..<2048))
+      bytes = content
+      superblock = try #require(decoded)
     }
 
     /// The bytes of a block.
@@ -40,7 +42,8 @@ struct Ext4Tests {
 
     /// An inode of the first group, as bytes.
     func inode(_ number: Int) throws -> [UInt8] {
-      let table = Ext4GroupDescriptor(decoding: try descriptor(0).span).inodeTable
+      let group = try descriptor(0)
+      let table = Ext4GroupDescriptor(decoding: group.span).inodeTable
       let start = Int(table) * superblock.blockByteCount + (number - 1) * 256
       return Array(bytes[start..<start + 256])
     }
@@ -60,7 +63,9 @@ struct Ext4Tests {
     #expect(superblock.group == 0)
     #expect(superblock.journalInode == 8)
     #expect(!superblock.needsRecovery)
-    let copy = try #require(Ext4Superblock(decoding: image.block(8193).span))
+    let backup = image.block(8193)
+    let decodedCopy = Ext4Superblock(decoding: backup.span)
+    let copy = try #require(decodedCopy)
     #expect(copy.group == 1 && copy.uuid == superblock.uuid)
     var changed = image.block(1)
     changed[0x30] ^= 1
@@ -72,15 +77,17 @@ struct Ext4Tests {
     let image = try Image()
     let seed = image.superblock.seed
     let bytes = try image.descriptor(0)
-    #expect(Ext4GroupDescriptor.isRight(bytes.span, group: 0, seed: seed))
-    #expect(!Ext4GroupDescriptor.isRight(bytes.span, group: 1, seed: seed))
+    #expect(Ext4GroupDescriptor.isRight(bytes.span, group: 0, seed: seed) == true)
+    #expect(Ext4GroupDescriptor.isRight(bytes.span, group: 1, seed: seed) == false)
     let descriptor = Ext4GroupDescriptor(decoding: bytes.span)
     var blocks = CRC32C(register: seed)
-    blocks.add(image.block(descriptor.blockBitmap).span)
+    let blockBitmap = image.block(descriptor.blockBitmap)
+    blocks.add(blockBitmap.span)
     #expect(blocks.register == descriptor.blockBitmapChecksum)
     var inodes = CRC32C(register: seed)
+    let inodeBitmap = image.block(descriptor.inodeBitmap)
     inodes.add(
-      image.block(descriptor.inodeBitmap).span
+      inodeBitmap.span
         .extracting(0..<Int(image.superblock.inodesPerGroup) / 8))
     #expect(inodes.register == descriptor.inodeBitmapChecksum)
   }
@@ -94,10 +101,12 @@ struct Ext4Tests {
       let inode = try image.inode(number)
       #expect(Ext4Inode.number(of: inode.span, seed: image.superblock.seed) == UInt32(number))
       #expect(
-        Ext4Inode.isRight(inode.span, number: UInt32(number), seed: image.superblock.seed))
-      #expect(!Ext4Inode.isRight(inode.span, number: 99, seed: image.superblock.seed))
+        Ext4Inode.isRight(inode.span, number: UInt32(number), seed: image.superblock.seed) == true)
+      #expect(Ext4Inode.isRight(inode.span, number: 99, seed: image.superblock.seed) == false)
     }
-    #expect(Ext4Inode.isUnused(try image.inode(100).span))
+    let unused = try image.inode(100)
+    let isUnused = Ext4Inode.isUnused(unused.span)
+    #expect(isUnused)
   }
 
   @Test(.enabled(if: hasTool, "mke2fs must be installed"))
@@ -107,7 +116,8 @@ struct Ext4Tests {
     let inode = Ext4Inode(decoding: bytes.span)
     #expect(inode.kind == .directory && inode.isInUse && inode.byteCount == 1024)
     let map = Array(bytes[Ext4Inode.map])
-    let header = try #require(Ext4ExtentHeader(decoding: map.span))
+    let decodedHeader = Ext4ExtentHeader(decoding: map.span)
+    let header = try #require(decodedHeader)
     #expect(header.count == 1 && header.depth == 0)
     let extent = header.extent(0, of: map.span)
     #expect(extent.logical == 0 && extent.count == 1 && extent.isWritten)
@@ -153,7 +163,8 @@ struct Ext4Tests {
         Ext4JournalTag(block: 2 << 32 | 0x100, checksum: 0x0102_0304, isEscaped: false),
         Ext4JournalTag(block: 0x101, checksum: 0x0506_0708, isEscaped: true),
       ])
-    let header = try #require(Ext4JournalHeader(decoding: block.span))
+    let decodedHeader = Ext4JournalHeader(decoding: block.span)
+    let header = try #require(decodedHeader)
     #expect(header.kind == .descriptor && header.sequence == 7)
   }
 

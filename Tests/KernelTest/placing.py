@@ -11,7 +11,6 @@ import lzma
 import os
 import pathlib
 import random
-import shutil
 import subprocess
 import tempfile
 from importlib.machinery import SourceFileLoader

@@ -16,6 +16,7 @@ package struct BtrfsChunk: Equatable, Sendable {
     /// The first byte on the device.
     package let byteOffset: UInt64
 
+    /// A stripe on a device, from that byte on.
     package init(device: UInt64, byteOffset: UInt64) {
       (self.device, self.byteOffset) = (device, byteOffset)
     }
@@ -35,7 +36,9 @@ package struct BtrfsChunk: Equatable, Sendable {
   package let byteCount: UInt64
   /// The length of a piece of a striped one, in bytes.
   package let stripeByteCount: UInt64
+  /// How its bytes are spread over its stripes.
   package let profile: Profile
+  /// Its stripes, in their order.
   package let stripes: [Stripe]
 
   static let headByteCount = 48
@@ -113,8 +116,10 @@ package struct BtrfsChunkMap: Equatable, Sendable {
   /// More would be no real file system's, and are left out.
   private static let countMax = 1 << 20
 
+  /// The chunks, ascending by logical address, none over another.
   package private(set) var chunks: [BtrfsChunk] = []
 
+  /// A map of chunks, of which a later one takes the place of those that it overlaps.
   package init(_ chunks: [BtrfsChunk] = []) {
     for chunk in chunks { insert(chunk) }
   }

@@ -4,6 +4,7 @@
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_super_block`.
 package struct BtrfsDiskSuperblock: Equatable, Sendable {
+  /// How many bytes it has.
   package static let byteCount = 4096
   /// Where it and its copies are, in bytes of a device.
   package static let places: [UInt64] = [64 << 10, 64 << 20, 256 << 30]
@@ -22,7 +23,9 @@ package struct BtrfsDiskSuperblock: Equatable, Sendable {
   package let chunkRoot: BtrfsPointer
   /// The root of the tree of logs, if there is one.
   package let logRoot: BtrfsPointer?
+  /// The length of a sector, for which data has a checksum, in bytes.
   package let sectorByteCount: Int
+  /// The length of a node in bytes.
   package let nodeByteCount: Int
   /// The number of the device that it is on.
   package let device: UInt64

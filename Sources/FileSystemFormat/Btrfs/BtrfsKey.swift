@@ -4,12 +4,17 @@
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_disk_key`.
 package struct BtrfsKey: Comparable, Hashable, Sendable {
+  /// How many bytes it has on the disk.
   package static let byteCount = 17
 
+  /// The number of what it is about.
   package let object: UInt64
+  /// The kind of its item.
   package let type: UInt8
+  /// A third number, whose meaning depends on the kind.
   package let offset: UInt64
 
+  /// A key of those numbers.
   package init(object: UInt64, type: UInt8, offset: UInt64) {
     (self.object, self.type, self.offset) = (object, type, offset)
   }

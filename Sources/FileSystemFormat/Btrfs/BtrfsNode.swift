@@ -9,6 +9,7 @@ package struct BtrfsPointer: Hashable, Sendable {
   /// Its first key, if that is known.
   package var firstKey: BtrfsKey?
 
+  /// A pointer to a node; the first key is nil where it is not known.
   package init(address: UInt64, generation: UInt64, level: UInt8, firstKey: BtrfsKey? = nil) {
     (self.address, self.generation) = (address, generation)
     (self.level, self.firstKey) = (level, firstKey)
@@ -23,16 +24,24 @@ package struct BtrfsPointer: Hashable, Sendable {
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_header`.
 package struct BtrfsNodeHeader: Equatable, Sendable {
+  /// How many bytes it has.
   package static let byteCount = 101
   /// Where what is under the checksum begins.
   package static let checkedByteOffset = 32
+  /// The highest level of a node.
   package static let levelMax: UInt8 = 7
 
+  /// The checksum of all that follows it in the node.
   package let checksum: UInt32
+  /// The UUID of the file system.
   package let uuid: BtrfsUUID
+  /// Its own logical address.
   package let address: UInt64
+  /// The transaction that wrote it.
   package let generation: UInt64
+  /// How many items or pointers it has.
   package let itemCount: Int
+  /// Its level: 0 for a leaf.
   package let level: UInt8
 
   /// Decodes a header; nil if there are too few bytes, or its level is impossible.
@@ -63,7 +72,9 @@ package struct BtrfsNode: Equatable, Sendable {
   private static let itemByteCount = BtrfsKey.byteCount + 8
   private static let pointerByteCount = BtrfsKey.byteCount + 16
 
+  /// Its header.
   package let header: BtrfsNodeHeader
+  /// All of its bytes.
   package let bytes: [UInt8]
 
   /// Checks the bytes of a node, all of them; nil if it is none.

@@ -32,6 +32,7 @@ package struct XFSBlock: Equatable, Sendable {
     case inode
   }
 
+  /// What it is.
   package let kind: Kind
   /// Where it is, in bytes from the beginning of the file system; nil for a superblock, which does
   /// not say of which group it is.

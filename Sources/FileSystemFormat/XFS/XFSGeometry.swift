@@ -118,7 +118,9 @@ package struct XFSGeometry: Equatable, Sendable {
 
 /// Sixteen bytes that name a file system.
 package struct XFSUUID: Equatable, Sendable {
+  /// The first eight bytes.
   package let high: UInt64
+  /// The last eight bytes.
   package let low: UInt64
 
   /// Reads one; the caller has checked that it is within the span.

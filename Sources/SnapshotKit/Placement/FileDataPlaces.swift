@@ -63,8 +63,8 @@ struct FileDataPlaces {
     return true
   }
 
-  /// The orphan that comes that many data chunks after a chunk of the origin that nobody had before,
-  /// in the store; nil if that is none, or has a place.
+  /// The orphan that comes, in the store, that many data chunks after a chunk of the origin that
+  /// nobody had before; nil if that is none, or has a place.
   func orphan(_ distance: Int, after chunk: UInt64) -> Int? {
     guard let new = newChunk(chunk), let position = scene.geometry.position(ofData: Chunk(new))
     else { return nil }

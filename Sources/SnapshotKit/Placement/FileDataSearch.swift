@@ -4,10 +4,11 @@ internal import SnapshotFormat
 /// Finds likely places of file data in an overlay: what files have now and nobody had before.
 ///
 /// A block that was free in the origin, and that a file of the snapshot has, was written; if no
-/// exception has it, its data is among the orphans. A file's last block ends in zeroes behind the
+/// exception has it, its data is among the orphans. A file's last block ends in zeroes after the
 /// file's last byte, and the blocks before it were written just before it. Linux allocates such
-/// blocks in ascending order, mostly, and so what is placed must not contradict the order of what is
-/// known nearby; where as many orphans as chunks are missing between two known ones, they are these.
+/// blocks in ascending order, mostly. So what is placed must not contradict the order of what is
+/// known nearby. Where as many orphans as chunks are missing between two known ones, they are
+/// these.
 struct FileDataSearch: EvidenceSearch {
   /// How far away in the origin a chunk's order still counts, in chunks.
   static let reach: UInt64 = 256
@@ -25,6 +26,8 @@ struct FileDataSearch: EvidenceSearch {
     self.mapper = mapper
     blockByteCount = mapper.blockByteCount
   }
+
+  var provesNothing: Bool { true }
 
   mutating func look(at new: UInt64, _ content: Span<UInt8>) {
     blocksPerChunk = max(1, content.count / blockByteCount)

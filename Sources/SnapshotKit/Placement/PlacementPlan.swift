@@ -57,7 +57,9 @@ public struct PlacementPlan: Sendable {
   private static func fileSystemSearches(
     _ view: SnapshotView
   ) throws(BlockIOError) -> [any EvidenceSearch] {
+    let files = try Ext4FileMapper(view).map { FileDataSearch($0) }
     let found: [(any EvidenceSearch)?] = [
+      files,
       try Ext4Search(view), try XFSSearch(view),
       try BtrfsSearch(view: view, chunkByteCount: view.table.geometry.chunkSize.byteCount),
     ]
@@ -92,9 +94,15 @@ public struct PlacementPlan: Sendable {
     for _ in 0..<Self.roundCountMax {
       let now = scene()
       var found: [Evidence] = []
-      for index in searches.indices { found += try searches[index].evidence(in: now) }
+      for index in searches.indices where !searches[index].provesNothing {
+        found += try searches[index].evidence(in: now)
+      }
       likely = found.filter { $0.strength == .likely }
       if !ledger.prove(found.filter { $0.strength == .proven }) { break }
+    }
+    let last = scene()
+    for index in searches.indices where searches[index].provesNothing {
+      likely += try searches[index].evidence(in: last).filter { $0.strength == .likely }
     }
     ledger.add(likely)
     substitutes = searches.flatMap(\.substitutes)

@@ -41,10 +41,14 @@ protocol EvidenceSearch {
   /// was proven meanwhile, until nobody proves anything more.
   mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence]
 
+  /// Whether all its evidence is likely at most: then it is asked once, after all proofs.
+  var provesNothing: Bool { get }
+
   /// What of the store can be read elsewhere as well, by what was found.
   var substitutes: [Substitute] { get }
 }
 
 extension EvidenceSearch {
+  var provesNothing: Bool { false }
   var substitutes: [Substitute] { [] }
 }

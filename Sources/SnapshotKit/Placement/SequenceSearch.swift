@@ -8,8 +8,6 @@ internal import SnapshotFormat
 /// whose turn it was: numbers that go on. What order says is likely at most.
 struct SequenceSearch: EvidenceSearch {
   private let numbering: Numbering?
-  private var jumps: FileJumps?
-  private var jumpsProvenCount = 0
   private var looks: [(new: UInt64, look: SequenceWalk.Look)] = []
 
   init(
@@ -18,18 +16,14 @@ struct SequenceSearch: EvidenceSearch {
     numbering = try Numbering(runs, store, geometry)
   }
 
+  var provesNothing: Bool { true }
+
   mutating func look(at new: UInt64, _ content: Span<UInt8>) {
     looks.append((new, SequenceWalk.Look(content, numbering)))
   }
 
-  mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
-    // What is proven meanwhile may complete the maps of more files.
-    if jumps == nil || jumpsProvenCount != scene.proven.count {
-      jumps = try FileJumps(scene.view)
-      jumpsProvenCount = scene.proven.count
-    }
-    guard let jumps else { return [] }
-    var walk = SequenceWalk(scene, numbering, jumps)
+  func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
+    var walk = SequenceWalk(scene, numbering, try FileJumps(scene.view))
     var evidence: [Evidence] = []
     var (runIndex, lookIndex) = (0, 0)
     for orphan in scene.orphans {

@@ -157,6 +157,12 @@ struct SiblingSearch: EvidenceSearch {
         groups[range, default: []].append(new)
       }
     }
+    // What can be read and equals nothing was written through its snapshot: which of the chunks
+    // that the sibling has there it is, is not known.
+    let placed = Set(equal.map(\.new))
+    for orphan in orphans where !placed.contains(orphan.new) {
+      if let range = common.otherRange(around: orphan.position) { groups[range] = nil }
+    }
     return groups.flatMap { range, news -> [Evidence] in
       let olds = order.olds(in: range, limit: news.count + given.count).filter {
         !scene.isMapped($0) && !given.contains($0)
@@ -200,6 +206,30 @@ struct SiblingSearch: EvidenceSearch {
     return substitutes
   }
 
+  /// Orphans of one content between two things that both stores have, with as many places.
+  ///
+  /// If one store has more of that content there than the other, which are missing is not known:
+  /// zeroes are everywhere, and what was written through a snapshot leaves gaps in the order.
+  private func alike(
+    _ common: CommonOrder, _ matches: [ContentHash: Matches]
+  ) -> [(orphans: [UInt64], places: [Place])] {
+    struct Key: Hashable {
+      let hash: ContentHash
+      let range: Range<UInt64>
+    }
+    var groups: [Key: [UInt64]] = [:]
+    for orphan in orphans where matches[orphan.hash] != nil {
+      guard let range = common.otherRange(around: orphan.position) else { continue }
+      groups[Key(hash: orphan.hash, range: range), default: []].append(orphan.new)
+    }
+    return groups.compactMap { key, news in
+      let places = matches[key.hash]?.places ?? []
+      let first = places.partitioningIndex { $0.position >= key.range.lowerBound }
+      let end = places.partitioningIndex { $0.position >= key.range.upperBound }
+      return end - first == news.count ? (news, Array(places[first..<end])) : nil
+    }
+  }
+
   /// What the common order proves: equal content, at a place between those that agree.
   private func evidence(
     _ common: CommonOrder, _ matches: [ContentHash: Matches]
@@ -209,28 +239,19 @@ struct SiblingSearch: EvidenceSearch {
       IOBuffer(byteCount: Int(geometry.chunkSize.byteCount))
     )
     var evidence: [Evidence] = []
-    var used: UInt64 = 0  // one above the last place of the sibling that was given away
-    for orphan in orphans {
-      guard let places = matches[orphan.hash]?.places,
-        let range = common.otherRange(around: orphan.position)
-      else { continue }
-      let start = max(range.lowerBound, min(used, range.upperBound))
-      guard
-        let place = places.first(where: {
-          $0.position >= start && $0.position < range.upperBound
-        })
-      else { continue }
-      let size = geometry.chunkSize.byteCount
-      let whole = 0..<Int(size)
-      guard try store.readAround(at: orphan.new * size, into: own, whole).isEmpty,
-        try sibling.store.readAround(at: place.new * size, into: other, whole).isEmpty,
-        own.equals(whole, in: other, at: 0)
-      else { continue }
-      used = place.position + 1
-      evidence.append(
-        Evidence(
-          kind: .sibling, new: orphan.new, old: place.old, strength: .proven,
-          bytes: place.new * size..<(place.new + 1) * size))
+    for group in alike(common, matches) {
+      for (orphan, place) in zip(group.orphans, group.places) {
+        let size = geometry.chunkSize.byteCount
+        let whole = 0..<Int(size)
+        guard try store.readAround(at: orphan * size, into: own, whole).isEmpty,
+          try sibling.store.readAround(at: place.new * size, into: other, whole).isEmpty,
+          own.equals(whole, in: other, at: 0)
+        else { continue }
+        evidence.append(
+          Evidence(
+            kind: .sibling, new: orphan, old: place.old, strength: .proven,
+            bytes: place.new * size..<(place.new + 1) * size))
+      }
     }
     return evidence
   }

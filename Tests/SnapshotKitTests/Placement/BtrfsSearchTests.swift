@@ -17,8 +17,7 @@ struct BtrfsSearchTests {
       #expect(plan.unplacedCount == 0)
       #expect(plan.placements.contains { $0.old == BtrfsScene.newData / size })
     }
-    #expect(
-      plan.placements.map(\.evidence).allSatisfy { $0 == [.btrfsNode] || $0 == [.btrfsData] })
+    #expect(plan.placements.map(\.evidence).allSatisfy { $0 == [.btrfsNode] || $0 == [.btrfsData] })
   }
 
   @Test(arguments: [8, 16, 32] as [UInt32])

@@ -41,16 +41,22 @@ struct Ext4Overlay {
       "-N", "256", "-J", "size=4", "-d", directory.path("files"), path, "16M",
     ])
     var bytes = try Array(Data(contentsOf: URL(filePath: path)))
-    superblock = try #require(Ext4Superblock(decoding: bytes.span.extracting(1024..<2048)))
-    let header = try #require(Ext4ExtentHeader(decoding: superblock.journalMap.span))
-    journal = header.extent(0, of: superblock.journalMap.span).physical
+    let decoded = Ext4Superblock(decoding: bytes.span.extracting(1024..<2048))
+    let known = try #require(decoded)
+    let map = known.journalMap
+    let decodedHeader = Ext4ExtentHeader(decoding: map.span)
+    let header = try #require(decodedHeader)
+    let place = header.extent(0, of: map.span).physical
+    superblock = known
+    journal = place
     table =
       Ext4GroupDescriptor(decoding: bytes.span.extracting(4096..<4096 + 64)).inodeTable
     // mke2fs leaves the checksums of the journal's blocks to the first mount.
     let journalSuperblock = Self.superblock(
-      Array(bytes[Int(journal) * Self.size..<Int(journal + 1) * Self.size]), sequence: 5)
-    layout = try #require(Ext4JournalSuperblock(decoding: journalSuperblock.span)).layout
-    bytes.put(journalSuperblock, at: Int(journal) * Self.size)
+      Array(bytes[Int(place) * Self.size..<Int(place + 1) * Self.size]), sequence: 5)
+    let found = Ext4JournalSuperblock(decoding: journalSuperblock.span)
+    layout = try #require(found).layout
+    bytes.put(journalSuperblock, at: Int(place) * Self.size)
     (origin, snapshot) = (bytes, bytes)
     write()
   }

@@ -123,8 +123,7 @@ struct XFSSearchTests {
     let made = Made(chunks: Self.log.map { ($0, nil) })
     #expect(try made.plan().placements.map(\.evidence) == [[.xfsLog]])
     let start = Self.logChunk
-    #expect(
-      try made.places(.proven) == [2: start, 3: start + 1, 4: start + 2, 5: start + 3])
+    #expect(try made.places(.proven) == [2: start, 3: start + 1, 4: start + 2, 5: start + 3])
   }
 
   @Test func `what order alone gives a place is likely`() throws {
@@ -158,8 +157,7 @@ struct XFSSearchTests {
         (log[0], Self.logChunk), (log[1], Self.logChunk + 1), (Self.xfs.inodes(block: 9), nil),
         (log[2], nil), (log[3], nil), (Self.xfs.inodes(block: 10), nil),
       ], reason: .endLost)
-    #expect(
-      try made.places(.proven) == [4: 9, 5: Self.logChunk + 2, 6: Self.logChunk + 3])
+    #expect(try made.places(.proven) == [4: 9, 5: Self.logChunk + 2, 6: Self.logChunk + 3])
     #expect(try made.places(.likely) == [7: 10])
   }
 
@@ -173,8 +171,7 @@ struct XFSSearchTests {
         (Self.xfs.record(sector: 0, dataSectorCount: 7, seed: 5), nil),
         (Self.xfs.inodes(block: 9, fill: 3), nil), (Self.xfs.inodes(block: 11), nil),
       ], reason: .endLost)
-    #expect(
-      try made.places(.proven) == [4: 9, 5: Self.logChunk + 2, 6: Self.logChunk + 3])
+    #expect(try made.places(.proven) == [4: 9, 5: Self.logChunk + 2, 6: Self.logChunk + 3])
     #expect(try made.places(.likely).isEmpty)
   }
 }
