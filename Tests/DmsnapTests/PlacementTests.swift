@@ -175,7 +175,7 @@ import Testing
 
   @Test func `the rules are explained`() throws {
     let text = try dmsnap.succeed(["explain", "placement"]).output
-    #expect(text.contains("sibling (proven)") && text.contains("sequence (likely)"))
+    #expect(text.contains("sibling (proven, likely)") && text.contains("sequence (likely)"))
     let json = try dmsnap.succeed(["explain", "placement", "--format", "json"]).output
     #expect(json.contains(#""kind" : "sibling""#))
   }

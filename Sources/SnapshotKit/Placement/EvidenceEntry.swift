@@ -29,8 +29,9 @@ extension Evidence.Kind {
       EvidenceEntry(
         rule: "Another snapshot of the same origin holds the same bytes for that chunk, and both"
           + " stores have what was copied before and after it in one order. It is not believed"
-          + " before the moment from which on both snapshots existed.",
-        strengths: [.proven])
+          + " before the moment from which on both snapshots existed. It is likely where this store"
+          + " has more of the same content there.",
+        strengths: [.proven, .likely])
     case .sequence:
       EvidenceEntry(
         rule: "The exceptions before it form a sequence that it continues; or those before and"

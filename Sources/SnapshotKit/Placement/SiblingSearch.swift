@@ -206,13 +206,14 @@ struct SiblingSearch: EvidenceSearch {
     return substitutes
   }
 
-  /// Orphans of one content between two things that both stores have, with as many places.
+  /// Orphans of one content between two things that both stores have, and their places.
   ///
-  /// If one store has more of that content there than the other, which are missing is not known:
-  /// zeroes are everywhere, and what was written through a snapshot leaves gaps in the order.
+  /// If the sibling has more of that content there, which are missing is not known: zeroes are
+  /// everywhere, and what was written through a snapshot leaves gaps in the order. If it has fewer,
+  /// the places are likely: the others belong to what only this store copied.
   private func alike(
     _ common: CommonOrder, _ matches: [ContentHash: Matches]
-  ) -> [(orphans: [UInt64], places: [Place])] {
+  ) -> [(orphans: [UInt64], places: [Place], strength: Evidence.Strength)] {
     struct Key: Hashable {
       let hash: ContentHash
       let range: Range<UInt64>
@@ -226,7 +227,10 @@ struct SiblingSearch: EvidenceSearch {
       let places = matches[key.hash]?.places ?? []
       let first = places.partitioningIndex { $0.position >= key.range.lowerBound }
       let end = places.partitioningIndex { $0.position >= key.range.upperBound }
-      return end - first == news.count ? (news, Array(places[first..<end])) : nil
+      guard first < end, end - first <= news.count else { return nil }
+      return (
+        news, Array(places[first..<end]), end - first == news.count ? .proven : .likely
+      )
     }
   }
 
@@ -249,7 +253,7 @@ struct SiblingSearch: EvidenceSearch {
         else { continue }
         evidence.append(
           Evidence(
-            kind: .sibling, new: orphan, old: place.old, strength: .proven,
+            kind: .sibling, new: orphan, old: place.old, strength: group.strength,
             bytes: place.new * size..<(place.new + 1) * size))
       }
     }

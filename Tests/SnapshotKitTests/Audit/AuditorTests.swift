@@ -18,6 +18,7 @@ import Testing
     guard let maker = try FindingMaker.maker(of: code) else {
       let isSalvages = [
         .storeShifted, .storeUnconfirmed, .dataZeroBlock, .insideFilesystem, .unsupported, .orphans,
+        .placedLikely,
         .generationOverwritten, .generationEndInDoubt, .generationMaybeOverwritten,
       ].contains(code)
       let isVolumes = code.rawValue.hasPrefix("lvm.")

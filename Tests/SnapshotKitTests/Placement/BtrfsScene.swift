@@ -106,6 +106,12 @@ struct BtrfsScene {
 
   private struct Missing: Error {}
 
+  /// Whether the snapshot has zeroes in a chunk, as the origin has: the middle of a small node.
+  func isZero(_ old: UInt64) -> Bool {
+    let size = Int(geometry.chunkSize.byteCount)
+    return snapshot[Int(old) * size..<(Int(old) + 1) * size].allSatisfy { $0 == 0 }
+  }
+
   /// Finds what orphans are, if the table has only what `isNamed` says, by the byte in the origin.
   ///
   /// - Parameter foreign: What lies behind what was copied, a chunk each.

@@ -99,7 +99,7 @@ import Testing
     #expect(generation.exceptionCount == 32 && generation.lostExceptionCount == 32)
     #expect(generation.finding(.areaLost)?.place.area == 1)
     // Eight of its chunks have something in them; nobody knows what for.
-    #expect(generation.orphans == [Orphan(new: 35, count: 8, old: nil, reason: .exceptionLost)])
+    #expect(generation.orphans == [Orphan(new: 35, count: 8, old: nil, reason: .endLost)])
     #expect(generation.lost == [])
   }
 
