@@ -51,6 +51,15 @@ package struct Ext4JournalLayout: Equatable, Sendable {
   /// The register with which every checksum begins.
   package let seed: UInt32
 
+  /// The layout of a journal of those features.
+  ///
+  /// - Parameter seed: The register with which every checksum begins.
+  package init(isVersion3: Bool, has64Bits: Bool, seed: UInt32) {
+    self.isVersion3 = isVersion3
+    self.has64Bits = has64Bits
+    self.seed = seed
+  }
+
   private var tagByteCount: Int { isVersion3 ? 16 : has64Bits ? 14 : 10 }
 
   /// The register with which the checksum of a block of a transaction begins.
