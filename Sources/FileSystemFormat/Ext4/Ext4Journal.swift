@@ -51,6 +51,13 @@ package struct Ext4JournalLayout: Equatable, Sendable {
   /// The register with which every checksum begins.
   package let seed: UInt32
 
+  /// A layout of those checksums.
+  package init(isVersion3: Bool, has64Bits: Bool, seed: UInt32) {
+    self.isVersion3 = isVersion3
+    self.has64Bits = has64Bits
+    self.seed = seed
+  }
+
   private var tagByteCount: Int { isVersion3 ? 16 : has64Bits ? 14 : 10 }
 
   /// The register with which the checksum of a block of a transaction begins.
@@ -128,6 +135,13 @@ package struct Ext4JournalTag: Equatable, Sendable {
   /// Whether the block's first four bytes are zeroes in the journal, and the journal's magic at
   /// home.
   package let isEscaped: Bool
+
+  /// A tag of a block.
+  package init(block: UInt64, checksum: UInt32, isEscaped: Bool) {
+    self.block = block
+    self.checksum = checksum
+    self.isEscaped = isEscaped
+  }
 }
 
 /// The beginning of a block that structures a journal.

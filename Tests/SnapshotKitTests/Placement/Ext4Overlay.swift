@@ -41,15 +41,18 @@ struct Ext4Overlay {
       "-N", "256", "-J", "size=4", "-d", directory.path("files"), path, "16M",
     ])
     var bytes = try Array(Data(contentsOf: URL(filePath: path)))
-    superblock = try #require(Ext4Superblock(decoding: bytes.span.extracting(1024..<2048)))
-    let header = try #require(Ext4ExtentHeader(decoding: superblock.journalMap.span))
-    journal = header.extent(0, of: superblock.journalMap.span).physical
+    let found = Ext4Superblock(decoding: bytes.span.extracting(1024..<2048))
+    let map = try #require(found).journalMap
+    superblock = try #require(found)
+    let header = Ext4ExtentHeader(decoding: map.span)
+    journal = try #require(header).extent(0, of: map.span).physical
     table =
       Ext4GroupDescriptor(decoding: bytes.span.extracting(4096..<4096 + 64)).inodeTable
     // mke2fs leaves the checksums of the journal's blocks to the first mount.
     let journalSuperblock = Self.superblock(
       Array(bytes[Int(journal) * Self.size..<Int(journal + 1) * Self.size]), sequence: 5)
-    layout = try #require(Ext4JournalSuperblock(decoding: journalSuperblock.span)).layout
+    let decoded = Ext4JournalSuperblock(decoding: journalSuperblock.span)
+    layout = try #require(decoded).layout
     bytes.put(journalSuperblock, at: Int(journal) * Self.size)
     (origin, snapshot) = (bytes, bytes)
     write()
