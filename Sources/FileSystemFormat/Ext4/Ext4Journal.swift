@@ -51,9 +51,7 @@ package struct Ext4JournalLayout: Equatable, Sendable {
   /// The register with which every checksum begins.
   package let seed: UInt32
 
-  /// The layout of a journal of those features.
-  ///
-  /// - Parameter seed: The register with which every checksum begins.
+  /// A layout of those checksums.
   package init(isVersion3: Bool, has64Bits: Bool, seed: UInt32) {
     self.isVersion3 = isVersion3
     self.has64Bits = has64Bits
@@ -137,6 +135,13 @@ package struct Ext4JournalTag: Equatable, Sendable {
   /// Whether the block's first four bytes are zeroes in the journal, and the journal's magic at
   /// home.
   package let isEscaped: Bool
+
+  /// A tag of a block.
+  package init(block: UInt64, checksum: UInt32, isEscaped: Bool) {
+    self.block = block
+    self.checksum = checksum
+    self.isEscaped = isEscaped
+  }
 }
 
 /// The beginning of a block that structures a journal.

@@ -41,7 +41,8 @@ struct FileDataPlaces {
   /// The chunk of the store that has a chunk of the origin, if nobody had it before.
   private func newChunk(_ chunk: UInt64) -> UInt64? {
     if let new = news[chunk] { return new }
-    guard let new = scene.view.table.newChunk(for: Chunk(chunk)), isFree(chunk) else { return nil }
+    guard let new = scene.view.table.newChunk(for: Chunk(chunk)), isFree(chunk)
+    else { return nil }
     return new.index
   }
 
@@ -61,6 +62,27 @@ struct FileDataPlaces {
       if let new = newChunk(other), new <= end { return false }
     }
     return true
+  }
+
+  /// The known chunks nearest to some lost ones, with nothing between that anybody has now or had
+  /// before: how many chunks before the first, and after the last.
+  func nearest(_ chunks: ClosedRange<UInt64>) -> (before: UInt64?, after: UInt64?) {
+    func isGap(_ chunk: UInt64) -> Bool { newChunk(chunk) == nil && isLost(chunk) }
+    let limit: UInt64 = 64
+    var before: UInt64? = 1
+    while let distance = before, distance <= min(limit, chunks.lowerBound) {
+      if newChunk(chunks.lowerBound - distance) != nil { break }
+      before = isGap(chunks.lowerBound - distance) ? distance + 1 : nil
+    }
+    var after: UInt64? = 1
+    while let distance = after, distance <= limit {
+      if newChunk(chunks.upperBound + distance) != nil { break }
+      after = isGap(chunks.upperBound + distance) ? distance + 1 : nil
+    }
+    return (
+      before.flatMap { $0 <= min(limit, chunks.lowerBound) ? $0 : nil },
+      after.flatMap { $0 <= limit ? $0 : nil }
+    )
   }
 
   /// The orphan that comes, in the store, that many data chunks after a chunk of the origin that

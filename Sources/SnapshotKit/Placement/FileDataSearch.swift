@@ -76,7 +76,9 @@ struct FileDataSearch: EvidenceSearch {
     let chunk = end / chunkByteCount
     guard places.isLost(chunk) else { return nil }
     var first = chunk
-    while first > extent.physicalByte / chunkByteCount, places.isLost(first - 1) { first -= 1 }
+    // A chunk in which the file begins may have been written before, for another.
+    let start = (extent.physicalByte + chunkByteCount - 1) / chunkByteCount
+    while first > start, places.isLost(first - 1) { first -= 1 }
     return (
       chunk,
       FileTail(
@@ -106,6 +108,8 @@ struct FileDataSearch: EvidenceSearch {
       var claims: [Int: Int] = [:]
       let missing = missingEnds(tails, places)
       for (chunk, tail) in tails where places.isLost(chunk) {
+        // In a chunk of several blocks, the end of one short file is a weak sign.
+        if blocksPerChunk > 1, tail.runCount == 1, tail.ends.count == 1 { continue }
         let candidates = (byEnd[tail.ends[0]] ?? []).filter { orphan in
           fits(orphan, tail, slack: 0, missing)
             && places.mayBe(orphan, chunk, runCount: tail.runCount)
@@ -119,15 +123,18 @@ struct FileDataSearch: EvidenceSearch {
     }
   }
 
-  /// How files end whose ends have no place.
+  /// How files end whose ends have no place, and how many end so.
   private func missingEnds(
     _ tails: [(chunk: UInt64, tail: FileTail)], _ places: FileDataPlaces
-  ) -> Set<FileTail.End> {
-    Set(tails.lazy.filter { places.isLost($0.chunk) }.flatMap(\.tail.ends))
+  ) -> [FileTail.End: Int] {
+    let ends = tails.lazy.filter { places.isLost($0.chunk) }.flatMap(\.tail.ends)
+    return Dictionary(ends.map { ($0, 1) }, uniquingKeysWith: +)
   }
 
-  /// Places the ends of files whose first chunk follows, or whose last is followed by, a chunk that
-  /// is known, in the origin and in the store; a file may end in zeroes of its own.
+  /// Places the ends of files that are as far from the nearest chunk that is known in the store as
+  /// in the origin.
+  ///
+  /// Right beside that chunk, a file may also end in zeroes of its own.
   ///
   /// - Returns: Whether any was found.
   private func placeByNeighbours(
@@ -137,13 +144,23 @@ struct FileDataSearch: EvidenceSearch {
     let missing = missingEnds(tails, places)
     for (chunk, tail) in tails where places.isLost(chunk) {
       let first = chunk + 1 - UInt64(tail.runCount)
+      let (before, after) = places.nearest(first...chunk)
+      // Far away, or among others that end alike, only what is exact and unlike others tells.
+      let isAlike = tail.ends.contains { missing[$0, default: 0] > 1 }
       var candidates: Set<Int> = []
-      if first > 0, let orphan = places.orphan(tail.runCount, after: first - 1) {
+      if let before, before == 1 || !isAlike,
+        let orphan = places.orphan(Int(before) + tail.runCount - 1, after: first - before),
+        fits(orphan, tail, slack: before == 1 ? Self.zeroesMax : 0, missing)
+      {
         candidates.insert(orphan)
       }
-      if let orphan = places.orphan(-1, after: chunk + 1) { candidates.insert(orphan) }
+      if let after, after == 1 || !isAlike,
+        let orphan = places.orphan(-Int(after), after: chunk + after),
+        fits(orphan, tail, slack: after == 1 ? Self.zeroesMax : 0, missing)
+      {
+        candidates.insert(orphan)
+      }
       guard candidates.count == 1, let orphan = candidates.first,
-        fits(orphan, tail, slack: Self.zeroesMax, missing),
         claim(orphan, chunk, tail, .neighbours, &places)
       else { continue }
       isNew = true
@@ -156,7 +173,7 @@ struct FileDataSearch: EvidenceSearch {
 
   /// Whether an orphan ends as files do in a chunk, and those before it do not end as others do.
   private func fits(
-    _ orphan: Int, _ tail: FileTail, slack: UInt32, _ missing: Set<FileTail.End>
+    _ orphan: Int, _ tail: FileTail, slack: UInt32, _ missing: [FileTail.End: Int]
   ) -> Bool {
     for end in tail.ends {
       let found = ends[orphan * blocksPerChunk + end.index]
@@ -166,7 +183,7 @@ struct FileDataSearch: EvidenceSearch {
     for other in orphan + 1 - tail.runCount..<orphan {
       for index in 0..<blocksPerChunk {
         let end = FileTail.End(index: index, byteCount: ends[other * blocksPerChunk + index])
-        if missing.contains(end) { return false }
+        if missing[end] != nil { return false }
       }
     }
     return true

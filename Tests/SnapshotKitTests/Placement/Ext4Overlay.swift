@@ -41,22 +41,19 @@ struct Ext4Overlay {
       "-N", "256", "-J", "size=4", "-d", directory.path("files"), path, "16M",
     ])
     var bytes = try Array(Data(contentsOf: URL(filePath: path)))
-    let decoded = Ext4Superblock(decoding: bytes.span.extracting(1024..<2048))
-    let known = try #require(decoded)
-    let map = known.journalMap
-    let decodedHeader = Ext4ExtentHeader(decoding: map.span)
-    let header = try #require(decodedHeader)
-    let place = header.extent(0, of: map.span).physical
-    superblock = known
-    journal = place
+    let found = Ext4Superblock(decoding: bytes.span.extracting(1024..<2048))
+    let map = try #require(found).journalMap
+    superblock = try #require(found)
+    let header = Ext4ExtentHeader(decoding: map.span)
+    journal = try #require(header).extent(0, of: map.span).physical
     table =
       Ext4GroupDescriptor(decoding: bytes.span.extracting(4096..<4096 + 64)).inodeTable
     // mke2fs leaves the checksums of the journal's blocks to the first mount.
     let journalSuperblock = Self.superblock(
-      Array(bytes[Int(place) * Self.size..<Int(place + 1) * Self.size]), sequence: 5)
-    let found = Ext4JournalSuperblock(decoding: journalSuperblock.span)
-    layout = try #require(found).layout
-    bytes.put(journalSuperblock, at: Int(place) * Self.size)
+      Array(bytes[Int(journal) * Self.size..<Int(journal + 1) * Self.size]), sequence: 5)
+    let decoded = Ext4JournalSuperblock(decoding: journalSuperblock.span)
+    layout = try #require(decoded).layout
+    bytes.put(journalSuperblock, at: Int(journal) * Self.size)
     (origin, snapshot) = (bytes, bytes)
     write()
   }
