@@ -54,6 +54,7 @@ bench: release  ## measure against C, thin_check, qemu-img and cp; half an hour,
 corpus: lab  ## have Linux write the stores in corpus/ again, and lvm2 the volume groups
 	corpus/make --all
 	corpus/lvm/make --all
+	corpus/file-systems/make --all
 
 kernel-test: release lab  ## compare with Linux, under qemu, on stores made up from a seed
 	Tests/KernelTest/kernel-test --dmsnap $(RELEASE) $(KERNEL_TEST)

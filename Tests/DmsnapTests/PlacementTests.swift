@@ -166,6 +166,37 @@ import Testing
     #expect(inspect.output.contains("placed   0 proven, 60 likely of 60 unnamed chunks"))
   }
 
+  @Test func `a merge lists what it rests on, once it is done`() throws {
+    let list = directory.path("list")
+    let arguments = [
+      "merge", store, "--origin", origin, "--sibling", sibling, "--accept", "other-snapshots",
+      "--evidence", list,
+    ]
+    let image = directory.path("merged")
+    try dmsnap.succeed(arguments + ["--to", image, "--quiet"])
+    #expect(try Data(contentsOf: URL(filePath: image)) == Data(truth))
+    let copied = try Data(contentsOf: URL(filePath: list))
+    let lines = String(decoding: copied, as: UTF8.self).split(separator: "\n")
+    #expect(!lines.isEmpty && lines.allSatisfy { $0.contains(#""evidence":["sibling"]"#) })
+    let before = try Data(contentsOf: URL(filePath: origin))
+    let refused = try dmsnap.run(arguments + ["--no-undo"])
+    #expect(refused.status != 0 && refused.errors.contains("list"), "\(refused)")
+    #expect(try Data(contentsOf: URL(filePath: origin)) == before)
+    try FileManager.default.removeItem(atPath: list)
+    try dmsnap.succeed(arguments + ["--no-undo"])
+    #expect(try Data(contentsOf: URL(filePath: list)) == copied)
+  }
+
+  @Test func `what has no place is counted by reason`() throws {
+    let outcome = try dmsnap.run([
+      "salvage", store, "--origin", origin, "--to", directory.path("new"),
+    ])
+    #expect(
+      outcome.output.contains("unplaced 32 chunks (16 KiB): 32 without evidence"), "\(outcome)")
+    let inspect = try dmsnap.run(["inspect", store])
+    #expect(inspect.output.contains("unplaced 32 chunks (16 KiB): "), "\(inspect)")
+  }
+
   @Test func `a kernel's reading places nothing`() throws {
     let outcome = try dmsnap.run([
       "export", store, "--origin", origin, "--reading", "kernel", "--place", "likely", "--to", "-",

@@ -7,18 +7,15 @@ this machine that the file systems are filled with, and the moments at which the
 
 import dataclasses
 import json
-import lzma
 import os
 import pathlib
 import random
 import subprocess
 import tempfile
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 
 import blocks
 from churn import MIB, base_script, flight_script, origin_script, overlay_script, raw_origin, write_tree
-from recipe.kernel import KERNELS, LAB, MachineEnded, run_lab
+from recipe.kernel import KERNELS, MachineEnded, put_modules, run_lab
 
 FILE_SYSTEMS = ("ext4", "xfs", "btrfs")
 MODES = ("overlay", "lvm", "siblings")
@@ -199,19 +196,3 @@ def leave_residue(rng, before, store, size):
             source.seek(rng.randrange(count) * size)
             target.seek(chunk * size)
             target.write(source.read(size))
-
-
-def put_modules(share, kernel, name):
-    """The file system's modules in the shared folder, and the order in which the guest takes them."""
-    spec = spec_from_loader("lab", SourceFileLoader("lab", str(LAB)))
-    lab = module_from_spec(spec)
-    spec.loader.exec_module(lab)
-    release = os.path.basename(lab.find_kernel(kernel)).removeprefix("vmlinuz-")
-    known = {os.path.basename(path) for path in lab.module_files(release, lab.MODULES)}
-    order = []
-    for path in lab.module_files(release, [name]):
-        if os.path.basename(path) not in known:
-            data = pathlib.Path(path).read_bytes()
-            order.append(os.path.basename(path).removesuffix(".xz"))
-            (share / order[-1]).write_bytes(lzma.decompress(data) if path.endswith(".xz") else data)
-    (share / f"order-{name}").write_text("\n".join(order))

@@ -3,11 +3,14 @@
 import contextlib
 import dataclasses
 import hashlib
+import lzma
 import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 
 from .stamps import SECTOR_BYTES
 
@@ -59,6 +62,22 @@ def workshop():
         program = os.path.join(folder, "guest")
         subprocess.run([compiler, "-O2", "-Wall", "-static", "-o", program, str(HERE / "guest.c")], check=True)
         yield pathlib.Path(folder)
+
+
+def put_modules(share, kernel, name):
+    """The file system's modules in the shared folder, and the order in which the guest takes them."""
+    spec = spec_from_loader("lab", SourceFileLoader("lab", str(LAB)))
+    lab = module_from_spec(spec)
+    spec.loader.exec_module(lab)
+    release = os.path.basename(lab.find_kernel(kernel)).removeprefix("vmlinuz-")
+    known = {os.path.basename(path) for path in lab.module_files(release, lab.MODULES)}
+    order = []
+    for path in lab.module_files(release, [name]):
+        if os.path.basename(path) not in known:
+            data = pathlib.Path(path).read_bytes()
+            order.append(os.path.basename(path).removesuffix(".xz"))
+            (share / order[-1]).write_bytes(lzma.decompress(data) if path.endswith(".xz") else data)
+    (share / f"order-{name}").write_text("\n".join(order))
 
 
 class Pack:

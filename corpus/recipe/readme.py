@@ -16,7 +16,7 @@ shorten an image, in the three cases whose summary says so.
 
 The images are reproducible, byte for byte, on any machine. `make` is the recipe's main program, `recipe/cases.py` has
 the cases, `lab` is the machine that runs a shell script on a kernel (`corpus/lab --help`). Complete volume groups, as
-lvm2 made them, are in [lvm](lvm/README.md).
+lvm2 made them, are in [lvm](lvm/README.md); file systems under snapshots in [file-systems](file-systems/README.md).
 
 ## Stamps
 

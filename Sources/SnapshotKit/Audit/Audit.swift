@@ -35,7 +35,8 @@ public struct Audit: Sendable {
     self.plan = plan
     self.findings = []
     self.isStore = isStore
-    placement = PlacementPlan(unplaced: plan?.generations.first?.orphanCount ?? 0)
+    placement = PlacementPlan(
+      unplaced: plan?.generations.first?.orphanCount ?? 0, because: .notLookedFor)
     for finding in findings { add(finding) }
   }
 

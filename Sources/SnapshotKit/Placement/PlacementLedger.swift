@@ -15,7 +15,7 @@ struct PlacementLedger {
   /// Chunks of the origin that are taken.
   private var taken = ChunkSet()
   /// Orphans that have proofs of several places: nothing is believed of them.
-  private var contradicted: Set<UInt64> = []
+  private(set) var contradicted: Set<UInt64> = []
 
   /// A ledger in which nothing is placed yet.
   init(_ orphans: [Orphan], _ runs: [ExceptionRun], originChunkCount: UInt64) {

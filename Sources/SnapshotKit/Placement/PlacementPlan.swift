@@ -1,3 +1,4 @@
+internal import Blkid
 internal import BlockIO
 internal import SnapshotFormat
 
@@ -16,6 +17,9 @@ public struct PlacementPlan: Sendable {
   /// How many of them have a likely place.
   public private(set) var likelyCount: UInt64 = 0
 
+  /// Why the others have none, by reason, in the order of `Unplaced.Reason`.
+  public private(set) var unplaced: [Unplaced] = []
+
   /// What of the store can be read from siblings where it cannot be read itself.
   private(set) var substitutes: [Substitute] = []
 
@@ -23,7 +27,10 @@ public struct PlacementPlan: Sendable {
   public var unplacedCount: UInt64 { orphanCount - provenCount - likelyCount }
 
   /// Nothing placed of that many orphans.
-  init(unplaced orphanCount: UInt64) { self.orphanCount = orphanCount }
+  init(unplaced orphanCount: UInt64, because reason: Unplaced.Reason) {
+    self.orphanCount = orphanCount
+    unplaced = Unplaced.all(orphanCount, reason)
+  }
 
   /// Finds the places of a store's orphans by every kind of evidence.
   ///
@@ -53,18 +60,43 @@ public struct PlacementPlan: Sendable {
       searches)
   }
 
-  /// What looks for the structures of the file system in a snapshot.
+  /// What looks for the structures of the file systems in a snapshot: one that begins with it, and
+  /// those in its partitions.
   private static func fileSystemSearches(
     _ view: SnapshotView
   ) throws(BlockIOError) -> [any EvidenceSearch] {
-    let files = try Ext4FileMapper(view).map { FileDataSearch($0) }
-    let found: [(any EvidenceSearch)?] = [
-      files,
-      try Ext4Search(view), try XFSSearch(view),
-      try BtrfsSearch(view: view, chunkByteCount: view.table.geometry.chunkSize.byteCount),
-    ]
-    return found.compactMap(\.self)
+    let chunkByteCount = view.table.geometry.chunkSize.byteCount
+    var found: [any EvidenceSearch] = []
+    for start in try fileSystemStarts(view) {
+      let searches: [(any EvidenceSearch)?] = [
+        try Ext4FileMapper(view, start: start).map { FileDataSearch($0) },
+        try Ext4Search(view, start: start), try XFSSearch(view, at: start),
+        try BtrfsSearch(view: view, at: start, chunkByteCount: chunkByteCount),
+      ]
+      found += searches.compactMap(\.self)
+    }
+    return found
   }
+
+  /// Where file systems may begin: with the snapshot, and with each partition, by the snapshot's
+  /// partition table or, if it shows none, by the origin's.
+  private static func fileSystemStarts(_ view: SnapshotView) throws(BlockIOError) -> [UInt64] {
+    for source in [view, view.origin] as [any BlockSource] {
+      do {
+        guard let table = try Probe.identify(source).partitionTable else { continue }
+        let starts = table.partitions.filter { !$0.isExtended }.map(\.byteOffset)
+        return [0] + starts.filter { $0 > 0 && $0 < view.byteCount }.prefix(fileSystemCountMax)
+      } catch .source(let error) {
+        throw error
+      } catch {
+        continue  // libblkid had no memory: what it would have told is not known
+      }
+    }
+    return [0]
+  }
+
+  /// Each file system that is looked at keeps something of every orphan.
+  private static let fileSystemCountMax = 16
 
   /// Finds the places of a store's orphans.
   ///
@@ -78,8 +110,9 @@ public struct PlacementPlan: Sendable {
     orphanCount = orphans.reduce(unlistedCount) { $0 + $1.count }
     let ascending = runs.sorted { $0.new < $1.new }
     var searches = searches
-    if searches.isEmpty { return }
+    var seen = SeenOrphans()
     try OrphanReader(store, geometry, orphans).forEach { new, content in
+      seen.add(new, content)
       for index in searches.indices { searches[index].look(at: new, content) }
     }
     var ledger = PlacementLedger(orphans, runs, originChunkCount: originChunkCount)
@@ -107,6 +140,9 @@ public struct PlacementPlan: Sendable {
     ledger.add(likely)
     substitutes = searches.flatMap(\.substitutes)
     placements = ledger.placements
+    unplaced =
+      seen.unplaced(orphans, placements, ledger.contradicted)
+      + Unplaced.all(unlistedCount, .tooMany)
     for placement in placements {
       switch placement.strength {
       case .proven: provenCount += placement.count

@@ -6,7 +6,8 @@ internal import BlockIO
 ///      "header": {"magic", "valid", "version", "chunkSectors"} | null,
 ///      "table": {"exceptionCount", "runCount", "areaCount", "usableCount"},
 ///      "unnamed": {"chunkCount", "byteCount"},
-///      "placement": {"orphanCount", "provenCount", "likelyCount", "unplacedCount"},
+///      "placement": {"orphanCount", "provenCount", "likelyCount", "unplacedCount",
+///                    "unplaced": [{"reason", "chunkCount", "byteCount"}]},
 ///      "kernel": {"verdict": "loads" | "invalid" | "refuses" | "new", "reason", "status"},
 ///      "verdict": "healthy" | "usable" | "damaged" | "unusable" | "not-a-store",
 ///      "findings": {"note", "warning", "damage"},
@@ -77,7 +78,7 @@ public struct InspectReport: Encodable, Sendable {
       exceptionCount: audit.extent?.exceptionCount ?? 0, runCount: audit.extent?.runCount ?? 0,
       areaCount: audit.extent?.areaCount ?? 0, usableCount: audit.usableCount)
     unnamed = UnnamedReport(audit.unnamedCount, audit.geometry)
-    placement = PlacementReport(audit.placement)
+    placement = PlacementReport(audit.placement, audit.geometry)
     kernel = Kernel(
       verdict: audit.load.verdict.rawValue, reason: audit.load.reason, status: audit.load.status)
     verdict = audit.verdict.rawValue

@@ -1,13 +1,30 @@
 public import SnapshotFormat
 
-/// How many orphans have a place: `{"orphanCount", "provenCount", "likelyCount", "unplacedCount"}`.
+/// How many orphans have a place, and why the others have none.
+///
+///     {"orphanCount", "provenCount", "likelyCount", "unplacedCount",
+///      "unplaced": [{"reason", "chunkCount", "byteCount"}]}
 struct PlacementReport: Encodable {
   let orphanCount: UInt64
   let provenCount: UInt64
   let likelyCount: UInt64
   let unplacedCount: UInt64
+  let unplaced: [Part]
 
-  init(_ plan: PlacementPlan) {
+  /// Orphans without a place, for one reason.
+  struct Part: Encodable {
+    let reason: String
+    let chunkCount: UInt64
+    let byteCount: UInt64
+  }
+
+  init(_ plan: PlacementPlan, _ geometry: StoreGeometry?) {
+    let chunkByteCount = geometry?.chunkSize.byteCount ?? 0
+    unplaced = plan.unplaced.map {
+      Part(
+        reason: $0.reason.rawValue, chunkCount: $0.chunkCount,
+        byteCount: $0.chunkCount * chunkByteCount)
+    }
     (orphanCount, provenCount) = (plan.orphanCount, plan.provenCount)
     (likelyCount, unplacedCount) = (plan.likelyCount, plan.unplacedCount)
   }

@@ -10,7 +10,8 @@ internal import SnapshotFormat
 ///      "decisions": [{"decision": "kept" | "dropped" | "lost" | "doubted", "reason", "count",
 ///                     "ranges": [{"byteOffset", "byteCount"}]}],
 ///      "orphans": [{"newChunk", "count", "oldChunk"}], "unnamed": {"chunkCount", "byteCount"},
-///      "placement": {"orphanCount", "provenCount", "likelyCount", "unplacedCount"},
+///      "placement": {"orphanCount", "provenCount", "likelyCount", "unplacedCount",
+///                    "unplaced": [{"reason", "chunkCount", "byteCount"}]},
 ///      "placements": [{"old", "new", "count", "strength": "proven" | "likely", "evidence": []}],
 ///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}
 ///
@@ -99,7 +100,7 @@ public struct SalvageReport: Encodable, Sendable {
       Orphan(newChunk: $0.new, count: $0.count, oldChunk: $0.old)
     }
     unnamed = UnnamedReport(placement.orphanCount, plan.geometry)
-    self.placement = PlacementReport(placement)
+    self.placement = PlacementReport(placement, plan.geometry)
     placements = placement.placements(level).map { PlacedReport($0) }
   }
 }

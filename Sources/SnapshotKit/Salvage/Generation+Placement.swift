@@ -14,8 +14,11 @@ extension SalvagePlan {
     of generation: Generation, origin: (any BlockSource)?, siblings: [Sibling] = []
   ) throws(StoreError) -> PlacementPlan {
     // An older table's space was used again, and what it lost may hold anything.
-    guard generation.index == 0, !generation.orphans.isEmpty || !siblings.isEmpty else {
-      return PlacementPlan(unplaced: generation.orphanCount)
+    guard generation.index == 0 else {
+      return PlacementPlan(unplaced: generation.orphanCount, because: .olderTable)
+    }
+    guard !generation.orphans.isEmpty || !siblings.isEmpty else {
+      return PlacementPlan(unplaced: generation.orphanCount, because: .tooMany)
     }
     do throws(BlockIOError) {
       return try PlacementPlan(

@@ -53,7 +53,7 @@ public struct LoadedTable: Sendable {
     exceptionCount = extent.exceptionCount
     findings = [store.surroundings?.finding].compactMap(\.self)
     (lost, hasUnknownLosses, isComplete, isCurrent) = ([], false, true, true)
-    (generation, placement) = (nil, PlacementPlan(unplaced: 0))
+    (generation, placement) = (nil, PlacementPlan(unplaced: 0, because: .notLookedFor))
     table = try wrapping(store.explained(table:), try result.get())
     geometry = table.geometry
   }
@@ -70,7 +70,7 @@ public struct LoadedTable: Sendable {
     let found = try plan.generation(index)
     let placement =
       placing.level == .none
-      ? PlacementPlan(unplaced: found.orphanCount)
+      ? PlacementPlan(unplaced: found.orphanCount, because: .notLookedFor)
       : try plan.placements(of: found, origin: origin, siblings: placing.siblings)
     let generation = found.placing(placement, placing.level)
     (self.generation, self.placement) = (generation, placement)

@@ -81,6 +81,7 @@ struct Merge: ParsableCommand {
 
   @OptionGroup var volumes: VolumeOptions
   @OptionGroup var table: TableOptions
+  @OptionGroup var list: EvidenceOptions
 
   @Option(help: "Output format.")
   var format = OutputFormat.text
@@ -122,7 +123,8 @@ struct Merge: ParsableCommand {
   }
 
   func run() throws {
-    try OutputPaths.check([("--to", to), ("--undo", undo), ("--plan", plan)])
+    try OutputPaths.check(
+      [("--to", to), ("--undo", undo), ("--plan", plan), ("--evidence", list.evidence)])
     let input = try MergeInput(self)
     try input.found.volume?.warn(talk)
     let progress = MergeProgressLine(talk)
@@ -132,7 +134,9 @@ struct Merge: ParsableCommand {
     progress.end()
     if !talk.quiet { for note in merge.notes { Console.say("dmsnap: \(note)") } }
     merge.snapshot.warn(merge.origin, talk, isDoubted: to != nil)
+    let evidence = try list.prepare(merge.snapshot.loaded, input.options.table.place)
     if let to, !dryRun {
+      try evidence?.publish()
       return try ImageWriter(
         merge.snapshot, input.found.volume, merge.origin, isDamagedUndo: merge.isDamagedUndo
       ).write(to: to, command: "merge", format, talk)
@@ -144,6 +148,7 @@ struct Merge: ParsableCommand {
       progress.end()
     }
     guard purpose == .merge else {
+      try evidence?.publish()
       if let to { _ = try OutputFile.availableByteCount(at: FilePath(to)) }
       return try reporter.sayPlan()
     }
@@ -153,6 +158,8 @@ struct Merge: ParsableCommand {
       try merge.merge(
         verify: verify, progress: progress.update, shouldStop: { StopRequest.isMade }))
     progress.end()
+    // Whoever runs an interrupted merge again gives the same name, which must be free until then.
+    try evidence?.publish()
     try reporter.say(outcome)
   }
 }

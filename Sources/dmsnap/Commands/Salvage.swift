@@ -107,6 +107,9 @@ struct Salvage: ParsableCommand {
         + " (\(byteSize(generation.exceptionCount * size.byteCount)))")
     if placement.orphanCount > 0 {
       lines.append("placed   " + ColouredLine(placement.words))
+      if let reasons = placement.reasons(plan.geometry) {
+        lines.append("unplaced " + ColouredLine(reasons))
+      }
     }
     lines += generation.findings.filter { $0.severity != .note }.map(\.line)
     lines.append(

@@ -14,7 +14,12 @@ struct EvidenceOptions: ParsableArguments {
 
   /// Writes the list, if it is asked for.
   func write(_ loaded: LoadedTable, _ level: PlacementLevel) throws {
-    guard let evidence else { return }
+    try prepare(loaded, level)?.publish()
+  }
+
+  /// The list, if it is asked for: it has its name only once it is published.
+  func prepare(_ loaded: LoadedTable, _ level: PlacementLevel) throws -> OutputText? {
+    guard let evidence else { return nil }
     let output = try OutputText(path: FilePath(evidence))
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -22,6 +27,6 @@ struct EvidenceOptions: ParsableArguments {
       let line = try encoder.encode(PlacedReport(placement, loaded.geometry))
       try output.write(String(decoding: line, as: UTF8.self) + "\n")
     }
-    try output.publish()
+    return output
   }
 }

@@ -96,6 +96,9 @@ struct InspectScreen {
           + " \(audit.unnamedCount == 1 ? "was" : "were") copied for the snapshot, but no exception"
           + " names \(audit.unnamedCount == 1 ? "it" : "them")")
       add("placed", audit.placement.words)
+      if let reasons = audit.geometry.flatMap({ audit.placement.reasons($0) }) {
+        add("unplaced", reasons)
+      }
     }
   }
 

@@ -1,4 +1,5 @@
 import BlockIO
+import SnapshotFormat
 import SnapshotKit
 
 // Text and numbers for users.
@@ -81,6 +82,14 @@ func quoted(_ name: String) -> String {
 }
 
 extension PlacementPlan {
+  /// Why orphans have no place, and how many bytes they are; nil if all have one.
+  func reasons(_ geometry: StoreGeometry) -> String? {
+    if unplaced.isEmpty { return nil }
+    let size = byteSize(unplacedCount * geometry.chunkSize.byteCount)
+    return "\(counted(unplacedCount, "chunk")) (\(size)): "
+      + unplaced.map { "\($0.chunkCount) \($0.reason.words)" }.joined(separator: ", ")
+  }
+
   /// How many orphans have a place: "212 proven, 655 likely of 763 unnamed chunks".
   var words: String {
     "\(provenCount) proven, \(likelyCount) likely of \(counted(orphanCount, "unnamed chunk"))"

@@ -14,7 +14,9 @@ import Testing
     let generation = try plan.generation(index)
     return try JSON.text(
       SalvageReport(
-        plan, generation, PlacementPlan(unplaced: generation.orphanCount), .proven,
+        plan, generation,
+        PlacementPlan(
+          unplaced: generation.orphanCount, because: .notLookedFor), .proven,
         byteCount: 8192, lost: lost, isComplete: isComplete))
   }
 
@@ -26,7 +28,8 @@ import Testing
         + #""complete":true,"decisions":[{"count":4,"decision":"kept","ranges":[],"#
         + #""reason":"supported"}],"endLost":false,"exceptionCount":4,"gaps":[],"generation":0,"#
         + #""lost":[],"lostExceptionCount":0,"orphans":[],"#
-        + #""placement":{"likelyCount":0,"orphanCount":0,"provenCount":0,"unplacedCount":0},"placements":[],"#
+        + #""placement":{"likelyCount":0,"orphanCount":0,"provenCount":0,"unplaced":[],"#
+        + #""unplacedCount":0},"placements":[],"#
         + #""schema":"dmsnap.salvage.v1","#
         + #""unnamed":{"byteCount":0,"chunkCount":0}}"#)
   }
@@ -46,7 +49,9 @@ import Testing
         + #""reason":"exception.orphans"}],"endLost":false,"exceptionCount":39,"gaps":[],"generation":0,"#
         + #""lost":[{"byteCount":512,"byteOffset":55808,"reason":"exception-damaged"}],"#
         + #""lostExceptionCount":1,"orphans":[{"count":1,"newChunk":11,"oldChunk":109}],"#
-        + #""placement":{"likelyCount":0,"orphanCount":1,"provenCount":0,"unplacedCount":1},"placements":[],"#
+        + #""placement":{"likelyCount":0,"orphanCount":1,"provenCount":0,"unplaced":"#
+        + #"[{"byteCount":512,"chunkCount":1,"reason":"not-looked-for"}],"unplacedCount":1},"#
+        + #""placements":[],"#
         + #""schema":"dmsnap.salvage.v1","unnamed":{"byteCount":512,"chunkCount":1}}"#)
   }
 

@@ -381,7 +381,9 @@ import Testing
           $0.range(plan.geometry, originByteCount: UInt64.max)
         }
         let report = SalvageReport(
-          plan, generation, PlacementPlan(unplaced: generation.orphanCount), .none, byteCount: 0,
+          plan, generation,
+          PlacementPlan(
+            unplaced: generation.orphanCount, because: .notLookedFor), .none, byteCount: 0,
           lost: lost, isComplete: generation.isComplete)
         #expect((try? JSON.text(report)) != nil)
       }
