@@ -111,23 +111,47 @@ import Testing
     #expect(try Data(contentsOf: URL(filePath: origin)) == Data(truth))
   }
 
-  @Test func `what sectors lost here is read from the sibling`() throws {
+  @Test func `what sectors lost is read from the sibling, where the rest of the chunk agrees`()
+    throws
+  {
+    var (model, random) = (CopyModel(chunkCount: 100, chunkSectors: 8), SplitMix64(seed: 4))
+    model.snap()
+    model.snap()
+    for _ in 0..<80 { model.write(Int.random(in: 0..<100, using: &random)) }
     let whole = try directory.write(model.image(0), to: "whole")
-    let exception = model.builder(0).exceptions[150]
-    let start = Int(exception.new) * 512
-    let map = try directory.write(
-      Array("0 + 1\n0 \(start) +\n\(start) 512 -\n\(start + 512) 100000000 +\n".utf8), to: "map")
-    let image = directory.path("image")
-    let outcome = try dmsnap.run([
-      "export", whole, "--origin", origin, "--reading", "salvage", "--map", map, "--to", image,
-    ])
-    #expect(outcome.status == 2 && outcome.errors.contains("512 bytes"), "\(outcome)")
-    try FileManager.default.removeItem(atPath: image)
-    try dmsnap.succeed([
-      "export", whole, "--origin", origin, "--sibling", sibling, "--map", map, "--to", image,
-      "--quiet",
-    ])
-    #expect(try Data(contentsOf: URL(filePath: image)) == Data(truth))
+    let witness = try directory.write(model.image(1), to: "witness")
+    let origin = try directory.write(model.originImage, to: "now")
+    var contents = (0..<100).map { UInt64($0) + 1 }
+    for copy in model.snapshots[0].copies { contents[copy.old] = copy.content }
+    let truth = Data(contents.flatMap { model.bytes(of: $0) })
+    let start = Int(model.builder(0).exceptions[20].new) * 4096
+    // Of a chunk that cannot be read at all nothing shows that it was not written through the
+    // sibling.
+    for (count, isFound) in [(512, true), (4096, false)] {
+      let map = try directory.write(
+        Array("0 + 1\n0 \(start) +\n\(start) \(count) -\n\(start + count) 100000000 +\n".utf8),
+        to: "map\(count)")
+      for (arguments, isWhole) in [([], false), (["--sibling", witness], isFound)] {
+        let image = directory.path("image\(count)\(arguments.count)")
+        let outcome = try dmsnap.run(
+          [
+            "export", whole, "--origin", origin, "--reading", "salvage", "--map", map, "--to",
+            image,
+          ] + arguments)
+        #expect(outcome.status == (isWhole ? 0 : 2), "\(outcome)")
+        #expect(try (Data(contentsOf: URL(filePath: image)) == truth) == isWhole)
+      }
+    }
+  }
+
+  @Test func `a sibling that is of no use is said to be none`() throws {
+    var other = CopyModel(chunkCount: 400, chunkSectors: 2)
+    other.snap()
+    for chunk in 0..<100 { other.write(chunk) }
+    let foreign = try directory.write(other.image(0), to: "foreign")
+    let outcome = try salvage("--to", directory.path("new"), "--sibling", foreign)
+    #expect(outcome.errors.contains("not used as a sibling: its chunks have another size"))
+    #expect(outcome.output.contains(#""verdict" : "other-chunk-size""#), "\(outcome)")
   }
 
   /// A store that overflowed while one writer wrote, with some of its copies never written down.

@@ -53,7 +53,7 @@ struct MergePreflight {
     try checkPlan(view, existingUndo) { progress(.planning, $0, $1) }
     try checkUndoFile(existingUndo, view)
     // We have written nothing yet: what was read of the metadata still holds.
-    for read in [request.store.source, source] { try io(try read.checkUnchanged()) }
+    for read in [loaded.store.source, source] { try io(try read.checkUnchanged()) }
     return CheckedMerge(
       request: request, snapshot: snapshot, view: view, origin: origin, isUndo: isUndo,
       isDamagedUndo: isDamaged, notes: notes, target: target, existingUndo: existingUndo)

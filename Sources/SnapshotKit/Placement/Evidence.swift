@@ -58,4 +58,23 @@ public struct Evidence: Equatable, Hashable, Sendable {
 
     public static func < (left: Kind, right: Kind) -> Bool { left.rawValue < right.rawValue }
   }
+
+  /// Several kinds, a bit each.
+  struct Kinds: Equatable {
+    private var bits: UInt32 = 0
+
+    init(_ kinds: [Kind] = []) { for kind in kinds { insert(kind) } }
+
+    /// Adds a kind.
+    mutating func insert(_ kind: Kind) {
+      bits |= 1 << UInt32(Self.ordered.firstIndex(of: kind) ?? 0)
+    }
+
+    /// The kinds, in alphabetical order.
+    var all: [Kind] {
+      Self.ordered.enumerated().filter { bits >> $0.offset & 1 == 1 }.map(\.element)
+    }
+
+    private static let ordered = Kind.allCases.sorted()
+  }
 }

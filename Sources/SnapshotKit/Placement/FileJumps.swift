@@ -8,6 +8,11 @@ struct FileJumps: Sendable {
 
   /// The chunk in which the next extent begins, by the last chunk of the one before.
   private var next: [UInt64: UInt64] = [:]
+  /// The chunks at which files go on elsewhere, ascending.
+  private var lasts: [UInt64] = []
+
+  /// No jumps.
+  init() {}
 
   /// The jumps of all files of a snapshot, as far as its file system tells.
   init(_ view: SnapshotView) throws(BlockIOError) {
@@ -23,6 +28,13 @@ struct FileJumps: Sendable {
       }
     }
     next = jumps
+    lasts = jumps.keys.sorted()
+  }
+
+  /// Whether a file goes on elsewhere after any of `count` chunks.
+  func isAny(from chunk: UInt64, count: UInt64) -> Bool {
+    let index = lasts.partitioningIndex { $0 >= chunk }
+    return index < lasts.count && lasts[index] - chunk < count
   }
 
   /// The chunk that a writer of one file comes to after another.

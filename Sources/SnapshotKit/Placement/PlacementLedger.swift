@@ -1,34 +1,57 @@
 internal import BlockIO
 
 /// What evidence has been believed so far: one place for each orphan, one orphan for each place.
+///
+/// It takes some thirty bytes an orphan.
 struct PlacementLedger {
-  private struct Claim {
-    var old: UInt64
-    var strength: Evidence.Strength
-    var kinds: Set<Evidence.Kind>
+  private enum State: UInt8 {
+    case unplaced, likely, proven
+    /// It has proofs of several places, or another orphan has a proof of the same place.
+    case contradicted
   }
 
-  private let orphans: ChunkRanges
+  /// Says whether two orphans have the same content.
+  typealias Comparison = (UInt64, UInt64) throws(BlockIOError) -> Bool
+
+  private let orphans: OrphanIndex
   private let originChunkCount: UInt64
-  /// What each placed orphan is a copy of.
-  private var claims: [UInt64: Claim] = [:]
-  /// Chunks of the origin that are taken.
-  private var taken = ChunkSet()
-  /// Orphans that have proofs of several places: nothing is believed of them.
-  private(set) var contradicted: Set<UInt64> = []
+  /// By the orphan's number: what is known of it, the chunk of the origin, and what says so.
+  private var states: [State]
+  private var olds: [UInt64]
+  private var kinds: [Evidence.Kinds]
+  /// Chunks of the origin that the table maps.
+  private var mapped = ChunkSet()
+  /// Which orphan has a chunk of the origin.
+  private var holders: [UInt64: UInt32] = [:]
+  /// Whether a proof of an earlier round was contradicted: what was built on it may be wrong.
+  private(set) var hasRetracted = false
 
   /// A ledger in which nothing is placed yet.
-  init(_ orphans: [Orphan], _ runs: [ExceptionRun], originChunkCount: UInt64) {
-    self.orphans = ChunkRanges(orphans.map { $0.new..<$0.new + $0.count })
+  ///
+  /// - Parameter contradicted: Orphans of which nothing is believed.
+  init(
+    _ orphans: [Orphan], _ runs: [ExceptionRun], originChunkCount: UInt64,
+    contradicted: [UInt64] = []
+  ) {
+    self.orphans = OrphanIndex(orphans)
     self.originChunkCount = originChunkCount
-    for run in runs {
-      for old in run.old...run.lastOld { _ = taken.insert(old) }
+    let count = self.orphans.count
+    states = Array(repeating: .unplaced, count: count)
+    olds = Array(repeating: 0, count: count)
+    kinds = Array(repeating: Evidence.Kinds(), count: count)
+    mapped.insert(oldChunksOf: runs)
+    for new in contradicted {
+      if let index = self.orphans.index(of: new) { states[index] = .contradicted }
     }
   }
 
   /// The old chunk of each orphan that is proven.
   var proven: [UInt64: UInt64] {
-    claims.filter { $0.value.strength == .proven }.mapValues(\.old)
+    var proven: [UInt64: UInt64] = [:]
+    orphans.forEach { index, new in
+      if states[index] == .proven { proven[new] = olds[index] }
+    }
+    return proven
   }
 
   /// What is proven, as exceptions.
@@ -36,84 +59,186 @@ struct PlacementLedger {
     placements.filter { $0.strength == .proven }.map(\.run)
   }
 
+  /// The orphans of which nothing is believed, ascending.
+  var contradicted: [UInt64] {
+    var contradicted: [UInt64] = []
+    orphans.forEach { index, new in
+      if states[index] == .contradicted { contradicted.append(new) }
+    }
+    return contradicted
+  }
+
   /// Believes proofs, but for those that contradict each other or what was proven before.
   ///
+  /// Two places of one orphan contradict each other, and so do two orphans for one place, unless
+  /// their content is the same: then the first that was copied has it.
+  ///
   /// - Returns: Whether anything new is proven.
-  mutating func prove(_ proofs: [Evidence]) -> Bool {
-    var places: [UInt64: Set<UInt64>] = [:]
-    for proof in proofs where isPossible(proof) { places[proof.new, default: []].insert(proof.old) }
-    for (new, olds) in places {
-      let known = claims[new].map { [$0.old] } ?? []
-      if olds.union(known).count > 1 {
-        contradicted.insert(new)
-        claims[new] = nil
+  mutating func prove(
+    _ proofs: [Evidence], isSame: Comparison = { _, _ in false }
+  ) throws(BlockIOError) -> Bool {
+    var possible = proofs.filter(isPossible)
+    possible.sort { ($0.new, $0.old) < ($1.new, $1.old) }
+    for (proof, next) in zip(possible, possible.dropFirst())
+    where proof.new == next.new && proof.old != next.old {
+      contradict(proof.new)
+    }
+    for proof in possible {
+      if let index = orphans.index(of: proof.new), states[index] == .proven,
+        olds[index] != proof.old
+      {
+        contradict(proof.new)
       }
     }
+    possible.sort { ($0.old, $0.new) < ($1.old, $1.new) }
+    var first = 0
     var isNew = false
-    for proof in proofs.sorted(by: { ($0.new, $0.old) < ($1.new, $1.old) })
-    where isPossible(proof) && !contradicted.contains(proof.new) {
-      if claims[proof.new] != nil {
-        claims[proof.new]?.kinds.insert(proof.kind)
-      } else if taken.insert(proof.old) {
-        claims[proof.new] = Claim(old: proof.old, strength: .proven, kinds: [proof.kind])
-        isNew = true
-      }
+    while first < possible.count {
+      let old = possible[first].old
+      let end = possible[first...].firstIndex { $0.old != old } ?? possible.count
+      isNew = try settle(possible[first..<end], isSame) || isNew
+      first = end
     }
     return isNew
   }
 
+  /// Believes the proofs of one place; says whether that is new.
+  private mutating func settle(
+    _ proofs: ArraySlice<Evidence>, _ isSame: Comparison
+  ) throws(BlockIOError) -> Bool {
+    var isNew = false
+    for proof in proofs {
+      guard let index = orphans.index(of: proof.new), states[index] != .contradicted else {
+        continue
+      }
+      guard let holder = holders[proof.old] else {
+        (states[index], olds[index]) = (.proven, proof.old)
+        kinds[index] = Evidence.Kinds([proof.kind])
+        holders[proof.old] = UInt32(index)
+        isNew = true
+        continue
+      }
+      if holder == index {
+        kinds[index].insert(proof.kind)
+        continue
+      }
+      let other = orphans.new(at: Int(holder))
+      if try isSame(other, proof.new) { continue }
+      // Which of the two was copied for this snapshot is not known.
+      contradict(proof.new)
+      contradict(other, keepsHolder: true)
+    }
+    return isNew
+  }
+
+  /// Believes nothing of an orphan any more.
+  ///
+  /// - Parameter keepsHolder: Whether its place stays taken, so that no other orphan gets it.
+  private mutating func contradict(_ new: UInt64, keepsHolder: Bool = false) {
+    guard let index = orphans.index(of: new), states[index] != .contradicted else { return }
+    if states[index] == .proven {
+      hasRetracted = true
+      if !keepsHolder { holders[olds[index]] = nil }
+    }
+    states[index] = .contradicted
+  }
+
   /// Adds likely places of what has none, but for those that contradict each other.
   mutating func add(_ likely: [Evidence]) {
-    var places: [UInt64: Set<UInt64>] = [:]
-    var claimants: [UInt64: Set<UInt64>] = [:]
-    for evidence in likely where isPossible(evidence) {
-      places[evidence.new, default: []].insert(evidence.old)
-      claimants[evidence.old, default: []].insert(evidence.new)
+    var possible = likely.filter { evidence in
+      guard isPossible(evidence), holders[evidence.old] == nil,
+        let index = orphans.index(of: evidence.new)
+      else { return false }
+      return states[index] == .unplaced
     }
-    for evidence in likely
-    where isPossible(evidence) && places[evidence.new]?.count == 1
-      && claimants[evidence.old]?.count == 1 && !contradicted.contains(evidence.new)
-    {
-      if claims[evidence.new]?.strength == .likely {
-        claims[evidence.new]?.kinds.insert(evidence.kind)
-      } else if claims[evidence.new] == nil, taken.insert(evidence.old) {
-        claims[evidence.new] = Claim(old: evidence.old, strength: .likely, kinds: [evidence.kind])
-      }
+    possible.sort { ($0.new, $0.old) < ($1.new, $1.old) }
+    let places = Self.disputed(possible.map { ($0.new, $0.old) })
+    possible.sort { ($0.old, $0.new) < ($1.old, $1.new) }
+    let claimants = Self.disputed(possible.map { ($0.old, $0.new) })
+    for evidence in possible
+    where !places.contains(evidence.new) && !claimants.contains(evidence.old) {
+      guard let index = orphans.index(of: evidence.new) else { continue }
+      (states[index], olds[index]) = (.likely, evidence.old)
+      kinds[index].insert(evidence.kind)
     }
   }
 
-  /// Whether evidence is of an orphan, and names a chunk that the origin has.
+  /// Which keys of sorted pairs have several values.
+  private static func disputed(_ pairs: [(UInt64, UInt64)]) -> Set<UInt64> {
+    var disputed: Set<UInt64> = []
+    for (pair, next) in zip(pairs, pairs.dropFirst()) where pair.0 == next.0 && pair.1 != next.1 {
+      disputed.insert(pair.0)
+    }
+    return disputed
+  }
+
+  /// Whether evidence is of an orphan that may hold anything, and names a chunk that the origin has
+  /// and the table does not map.
   private func isPossible(_ evidence: Evidence) -> Bool {
-    evidence.old < originChunkCount && orphans.contains(evidence.new)
+    evidence.old < originChunkCount && !mapped.contains(evidence.old)
+      && orphans.index(of: evidence.new) != nil
   }
 
   /// What is placed, ascending by new chunk.
   var placements: [Placement] {
     var placements: [Placement] = []
-    for (new, claim) in claims.sorted(by: { $0.key < $1.key }) {
-      let kinds = claim.kinds.sorted()
-      if let last = placements.last, last.strength == claim.strength, last.evidence == kinds,
-        last.new + last.count == new, last.old + last.count == claim.old
+    orphans.forEach { index, new in
+      let strength: Evidence.Strength
+      switch states[index] {
+      case .proven: strength = .proven
+      case .likely: strength = .likely
+      case .unplaced, .contradicted: return
+      }
+      let evidence = kinds[index].all
+      if let last = placements.last, last.strength == strength, last.evidence == evidence,
+        last.new + last.count == new, last.old + last.count == olds[index]
       {
         placements[placements.count - 1].count += 1
       } else {
         placements.append(
           Placement(
-            old: claim.old, new: new, count: 1, strength: claim.strength, evidence: kinds))
+            old: olds[index], new: new, count: 1, strength: strength, evidence: evidence))
       }
     }
     return placements
   }
 }
 
-/// Ascending ranges of chunks.
-struct ChunkRanges: Sendable {
-  let ranges: [Range<UInt64>]
+/// The orphans that can have a place, each with a number: those that leaked hold nothing.
+struct OrphanIndex: Sendable {
+  private let ranges: [Range<UInt64>]
+  /// How many come before each range.
+  private let starts: [Int]
+  /// How many there are.
+  let count: Int
 
-  init(_ ranges: [Range<UInt64>]) { self.ranges = ranges }
+  init(_ orphans: [Orphan]) {
+    ranges = orphans.filter { $0.reason != .leaked }.map { $0.new..<$0.new + $0.count }
+    var (starts, count): ([Int], Int) = ([], 0)
+    for range in ranges {
+      starts.append(count)
+      count += range.count
+    }
+    (self.starts, self.count) = (starts, count)
+  }
 
-  func contains(_ chunk: UInt64) -> Bool {
-    let index = ranges.indexOfFirst(endingAfter: chunk)
-    return index < ranges.count && ranges[index].contains(chunk)
+  /// The number of an orphan; nil of any other chunk.
+  func index(of new: UInt64) -> Int? {
+    let index = ranges.indexOfFirst(endingAfter: new)
+    guard index < ranges.count, ranges[index].contains(new) else { return nil }
+    return starts[index] + Int(new - ranges[index].lowerBound)
+  }
+
+  /// The orphan of a number.
+  func new(at number: Int) -> UInt64 {
+    let index = starts.partitioningIndex { $0 > number } - 1
+    return ranges[index].lowerBound + UInt64(number - starts[index])
+  }
+
+  /// Calls `body` with the number and the chunk of each, ascending.
+  func forEach(_ body: (Int, UInt64) -> Void) {
+    for (start, range) in zip(starts, ranges) {
+      for new in range { body(start + Int(new - range.lowerBound), new) }
+    }
   }
 }

@@ -6,7 +6,7 @@ internal import SnapshotFormat
 ///
 /// It is made before anything is written. Every orphan is read once; then the searches are asked
 /// for evidence until nobody proves anything more. Two proofs that contradict each other prove
-/// nothing. What is likely is looked for among the rest, and mixes with no proof.
+/// nothing. What is likely is looked for among the rest, and is never mixed with proofs.
 public struct PlacementPlan: Sendable {
   /// What was placed, ascending by new chunk; each orphan, and each chunk of the origin, once.
   public private(set) var placements: [Placement] = []
@@ -20,8 +20,11 @@ public struct PlacementPlan: Sendable {
   /// Why the others have none, by reason, in the order of `Unplaced.Reason`.
   public private(set) var unplaced: [Unplaced] = []
 
+  /// What became of the siblings.
+  public private(set) var siblings: [SiblingUse] = []
+
   /// What of the store can be read from siblings where it cannot be read itself.
-  private(set) var substitutes: [Substitute] = []
+  private var substitutes: [Substitute] = []
 
   /// How many have no place.
   public var unplacedCount: UInt64 { orphanCount - provenCount - likelyCount }
@@ -45,8 +48,13 @@ public struct PlacementPlan: Sendable {
     siblings: [Sibling]
   ) throws(BlockIOError) {
     var searches: [any EvidenceSearch] = []
+    var unused: [SiblingUse] = []
     for sibling in siblings {
-      if let search = SiblingSearch(sibling, runs, store, geometry) { searches.append(search) }
+      if let search = SiblingSearch(sibling, runs, store, geometry) {
+        searches.append(search)
+      } else {
+        unused.append(SiblingUse(name: sibling.store.name, verdict: .otherChunkSize))
+      }
     }
     if let origin, !orphans.isEmpty {
       let table = ExceptionTable(salvaged: runs, geometry)
@@ -58,6 +66,7 @@ public struct PlacementPlan: Sendable {
       of: origin ?? MemorySource(name: "no origin", []),
       originChunkCount: origin.map { geometry.chunkCount(ofOrigin: $0.byteCount) } ?? .max,
       searches)
+    self.siblings += unused
   }
 
   /// What looks for the structures of the file systems in a snapshot: one that begins with it, and
@@ -123,15 +132,36 @@ public struct PlacementPlan: Sendable {
         runs: ascending, orphans: orphans,
         view: SnapshotView(of: origin, through: table, of: store), proven: ledger.proven)
     }
+    let comparison = ChunkComparison(store, store, chunkByteCount: geometry.chunkSize.byteCount)
+    func isSame(_ orphan: UInt64, _ other: UInt64) throws(BlockIOError) -> Bool {
+      guard let start = geometry.byteOffset(of: Chunk(orphan)),
+        let otherStart = geometry.byteOffset(of: Chunk(other))
+      else { return false }
+      return try comparison?.compare(start, otherStart).isSame ?? false
+    }
+    let unasked = searches
     var likely: [Evidence] = []
-    for _ in 0..<Self.roundCountMax {
-      let now = scene()
-      var found: [Evidence] = []
-      for index in searches.indices where !searches[index].provesNothing {
-        found += try searches[index].evidence(in: now)
+    for attempt in 0...Self.retractionCountMax {
+      searches = unasked
+      for _ in 0..<Self.roundCountMax {
+        let now = scene()
+        var found: [Evidence] = []
+        for index in searches.indices where !searches[index].provesNothing {
+          found += try searches[index].evidence(in: now)
+        }
+        likely = found.filter { $0.strength == .likely }
+        found.removeAll { $0.strength == .likely }
+        if try !ledger.prove(found, isSame: isSame) || ledger.hasRetracted { break }
       }
-      likely = found.filter { $0.strength == .likely }
-      if !ledger.prove(found.filter { $0.strength == .proven }) { break }
+      if !ledger.hasRetracted { break }
+      // What was built on a proof that was contradicted later may be wrong: all is asked again,
+      // without that; and if that does not end, nothing is believed.
+      let contradicted =
+        attempt < Self.retractionCountMax
+        ? ledger.contradicted : orphans.flatMap { Array($0.new..<$0.new + $0.count) }
+      ledger = PlacementLedger(
+        orphans, runs, originChunkCount: originChunkCount, contradicted: contradicted)
+      likely = []
     }
     let last = scene()
     for index in searches.indices where searches[index].provesNothing {
@@ -139,9 +169,10 @@ public struct PlacementPlan: Sendable {
     }
     ledger.add(likely)
     substitutes = searches.flatMap(\.substitutes)
+    siblings = searches.compactMap(\.siblingUse)
     placements = ledger.placements
     unplaced =
-      seen.unplaced(orphans, placements, ledger.contradicted)
+      seen.unplaced(orphans, placements, Set(ledger.contradicted))
       + Unplaced.all(unlistedCount, .tooMany)
     for placement in placements {
       switch placement.strength {
@@ -151,8 +182,18 @@ public struct PlacementPlan: Sendable {
     }
   }
 
+  /// More orphans are not looked at: what is kept of each must fit in memory.
+  static let orphanCountMax: UInt64 = 1 << 22
+
   /// A tree is proven from its root down, a level in each round.
   private static let roundCountMax = 32
+  /// Contradictions that come late are rare; each costs all rounds again.
+  private static let retractionCountMax = 3
+
+  /// What may be read from siblings at a level.
+  func substitutes(_ level: PlacementLevel) -> [Substitute] {
+    substitutes.filter { level.uses($0.strength) }
+  }
 
   /// What is used at a level.
   public func placements(_ level: PlacementLevel) -> [Placement] {

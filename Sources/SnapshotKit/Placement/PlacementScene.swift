@@ -46,9 +46,13 @@ protocol EvidenceSearch {
 
   /// What of the store can be read elsewhere as well, by what was found.
   var substitutes: [Substitute] { get }
+
+  /// What became of the sibling that it searches, if it searches one.
+  var siblingUse: SiblingUse? { get }
 }
 
 extension EvidenceSearch {
   var provesNothing: Bool { false }
   var substitutes: [Substitute] { [] }
+  var siblingUse: SiblingUse? { nil }
 }

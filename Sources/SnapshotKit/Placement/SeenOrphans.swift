@@ -25,6 +25,10 @@ struct SeenOrphans {
     var counts: [Unplaced.Reason: UInt64] = [:]
     var next = 0
     for orphan in orphans {
+      if orphan.reason == .leaked {
+        counts[.leaked, default: 0] += orphan.count
+        continue
+      }
       for new in orphan.new..<orphan.new + orphan.count {
         while next < placements.count, placements[next].new + placements[next].count <= new {
           next += 1

@@ -23,7 +23,11 @@ struct SequenceSearch: EvidenceSearch {
   }
 
   func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
-    var walk = SequenceWalk(scene, numbering, try FileJumps(scene.view))
+    // Every inode is read for them, and only what follows the last exception needs them.
+    let lastRun = scene.runs.last?.new ?? 0
+    let isAfterAll = scene.orphans.contains { $0.new > lastRun }
+    var walk = SequenceWalk(
+      scene, numbering, isAfterAll ? try FileJumps(scene.view) : FileJumps())
     var evidence: [Evidence] = []
     var (runIndex, lookIndex) = (0, 0)
     for orphan in scene.orphans {

@@ -187,6 +187,10 @@ struct SequenceWalk {
 
   /// Whether a chunk comes next after another, of those that were not copied before.
   private func follows(_ last: UInt64, _ old: UInt64) -> Bool {
+    // Nearly every chunk is too far away, and this is asked for every run and every sequence.
+    if old &- last > Self.skipCountMax, !jumps.isAny(from: last, count: Self.skipCountMax) {
+      return false
+    }
     var next = last
     for _ in 0..<Self.skipCountMax {
       next = jumps.successor(of: next)

@@ -19,6 +19,9 @@ struct SiblingSearch: EvidenceSearch {
   private var orphans: [(position: UInt64, new: UInt64, hash: ContentHash)] = []
   private var found: [Evidence]?
   private(set) var substitutes: [Substitute] = []
+  private var verdict = SiblingUse.Verdict.noCommonOrder
+
+  var siblingUse: SiblingUse? { SiblingUse(name: sibling.store.name, verdict: verdict) }
 
   /// Nil where the two stores cannot be compared: their chunks are not of one size.
   init?(
@@ -74,8 +77,15 @@ struct SiblingSearch: EvidenceSearch {
     let common = CommonOrder(
       links, ownStrangers: strangers, otherStrangers: strangersOfSibling(order, matches))
     guard common.links.count >= Self.chainCountMin else { return [] }
-    let equal = try evidence(common, matches)
-    let counted = unread(scene, common, order, besides: equal)
+    var anchors = SiblingAnchors(
+      common.links.filter { known.containsPosition($0.own) }, store, sibling.store, geometry)
+    guard try anchors.agree() else {
+      verdict = .otherContent
+      return []
+    }
+    verdict = .used
+    let equal = try evidence(common, matches, &anchors)
+    let counted = try unread(scene, common, order, besides: equal, &anchors)
     substitutes = substitutes(common, order, counted)
     return equal + counted
   }
@@ -140,13 +150,16 @@ struct SiblingSearch: EvidenceSearch {
     return strangers
   }
 
-  /// What the common order proves of orphans that cannot be read.
+  /// What the common order says of orphans that cannot be read as a whole.
   ///
   /// Between two things that both stores have, the sibling has just as many more chunks as there
-  /// are such orphans: these are they, in that order, and the sibling has their content.
+  /// are such orphans: these are they, in that order, and the sibling has their content. It is
+  /// proven by what can be read of them; of one of which nothing can be read it is likely, because
+  /// it may have been written through the sibling.
   private func unread(
-    _ scene: PlacementScene, _ common: CommonOrder, _ order: SiblingOrder, besides equal: [Evidence]
-  ) -> [Evidence] {
+    _ scene: PlacementScene, _ common: CommonOrder, _ order: SiblingOrder,
+    besides equal: [Evidence], _ anchors: inout SiblingAnchors
+  ) throws(BlockIOError) -> [Evidence] {
     let (seen, given) = (Set(orphans.map(\.new)), Set(equal.map(\.old)))
     var groups: [Range<UInt64>: [UInt64]] = [:]
     for orphan in scene.orphans {
@@ -163,17 +176,28 @@ struct SiblingSearch: EvidenceSearch {
     for orphan in orphans where !placed.contains(orphan.new) {
       if let range = common.otherRange(around: orphan.position) { groups[range] = nil }
     }
-    return groups.flatMap { range, news -> [Evidence] in
+    let size = geometry.chunkSize.byteCount
+    let comparison = ChunkComparison(store, sibling.store, chunkByteCount: size)
+    var evidence: [Evidence] = []
+    for (range, news) in groups {
       let olds = order.olds(in: range, limit: news.count + given.count).filter {
         !scene.isMapped($0) && !given.contains($0)
       }
-      guard olds.count == news.count else { return [] }
-      return zip(news, olds).map { new, old in
-        Evidence(
-          kind: .sibling, new: new, old: old, strength: .proven,
-          bytes: new * geometry.chunkSize.byteCount..<(new + 1) * geometry.chunkSize.byteCount)
+      guard olds.count == news.count, let first = geometry.position(ofData: Chunk(news[0])),
+        try anchors.hold(around: first)
+      else { continue }
+      for (new, old) in zip(news, olds) {
+        guard let place = order.byteOffset(of: old, sibling.geometry) else { continue }
+        let found = try comparison?.compare(new * size, place) ?? .none
+        guard found.isEqual else { continue }
+        evidence.append(
+          Evidence(
+            kind: .sibling, new: new, old: old,
+            strength: found.isEqual && found.hasContent ? .proven : .likely,
+            bytes: new * size..<(new + 1) * size))
       }
     }
+    return evidence
   }
 
   /// What both stores hold, by the common order.
@@ -181,26 +205,29 @@ struct SiblingSearch: EvidenceSearch {
     _ common: CommonOrder, _ order: SiblingOrder, _ counted: [Evidence]
   ) -> [Substitute] {
     let size = geometry.chunkSize.byteCount
-    var pairs = common.links.compactMap { link -> (own: UInt64, other: UInt64)? in
+    typealias Pair = (own: UInt64, byteOffset: UInt64, strength: Evidence.Strength)
+    var pairs = common.links.compactMap { link -> Pair? in
       guard let own = geometry.dataChunk(inOrder: link.own),
-        let other = geometry.dataChunk(inOrder: link.other)
+        let other = geometry.dataChunk(inOrder: link.other),
+        let byteOffset = sibling.geometry.byteOffset(of: other)
       else { return nil }
-      return (own.index, other.index)
+      return (own.index, byteOffset, .proven)
     }
     pairs += counted.compactMap { evidence in
-      order.position(of: evidence.old).flatMap { geometry.dataChunk(inOrder: $0) }.map {
-        (evidence.new, $0.index)
+      order.byteOffset(of: evidence.old, sibling.geometry).map {
+        (evidence.new, $0, evidence.strength)
       }
     }
     var substitutes: [Substitute] = []
-    for (own, other) in pairs.sorted(by: { $0.own < $1.own }) {
-      if let last = substitutes.last, last.new + last.count == own,
-        last.byteOffset + last.count * size == other * size
+    for (own, byteOffset, strength) in pairs.sorted(by: { $0.own < $1.own }) {
+      if let last = substitutes.last, last.new + last.count == own, last.strength == strength,
+        last.byteOffset + last.count * size == byteOffset
       {
         substitutes[substitutes.count - 1].count += 1
       } else {
         substitutes.append(
-          Substitute(new: own, count: 1, source: sibling.store, byteOffset: other * size))
+          Substitute(
+            new: own, count: 1, source: sibling.store, byteOffset: byteOffset, strength: strength))
       }
     }
     return substitutes
@@ -236,20 +263,18 @@ struct SiblingSearch: EvidenceSearch {
 
   /// What the common order proves: equal content, at a place between those that agree.
   private func evidence(
-    _ common: CommonOrder, _ matches: [ContentHash: Matches]
+    _ common: CommonOrder, _ matches: [ContentHash: Matches], _ anchors: inout SiblingAnchors
   ) throws(BlockIOError) -> [Evidence] {
-    let (own, other) = (
-      IOBuffer(byteCount: Int(geometry.chunkSize.byteCount)),
-      IOBuffer(byteCount: Int(geometry.chunkSize.byteCount))
-    )
+    let size = geometry.chunkSize.byteCount
+    guard let comparison = ChunkComparison(store, sibling.store, chunkByteCount: size) else {
+      return []
+    }
     var evidence: [Evidence] = []
     for group in alike(common, matches) {
       for (orphan, place) in zip(group.orphans, group.places) {
-        let size = geometry.chunkSize.byteCount
-        let whole = 0..<Int(size)
-        guard try store.readAround(at: orphan * size, into: own, whole).isEmpty,
-          try sibling.store.readAround(at: place.new * size, into: other, whole).isEmpty,
-          own.equals(whole, in: other, at: 0)
+        guard let position = geometry.position(ofData: Chunk(orphan)),
+          try anchors.hold(around: position),
+          try comparison.compare(orphan * size, place.new * size).isSame
         else { continue }
         evidence.append(
           Evidence(
@@ -261,51 +286,10 @@ struct SiblingSearch: EvidenceSearch {
   }
 }
 
-/// A sibling's exceptions by their places in its order, and by their old chunks.
-private struct SiblingOrder {
-  struct Placed {
-    let position: UInt64
-    let run: ExceptionRun
-  }
-
-  /// Ascending by place.
-  let runs: [Placed]
-  /// Ascending by old chunk.
-  private let byOld: [Placed]
-
-  init(_ sibling: Sibling) {
-    runs = sibling.runs.compactMap { run in
-      sibling.geometry.position(ofData: Chunk(run.new)).map { Placed(position: $0, run: run) }
-    }
-    byOld = runs.sorted { $0.run.old < $1.run.old }
-  }
-
-  /// The place of the exception for a chunk of the origin.
-  func position(of old: UInt64) -> UInt64? {
-    let index = byOld.partitioningIndex { $0.run.lastOld >= old }
-    guard index < byOld.count, byOld[index].run.old <= old else { return nil }
-    return byOld[index].position + (old - byOld[index].run.old)
-  }
-
-  /// The old chunks at those places, in order; empty if there are more than `limit`.
-  func olds(in places: Range<UInt64>, limit: Int) -> [UInt64] {
-    var olds: [UInt64] = []
-    var index = runs.partitioningIndex { $0.position + $0.run.count > places.lowerBound }
-    while index < runs.count, runs[index].position < places.upperBound {
-      let placed = runs[index]
-      let part = (placed.position..<placed.position + placed.run.count).clamped(to: places)
-      if UInt64(olds.count) + UInt64(part.count) > UInt64(limit) { return [] }
-      olds += part.map { placed.run.old + ($0 - placed.position) }
-      index += 1
-    }
-    return olds
-  }
-
-  /// The exception whose data is in that chunk.
-  func exception(at new: UInt64) -> (position: UInt64, old: UInt64)? {
-    let index = runs.partitioningIndex { $0.run.new + $0.run.count > new }
-    guard index < runs.count, runs[index].run.new <= new else { return nil }
-    let within = new - runs[index].run.new
-    return (runs[index].position + within, runs[index].run.old + within)
+extension [(position: UInt64, run: ExceptionRun)] {
+  /// Whether any of the runs has an exception at that place.
+  fileprivate func containsPosition(_ position: UInt64) -> Bool {
+    let index = partitioningIndex { $0.position + $0.run.count > position }
+    return index < count && self[index].position <= position
   }
 }

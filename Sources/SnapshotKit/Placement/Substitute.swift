@@ -11,6 +11,8 @@ struct Substitute: Sendable {
   let source: any BlockSource
   /// Where the first begins there.
   let byteOffset: UInt64
+  /// Whether the store's own content must show it: what is likely is believed without.
+  let strength: Evidence.Strength
 }
 
 /// A store of which what cannot be read is read from siblings.
@@ -20,16 +22,18 @@ struct Substitute: Sendable {
 final class SubstitutedSource: ForwardingSource {
   let base: any BlockSource
   private let geometry: StoreGeometry
-  /// Ascending.
-  private let substitutes: [Substitute]
+  /// What each sibling has, ascending.
+  private let bySibling: [[Substitute]]
 
   init(_ base: any BlockSource, _ geometry: StoreGeometry, _ substitutes: [Substitute]) {
     self.base = base
     self.geometry = geometry
-    self.substitutes = substitutes.sorted { $0.new < $1.new }
+    let siblings = Dictionary(grouping: substitutes) { ObjectIdentifier($0.source) }
+    bySibling = siblings.values.map { $0.sorted { $0.new < $1.new } }
+      .sorted { $0[0].source.name < $1[0].source.name }
   }
 
-  var files: [FileSource] { base.files + substitutes.flatMap(\.source.files) }
+  var files: [FileSource] { base.files + bySibling.flatMap { $0[0].source.files } }
 
   func read(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
@@ -86,45 +90,33 @@ final class SubstitutedSource: ForwardingSource {
     }
   }
 
-  /// Where a sibling has a chunk, if what can be compared is equal.
+  /// Where a sibling has a chunk.
+  ///
+  /// Something of the chunk itself must have been compared: what was written through one of the
+  /// snapshots is in no other, and a chunk of which nothing can be read does not tell.
   private func place(
     of chunk: UInt64
   ) throws(BlockIOError) -> (source: any BlockSource, byteOffset: UInt64)? {
     let size = geometry.chunkSize.byteCount
-    for substitute in substitutes
-    where substitute.new <= chunk && chunk - substitute.new < substitute.count {
-      guard try isEqual(chunk, substitute, whole: false) else { continue }
-      let neighbours = [chunk &- 1, chunk + 1].filter {
-        $0 >= substitute.new && $0 - substitute.new < substitute.count
+    for substitutes in bySibling {
+      let index = substitutes.partitioningIndex { $0.new + $0.count > chunk }
+      guard index < substitutes.count, substitutes[index].new <= chunk else { continue }
+      let substitute = substitutes[index]
+      let byteOffset = substitute.byteOffset + (chunk - substitute.new) * size
+      if substitute.strength == .likely { return (substitute.source, byteOffset) }
+      guard let comparison = ChunkComparison(base, substitute.source, chunkByteCount: size) else {
+        continue
       }
-      for neighbour in neighbours where try isEqual(neighbour, substitute, whole: true) {
-        return (substitute.source, substitute.byteOffset + (chunk - substitute.new) * size)
+      let own = try comparison.compare(chunk * size, byteOffset)
+      guard own.isEqual, own.hasContent else { continue }
+      for step in [-1, 1] as [Int64] {
+        let neighbour = chunk &+ UInt64(bitPattern: step)
+        guard neighbour &- substitute.new < substitute.count else { continue }
+        let found = try comparison.compare(
+          neighbour * size, byteOffset &+ UInt64(bitPattern: step) &* size)
+        if found.isSame, found.hasContent { return (substitute.source, byteOffset) }
       }
     }
     return nil
-  }
-
-  /// Whether all that can be read of a chunk is the same in a sibling.
-  ///
-  /// - Parameter whole: Whether all of it must be readable.
-  private func isEqual(
-    _ chunk: UInt64, _ substitute: Substitute, whole: Bool
-  ) throws(BlockIOError) -> Bool {
-    let size = Int(geometry.chunkSize.byteCount)
-    guard UInt64(size) <= OrphanReader.chunkByteCountMax else { return false }
-    let (own, other) = (IOBuffer(byteCount: size), IOBuffer(byteCount: size))
-    let start = chunk * UInt64(size)
-    let unreadable = try base.readAround(at: start, into: own, 0..<size)
-    if whole, !unreadable.isEmpty { return false }
-    let place = substitute.byteOffset + (chunk - substitute.new) * UInt64(size)
-    guard try substitute.source.readAround(at: place, into: other, 0..<size).isEmpty else {
-      return false
-    }
-    for sector in stride(from: 0, to: size, by: 512) {
-      let bytes = start + UInt64(sector)..<start + UInt64(sector + 512)
-      if unreadable.contains(where: { $0.overlaps(bytes) }) { continue }
-      if !own.equals(sector..<sector + 512, in: other, at: sector) { return false }
-    }
-    return true
   }
 }

@@ -13,6 +13,8 @@ public struct Unplaced: Equatable, Sendable {
     case olderTable = "older-table"
     /// There were too many to list.
     case tooMany = "too-many"
+    /// A crash left it unused: it holds nothing of the snapshot.
+    case leaked
     /// It cannot be read as a whole.
     case unreadable
     /// Its evidence contradicts itself, or other evidence.
@@ -28,6 +30,7 @@ public struct Unplaced: Equatable, Sendable {
       case .notLookedFor: "not looked for"
       case .olderTable: "of an older table"
       case .tooMany: "too many to list"
+      case .leaked: "left unused by a crash"
       case .unreadable: "unreadable"
       case .contradicted: "with evidence for several places"
       case .zeroes: "zeroes, which could belong anywhere"

@@ -3,13 +3,21 @@ public import SnapshotFormat
 /// How many orphans have a place, and why the others have none.
 ///
 ///     {"orphanCount", "provenCount", "likelyCount", "unplacedCount",
-///      "unplaced": [{"reason", "chunkCount", "byteCount"}]}
+///      "unplaced": [{"reason", "chunkCount", "byteCount"}],
+///      "siblings": [{"path", "verdict"}]}
 struct PlacementReport: Encodable {
   let orphanCount: UInt64
   let provenCount: UInt64
   let likelyCount: UInt64
   let unplacedCount: UInt64
   let unplaced: [Part]
+  let siblings: [Witness]
+
+  /// What became of a sibling.
+  struct Witness: Encodable {
+    let path: String
+    let verdict: String
+  }
 
   /// Orphans without a place, for one reason.
   struct Part: Encodable {
@@ -19,6 +27,7 @@ struct PlacementReport: Encodable {
   }
 
   init(_ plan: PlacementPlan, _ geometry: StoreGeometry?) {
+    siblings = plan.siblings.map { Witness(path: $0.name, verdict: $0.verdict.rawValue) }
     let chunkByteCount = geometry?.chunkSize.byteCount ?? 0
     unplaced = plan.unplaced.map {
       Part(

@@ -11,7 +11,8 @@ internal import SnapshotFormat
 ///                     "ranges": [{"byteOffset", "byteCount"}]}],
 ///      "orphans": [{"newChunk", "count", "oldChunk"}], "unnamed": {"chunkCount", "byteCount"},
 ///      "placement": {"orphanCount", "provenCount", "likelyCount", "unplacedCount",
-///                    "unplaced": [{"reason", "chunkCount", "byteCount"}]},
+///                    "unplaced": [{"reason", "chunkCount", "byteCount"}],
+///                    "siblings": [{"path", "verdict"}]},
 ///      "placements": [{"old", "new", "count", "strength": "proven" | "likely", "evidence": []}],
 ///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}
 ///

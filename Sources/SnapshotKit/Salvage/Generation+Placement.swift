@@ -20,19 +20,37 @@ extension SalvagePlan {
     guard !generation.orphans.isEmpty || !siblings.isEmpty else {
       return PlacementPlan(unplaced: generation.orphanCount, because: .tooMany)
     }
+    let orphans = generation.orphans.first(chunkCount: PlacementPlan.orphanCountMax)
     do throws(BlockIOError) {
-      return try PlacementPlan(
-        of: generation.orphans, unlisted: generation.orphanCount - generation.listedOrphanCount,
+      let plan = try PlacementPlan(
+        of: orphans, unlisted: generation.orphanCount - orphans.chunkCount,
         besides: generation.runs, in: store.source, geometry, origin: origin, siblings: siblings)
+      for sibling in siblings { try sibling.store.checkUnchanged() }
+      return plan
     } catch {
       throw store.explained(.io(error))
     }
   }
 }
 
+extension [Orphan] {
+  /// How many chunks they are.
+  fileprivate var chunkCount: UInt64 { reduce(0) { $0 + $1.count } }
+
+  /// Those of the first chunks, up to a number of these.
+  fileprivate func first(chunkCount limit: UInt64) -> [Orphan] {
+    var count: UInt64 = 0
+    return Array(
+      prefix { orphan in
+        count += orphan.count
+        return count <= limit
+      })
+  }
+}
+
 extension Generation {
   /// How many orphans are listed.
-  var listedOrphanCount: UInt64 { orphans.reduce(0) { $0 + $1.count } }
+  private var listedOrphanCount: UInt64 { orphans.chunkCount }
 
   /// The generation with what was placed as exceptions like any other.
   ///
@@ -63,6 +81,9 @@ extension Generation {
       }
     }
     let runs = used.map(\.run)
+    // Of the gaps in a table that lost anything, some may have leaked: an exception is found again
+    // only if no gap is left for it.
+    let stillLost = rest.reduce(0) { $1.reason == .exceptionLost ? $0 + $1.count : $0 }
     let (count, likelyCount) = (
       runs.totalCount, used.filter { $0.strength == .likely }.map(\.run).totalCount
     )
@@ -70,8 +91,9 @@ extension Generation {
       index: index, isCurrent: isCurrent, areas: areas,
       runs: (self.runs + runs).sorted { $0.new < $1.new },
       exceptionCount: exceptionCount + count, doubtfulCount: doubtfulCount + likelyCount,
-      lostExceptionCount: lostExceptionCount
-        - min(lostExceptionCount, countByReason[.exceptionLost] ?? 0),
+      lostExceptionCount: max(
+        lostExceptionCount - min(lostExceptionCount, countByReason[.exceptionLost] ?? 0),
+        min(lostExceptionCount, stillLost + (orphanCount - listedOrphanCount))),
       isEndLost: isEndLost, lost: lost.without(oldChunksOf: runs), orphans: rest,
       orphanCount: orphanCount - count,
       inFlightCount: inFlightCount - min(inFlightCount, countByReason[.inFlight] ?? 0),

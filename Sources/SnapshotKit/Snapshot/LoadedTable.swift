@@ -74,9 +74,9 @@ public struct LoadedTable: Sendable {
       : try plan.placements(of: found, origin: origin, siblings: placing.siblings)
     let generation = found.placing(placement, placing.level)
     (self.generation, self.placement) = (generation, placement)
+    let substitutes = placement.substitutes(placing.level)
     store =
-      placement.substitutes.isEmpty
-      ? plan.store : plan.store.reading(placement.substitutes, plan.geometry)
+      substitutes.isEmpty ? plan.store : plan.store.reading(substitutes, plan.geometry)
     geometry = plan.geometry
     table = ExceptionTable(salvaged: generation.runs, plan.geometry)
     exceptionCount = generation.exceptionCount

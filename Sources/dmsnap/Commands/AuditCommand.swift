@@ -31,7 +31,9 @@ struct AuditCommand: ParsableCommand {
     try found.requireUnchanged()
     switch format {
     case .json: try Console.print(json: AuditReport(audit), audit.failure)
-    case .text: try Console.print(lines: lines(of: audit))
+    case .text:
+      audit.placement.sayUnusedSiblings()
+      try Console.print(lines: lines(of: audit))
     }
     try audit.finish()
   }

@@ -43,6 +43,7 @@ struct Inspect: ParsableCommand {
         json: InspectReport(audit, content: audit.origin?.content.snapshot), audit.failure,
         taken: ["store"])
     case .text:
+      audit.placement.sayUnusedSiblings()
       try Console.print(
         lines: InspectScreen(audit, Diagnosis(audit), input, origin, found.volume)
           .lines)

@@ -132,6 +132,7 @@ struct Merge: ParsableCommand {
     let merge = try wrapping(
       input.advised, try input.request.checked(for: purpose, progress: progress.update))
     progress.end()
+    merge.snapshot.loaded.placement.sayUnusedSiblings()
     if !talk.quiet { for note in merge.notes { Console.say("dmsnap: \(note)") } }
     merge.snapshot.warn(merge.origin, talk, isDoubted: to != nil)
     let evidence = try list.prepare(merge.snapshot.loaded, input.options.table.place)

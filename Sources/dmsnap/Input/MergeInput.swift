@@ -164,7 +164,10 @@ extension TableOptions {
     generation = plan.generation
     placeAsked = plan.place.flatMap(PlacementLevel.init(rawValue:))
     if plan.place != nil, placeAsked == nil { return nil }
-    siblings = (plan.siblings ?? []).compactMap { PathArgument(argument: $0) }
+    for text in plan.siblings ?? [] {
+      guard let path = PathArgument(argument: text) else { return nil }
+      siblings.append(path)
+    }
     map = plan.map.flatMap { PathArgument(argument: $0) }
     guard (try? validate()) != nil else { return nil }
   }

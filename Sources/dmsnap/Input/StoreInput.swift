@@ -148,8 +148,10 @@ struct StoreInput {
 
   /// The table that a plan supports, with what is placed.
   func loadTable(_ plan: SalvagePlan) throws -> LoadedTable {
-    try LoadedTable(
+    let loaded = try LoadedTable(
       plan, generation: options.table.generation ?? 0, of: origin, placing: placing())
+    loaded.placement.sayUnusedSiblings()
+    return loaded
   }
 
   /// Reads the store's table.
@@ -165,8 +167,12 @@ extension SnapshotVolume {
   var readableSiblings: [Sibling] {
     siblings.compactMap { sibling in
       // A sibling is evidence, and no part of what is asked for: without it there is less of that.
-      guard let volume = try? SnapshotVolume(sibling, of: version, found) else { return nil }
-      return try? Sibling(Store(volume.store))
+      do {
+        return try Sibling(Store(SnapshotVolume(sibling, of: version, found).store))
+      } catch {
+        Console.say("dmsnap: \(sibling.store): not used as a sibling: \(error)")
+        return nil
+      }
     }
   }
 

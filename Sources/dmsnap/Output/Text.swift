@@ -82,6 +82,15 @@ func quoted(_ name: String) -> String {
 }
 
 extension PlacementPlan {
+  /// Says which siblings were of no use as witnesses, and why.
+  func sayUnusedSiblings() {
+    for sibling in siblings {
+      if let problem = sibling.verdict.problem {
+        Console.say("dmsnap: \(sibling.name): not used as a sibling: \(problem)")
+      }
+    }
+  }
+
   /// Why orphans have no place, and how many bytes they are; nil if all have one.
   func reasons(_ geometry: StoreGeometry) -> String? {
     if unplaced.isEmpty { return nil }

@@ -129,4 +129,52 @@ import Testing
       of: try plan.generation(0), origin: nil, siblings: [Sibling(Store(other.image(0)))])
     #expect(found.provenCount == 0 && found.orphanCount == 32)
   }
+
+  /// A store of copies: chunks of the origin, and contents by their numbers.
+  private func image(_ copies: [(old: Int, content: UInt64)], lost area: Int? = nil) -> [UInt8] {
+    let model = CopyModel(chunkCount: 1)
+    let builder = StoreBuilder(chunkSectors: 1).copying(copies.map(\.old))
+    var image = builder.image()
+    for (exception, copy) in zip(builder.exceptions, copies) {
+      image.put(model.bytes(of: copy.content), at: Int(exception.new) * 512)
+    }
+    if let area {
+      Damage.randomChunk(builder.chunk(ofArea: area), seed: 5).apply(to: &image, of: builder)
+    }
+    return image
+  }
+
+  @Test func `two clones that wrote the same content in other places are no siblings`() throws {
+    /// What a machine writes: a few chunks that all have, its own, a package, and its own again.
+    func writes(_ machine: Int, package: Int) -> [(old: Int, content: UInt64)] {
+      let own = UInt64(machine * 100_000)
+      return (0..<6).map { (10 + $0, own + UInt64($0)) }
+        + (0..<26).map { (5000 * machine + 7 * $0, own + 100 + UInt64($0)) }
+        + (0..<60).map { (package + $0, 9_000_000 + UInt64($0)) }
+        + (0..<20).map { (5000 * machine + 2000 + 7 * $0, own + 200 + UInt64($0)) }
+    }
+    let store = Store(FaultySource(image(writes(1, package: 30_000), lost: 2)))
+    let plan = try SalvagePlan(store)
+    let found = try plan.placements(
+      of: try plan.generation(0), origin: nil,
+      siblings: [Sibling(Store(image(writes(2, package: 40_000))))])
+    #expect(found.orphanCount == 32 && found.provenCount == 0)
+    #expect(found.siblings.map(\.verdict) != [.used])
+  }
+
+  @Test(arguments: [
+    StoreBuilder.Exception(109, (1 << 55) + 5), StoreBuilder.Exception(.max - 1, 11),
+    StoreBuilder.Exception(109, 3),
+  ])
+  func `exceptions of a sibling that cannot be are left out`(_ odd: StoreBuilder.Exception) throws {
+    let copies = (0..<70).map { (old: 100 + $0, content: UInt64($0) + 1) }
+    let builder = StoreBuilder(chunkSectors: 1).copying(copies.map(\.old))
+    var sibling = image(copies)
+    Damage.exception(slot: 9, old: odd.old, new: odd.new).apply(to: &sibling, of: builder)
+    let plan = try SalvagePlan(Store(FaultySource(image(copies, lost: 1))))
+    let found = try plan.placements(
+      of: try plan.generation(0), origin: nil, siblings: [Sibling(Store(sibling))])
+    #expect(found.provenCount == 32)
+    #expect(found.placements.allSatisfy { $0.old == $0.new + 97 })
+  }
 }

@@ -16,7 +16,7 @@ import Testing
         + #"{"areaCount":1,"current":true,"exceptionCount":3,"index":0}],"#
         + #""header":{"chunkSectors":1,"magic":1883336275,"valid":1,"version":1},"#
         + #""kernel":{"reason":"the table is read to its end","status":"5/40 2","verdict":"loads"},"#
-        + #""placement":{"likelyCount":0,"orphanCount":0,"provenCount":0,"unplaced":[],"unplacedCount":0},"#
+        + #""placement":{"likelyCount":0,"orphanCount":0,"provenCount":0,"siblings":[],"unplaced":[],"unplacedCount":0},"#
         + #""schema":"dmsnap.inspect.v1","snapshot":null,"#
         + #""store":{"byteCount":20480,"path":"store.img"},"#
         + #""table":{"areaCount":1,"exceptionCount":3,"runCount":2,"usableCount":3},"#
@@ -36,7 +36,7 @@ import Testing
         == #"{"findings":{"damage":0,"note":0,"warning":0},"gaps":[],"generations":[],"header":null,"#
         + #""kernel":{"reason":"Failed to read snapshot metadata (-EIO): the header cannot be read","#
         + #""status":null,"verdict":"refuses"},"#
-        + #""placement":{"likelyCount":0,"orphanCount":0,"provenCount":0,"unplaced":[],"unplacedCount":0},"#
+        + #""placement":{"likelyCount":0,"orphanCount":0,"provenCount":0,"siblings":[],"unplaced":[],"unplacedCount":0},"#
         + #""schema":"dmsnap.inspect.v1","snapshot":null,"#
         + #""store":{"byteCount":0,"path":"store.img"},"#
         + #""table":{"areaCount":0,"exceptionCount":0,"runCount":0,"usableCount":0},"#

@@ -28,7 +28,7 @@ import Testing
         + #""complete":true,"decisions":[{"count":4,"decision":"kept","ranges":[],"#
         + #""reason":"supported"}],"endLost":false,"exceptionCount":4,"gaps":[],"generation":0,"#
         + #""lost":[],"lostExceptionCount":0,"orphans":[],"#
-        + #""placement":{"likelyCount":0,"orphanCount":0,"provenCount":0,"unplaced":[],"#
+        + #""placement":{"likelyCount":0,"orphanCount":0,"provenCount":0,"siblings":[],"unplaced":[],"#
         + #""unplacedCount":0},"placements":[],"#
         + #""schema":"dmsnap.salvage.v1","#
         + #""unnamed":{"byteCount":0,"chunkCount":0}}"#)
@@ -49,7 +49,7 @@ import Testing
         + #""reason":"exception.orphans"}],"endLost":false,"exceptionCount":39,"gaps":[],"generation":0,"#
         + #""lost":[{"byteCount":512,"byteOffset":55808,"reason":"exception-damaged"}],"#
         + #""lostExceptionCount":1,"orphans":[{"count":1,"newChunk":11,"oldChunk":109}],"#
-        + #""placement":{"likelyCount":0,"orphanCount":1,"provenCount":0,"unplaced":"#
+        + #""placement":{"likelyCount":0,"orphanCount":1,"provenCount":0,"siblings":[],"unplaced":"#
         + #"[{"byteCount":512,"chunkCount":1,"reason":"not-looked-for"}],"unplacedCount":1},"#
         + #""placements":[],"#
         + #""schema":"dmsnap.salvage.v1","unnamed":{"byteCount":512,"chunkCount":1}}"#)

@@ -1,0 +1,78 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// The exceptions that a store and its sibling have in one order, compared by content.
+///
+/// Orphans of equal content in one order do not show by themselves that two stores are snapshots of
+/// one origin: two machines that install the same package write the same content in one order, in
+/// other places. What the tables of both name must be the same too.
+struct SiblingAnchors {
+  /// How many are compared to judge all.
+  private static let sampleCount = 64
+  /// How many are looked at on each side of an orphan: one of them may have been written through a
+  /// snapshot.
+  private static let reach = 4
+
+  /// Ascending.
+  private let links: [CommonOrder.Link]
+  private let geometry: StoreGeometry
+  private let comparison: ChunkComparison?
+  /// What was compared, by the place of the first store.
+  private var results: [UInt64: Bool?] = [:]
+
+  /// - Parameter links: Exceptions of both tables, in the common order.
+  init(
+    _ links: [CommonOrder.Link], _ store: any BlockSource, _ sibling: any BlockSource,
+    _ geometry: StoreGeometry
+  ) {
+    self.links = links
+    self.geometry = geometry
+    comparison = ChunkComparison(store, sibling, chunkByteCount: geometry.chunkSize.byteCount)
+  }
+
+  /// Whether three of four, or more, are the same, of those that can be compared.
+  mutating func agree() throws(BlockIOError) -> Bool {
+    let step = max(1, links.count / Self.sampleCount)
+    var (same, all) = (0, 0)
+    for index in stride(from: 0, to: links.count, by: step) {
+      guard let isSame = try isSame(links[index]) else { continue }
+      all += 1
+      same += isSame ? 1 : 0
+    }
+    return same > 0 && same * 4 >= all * 3
+  }
+
+  /// Whether exceptions before and after a place are the same in both; on a side without any, that
+  /// side does not count.
+  mutating func hold(around position: UInt64) throws(BlockIOError) -> Bool {
+    let next = links.partitioningIndex { $0.own >= position }
+    let before = links[..<next].suffix(Self.reach)
+    let after = links[next...].prefix(Self.reach)
+    if before.isEmpty, after.isEmpty { return false }
+    if !before.isEmpty, try !isAnySame(before) { return false }
+    if after.isEmpty { return true }
+    return try isAnySame(after)
+  }
+
+  private mutating func isAnySame(
+    _ links: ArraySlice<CommonOrder.Link>
+  ) throws(BlockIOError) -> Bool {
+    for link in links where try isSame(link) == true { return true }
+    return false
+  }
+
+  /// Whether both hold the same; nil if that cannot be read, or is zeroes.
+  private mutating func isSame(_ link: CommonOrder.Link) throws(BlockIOError) -> Bool? {
+    if let known = results[link.own] { return known }
+    var result: Bool?
+    if let comparison, let own = geometry.dataChunk(inOrder: link.own),
+      let other = geometry.dataChunk(inOrder: link.other),
+      let start = geometry.byteOffset(of: own), let otherStart = geometry.byteOffset(of: other)
+    {
+      let found = try comparison.compare(start, otherStart)
+      result = found.isDifferent ? false : found.isSame && found.hasContent ? true : nil
+    }
+    results[link.own] = .some(result)
+    return result
+  }
+}

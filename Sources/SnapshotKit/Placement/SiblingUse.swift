@@ -1,0 +1,30 @@
+/// What became of a sibling as a witness.
+public struct SiblingUse: Equatable, Sendable {
+  /// Its store's name.
+  public let name: String
+  /// Whether it was believed.
+  public let verdict: Verdict
+
+  /// Whether a sibling was believed, and why not.
+  public enum Verdict: String, Sendable {
+    /// Both stores have a common order, with the same content.
+    case used
+    /// Its chunks have another size: nothing can be compared.
+    case otherChunkSize = "other-chunk-size"
+    /// Nothing was copied for both in one order.
+    case noCommonOrder = "no-common-order"
+    /// What both copied is not the same: it is no snapshot of this origin, or was written through.
+    case otherContent = "other-content"
+
+    /// Why it was not believed; nil if it was.
+    public var problem: String? {
+      switch self {
+      case .used: nil
+      case .otherChunkSize: "its chunks have another size"
+      case .noCommonOrder: "nothing was copied for both snapshots in one order"
+      case .otherContent:
+        "what both copied differs: it is no snapshot of this origin, or was written through"
+      }
+    }
+  }
+}
