@@ -31,6 +31,9 @@ struct PlacementLedger {
     claims.filter { $0.value.strength == .proven }.mapValues(\.old)
   }
 
+  /// The old chunk of each orphan that has a place.
+  var placed: [UInt64: UInt64] { claims.mapValues(\.old) }
+
   /// What is proven, as exceptions.
   var provenRuns: [ExceptionRun] {
     placements.filter { $0.strength == .proven }.map(\.run)

@@ -83,16 +83,18 @@ public struct PlacementPlan: Sendable {
       for index in searches.indices { searches[index].look(at: new, content) }
     }
     var ledger = PlacementLedger(orphans, runs, originChunkCount: originChunkCount)
-    func scene() -> PlacementScene {
-      let table = ExceptionTable(salvaged: runs + ledger.provenRuns, geometry)
+    func scene(
+      _ placements: [ExceptionRun], _ known: [UInt64: UInt64]
+    ) -> PlacementScene {
+      let table = ExceptionTable(salvaged: runs + placements, geometry)
       return PlacementScene(
         store: store, origin: origin, geometry: geometry, originChunkCount: originChunkCount,
         runs: ascending, orphans: orphans,
-        view: SnapshotView(of: origin, through: table, of: store), proven: ledger.proven)
+        view: SnapshotView(of: origin, through: table, of: store), proven: known)
     }
     var likely: [Evidence] = []
     for _ in 0..<Self.roundCountMax {
-      let now = scene()
+      let now = scene(ledger.provenRuns, ledger.proven)
       var found: [Evidence] = []
       for index in searches.indices where !searches[index].provesNothing {
         found += try searches[index].evidence(in: now)
@@ -100,7 +102,10 @@ public struct PlacementPlan: Sendable {
       likely = found.filter { $0.strength == .likely }
       if !ledger.prove(found.filter { $0.strength == .proven }) { break }
     }
-    let last = scene()
+    // What proves nothing may build on what is likely.
+    var guess = ledger
+    guess.add(likely)
+    let last = scene(guess.placements.map(\.run), guess.placed)
     for index in searches.indices where searches[index].provesNothing {
       likely += try searches[index].evidence(in: last).filter { $0.strength == .likely }
     }
