@@ -14,10 +14,14 @@ package struct Ext4Inode: Equatable, Sendable {
   package let isInUse: Bool
   /// Its length in bytes.
   package let byteCount: UInt64
+  /// How many sectors its blocks take, modulo 2^32.
+  package let blockCount: UInt32
   /// Which use of the inode it is.
   package let generation: UInt32
   /// When it was last changed, in nanoseconds since 1970, modulo 2^64.
   package let changeTime: UInt64
+  /// When its content was last written, in nanoseconds since 1970, modulo 2^64.
+  package let writeTime: UInt64
   /// Whether its blocks are found through a tree of extents.
   package let hasExtents: Bool
   /// Whether its content is in the inode itself.
@@ -40,18 +44,27 @@ package struct Ext4Inode: Equatable, Sendable {
     byteCount =
       UInt64(bytes.little(at: 0x04, as: UInt32.self))
       | UInt64(bytes.little(at: 0x6c, as: UInt32.self)) << 32
+    blockCount = bytes.little(at: 0x1c)
     generation = bytes.little(at: 0x64)
     let flags: UInt32 = bytes.little(at: 0x20)
     hasExtents = flags & 0x8_0000 != 0
     hasInlineData = flags & 0x1000_0000 != 0
-    var seconds = Int64(Int32(bitPattern: bytes.little(at: 0x0c)))
+    changeTime = Self.time(bytes, at: 0x0c, extra: 0x84)
+    writeTime = Self.time(bytes, at: 0x10, extra: 0x88)
+  }
+
+  /// A time of seconds, and of two more bits and nanoseconds if the inode has room for them.
+  private static func time(_ bytes: Span<UInt8>, at offset: Int, extra: Int) -> UInt64 {
+    var seconds = Int64(Int32(bitPattern: bytes.little(at: offset)))
     var nanoseconds: UInt32 = 0
-    if bytes.count >= 0x88, bytes.little(at: 0x80, as: UInt16.self) >= 8 {
-      let extra: UInt32 = bytes.little(at: 0x84)
-      seconds += Int64(extra & 3) << 32
-      nanoseconds = extra >> 2
+    if bytes.count >= extra + 4,
+      Int(bytes.little(at: 0x80, as: UInt16.self)) >= extra + 4 - 0x80
+    {
+      let more: UInt32 = bytes.little(at: extra)
+      seconds += Int64(more & 3) << 32
+      nanoseconds = more >> 2
     }
-    changeTime = UInt64(bitPattern: seconds) &* 1_000_000_000 &+ UInt64(nanoseconds)
+    return UInt64(bitPattern: seconds) &* 1_000_000_000 &+ UInt64(nanoseconds)
   }
 
   /// Whether all bytes are zero, as those of an inode that was never used.

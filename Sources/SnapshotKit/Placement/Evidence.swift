@@ -55,6 +55,8 @@ public struct Evidence: Equatable, Hashable, Sendable {
     case fileTail = "file-tail"
     /// Its neighbours in a file are placed around it.
     case neighbours
+    /// A file was written in place there, and the rest of the chunk is as it was.
+    case rewritten
 
     public static func < (left: Kind, right: Kind) -> Bool { left.rawValue < right.rawValue }
   }

@@ -93,8 +93,13 @@ extension Evidence.Kind {
         strengths: [.likely])
     case .neighbours:
       EvidenceEntry(
-        rule: "In the store's order it lies between chunks of one file, and fills what is missing"
-          + " between them.",
+        rule: "In the store's order it lies between chunks of one file, or of files beside each"
+          + " other, and any other order of what is missing fits worse.",
+        strengths: [.likely])
+    case .rewritten:
+      EvidenceEntry(
+        rule: "A file was written in place: some of its sectors are what the origin has there, and"
+          + " nowhere else.",
         strengths: [.likely])
     }
   }

@@ -41,6 +41,7 @@ struct Ext4FileMapper: FileMapper {
       body(
         FileMap(
           inode: UInt64(number), isDirectory: inode.kind == .directory, byteCount: inode.byteCount,
+          writeTime: inode.writeTime,
           extents: tree.extents.lazy.filter(\.isWritten).map {
             FileMap.Extent(
               logicalByte: UInt64($0.logical) * size,

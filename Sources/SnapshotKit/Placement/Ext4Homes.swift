@@ -49,6 +49,9 @@ struct Ext4Homes {
   /// Whether what is left can be at home at all.
   var isDecidable: Bool { isDirectionKnown && isJournalFilled }
 
+  /// Whether the store has what was written, and nothing else.
+  var isOverlay: Bool { direction == .new }
+
   /// Whether an orphan was certainly copied for this store.
   func isCertain(_ orphan: Int) -> Bool { reasons[orphan] == .exceptionLost }
 

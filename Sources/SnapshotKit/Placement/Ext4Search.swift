@@ -51,8 +51,11 @@ struct Ext4Search: EvidenceSearch {
     let homes = try Ext4Homes(volume, history, journal, claims, reasons, scene.origin)
     let now = try volume.with(groupsOf: scene.view)
     try Ext4GroupEvidence(homes: homes, volume: now, origin: scene.origin).place(&claims)
-    try Ext4InodeEvidence(homes: homes, volume: now, scene: scene).place(&claims)
+    let inodes = Ext4InodeEvidence(homes: homes, volume: now, scene: scene)
+    try inodes.place(&claims)
     try Ext4DirectoryEvidence(homes: homes, volume: now, view: scene.view).place(&claims)
+    // What is only likely comes last, so that it proves nothing.
+    if homes.isOverlay { try Ext4NewestInodes(homes, now, scene).place(&claims) }
     return claims.evidence
   }
 

@@ -18,6 +18,8 @@ struct FileMap: Equatable, Sendable {
   let isDirectory: Bool
   /// Its length in bytes.
   let byteCount: UInt64
+  /// When its content was last written, as far as two views of a file system can be compared.
+  let writeTime: UInt64
   /// What has been written of it, ascending within the file.
   let extents: [Extent]
 }

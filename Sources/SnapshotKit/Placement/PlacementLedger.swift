@@ -54,6 +54,15 @@ struct PlacementLedger {
     return proven
   }
 
+  /// The old chunk of each orphan that has a place.
+  var placed: [UInt64: UInt64] {
+    var placed: [UInt64: UInt64] = [:]
+    orphans.forEach { index, new in
+      if states[index] == .proven || states[index] == .likely { placed[new] = olds[index] }
+    }
+    return placed
+  }
+
   /// What is proven, as exceptions.
   var provenRuns: [ExceptionRun] {
     placements.filter { $0.strength == .proven }.map(\.run)

@@ -125,12 +125,14 @@ public struct PlacementPlan: Sendable {
       for index in searches.indices { searches[index].look(at: new, content) }
     }
     var ledger = PlacementLedger(orphans, runs, originChunkCount: originChunkCount)
-    func scene() -> PlacementScene {
-      let table = ExceptionTable(salvaged: runs + ledger.provenRuns, geometry)
+    func scene(
+      _ placements: [ExceptionRun], _ known: [UInt64: UInt64]
+    ) -> PlacementScene {
+      let table = ExceptionTable(salvaged: runs + placements, geometry)
       return PlacementScene(
         store: store, origin: origin, geometry: geometry, originChunkCount: originChunkCount,
         runs: ascending, orphans: orphans,
-        view: SnapshotView(of: origin, through: table, of: store), proven: ledger.proven)
+        view: SnapshotView(of: origin, through: table, of: store), proven: known)
     }
     let comparison = ChunkComparison(store, store, chunkByteCount: geometry.chunkSize.byteCount)
     func isSame(_ orphan: UInt64, _ other: UInt64) throws(BlockIOError) -> Bool {
@@ -144,7 +146,7 @@ public struct PlacementPlan: Sendable {
     for attempt in 0...Self.retractionCountMax {
       searches = unasked
       for _ in 0..<Self.roundCountMax {
-        let now = scene()
+        let now = scene(ledger.provenRuns, ledger.proven)
         var found: [Evidence] = []
         for index in searches.indices where !searches[index].provesNothing {
           found += try searches[index].evidence(in: now)
@@ -163,7 +165,10 @@ public struct PlacementPlan: Sendable {
         orphans, runs, originChunkCount: originChunkCount, contradicted: contradicted)
       likely = []
     }
-    let last = scene()
+    // What proves nothing may build on what is likely.
+    var guess = ledger
+    guess.add(likely)
+    let last = scene(guess.placements.map(\.run), guess.placed)
     for index in searches.indices where searches[index].provesNothing {
       likely += try searches[index].evidence(in: last).filter { $0.strength == .likely }
     }

@@ -164,10 +164,9 @@ extension TableOptions {
     generation = plan.generation
     placeAsked = plan.place.flatMap(PlacementLevel.init(rawValue:))
     if plan.place != nil, placeAsked == nil { return nil }
-    for text in plan.siblings ?? [] {
-      guard let path = PathArgument(argument: text) else { return nil }
-      siblings.append(path)
-    }
+    let paths = (plan.siblings ?? []).map { PathArgument(argument: $0) }
+    siblings = paths.compactMap(\.self)
+    if siblings.count < paths.count { return nil }
     map = plan.map.flatMap { PathArgument(argument: $0) }
     guard (try? validate()) != nil else { return nil }
   }

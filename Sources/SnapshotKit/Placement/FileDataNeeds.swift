@@ -1,0 +1,115 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// What a chunk must hold that was lost, as far as the file system tells.
+struct FileDataNeed {
+  /// What a block holds.
+  enum Block: Equatable {
+    /// Nothing is known of it.
+    case unknown
+    /// A part of a file that is not its end.
+    case whole
+    /// The end of a file, after so many bytes.
+    case end(UInt32)
+    /// What the origin had there, unless that was written as well.
+    case kept(hash: UInt64, isZero: Bool)
+  }
+
+  /// What each block of the chunk holds.
+  var blocks: [Block]
+  /// Whether all of it is one file's.
+  var isOneFile = false
+}
+
+/// The chunks that must have been written, because files have blocks there that nobody had before,
+/// and that are known nowhere.
+struct FileDataNeeds {
+  /// What each of them holds.
+  private(set) var needs: [UInt64: FileDataNeed] = [:]
+  /// Chunks in whose beginning a file goes on that has the end of the chunk before.
+  private(set) var goingOn: Set<UInt64> = []
+  /// Whether there are more than can be looked at.
+  private(set) var isTooMuch = false
+
+  private static let countMax = 1 << 16
+
+  /// What the files of a scene need.
+  init(
+    _ mapper: some FileMapper, _ scene: PlacementScene, _ places: FileDataPlaces
+  ) throws(BlockIOError) {
+    let (size, chunkSize) = (UInt64(mapper.blockByteCount), scene.chunkByteCount)
+    try mapper.forEachFile(of: scene.view) { file in
+      guard !file.isDirectory else { return }
+      for extent in Self.joined(file.extents) {
+        for part in places.freeParts(of: extent.bytes) {
+          for chunk in part.lowerBound / chunkSize...(part.upperBound - 1) / chunkSize
+          where places.isLost(chunk) {
+            let bytes = chunk * chunkSize..<(chunk + 1) * chunkSize
+            add(chunk, part.clamped(to: bytes), file, extent, size, chunkSize)
+          }
+        }
+      }
+    }
+    for (chunk, need) in needs {
+      for index in need.blocks.indices {
+        let byteOffset = chunk * chunkSize + UInt64(index) * size
+        guard !places.isFree(byte: byteOffset),
+          let block = try scene.origin.whole(at: byteOffset, count: Int(size))
+        else { continue }
+        let hash = ContentHash(block.span)
+        needs[chunk]?.blocks[index] = .kept(hash: hash.value, isZero: hash.isZero)
+      }
+    }
+  }
+
+  /// Consecutive bytes of a file: where they are, and where in the file.
+  private typealias Part = (bytes: Range<UInt64>, logicalByte: UInt64)
+
+  private static func joined(_ extents: [FileMap.Extent]) -> [Part] {
+    var parts: [Part] = []
+    for extent in extents where extent.byteCount > 0 {
+      let (end, overflow) = extent.physicalByte.addingReportingOverflow(extent.byteCount)
+      guard !overflow else { continue }
+      if let last = parts.last, last.bytes.upperBound == extent.physicalByte,
+        last.logicalByte &+ UInt64(last.bytes.count) == extent.logicalByte
+      {
+        parts[parts.count - 1].bytes = last.bytes.lowerBound..<end
+      } else {
+        parts.append((extent.physicalByte..<end, extent.logicalByte))
+      }
+    }
+    return parts
+  }
+
+  private mutating func add(
+    _ chunk: UInt64, _ bytes: Range<UInt64>, _ file: FileMap, _ part: Part, _ size: UInt64,
+    _ chunkSize: UInt64
+  ) {
+    guard needs.count < Self.countMax || needs[chunk] != nil else {
+      isTooMuch = true
+      return
+    }
+    let start = chunk * chunkSize
+    let blank = FileDataNeed(
+      blocks: [FileDataNeed.Block](repeating: .unknown, count: Int(chunkSize / size)))
+    var need = needs[chunk] ?? blank
+    var byte = bytes.lowerBound
+    while byte < bytes.upperBound {
+      let logical = part.logicalByte &+ (byte - part.bytes.lowerBound)
+      let index = Int((byte - start) / size)
+      if logical < file.byteCount, index < need.blocks.count {
+        let rest = file.byteCount - logical
+        need.blocks[index] = rest >= size ? .whole : .end(UInt32(rest))
+      }
+      byte += size
+    }
+    if part.bytes.lowerBound <= start, start + chunkSize <= part.bytes.upperBound {
+      need.isOneFile = true
+    }
+    for edge in [chunk, chunk + 1]
+    where part.bytes.lowerBound < edge * chunkSize && edge * chunkSize < part.bytes.upperBound {
+      goingOn.insert(edge)
+    }
+    needs[chunk] = need
+  }
+}

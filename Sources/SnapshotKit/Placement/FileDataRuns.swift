@@ -1,0 +1,84 @@
+/// Drops what nothing but its neighbours speaks for, unless they are the same file's.
+struct FileDataRuns {
+  private let needs: FileDataNeeds
+  private let places: FileDataPlaces
+  private let scores: FileDataScores
+
+  init(_ needs: FileDataNeeds, _ places: FileDataPlaces, _ scores: FileDataScores) {
+    (self.needs, self.places, self.scores) = (needs, places, scores)
+  }
+
+  /// An orphan, where in the store's order it is, and what it may be a copy of.
+  typealias Pair = (orphan: Int, position: Int, chunk: UInt64)
+
+  /// What can be believed, of pairs that ascend in the store.
+  func sound(_ pairs: [Pair]) -> [(orphan: Int, chunk: UInt64, isHit: Bool)] {
+    var sound: [(orphan: Int, chunk: UInt64, isHit: Bool)] = []
+    var start = 0
+    while start < pairs.count {
+      var end = start + 1
+      while end < pairs.count, pairs[end].position == pairs[end - 1].position + 1,
+        pairs[end].chunk == pairs[end - 1].chunk + 1
+      {
+        end += 1
+      }
+      sound += self.sound(run: pairs[start..<end])
+      start = end
+    }
+    return sound
+  }
+
+  /// What can be believed of a run: between hits, and from there to where a file begins or ends, or
+  /// to what is known.
+  private func sound(
+    run pairs: ArraySlice<Pair>
+  ) -> [(orphan: Int, chunk: UInt64, isHit: Bool)] {
+    let (first, last) = (pairs.startIndex, pairs.endIndex - 1)
+    let isKnownBefore =
+      pairs[first].chunk > 0
+      && places.old(at: pairs[first].position - 1) == pairs[first].chunk - 1
+    let isKnownAfter = places.old(at: pairs[last].position + 1) == pairs[last].chunk + 1
+    var believed = first..<first
+    if let hit = pairs.indices.first(where: { isHit(pairs[$0]) }),
+      let lastHit = pairs.indices.last(where: { isHit(pairs[$0]) })
+    {
+      var (start, end) = (hit, lastHit)
+      while start > first, isGoingOn(pairs[start].chunk) || isKnownBefore, isFit(pairs[start - 1]) {
+        start -= 1
+      }
+      while end < last, isGoingOn(pairs[end + 1].chunk) || isKnownAfter, isFit(pairs[end + 1]) {
+        end += 1
+      }
+      // Where a file's chunks are torn apart, it is not known what belongs to which part.
+      if start < hit, !(start == first && isKnownBefore), isTorn(pairs[start].chunk) {
+        start = hit
+      }
+      if end > lastHit, !(end == last && isKnownAfter), isTorn(pairs[end].chunk + 1) {
+        end = lastHit
+      }
+      believed = start..<end + 1
+    } else if isKnownBefore, isKnownAfter {
+      believed = first..<last + 1
+    }
+    return pairs[believed].lazy.filter(isFit).map { ($0.orphan, $0.chunk, isHit($0)) }
+  }
+
+  private func isGoingOn(_ chunk: UInt64) -> Bool { needs.goingOn.contains(chunk) }
+
+  /// Whether a file goes on from a chunk that is lost to the next that is lost.
+  private func isTorn(_ chunk: UInt64) -> Bool {
+    guard isGoingOn(chunk), chunk > 0 else { return false }
+    return [chunk - 1, chunk].allSatisfy { needs.needs[$0] != nil && places.isLost($0) }
+  }
+
+  private func isHit(_ pair: Pair) -> Bool {
+    needs.needs[pair.chunk].map { scores.isHit(pair.orphan, $0) } == true
+  }
+
+  /// Whether a chunk is one file's, so that it was written with that, or something in it speaks for
+  /// the place.
+  private func isFit(_ pair: Pair) -> Bool {
+    guard let need = needs.needs[pair.chunk] else { return false }
+    return need.blocks.count == 1 || need.isOneFile || isHit(pair)
+  }
+}
