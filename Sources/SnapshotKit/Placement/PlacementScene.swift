@@ -19,8 +19,8 @@ struct PlacementScene: Sendable {
   /// The snapshot as far as it is known.
   ///
   /// It is the origin, seen through the exceptions that survive and what has been proven so far. A
-  /// chunk that is not known shows the origin's. A search that proves nothing sees what is likely as
-  /// well.
+  /// chunk that is not known shows the origin's. A search that proves nothing also sees what is
+  /// likely.
   let view: SnapshotView
   /// What has been proven so far: the old chunk of each orphan, by its new chunk.
   ///

@@ -101,7 +101,10 @@ struct SequenceWalk {
     _ new: UInt64, _ orphan: Orphan, _ look: Look?, before next: ExceptionRun?
   ) throws(BlockIOError) -> Candidate? {
     if let numbering, let look, !look.isZero {
-      if let found = try candidate(by: numbering, look) { return found }
+      // Files whose lines are numbered are many, and short: elsewhere than at the end, where a
+      // burst of one writer stands, only a longer sequence is believed.
+      let countMin = orphan.reason == .inFlight ? 1 : Self.countMin
+      if let found = try candidate(by: numbering, look, countMin) { return found }
       // Numbers that end are no sequence that goes on.
       if let current = sequences.indices.last, try isNumbered(current) { return nil }
     }
@@ -149,10 +152,10 @@ struct SequenceWalk {
 
   /// The one chunk for which a sequence and the numbers in its chunks go on.
   private mutating func candidate(
-    by numbering: Numbering, _ look: Look
+    by numbering: Numbering, _ look: Look, _ countMin: UInt64
   ) throws(BlockIOError) -> Candidate? {
     var found: Candidate?
-    for index in sequences.indices {
+    for index in sequences.indices where sequences[index].count >= countMin {
       guard let last = try last(index),
         let distance = numbering.distance(from: last.numbers, to: look.numbers), distance > 0
       else { continue }

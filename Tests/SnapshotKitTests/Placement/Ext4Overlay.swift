@@ -201,8 +201,8 @@ struct Ext4Overlay {
   }
 
   /// The chunks of the origin that a plan places.
-  func placed(_ plan: PlacementPlan) -> Set<UInt64> {
-    Set(plan.placements.flatMap { $0.old..<$0.old + $0.count })
+  func placed(_ plan: PlacementPlan, _ level: PlacementLevel = .likely) -> Set<UInt64> {
+    Set(plan.placements(level).flatMap { $0.old..<$0.old + $0.count })
   }
 }
 
