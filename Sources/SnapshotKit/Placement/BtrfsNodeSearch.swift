@@ -51,7 +51,8 @@ struct BtrfsNodeSearch {
     return found
   }
 
-  /// Finds the node that a pointer names, if only the orphan itself says so.
+  /// Finds the node that a pointer names, whoever made it: one of the file system's nodes, or a node
+  /// itself, out of its own header. That such a node is not found is no loss, and is not counted.
   mutating func find(
     _ pointer: BtrfsPointer, _ map: BtrfsChunkMap
   ) throws(BlockIOError) -> Found? {

@@ -24,7 +24,8 @@ struct Ext4Log: Sendable {
   }
 
   let place: Ext4JournalPlace
-  let distance: CRC32CDistance
+  /// What as many bytes as a block has do to a register.
+  private let shift: CRC32CShift
   /// What each block leads to from zero, as the view shows it.
   private(set) var contents: [UInt32]
   /// Which blocks of the view are the snapshot's beyond doubt.
@@ -59,7 +60,7 @@ struct Ext4Log: Sendable {
     isMapped: (UInt64) -> Bool
   ) throws(BlockIOError) {
     self.place = place
-    distance = CRC32CDistance(volume.blockByteCount)
+    shift = CRC32CShift(byteCount: volume.blockByteCount)
     var contents = [UInt32](repeating: 0, count: place.blockCount)
     var isCertain = [Bool](repeating: false, count: place.blockCount)
     var found: [(Int, Control)] = []
@@ -112,8 +113,7 @@ struct Ext4Log: Sendable {
 
   /// What a tag's block leads to from zero.
   func content(of tag: Ext4JournalTag, sequence: UInt32) -> UInt32 {
-    distance.content(
-      from: place.superblock.layout.register(sequence: sequence), to: tag.checksum)
+    shift(place.superblock.layout.register(sequence: sequence)) ^ tag.checksum
   }
 
   /// The highest transaction that is certain; nil if there is none.

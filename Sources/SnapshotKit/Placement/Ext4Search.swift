@@ -33,7 +33,9 @@ struct Ext4Search: EvidenceSearch {
     if log.superblock == nil, let (orphan, superblock) = try history.superblock(volume, scene.store)
     {
       log.take(superblock)
-      claims.attested[place.block(0)] = orphans.blocks[orphan * volume.blocksPerChunk].content
+      claims.attested[place.block(0)] = orphans.blocks[
+        orphan * volume.blocksPerChunk + volume.index(of: place.block(0))
+      ].content
       claims.claim(orphan, volume.chunk(of: place.block(0)), .ext4Journal)
     }
     if history.direction == .old, let superblock = log.superblock {
