@@ -51,8 +51,9 @@ struct BtrfsNodeSearch {
     return found
   }
 
-  /// Finds the node that a pointer names, whoever made it: one of the file system's nodes, or a node
-  /// itself, out of its own header. That such a node is not found is no loss, and is not counted.
+  /// Finds the node that a pointer names, without counting it as missing if there is none.
+  ///
+  /// That is for pointers that no node of the file system has, made of an orphan's own header.
   mutating func find(
     _ pointer: BtrfsPointer, _ map: BtrfsChunkMap
   ) throws(BlockIOError) -> Found? {
