@@ -120,7 +120,7 @@ public struct PlacementPlan: Sendable {
       let table = ExceptionTable(salvaged: runs + ledger.provenRuns, geometry)
       return PlacementScene(
         store: store, origin: origin, geometry: geometry, originChunkCount: originChunkCount,
-        runs: ascending, orphans: orphans,
+        runs: ascending, orphans: orphans, unlistedCount: unlistedCount,
         view: SnapshotView(of: origin, through: table, of: store), proven: ledger.proven)
     }
     var likely: [Evidence] = []
