@@ -202,17 +202,23 @@ struct Ext4Claims {
   /// Whether what lies beside an orphan in the store belongs beside a chunk of the origin: Linux
   /// writes most things block after block.
   func isInOrder(_ orphan: Int, _ chunk: UInt64) -> Bool {
-    guard let position = scene.geometry.position(ofData: Chunk(new(orphan))) else { return false }
-    for step in [1, UInt64.max] {
-      let old = chunk &+ step
-      guard let beside = scene.geometry.dataChunk(inOrder: position &+ step) else { continue }
-      if let known = new(for: old) ?? scene.view.table.newChunk(for: Chunk(old))?.index {
-        if known == beside.index { return true }
-      } else if let neighbour = orphans.index(of: beside.index), isAttested(neighbour, old) {
-        return true
-      }
+    isInOrder(orphan, chunk, step: 1) || isInOrder(orphan, chunk, step: .max)
+  }
+
+  /// Whether that is so on both sides.
+  func isBetween(_ orphan: Int, _ chunk: UInt64) -> Bool {
+    isInOrder(orphan, chunk, step: 1) && isInOrder(orphan, chunk, step: .max)
+  }
+
+  private func isInOrder(_ orphan: Int, _ chunk: UInt64, step: UInt64) -> Bool {
+    let old = chunk &+ step
+    guard let position = scene.geometry.position(ofData: Chunk(new(orphan))),
+      let beside = scene.geometry.dataChunk(inOrder: position &+ step)
+    else { return false }
+    if let known = new(for: old) ?? scene.view.table.newChunk(for: Chunk(old))?.index {
+      return known == beside.index
     }
-    return false
+    return orphans.index(of: beside.index).map { isAttested($0, old) } ?? false
   }
 
   /// Whether blocks of an orphan are attested in a chunk of the origin.

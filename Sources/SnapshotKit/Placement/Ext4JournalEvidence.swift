@@ -47,7 +47,10 @@ struct Ext4JournalEvidence {
   }
 
   /// Orphans that a block's content, and all that is around it in its chunk, fit; ascending, those
-  /// that can be trusted most; none if not all that fit are the same.
+  /// that can be trusted most.
+  ///
+  /// If not all that fit are the same, only one that is in order on both sides is left: versions of
+  /// a superblock have the same checksum, as it covers the one that they end in.
   private func candidates(
     _ content: UInt32, _ block: UInt64, _ claims: inout Ext4Claims
   ) throws(BlockIOError) -> [Int] {
@@ -65,7 +68,10 @@ struct Ext4JournalEvidence {
       // The others have the same content, or all are compared as having it.
       if found.count >= Self.candidateCountMax { break }
     }
-    guard try claims.areSame(found) else { return [] }
+    if try !claims.areSame(found) {
+      found = found.filter { [claims] in claims.isBetween($0, volume.chunk(of: block)) }
+      if found.count > 1 { return [] }
+    }
     let trust = found.compactMap { [claims] in claims.trust($0) }.max()
     return found.filter { [claims] in claims.trust($0) == trust }
   }
@@ -150,7 +156,8 @@ struct Ext4JournalEvidence {
       guard !claims.isKnown(chunk) else { continue }
       let found = try candidates(home.content, block, &claims)
       guard let orphan = found.first, let trust = claims.trust(orphan) else { continue }
-      var isSure = isRare || claims.isInOrder(orphan, chunk)
+      var isSure =
+        block != volume.superblockBlock && (isRare || claims.isInOrder(orphan, chunk))
       if !isSure { isSure = try isCopy(orphan, block, home, claims) }
       claims.claim(orphan, chunk, .ext4Journal, isSure ? trust : .likely)
     }
