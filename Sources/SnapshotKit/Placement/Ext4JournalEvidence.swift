@@ -156,6 +156,7 @@ struct Ext4JournalEvidence {
       guard !claims.isKnown(chunk) else { continue }
       let found = try candidates(home.content, block, &claims)
       guard let orphan = found.first, let trust = claims.trust(orphan) else { continue }
+      // A superblock may be of any version: only the journal's copy tells which is the last.
       var isSure =
         block != volume.superblockBlock && (isRare || claims.isInOrder(orphan, chunk))
       if !isSure { isSure = try isCopy(orphan, block, home, claims) }
