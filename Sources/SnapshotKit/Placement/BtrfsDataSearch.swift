@@ -7,14 +7,38 @@ internal import FileSystemFormat
 /// it, the sector is read, to see whether it is there already. Of a chunk with several sectors, all
 /// that have checksums must agree.
 struct BtrfsDataSearch {
-  /// A chunk of the origin that lacks data, and the orphans that have it.
+  /// A chunk of the origin that lacks data.
   private struct Need {
     let old: UInt64
-    let candidates: [Int]
-    /// Whether each sector of the chunk either has a checksum, or is in the image as in the only
-    /// candidate.
+    /// Which of the contents it needs.
+    let content: Int
+    /// Whether each sector of the chunk either has a checksum, or is in the image as in the first
+    /// orphan that has the others.
     let isWhole: Bool
     let strength: Evidence.Strength
+  }
+
+  /// What some sectors of a chunk must have.
+  private struct Wanted: Hashable {
+    let firstPiece: Int
+    let registers: [UInt32]
+  }
+
+  /// The orphans that have what is wanted: once, however many chunks of the origin need it.
+  private struct Candidates {
+    /// The orphans, ascending.
+    let orphans: [Int]
+    /// How many chunks of the origin need it.
+    var needCount = 0
+    /// How many of the orphans, from the first on, are known to have a place.
+    var placedCount = 0
+    /// Whether they are the same, byte for byte; nil if they were not compared yet.
+    var areSame: Bool?
+
+    func contains(_ orphan: Int) -> Bool {
+      let index = orphans.partitioningIndex { $0 >= orphan }
+      return index < orphans.count && orphans[index] == orphan
+    }
   }
 
   private let image: BtrfsImage
@@ -22,6 +46,8 @@ struct BtrfsDataSearch {
   private let seed: UInt32
   private let splitSectors: BtrfsSplitSectors
   private var needs: [Need] = []
+  private var contents: [Candidates] = []
+  private var contentIndexes: [Wanted: Int] = [:]
   private var lastChunk: UInt64?
   /// How many more bytes of the image are looked at: each once, unless hostile checksums ask for
   /// more.
@@ -64,19 +90,23 @@ struct BtrfsDataSearch {
         let firstIndex = index - Int(before)
         let firstPiece = image.offsetInChunk(place) / layout.sectorByteCount - Int(before)
         let count = min(layout.pieceCount - firstPiece, checksums.count - firstIndex)
-        try look(
-          at: checksums[firstIndex..<firstIndex + count].map { ~$0 ^ seed },
-          fromPiece: firstPiece, of: old, strength)
+        let wanted = Wanted(
+          firstPiece: firstPiece,
+          registers: checksums[firstIndex..<firstIndex + count].map { ~$0 ^ seed })
+        try look(for: wanted, in: old, strength)
       }
     }
   }
 
-  /// Looks at the registers that some sectors of a chunk of the origin must have.
+  /// Looks for what some sectors of a chunk of the origin must have.
   private mutating func look(
-    at registers: [UInt32], fromPiece first: Int, of old: UInt64, _ strength: Evidence.Strength
+    for wanted: Wanted, in old: UInt64, _ strength: Evidence.Strength
   ) throws(BlockIOError) {
     let layout = image.layout
-    guard budget >= layout.chunkByteCount, let present = try imageChunk(old) else { return }
+    // Reading comes last: most checksums that pass the filter are no orphan's.
+    guard let content = content(wanted), let candidate = contents[content].orphans.first,
+      budget >= layout.chunkByteCount, let present = try imageChunk(old)
+    else { return }
     budget -= UInt64(layout.chunkByteCount)
     func register(_ piece: Int) -> UInt32 {
       let start = piece * layout.pieceByteCount
@@ -84,22 +114,32 @@ struct BtrfsDataSearch {
       checksum.add(present.span.extracting(start..<start + layout.pieceByteCount))
       return checksum.register
     }
-    guard
-      let missing = registers.indices.first(where: { registers[$0] != register(first + $0) })
+    let checked = wanted.firstPiece..<wanted.firstPiece + wanted.registers.count
+    guard checked.contains(where: { wanted.registers[$0 - checked.lowerBound] != register($0) })
     else { return }
-    let candidates = image.orphans.orphans(withPiece: registers[missing], at: first + missing)
-      .filter { orphan in
-        registers.indices.allSatisfy {
-          image.orphans.register(of: orphan, piece: first + $0) == registers[$0]
-        }
-      }
-    guard let candidate = candidates.first else { return }
-    let checked = first..<first + registers.count
     let isWhole = (0..<layout.pieceCount).allSatisfy {
       checked.contains($0) || image.orphans.register(of: candidate, piece: $0) == register($0)
     }
-    needs.append(
-      Need(old: old, candidates: candidates, isWhole: isWhole, strength: strength))
+    contents[content].needCount += 1
+    needs.append(Need(old: old, content: content, isWhole: isWhole, strength: strength))
+  }
+
+  /// Which of the contents is what is wanted; nil if no orphan has it.
+  private mutating func content(_ wanted: Wanted) -> Int? {
+    if let known = contentIndexes[wanted] { return known }
+    // Most chunks have something that no other has; zeroes are what most have in common.
+    let index = wanted.registers.firstIndex { $0 != 0 } ?? 0
+    let orphans = image.orphans
+      .orphans(withPiece: wanted.registers[index], at: wanted.firstPiece + index)
+      .filter { orphan in
+        wanted.registers.indices.allSatisfy {
+          image.orphans.register(of: orphan, piece: wanted.firstPiece + $0) == wanted.registers[$0]
+        }
+      }
+    if orphans.isEmpty { return nil }
+    contentIndexes[wanted] = contents.count
+    contents.append(Candidates(orphans: orphans))
+    return contents.count - 1
   }
 
   /// What the image has for a chunk of the origin; zeroes where it cannot be read.
@@ -117,28 +157,26 @@ struct BtrfsDataSearch {
   mutating func place() throws(BlockIOError) {
     needs.sort { $0.old < $1.old }
     var claimCounts: [Int: Int] = [:]
-    for need in needs { for orphan in need.candidates { claimCounts[orphan, default: 0] += 1 } }
+    for content in contents {
+      for orphan in content.orphans { claimCounts[orphan, default: 0] += content.needCount }
+    }
     // Chance matches: as many as there are pairs of a place and an orphan, in 2^32.
     let isByChance = needs.count.multipliedReportingOverflow(by: image.orphans.count)
     let isRare = !isByChance.overflow && isByChance.partialValue < Self.pairCountMax
     var last: (old: UInt64, position: UInt64)?
     for (index, need) in needs.enumerated() where image.isOpen(need.old) {
-      let free = need.candidates.filter { !image.isPlaced($0) }
       let follower = last.flatMap { $0.old &+ 1 == need.old ? $0.position &+ 1 : nil }
-      guard
-        let orphan = free.first(where: { follower != nil && image.position(of: $0) == follower })
-          ?? free.first
-      else { continue }
+      guard let orphan = freeOrphan(need.content, at: follower) else { continue }
       let position = image.position(of: orphan)
       let isInOrder =
         position != nil && position == follower
         || position.map { isFollowed(index, position: $0) } ?? false
-      let isSame = try haveSameContent(need.candidates)
+      let isSame = try haveSameContent(need.content)
       // Where checksums say nothing of some sectors, there must be one orphan and one place only.
       // The right orphan is not among them if its data is lost; zeroes are what may be left of it.
       let isCertain =
         need.isWhole
-        || need.candidates.count == 1 && claimCounts[orphan] == 1
+        || contents[need.content].orphans.count == 1 && claimCounts[orphan] == 1
           && (isInOrder || !image.orphans.hasZeroes)
       let strength: Evidence.Strength =
         isSame && isCertain && (isRare || isInOrder) ? need.strength : .likely
@@ -146,21 +184,42 @@ struct BtrfsDataSearch {
       image.place(orphan, at: need.old, .btrfsData, strength)
       last = position.map { (need.old, $0) }
     }
-    needs = []
+    (needs, contents, contentIndexes) = ([], [], [:])
   }
 
   private static let pairCountMax = 1 << 24
+
+  /// An orphan with a content that has no place yet: the one at a position, or else the first.
+  private mutating func freeOrphan(_ content: Int, at position: UInt64?) -> Int? {
+    if let orphan = position.flatMap({ image.orphan(at: $0) }), !image.isPlaced(orphan),
+      contents[content].contains(orphan)
+    {
+      return orphan
+    }
+    var index = contents[content].placedCount
+    let orphans = contents[content].orphans
+    while index < orphans.count, image.isPlaced(orphans[index]) { index += 1 }
+    contents[content].placedCount = index
+    return index < orphans.count ? orphans[index] : nil
+  }
 
   /// Whether the next chunk needs the orphan at the next position.
   private func isFollowed(_ index: Int, position: UInt64) -> Bool {
     guard index + 1 < needs.count, needs[index + 1].old == needs[index].old &+ 1,
       let orphan = image.orphan(at: position + 1)
     else { return false }
-    return needs[index + 1].candidates.contains(orphan)
+    return contents[needs[index + 1].content].contains(orphan)
   }
 
-  /// Whether orphans are the same, byte for byte.
-  private func haveSameContent(_ orphans: [Int]) throws(BlockIOError) -> Bool {
+  /// Whether all orphans with a content are the same, byte for byte.
+  private mutating func haveSameContent(_ content: Int) throws(BlockIOError) -> Bool {
+    if let known = contents[content].areSame { return known }
+    let areSame = try areSame(contents[content].orphans)
+    contents[content].areSame = areSame
+    return areSame
+  }
+
+  private func areSame(_ orphans: [Int]) throws(BlockIOError) -> Bool {
     guard let first = orphans.first, orphans.count > 1 else { return true }
     let content = try image.content(of: first)
     for orphan in orphans.dropFirst() where try image.content(of: orphan) != content {

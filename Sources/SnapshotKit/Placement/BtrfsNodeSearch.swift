@@ -51,7 +51,9 @@ struct BtrfsNodeSearch {
     return found
   }
 
-  /// Finds the node that a pointer names, if only the orphan itself says so.
+  /// Finds the node that a pointer names, without counting it as missing if there is none.
+  ///
+  /// That is for pointers that no node of the file system has, made of an orphan's own header.
   mutating func find(
     _ pointer: BtrfsPointer, _ map: BtrfsChunkMap
   ) throws(BlockIOError) -> Found? {

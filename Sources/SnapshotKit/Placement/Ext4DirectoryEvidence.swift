@@ -59,9 +59,7 @@ struct Ext4DirectoryEvidence {
   ) throws(BlockIOError) {
     let perChunk = volume.blocksPerChunk
     let left = places.filter { !claims.placed.contains($0 / perChunk) }
-    guard let first = left.first,
-      left.allSatisfy({ claims.isSame($0 / perChunk, first / perChunk) })
-    else { return }
+    guard let first = left.first, try claims.areSame(left.map { $0 / perChunk }) else { return }
     var missing: [UInt64] = []
     for block in blocks where !claims.isKnown(volume.chunk(of: block)) {
       guard let bytes = try volume.read(block, of: view) else { continue }
@@ -74,7 +72,7 @@ struct Ext4DirectoryEvidence {
       missing.append(block)
     }
     guard missing.count == 1, volume.index(of: missing[0]) == first % perChunk else { return }
-    try homes.claim([missing[0]: [first / perChunk]], kind, &claims)
+    try homes.claim([missing[0]: left.map { $0 / perChunk }], kind, &claims)
   }
 
   /// The inodes of the view with those registers.

@@ -26,7 +26,7 @@ struct Ext4GroupEvidence {
     let found = homes.versions(.superblock, claims) { written in
       homes.mayBe(written: written, origin: now.kilobytesWritten) ? block : nil
     }[block, default: []]
-    guard found.count == 1, homes.isCertain(found[0]), !claims.placed.contains(found[0]) else {
+    guard found.count == 1, claims.isCertain(found[0]), !claims.placed.contains(found[0]) else {
       return
     }
     let fit = try claims.fit(found[0], chunk)
@@ -49,12 +49,15 @@ struct Ext4GroupEvidence {
         homesOf[UInt64(group.inodeBitmapChecksum), default: []].append(group.inodeBitmap)
       }
     }
+    let lost = homesOf.values.joined().count { !claims.isKnown(volume.chunk(of: $0)) }
+    // A bitmap has nothing but its checksum.
+    let limit: Evidence.Strength = claims.isRare(lost) ? .proven : .likely
     for mask in [0xffff_ffff << 32, 0xffff_ffff] as [UInt64] {
       let versions = homes.versions(.other, claims) { value in
         let found = homesOf[value & mask] ?? []
         return found.count == 1 ? found[0] : nil
       }
-      try homes.claim(versions, .ext4Group, &claims)
+      try homes.claim(versions, .ext4Group, atMost: limit, &claims)
     }
   }
 }

@@ -10,7 +10,6 @@ internal import SnapshotFormat
 /// volume that was written on, only if the origin's journal says that it was overwritten.
 struct Ext4Homes {
   private let volume: Ext4Volume
-  private let reasons: [Orphan.Reason]
   /// What was overwritten since the snapshot was taken; nil in an overlay.
   let rewritten: Ext4Rewritten?
   /// Whether the journal has all of its blocks.
@@ -20,10 +19,9 @@ struct Ext4Homes {
 
   init(
     _ volume: Ext4Volume, _ history: Ext4History, _ journal: Ext4JournalEvidence,
-    _ claims: Ext4Claims, _ reasons: [Orphan.Reason], _ origin: any BlockSource
+    _ claims: Ext4Claims, readRewritten: (UInt32) throws(BlockIOError) -> Ext4Rewritten
   ) throws(BlockIOError) {
     self.volume = volume
-    self.reasons = reasons
     direction = history.direction
     isDirectionKnown = history.direction != nil && journal.log.superblock != nil
     let (log, place) = (journal.log, journal.log.place)
@@ -31,7 +29,7 @@ struct Ext4Homes {
       log.isFilled(position) || claims.isKnown(volume.chunk(of: place.block(position)))
     }
     if history.direction == .old, let superblock = log.superblock {
-      let rewritten = try Ext4Rewritten(place, volume, origin, since: superblock.sequence)
+      let rewritten = try readRewritten(superblock.sequence)
       self.rewritten = rewritten
       isJournalFilled = journal.isComplete && rewritten.positions.allSatisfy(isFilled)
     } else {
@@ -52,9 +50,6 @@ struct Ext4Homes {
   /// Whether the store has what was written, and nothing else.
   var isOverlay: Bool { direction == .new }
 
-  /// Whether an orphan was certainly copied for this store.
-  func isCertain(_ orphan: Int) -> Bool { reasons[orphan] == .exceptionLost }
-
   /// Whether a superblock that is left is of a time at which the snapshot was.
   func mayBe(written kilobytes: UInt64, origin: UInt64) -> Bool {
     switch direction {
@@ -74,7 +69,7 @@ struct Ext4Homes {
     else { return nil }
     if let rewritten, try !rewritten.has(block, claims.originContent(block)) { return nil }
     guard try claims.fit(orphan, chunk).isPossible else { return nil }
-    switch reasons[orphan] {
+    switch claims.reasons[orphan] {
     case .exceptionLost: return .proven
     case .endLost: return .likely
     case .inFlight, .leaked: return nil
@@ -82,15 +77,18 @@ struct Ext4Homes {
   }
 
   /// Claims for each block the only orphan that is a version of it; several are none.
+  ///
+  /// - Parameter limit: How far any can be trusted.
   func claim(
-    _ versions: [UInt64: [Int]], _ kind: Evidence.Kind, _ claims: inout Ext4Claims
+    _ versions: [UInt64: [Int]], _ kind: Evidence.Kind, atMost limit: Evidence.Strength = .proven,
+    _ claims: inout Ext4Claims
   ) throws(BlockIOError) {
     for (block, orphans) in versions.sorted(by: { $0.key < $1.key }) {
       let left = orphans.filter { !claims.placed.contains($0) }
-      guard let orphan = left.first, left.allSatisfy({ claims.isSame($0, orphan) }),
-        let strength = try strength(orphan, block, &claims)
+      guard let orphan = left.first(where: claims.isCertain) ?? left.first,
+        try claims.areSame(left), let strength = try strength(orphan, block, &claims)
       else { continue }
-      claims.claim(orphan, volume.chunk(of: block), kind, strength)
+      claims.claim(orphan, volume.chunk(of: block), kind, min(strength, limit))
     }
   }
 

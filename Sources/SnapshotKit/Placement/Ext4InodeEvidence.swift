@@ -12,21 +12,26 @@ struct Ext4InodeEvidence {
     let versions = homes.versions(.inodes, claims) { $0 }
     try homes.claim(versions, .ext4Inode, &claims)
     guard let rewritten = homes.rewritten, let time = try snapshotTime(claims) else { return }
+    var limit = Evidence.Strength.likely
+    if claims.isAllSeen, try !claims.mayBeWiped() { limit = .proven }
     for (block, orphans) in versions.sorted(by: { $0.key < $1.key }) {
       let chunk = volume.chunk(of: block)
       guard !claims.isKnown(chunk), try rewritten.has(block, claims.originContent(block)) else {
         continue
       }
       var possible: [Int] = []
-      for orphan in orphans where !claims.placed.contains(orphan) {
-        if homes.isCertain(orphan), try isOfSnapshot(orphan, chunk, time, &claims) {
-          possible.append(orphan)
-        }
+      var certain: Int?
+      for orphan in orphans
+      where !claims.placed.contains(orphan) && claims.reasons[orphan] != .leaked {
+        let fit = try claims.fit(orphan, chunk)
+        guard fit.isPossible, try mayBeOfSnapshot(orphan, chunk, time, claims) else { continue }
+        possible.append(orphan)
+        if fit.unknownCount == 0, claims.isCertain(orphan) { certain = certain ?? orphan }
       }
-      guard let orphan = possible.first, possible.allSatisfy({ claims.isSame($0, orphan) }) else {
-        continue
-      }
-      claims.claim(orphan, chunk, .ext4Inode)
+      guard let certain, try claims.areSame(possible) else { continue }
+      // An older version in the journal passes as well, if all that changed since then changed once
+      // more after the snapshot. It is the only one where the right one is lost.
+      claims.claim(certain, chunk, .ext4Inode, limit)
     }
     try placeUnused(rewritten, Set(versions.keys), &claims)
   }
@@ -40,7 +45,7 @@ struct Ext4InodeEvidence {
   ) throws(BlockIOError) {
     let perChunk = volume.blocksPerChunk
     let zeroes = claims.orphans.chunks.indices.filter { orphan in
-      homes.isCertain(orphan) && !claims.placed.contains(orphan)
+      claims.isCertain(orphan) && !claims.placed.contains(orphan)
         && (0..<perChunk).allSatisfy {
           claims.orphans.blocks[orphan * perChunk + $0].role == .zero
         }
@@ -84,26 +89,26 @@ struct Ext4InodeEvidence {
       && (block - group.inodeTable) * UInt64(superblock.inodesPerBlock) >= used
   }
 
-  /// Whether a chunk of inode tables is of the time at which the snapshot was taken.
+  /// Whether inode tables in a chunk may be of the time at which the snapshot was taken.
   ///
   /// What is different in the origin was changed later. Older versions, which the journal has, lack
   /// changes that were made before.
-  private func isOfSnapshot(
-    _ orphan: Int, _ chunk: UInt64, _ time: UInt64, _ claims: inout Ext4Claims
+  private func mayBeOfSnapshot(
+    _ orphan: Int, _ chunk: UInt64, _ time: UInt64, _ claims: Ext4Claims
   ) throws(BlockIOError) -> Bool {
     let size = volume.superblock.inodeByteCount
-    let fit = try claims.fit(orphan, chunk)
-    let place = claims.new(orphan) * scene.chunkByteCount
-    guard fit.isPossible, fit.unknownCount == 0,
-      let before = try scene.store.whole(at: place, count: Int(scene.chunkByteCount)),
-      let now = try scene.origin.whole(
-        at: chunk * scene.chunkByteCount, count: Int(scene.chunkByteCount))
-    else { return false }
-    for slot in 0..<before.count / size {
-      let bytes = slot * size..<(slot + 1) * size
-      if before[bytes] == now[bytes] { continue }
-      let inode = Ext4Inode(decoding: now.span.extracting(bytes))
-      if inode.changeTime < time { return false }
+    for index in 0..<volume.blocksPerChunk {
+      let place = orphan * volume.blocksPerChunk + index
+      guard claims.orphans.blocks[place].role == .inodes, let home = volume.block(index, of: chunk)
+      else { continue }
+      guard let before = try claims.bytes(ofPlace: place),
+        let now = try volume.read(home, of: scene.origin)
+      else { return false }
+      for slot in 0..<before.count / size {
+        let bytes = slot * size..<(slot + 1) * size
+        if before[bytes] == now[bytes] { continue }
+        if Ext4Inode(decoding: now.span.extracting(bytes)).changeTime < time { return false }
+      }
     }
     return true
   }

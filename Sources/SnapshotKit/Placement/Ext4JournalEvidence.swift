@@ -26,60 +26,91 @@ struct Ext4JournalEvidence {
   /// Places the journal's own blocks that are lost.
   func placeJournal(_ claims: inout Ext4Claims) throws(BlockIOError) {
     for (position, content) in log.expected { claims.attested[log.place.block(position)] = content }
+    let lost = log.expected.keys.filter { [claims] position in
+      !log.isFilled(position) && !claims.isKnown(volume.chunk(of: log.place.block(position)))
+    }.sorted()
+    let isRare = claims.isRare(lost.count)
     var last = -1
-    for position in log.expected.keys.sorted() where !log.isFilled(position) {
+    for position in lost {
       let block = log.place.block(position)
       let chunk = volume.chunk(of: block)
       guard let content = log.expected[position], !claims.isKnown(chunk) else { continue }
       // Of several copies of the same content the log's own is the one after its last block.
-      let candidates = try candidates(content, block, claims: &claims, mayBeUnknown: false)
-      let next = candidates.first { $0 > last } ?? candidates.first
-      guard let next else { continue }
-      claims.claim(next, chunk, .ext4Journal)
+      let found = try candidates(content, block, &claims)
+      guard let next = found.first(where: { $0 > last }) ?? found.first,
+        let trust = claims.trust(next)
+      else { continue }
+      let isSure = isRare || claims.isInOrder(next, chunk)
+      claims.claim(next, chunk, .ext4Journal, isSure ? trust : .likely)
       last = next
     }
   }
 
-  /// Orphans that a block's content, and all that is around it in its chunk, fit; ascending.
+  /// Orphans that a block's content, and all that is around it in its chunk, fit; ascending, those
+  /// that can be trusted most.
+  ///
+  /// If not all that fit are the same, only one that is in order on both sides is left: versions of
+  /// a superblock have the same checksum, as it covers the one that they end in.
   private func candidates(
-    _ content: UInt32, _ block: UInt64, claims: inout Ext4Claims, mayBeUnknown: Bool
+    _ content: UInt32, _ block: UInt64, _ claims: inout Ext4Claims
   ) throws(BlockIOError) -> [Int] {
     var found: [Int] = []
     let index = volume.index(of: block)
     for place in claims.orphans.places(of: content) {
       let orphan = claims.orphans.orphan(ofPlace: place)
-      if place % volume.blocksPerChunk != index || claims.placed.contains(orphan) { continue }
+      if place % volume.blocksPerChunk != index || claims.placed.contains(orphan)
+        || claims.trust(orphan) == nil
+      {
+        continue
+      }
       let fit = try claims.fit(orphan, volume.chunk(of: block))
-      if fit.isPossible, mayBeUnknown || fit.unknownCount == 0 { found.append(orphan) }
-      if found.count >= 64 { break }
+      if fit.isPossible, fit.unknownCount == 0, fit.versionCount == 0 { found.append(orphan) }
+      // The others have the same content, or all are compared as having it.
+      if found.count >= Self.candidateCountMax { break }
     }
-    return found
+    if try !claims.areSame(found) {
+      found = found.filter { [claims] in claims.isBetween($0, volume.chunk(of: block)) }
+      if found.count > 1 { return [] }
+    }
+    let trust = found.compactMap { [claims] in claims.trust($0) }.max()
+    return found.filter { [claims] in claims.trust($0) == trust }
+  }
+
+  private static let candidateCountMax = 64
+
+  /// What a block that was written home has.
+  struct Home {
+    /// What it leads to from zero.
+    let content: UInt32
+    /// Where in the journal its copy is.
+    let copy: Int
   }
 
   /// The content of blocks that were written home, by the last transaction that has them.
   ///
   /// Nothing is known without the journal's superblock, which says what was written home; nor of a
   /// block after whose transaction one is not known.
-  func attestHomes() -> [UInt64: UInt32] {
+  func attestHomes() -> [UInt64: Home] {
     guard let superblock = log.superblock else { return [:] }
     let sequences = coveredSequences(superblock)
-    var last: [UInt64: (sequence: UInt32, content: UInt32)] = [:]
+    var last: [UInt64: (sequence: UInt32, home: Home)] = [:]
     for sequence in sequences.sorted() {
-      let controls = [.revocation, .descriptor].flatMap { kind in
-        (log.positions[Ext4Log.Key(kind: kind, sequence: sequence)] ?? [])
-          .compactMap { log.controls[$0] }
+      let positions = [.revocation, .descriptor].flatMap { kind in
+        log.positions[Ext4Log.Key(kind: kind, sequence: sequence)] ?? []
       }
-      for control in controls {
+      for position in positions {
+        guard let control = log.controls[position] else { continue }
         for block in control.revoked { last[block] = nil }
-        for tag in control.tags {
-          let content = log.content(of: tag, sequence: sequence)
-          last[tag.block] = tag.isEscaped ? nil : (sequence, content)
+        for (index, tag) in control.tags.enumerated() {
+          let home = Home(
+            content: log.content(of: tag, sequence: sequence), copy: position + index + 1)
+          last[tag.block] = tag.isEscaped ? nil : (sequence, home)
         }
       }
     }
     // What the log still has to write home may be there or not.
     return last.filter { superblock.start == 0 || $0.value.sequence < superblock.sequence }
-      .mapValues(\.content)
+      .mapValues(\.home)
   }
 
   /// The transactions, from the newest down, that are known without a gap.
@@ -110,16 +141,46 @@ struct Ext4JournalEvidence {
 
   /// Places the homes of what the journal has.
   func placeHomes(
-    _ claims: inout Ext4Claims, isJournalFilled: Bool
+    _ homes: [UInt64: Home], _ claims: inout Ext4Claims
   ) throws(BlockIOError) {
-    for (block, content) in claims.attested.sorted(by: { $0.key < $1.key })
-    where log.place.position(of: block) == nil {
-      let chunk = volume.chunk(of: block)
-      guard block < volume.superblock.blockCount, !claims.isKnown(chunk),
-        try claims.originContent(block) != content
-      else { continue }
-      let found = try candidates(content, block, claims: &claims, mayBeUnknown: isJournalFilled)
-      if let orphan = found.first { claims.claim(orphan, chunk, .ext4Journal) }
+    var lost: [(block: UInt64, home: Home)] = []
+    for (block, home) in homes
+    where log.place.position(of: block) == nil && block < volume.superblock.blockCount
+      && !claims.isKnown(volume.chunk(of: block))
+    {
+      if try claims.originContent(block) != home.content { lost.append((block, home)) }
     }
+    let isRare = claims.isRare(lost.count)
+    for (block, home) in lost.sorted(by: { $0.block < $1.block }) {
+      let chunk = volume.chunk(of: block)
+      guard !claims.isKnown(chunk) else { continue }
+      let found = try candidates(home.content, block, &claims)
+      guard let orphan = found.first, let trust = claims.trust(orphan) else { continue }
+      // A superblock may be of any version: only the journal's copy tells which is the last.
+      var isSure =
+        block != volume.superblockBlock && (isRare || claims.isInOrder(orphan, chunk))
+      if !isSure { isSure = try isCopy(orphan, block, home, claims) }
+      claims.claim(orphan, chunk, .ext4Journal, isSure ? trust : .likely)
+    }
+  }
+
+  /// Whether more than a checksum says that an orphan has the content that the journal wrote home:
+  /// the orphan itself says where it belongs, or it is the same as the journal's copy.
+  private func isCopy(
+    _ orphan: Int, _ block: UInt64, _ home: Home, _ claims: Ext4Claims
+  ) throws(BlockIOError) -> Bool {
+    let place = orphan * volume.blocksPerChunk + volume.index(of: block)
+    let own = claims.orphans.blocks[place]
+    if own.role == .inodes || own.role == .descriptors { return own.value == block }
+    let copy = log.place.block(home.copy)
+    guard let content = try claims.bytes(ofPlace: place) else { return false }
+    if let new = claims.new(for: volume.chunk(of: copy)) {
+      let byteOffset =
+        new * claims.scene.chunkByteCount
+        + UInt64(volume.index(of: copy) * volume.blockByteCount)
+      return try claims.scene.store.whole(at: byteOffset, count: content.count) == content
+    }
+    guard log.isFilled(home.copy) else { return false }
+    return try volume.read(copy, of: claims.scene.view) == content
   }
 }

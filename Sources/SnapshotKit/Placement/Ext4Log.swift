@@ -24,7 +24,8 @@ struct Ext4Log: Sendable {
   }
 
   let place: Ext4JournalPlace
-  let distance: CRC32CDistance
+  /// What as many bytes as a block has do to a register.
+  private let shift: CRC32CShift
   /// What each block leads to from zero, as the view shows it.
   private(set) var contents: [UInt32]
   /// Which blocks of the view are the snapshot's beyond doubt.
@@ -39,6 +40,8 @@ struct Ext4Log: Sendable {
   private var contradicted: Set<Int> = []
   /// What structures the log of the origin, where that is not certain for the snapshot.
   private var doubtful: [Int: Control] = [:]
+  /// Where the last transaction before the log of the origin's superblock was committed.
+  private var originEnd: (sequence: UInt32, position: Int)?
   /// Where certain blocks with that content are.
   private var certainPositions: [UInt32: [Int]] = [:]
   /// The journal's superblock of the snapshot, if that is certain.
@@ -59,7 +62,7 @@ struct Ext4Log: Sendable {
     isMapped: (UInt64) -> Bool
   ) throws(BlockIOError) {
     self.place = place
-    distance = CRC32CDistance(volume.blockByteCount)
+    shift = CRC32CShift(byteCount: volume.blockByteCount)
     var contents = [UInt32](repeating: 0, count: place.blockCount)
     var isCertain = [Bool](repeating: false, count: place.blockCount)
     var found: [(Int, Control)] = []
@@ -94,9 +97,17 @@ struct Ext4Log: Sendable {
     (self.contents, self.isCertain) = (contents, isCertain)
     if isCertain[0], superblock?.layout == layout { self.superblock = superblock }
     for (position, control) in found {
+      noteEnd(control, at: position)
       if isCertain[position] { lay(control, at: position) } else { doubtful[position] = control }
     }
     for position in contents.indices where isCertain[position] { note(position) }
+  }
+
+  private mutating func noteEnd(_ control: Control, at position: Int) {
+    guard control.kind == .commit, control.sequence < place.superblock.sequence,
+      control.sequence > originEnd?.sequence ?? 0
+    else { return }
+    originEnd = (control.sequence, position)
   }
 
   private mutating func note(_ position: Int) {
@@ -112,8 +123,7 @@ struct Ext4Log: Sendable {
 
   /// What a tag's block leads to from zero.
   func content(of tag: Ext4JournalTag, sequence: UInt32) -> UInt32 {
-    distance.content(
-      from: place.superblock.layout.register(sequence: sequence), to: tag.checksum)
+    shift(place.superblock.layout.register(sequence: sequence)) ^ tag.checksum
   }
 
   /// The highest transaction that is certain; nil if there is none.
@@ -144,6 +154,7 @@ struct Ext4Log: Sendable {
   /// Says that a block of the log is there, and what follows it.
   mutating func lay(_ control: Control, at position: Int, content: UInt32? = nil) {
     controls[position] = control
+    noteEnd(control, at: position)
     positions[Key(kind: control.kind, sequence: control.sequence), default: []].append(position)
     if let content { expect(content, at: position) }
     for (index, tag) in control.tags.enumerated() {
@@ -254,12 +265,9 @@ struct Ext4Log: Sendable {
   var startOverOrigin: Int? {
     let old = place.superblock.sequence
     if let first = controls[place.first], first.sequence >= old { return place.first }
-    let commits = [controls, doubtful].joined().filter {
-      $0.value.kind == .commit && $0.value.sequence < old
+    guard let end = originEnd?.position, let next = controls[end + 1], next.sequence >= old else {
+      return nil
     }
-    guard let end = commits.max(by: { $0.value.sequence < $1.value.sequence })?.key,
-      let next = controls[end + 1], next.sequence >= old
-    else { return nil }
     return end + 1
   }
 }

@@ -13,6 +13,7 @@ struct Ext4LogDeduction {
 
   private let orphans: Ext4OrphanBlocks
   private let isFromLostEnd: (Int) -> Bool
+  private let mayLay: (Int) -> Bool
   /// How many tags a descriptor has room for.
   private let tagLimit: Int
 
@@ -21,15 +22,19 @@ struct Ext4LogDeduction {
   /// - Parameters:
   ///   - mayStructure: Whether a block of an orphan was certainly, or perhaps, copied for this
   ///     store; what is not, structures nothing.
+  ///   - mayLay: Whether it is looked for where such a block was; if not, it is only known that
+  ///     something has no place.
   ///   - isFromLostEnd: Whether it may be of another use of the store's space all the same: then
   ///     nothing else may claim to be the same.
   init(
     _ log: Ext4Log, _ orphans: Ext4OrphanBlocks, blockByteCount: Int,
-    mayStructure: (Int) -> Bool, isFromLostEnd: @escaping (Int) -> Bool
+    mayStructure: (Int) -> Bool, mayLay: @escaping (Int) -> Bool,
+    isFromLostEnd: @escaping (Int) -> Bool
   ) {
     self.log = log
     self.orphans = orphans
     self.isFromLostEnd = isFromLostEnd
+    self.mayLay = mayLay
     tagLimit = (blockByteCount - 32) / 16
     for (place, block) in orphans.blocks.enumerated() where mayStructure(place) {
       let kind: Ext4JournalHeader.Kind
@@ -49,21 +54,46 @@ struct Ext4LogDeduction {
         unlaid[key] = nil
       }
     }
-    while step() {}
+    layAll()
   }
 
   /// Whether anything that structures the log has no place.
   var isComplete: Bool { unlaid.values.allSatisfy(\.isEmpty) }
 
-  private mutating func step() -> Bool {
-    var isNew = false
-    let keys = unlaid.keys.sorted {
-      ($0.sequence, $0.kind == .descriptor ? 0 : 1) < ($1.sequence, $1.kind == .descriptor ? 0 : 1)
+  /// Finds places until there are no more to be found.
+  ///
+  /// What has a place leads to what is beside it: only that is tried again, or each of many would be
+  /// tried once for each. All are tried again at the end, as a place may also be ruled out by what
+  /// has come to lie there.
+  private mutating func layAll() {
+    var isNew = true
+    while isNew {
+      isNew = false
+      var pending = Array(Set(unlaid.keys.lazy.map(\.sequence)).sorted().reversed())
+      var queued = Set(pending)
+      while let sequence = pending.popLast() {
+        queued.remove(sequence)
+        guard lay(sequence) else { continue }
+        isNew = true
+        let reach = Ext4Log.steps.upperBound
+        for distance in (0...2 * reach).reversed() {
+          let beside = sequence &- reach &+ distance
+          if isUnlaid(beside), queued.insert(beside).inserted { pending.append(beside) }
+        }
+      }
     }
-    for key in keys {
-      for place in unlaid[key] ?? [] {
+  }
+
+  /// Finds places of what structures a transaction.
+  ///
+  /// - Returns: Whether anything was found.
+  private mutating func lay(_ sequence: UInt32) -> Bool {
+    var isNew = false
+    for kind in [.descriptor, .commit, .revocation] as [Ext4JournalHeader.Kind] {
+      let key = Ext4Log.Key(kind: kind, sequence: sequence)
+      for place in unlaid[key] ?? [] where mayLay(place) {
         let position =
-          switch key.kind {
+          switch kind {
           case .descriptor: descriptorPosition(place, key)
           case .commit: commitPosition(key)
           case .revocation: revocationPosition(key)
@@ -73,6 +103,7 @@ struct Ext4LogDeduction {
         log.lay(control(place, key), at: position, content: orphans.blocks[place].content)
         positions[place] = position
         unlaid[key]?.removeAll { $0 == place }
+        if unlaid[key]?.isEmpty == true { unlaid[key] = nil }
         isNew = true
       }
     }

@@ -28,7 +28,7 @@ struct Ext4NewestInodes {
     for (chunk, orphans) in versions.sorted(by: { $0.key < $1.key }) where !claims.isKnown(chunk) {
       var newest: [(orphan: Int, age: Age)] = []
       for orphan in orphans.sorted()
-      where homes.isCertain(orphan) && !claims.placed.contains(orphan) {
+      where claims.reasons[orphan] == .exceptionLost && !claims.placed.contains(orphan) {
         guard isTable(orphan, chunk, claims), try claims.fit(orphan, chunk).isPossible,
           let age = try age(orphan, claims)
         else { continue }
@@ -36,9 +36,9 @@ struct Ext4NewestInodes {
         if let first = newest.first, first.age < age { newest = [] }
         newest.append((orphan, age))
       }
-      guard let (orphan, _) = newest.first,
-        newest.allSatisfy({ claims.isSame($0.orphan, orphan) })
-      else { continue }
+      guard let (orphan, _) = newest.first, try claims.areSame(newest.map(\.orphan)) else {
+        continue
+      }
       claims.claim(orphan, chunk, .ext4Inode, .likely)
     }
   }

@@ -78,6 +78,12 @@ struct Ext4OrphanBlocks: Sendable {
     return byContent[first...].lazy.prefix { $0.content == content }.map(\.place)
   }
 
+  /// The number of an orphan; nil if it is none that was seen.
+  func index(of new: UInt64) -> Int? {
+    let index = chunks.partitioningIndex { $0 >= new }
+    return index < chunks.count && chunks[index] == new ? index : nil
+  }
+
   /// Which orphan has a block.
   func orphan(ofPlace place: Int) -> Int { place / volume.blocksPerChunk }
 

@@ -11,6 +11,14 @@ struct Ext4Search: EvidenceSearch {
   private let volume: Ext4Volume
   private let place: Ext4JournalPlace?
   private var orphans: Ext4OrphanBlocks
+  /// What was found last, and what was proven when it was looked for, as far as that matters.
+  private var last: (evidence: [Evidence], proven: [UInt64: UInt64])?
+  /// The journal as it was read last, and what of it was proven then.
+  private var lastLog: (log: Ext4Log, proven: [UInt64: UInt64])?
+  /// What the origin's journal says was written since a transaction.
+  private var rewritten: (sequence: UInt32, blocks: Ext4Rewritten)?
+  /// Which blocks of orphans were compared, and whether they are the same.
+  private var sameContents: [UInt32: Bool] = [:]
 
   /// A search in the file system that begins at a byte of the snapshot; nil unless that is an ext4
   /// whose metadata has checksums.
@@ -26,49 +34,93 @@ struct Ext4Search: EvidenceSearch {
   mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
     orphans.prepare()
     guard let place, !orphans.chunks.isEmpty else { return [] }
-    let reasons = reasons(in: scene)
+    let proven = scene.proven.filter(isOfInterest)
+    if let last, last.proven == proven { return last.evidence }
     var claims = Ext4Claims(volume, orphans, scene)
-    var log = try Ext4Log(place, volume, scene.view) { scene.isMapped(volume.chunk(of: $0)) }
+    claims.sameContents = sameContents
+    let log = try log(of: place, scene)
+    try search(log, place, &claims)
+    if claims.hasDoubts || !claims.isComplete {
+      claims.level = .likely
+      try search(log, place, &claims)
+    }
+    sameContents = claims.sameContents
+    last = (claims.evidence, proven)
+    return claims.evidence
+  }
+
+  /// Whether a proof may lead to others: it is of a chunk of this file system, or takes away what
+  /// seemed to be a structure of it.
+  private func isOfInterest(_ new: UInt64, _ old: UInt64) -> Bool {
+    if (0..<volume.blocksPerChunk).contains(where: { volume.block($0, of: old) != nil }) {
+      return true
+    }
+    guard let orphan = orphans.index(of: new) else { return false }
+    let first = orphan * volume.blocksPerChunk
+    return orphans.blocks[first..<first + volume.blocksPerChunk].contains {
+      $0.role != .other && $0.role != .zero
+    }
+  }
+
+  /// The journal as the view has it, read only if more of it was proven since.
+  private mutating func log(
+    of place: Ext4JournalPlace, _ scene: PlacementScene
+  ) throws(BlockIOError) -> Ext4Log {
+    let proven = scene.proven.filter { _, old in
+      (0..<volume.blocksPerChunk).contains { index in
+        volume.block(index, of: old).map { place.position(of: $0) != nil } ?? false
+      }
+    }
+    if let lastLog, lastLog.proven == proven { return lastLog.log }
+    let log = try Ext4Log(place, volume, scene.view) { scene.isMapped(volume.chunk(of: $0)) }
+    lastLog = (log, proven)
+    return log
+  }
+
+  /// Looks for proofs, or for what is likely.
+  private mutating func search(
+    _ log: Ext4Log, _ place: Ext4JournalPlace, _ claims: inout Ext4Claims
+  ) throws(BlockIOError) {
+    let (scene, reasons) = (claims.scene, claims.reasons)
+    var log = log
+    claims.attested = [:]
     let history = Ext4History(log, place, orphans, reasons, scene)
     if log.superblock == nil, let (orphan, superblock) = try history.superblock(volume, scene.store)
     {
       log.take(superblock)
-      claims.attested[place.block(0)] = orphans.blocks[orphan * volume.blocksPerChunk].content
+      let block = orphan * volume.blocksPerChunk + volume.index(of: place.block(0))
+      claims.attested[place.block(0)] = orphans.blocks[block].content
       claims.claim(orphan, volume.chunk(of: place.block(0)), .ext4Journal)
     }
     if history.direction == .old, let superblock = log.superblock {
       log.takeOrigin(before: superblock.sequence)
     }
     let perChunk = volume.blocksPerChunk
+    // What lies after the table's end structures the journal only if it is all there, and nothing
+    // else; otherwise it may be another store's, and what follows from it is likely.
+    let mayLayEnd = claims.level == .likely || claims.isComplete
     let deduction = Ext4LogDeduction(
       log, orphans, blockByteCount: volume.blockByteCount,
       mayStructure: { reasons[$0 / perChunk] != .leaked && reasons[$0 / perChunk] != .inFlight },
+      mayLay: { mayLayEnd || reasons[$0 / perChunk] == .exceptionLost },
       isFromLostEnd: { reasons[$0 / perChunk] == .endLost })
     let journal = Ext4JournalEvidence(volume, deduction)
     try journal.placeJournal(&claims)
-    claims.attested.merge(journal.attestHomes()) { known, _ in known }
-    try journal.placeHomes(&claims, isJournalFilled: false)
-    let homes = try Ext4Homes(volume, history, journal, claims, reasons, scene.origin)
+    let attested = journal.attestHomes()
+    claims.attested.merge(attested.mapValues(\.content)) { known, _ in known }
+    try journal.placeHomes(attested, &claims)
+    let homes = try Ext4Homes(volume, history, journal, claims) {
+      sequence throws(BlockIOError) in
+      if let rewritten, rewritten.sequence == sequence { return rewritten.blocks }
+      let blocks = try Ext4Rewritten(place, volume, scene.origin, since: sequence)
+      rewritten = (sequence, blocks)
+      return blocks
+    }
     let now = try volume.with(groupsOf: scene.view)
     try Ext4GroupEvidence(homes: homes, volume: now, origin: scene.origin).place(&claims)
-    let inodes = Ext4InodeEvidence(homes: homes, volume: now, scene: scene)
-    try inodes.place(&claims)
+    try Ext4InodeEvidence(homes: homes, volume: now, scene: scene).place(&claims)
     try Ext4DirectoryEvidence(homes: homes, volume: now, view: scene.view).place(&claims)
     // What is only likely comes last, so that it proves nothing.
     if homes.isOverlay { try Ext4NewestInodes(homes, now, scene).place(&claims) }
-    return claims.evidence
-  }
-
-  /// Why each orphan has no name.
-  private func reasons(in scene: PlacementScene) -> [Orphan.Reason] {
-    var reasons: [Orphan.Reason] = []
-    var index = 0
-    for new in orphans.chunks {
-      while index < scene.orphans.count,
-        scene.orphans[index].new + scene.orphans[index].count <= new
-      { index += 1 }
-      reasons.append(index < scene.orphans.count ? scene.orphans[index].reason : .leaked)
-    }
-    return reasons
   }
 }

@@ -131,7 +131,7 @@ public struct PlacementPlan: Sendable {
       let table = ExceptionTable(salvaged: runs + placements, geometry)
       return PlacementScene(
         store: store, origin: origin, geometry: geometry, originChunkCount: originChunkCount,
-        runs: ascending, orphans: orphans,
+        runs: ascending, orphans: orphans, unlistedCount: unlistedCount,
         view: SnapshotView(of: origin, through: table, of: store), proven: known)
     }
     let comparison = ChunkComparison(store, store, chunkByteCount: geometry.chunkSize.byteCount)

@@ -16,6 +16,8 @@ struct PlacementScene: Sendable {
   let runs: [ExceptionRun]
   /// The chunks to place, ascending; those that were placed stay in it.
   let orphans: [Orphan]
+  /// How many more there are, which are not listed.
+  let unlistedCount: UInt64
   /// The snapshot as far as it is known.
   ///
   /// It is the origin, seen through the exceptions that survive and what has been proven so far. A

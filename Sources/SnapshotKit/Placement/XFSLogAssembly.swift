@@ -15,6 +15,7 @@ struct XFSLogAssembly {
   private(set) var found: [Found] = []
   private var reader: XFSLogReader
   private let scene: PlacementScene
+
   /// Begins with what the table has.
   init(_ reader: XFSLogReader, _ scene: PlacementScene) {
     (self.reader, self.scene) = (reader, scene)

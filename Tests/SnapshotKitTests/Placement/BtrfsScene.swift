@@ -30,13 +30,16 @@ struct BtrfsScene {
 
   /// The scene with chunks of that size.
   ///
-  /// - Parameter seed: Clones with other seeds have other data, at the same addresses and under the
-  ///   same generations.
-  init(chunkSectors: UInt32 = 8, seed: UInt64 = 1) throws {
+  /// - Parameters:
+  ///   - seed: Clones with other seeds have other data, at the same addresses and under the same
+  ///     generations.
+  ///   - isRepeated: Whether all sectors of the new data are the same.
+  init(chunkSectors: UInt32 = 8, seed: UInt64 = 1, isRepeated: Bool = false) throws {
     var random = SplitMix64(seed: 1)
     let oldData = (0..<8).map { _ in random.bytes(4096) }
     random = SplitMix64(seed: seed)
-    let newData = (0..<6).map { _ in random.bytes(4096) }
+    var newData = (0..<6).map { _ in random.bytes(4096) }
+    if isRepeated { newData = Array(repeating: newData[0], count: newData.count) }
     let builder = Self.builder
     let system = builder.chunk(byteCount: 128 << 10, type: 0x22, stripes: Self.metadata)
     let systemKey = BtrfsBuilder.Key(256, 228, Self.metadata[0])
@@ -98,6 +101,9 @@ struct BtrfsScene {
     geometry = StoreGeometry(chunkSize: chunkSize, byteCount: UInt64(size * (copied.count + 400)))
   }
 
+  /// Where in the origin data begins that was not written over.
+  var byteOfOldData: UInt64 { Self.data }
+
   /// The chunk of the store at a position.
   func new(_ position: Int) throws -> UInt64 {
     guard let chunk = geometry.dataChunk(inOrder: UInt64(position)) else { throw Missing() }
@@ -118,6 +124,14 @@ struct BtrfsScene {
   func plan(
     _ reason: Orphan.Reason, foreign: [[UInt8]] = [], isNamed: (UInt64) -> Bool = { _ in false }
   ) throws -> (plan: PlacementPlan, isRight: Bool) {
+    let (plan, isRight, _, _) = try planCounting(reason, foreign: foreign, isNamed: isNamed)
+    return (plan, isRight)
+  }
+
+  /// The same, with the origin and the store, which know what was read of them.
+  func planCounting(
+    _ reason: Orphan.Reason, foreign: [[UInt8]] = [], isNamed: (UInt64) -> Bool = { _ in false }
+  ) throws -> (plan: PlacementPlan, isRight: Bool, origin: FaultySource, store: FaultySource) {
     let size = Int(geometry.chunkSize.byteCount)
     var store = [UInt8](repeating: 0, count: Int(geometry.sectorCount * 512))
     var runs: [ExceptionRun] = []
@@ -136,17 +150,17 @@ struct BtrfsScene {
       store.put(bytes, at: Int(new) * size)
       orphans.append(Orphan(new: new, count: 1, old: nil, reason: reason))
     }
-    let source = MemorySource(origin)
+    let (source, storeSource) = (FaultySource(origin), FaultySource(store))
     let search = try #require(
       try BtrfsSearch(view: source, chunkByteCount: UInt64(size)))
     let plan = try PlacementPlan(
-      MemorySource(store), geometry, runs, orphans, of: source, [search])
+      storeSource, geometry, runs, orphans, of: source, [search])
     let isRight = plan.placements.allSatisfy { placement in
       (0..<placement.count).allSatisfy { index in
         let (old, new) = (Int(placement.old + index) * size, Int(placement.new + index) * size)
         return snapshot[old..<old + size] == store[new..<new + size]
       }
     }
-    return (plan, isRight)
+    return (plan, isRight, source, storeSource)
   }
 }

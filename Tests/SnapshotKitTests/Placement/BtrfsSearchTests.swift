@@ -1,4 +1,5 @@
 import BlockIO
+import FileSystemFormat
 import SnapshotFormat
 @testable import SnapshotKit
 import TestSupport
@@ -96,6 +97,31 @@ struct BtrfsSearchTests {
     let (data, isDataRight) = try scene.plan(reason, foreign: foreign) { $0 < BtrfsScene.newData }
     #expect(isDataRight)
     #expect(data.provenCount == 6)
+  }
+
+  @Test func `data is not read because a checksum resembles an orphan's`() throws {
+    let scene = try BtrfsScene()
+    let place = Int(scene.byteOfOldData)
+    var wanted = CRC32C(register: 0)
+    wanted.add(scene.origin.span.extracting(place..<place + 4096))
+    // All that ends in these four bytes, after zeroes, has a checksum that differs in one bit.
+    let end = CRC32C.integer(from: 0, to: wanted.register ^ 1)
+    let other = [UInt8](repeating: 0, count: 4092) + end.littleEndianBytes
+    let (_, isRight, origin, _) = try scene.planCounting(.exceptionLost, foreign: [other]) { _ in
+      true
+    }
+    #expect(isRight)
+    let sector = scene.byteOfOldData..<scene.byteOfOldData + 4096
+    #expect(!origin.reads.contains { $0.overlaps(sector) })
+  }
+
+  @Test func `orphans that are the same are compared once, however many chunks need them`() throws {
+    let scene = try BtrfsScene(isRepeated: true)
+    let data = BtrfsScene.newData
+    let (plan, isRight, _, store) = try scene.planCounting(.exceptionLost) { $0 < data }
+    #expect(isRight && plan.provenCount == 6)
+    let first = try scene.new(0) * 4096
+    #expect(store.reads.count { $0 == first..<first + 4096 } <= 2)
   }
 
   @Test func `without a btrfs there is nothing to search`() throws {

@@ -13,7 +13,7 @@ import Testing
 struct Ext4Overlay {
   private static let size = 4096
 
-  let origin: [UInt8]
+  private(set) var origin: [UInt8]
   /// What the snapshot shows.
   private(set) var snapshot: [UInt8]
   /// The chunks of the origin, in the order of the store; the first is at chunk 2.
@@ -107,6 +107,55 @@ struct Ext4Overlay {
     return block
   }
 
+  /// A snapshot of the volume as it was left, and that volume as the origin, in which another
+  /// transaction was written over the first of the journal; the store has what that overwrote.
+  ///
+  /// - Parameter isUnlogged: Whether the second block of the inode table is newer in the snapshot
+  ///   than in all that is left of its journal.
+  func writtenOn(isUnlogged: Bool = false) -> Ext4Overlay {
+    var before = self
+    let superblock = before.superblock(writtenAt: 0)
+    before.put(superblock, in: 0)
+    if isUnlogged { before.put(changed(table + 1, by: 1), in: table + 1) }
+    var after = before
+    (after.olds, after.contents) = ([], [])
+    after.put(superblock, in: 0)
+    after.put(Self.superblock(block(journal), sequence: Self.newest + 4), in: journal)
+    let (first, second) = (changed(table, by: 1), changed(table + 1, by: 3))
+    after.commit(Self.newest + 2, [(table, first), (table + 1, second)], at: 1)
+    after.put(first, in: table)
+    after.put(second, in: table + 1)
+    before.origin = after.snapshot
+    before.olds = after.olds
+    before.contents = after.olds.map { before.block($0) }
+    return before
+  }
+
+  /// The superblock's block with that time of writing, in the upper eight bits.
+  private func superblock(writtenAt time: UInt8) -> [UInt8] {
+    var superblock = block(0)
+    superblock.put([0, 0, 0, time], at: 1024 + 0x30)
+    var checksum = CRC32C()
+    checksum.add(superblock.span.extracting(1024..<1024 + 0x3fc))
+    superblock.put(checksum.register.littleEndianBytes, at: 1024 + 0x3fc)
+    return superblock
+  }
+
+  /// Puts a chunk before all others of the store that has the checksum of a block of the snapshot,
+  /// and not its content.
+  mutating func addCollision(with number: UInt64) {
+    var content = block(number)
+    var whole = CRC32C(register: 0)
+    whole.add(content.span)
+    content[0] ^= 0xff
+    var rest = CRC32C(register: 0)
+    rest.add(content.span.extracting(0..<Self.size - 4))
+    let end = CRC32C.integer(from: rest.register, to: whole.register)
+    content.put(end.littleEndianBytes, at: Self.size - 4)
+    olds.insert(.max, at: 0)
+    contents.insert(content, at: 0)
+  }
+
   /// Writes a transaction into the journal.
   private mutating func commit(
     _ sequence: UInt32, _ blocks: [(home: UInt64, content: [UInt8])], at position: UInt64
@@ -165,10 +214,25 @@ struct Ext4Overlay {
   /// - Parameters:
   ///   - surviving: Which chunks of the origin are still in the table.
   ///   - wiped: Which chunks of the origin have zeroes for their data.
+  ///   - unreadable: Which have data that cannot be read.
   ///   - reason: Why the others have no name.
+  ///   - endLost: Which of them come after the last exception that survives.
   func plan(
-    surviving: Set<UInt64>, wiped: Set<UInt64> = [], reason: Orphan.Reason = .exceptionLost
+    surviving: Set<UInt64>, wiped: Set<UInt64> = [], unreadable: Set<UInt64> = [],
+    reason: Orphan.Reason = .exceptionLost, endLost: Set<UInt64> = []
   ) throws -> PlacementPlan {
+    let scene = try scene(
+      surviving: surviving, wiped: wiped, unreadable: unreadable, reason: reason, endLost: endLost)
+    let search = try #require(try Ext4Search(scene.view))
+    return try PlacementPlan(
+      scene.store, scene.geometry, scene.runs, scene.orphans, of: scene.origin, [search])
+  }
+
+  /// What a search sees of that store at first.
+  func scene(
+    surviving: Set<UInt64>, wiped: Set<UInt64> = [], unreadable: Set<UInt64> = [],
+    reason: Orphan.Reason = .exceptionLost, endLost: Set<UInt64> = []
+  ) throws -> PlacementScene {
     var store = [UInt8](repeating: 0, count: 2 * Self.size)
     var runs: [ExceptionRun] = []
     var orphans: [Orphan] = []
@@ -178,17 +242,24 @@ struct Ext4Overlay {
       if surviving.contains(old) {
         runs.append(ExceptionRun(old: old, new: new, count: 1))
       } else {
-        orphans.append(Orphan(new: new, count: 1, old: nil, reason: reason))
+        orphans.append(
+          Orphan(
+            new: new, count: 1, old: nil, reason: endLost.contains(old) ? .endLost : reason))
       }
     }
-    let source = MemorySource(store)
+    let size = UInt64(Self.size)
+    let bad = zip(olds, 2...).filter { unreadable.contains($0.0) }
+    let source = FaultySource(
+      store, unreadable: bad.map { UInt64($0.1) * size..<UInt64($0.1 + 1) * size })
     let geometry = StoreGeometry(
       chunkSize: try ChunkSize(sectorCount: 8), byteCount: source.byteCount)
-    let base = MemorySource(origin)
+    let base = FaultySource(origin)
     let view = SnapshotView(
       of: base, through: ExceptionTable(salvaged: runs, geometry), of: source)
-    let search = try #require(try Ext4Search(view))
-    return try PlacementPlan(source, geometry, runs, orphans, of: base, [search])
+    return PlacementScene(
+      store: source, origin: base, geometry: geometry,
+      originChunkCount: geometry.chunkCount(ofOrigin: base.byteCount), runs: runs,
+      orphans: orphans, unlistedCount: 0, view: view, proven: [:])
   }
 
   /// Whether each placement is right: the orphan is what the snapshot shows there.
