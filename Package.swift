@@ -47,6 +47,8 @@ let package = Package(
       name: "LVM2", dependencies: ["BlockIO", "Blkid", "MD", "SnapshotFormat"],
       swiftSettings: strict),
     .target(
+      name: "FileSystems", dependencies: ["BlockIO", "FileSystemFormat"], swiftSettings: strict),
+    .target(
       name: "SnapshotKit",
       dependencies: [
         "BlockIO", "Blkid", "FileSystemFormat", "LVM2", "MD", "SnapshotFormat", crypto,

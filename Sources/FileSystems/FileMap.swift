@@ -1,0 +1,51 @@
+/// Where the content of a file is.
+public struct FileMap: Equatable, Sendable {
+  /// Its pieces, ascending within the file; what lies between them is a hole.
+  public var extents: [FileExtent]
+  /// Blocks that hold the map or the attributes, in bytes of the source.
+  public var structures: [Range<UInt64>]
+  /// What could not be read: the map is incomplete if there is any.
+  public var damage: [FileSystemDamage]
+
+  /// A map.
+  package init(
+    extents: [FileExtent] = [], structures: [Range<UInt64>] = [], damage: [FileSystemDamage] = []
+  ) {
+    (self.extents, self.structures, self.damage) = (extents, structures, damage)
+  }
+}
+
+/// Consecutive bytes of a file.
+public struct FileExtent: Equatable, Sendable {
+  /// The bytes of the file.
+  public let file: Range<UInt64>
+  /// Where they are.
+  public let place: Place
+
+  /// Where bytes of a file are.
+  public enum Place: Equatable, Sendable {
+    /// In the source, from that byte on, as they are.
+    case data(at: UInt64)
+    /// Space that is reserved in the source, from that byte on, and reads as zeroes.
+    case unwritten(at: UInt64)
+    /// Among the file's metadata, in those bytes of the source if they have a place of their own.
+    case inline(Range<UInt64>?)
+    /// In those bytes of the source, compressed by that method (`zlib`, `lzo`, `zstd`).
+    case compressed(Range<UInt64>, method: String)
+    /// Nowhere known: what says where it is, is damaged.
+    case lost
+  }
+
+  /// Bytes of a file, and where they are.
+  package init(_ file: Range<UInt64>, _ place: Place) { (self.file, self.place) = (file, place) }
+
+  /// The bytes of the source that it takes, whether they hold its content as it is or not.
+  public var sourceRange: Range<UInt64>? {
+    switch place {
+    case .data(let start), .unwritten(let start): start..<start + UInt64(file.count)
+    case .inline(let range): range
+    case .compressed(let range, _): range
+    case .lost: nil
+    }
+  }
+}
