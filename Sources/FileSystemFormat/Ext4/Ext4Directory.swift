@@ -65,16 +65,15 @@ extension Ext4Block {
   ///
   /// - Returns: nil if the block has none where it must be.
   package static func isRight(directory bytes: Span<UInt8>, from start: UInt32) -> Bool? {
+    // A block that became a node of the tree of hashes may still have the end of what it was.
+    if let register = register(ofHashTree: bytes) { return register == start }
     let end = bytes.count - 12
-    guard end >= 12 else { return nil }
-    if bytes.little(at: end, as: UInt32.self) == 0,
+    guard end >= 12, bytes.little(at: end, as: UInt32.self) == 0,
       bytes.little(at: end + 4, as: UInt32.self) == 0xde00_000c
-    {
-      var checksum = CRC32C(register: start)
-      checksum.add(bytes.extracting(0..<end))
-      return checksum.register == bytes.little(at: end + 8)
-    }
-    return register(ofHashTree: bytes).map { $0 == start }
+    else { return nil }
+    var checksum = CRC32C(register: start)
+    checksum.add(bytes.extracting(0..<end))
+    return checksum.register == bytes.little(at: end + 8)
   }
 
   /// Whether the checksum of a block of an extent tree holds, from the register of its inode.

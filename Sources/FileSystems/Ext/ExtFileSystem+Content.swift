@@ -54,9 +54,8 @@ extension ExtFileSystem {
     let number = UInt32(truncatingIfNeeded: inode.id.number)
     let place = try reader.place(ofInode: number)
     var ranges = [Ext4Inode.map]
-    if fields.flags.contains(.hasInlineData), let range = inlineAttribute(of: inode, fields) {
-      ranges.append(range)
-    }
+    let rest = inlineAttribute(of: inode, fields)
+    if fields.flags.contains(.hasInlineData), let rest { ranges.append(rest) }
     var position: UInt64 = 0
     for range in ranges {
       let count = min(UInt64(range.count), inode.byteCount - position)
@@ -67,10 +66,10 @@ extension ExtFileSystem {
       pieces.bytes += inode.record[range].prefix(Int(count))
       position += count
     }
-    if position < inode.byteCount {
+    // Beyond that is a hole: Linux extends a file without moving its content out of the inode.
+    if fields.flags.contains(.hasInlineData), rest == nil, position < inode.byteCount {
       pieces.extents.append(FileExtent(position..<inode.byteCount, .lost))
-      pieces.damage.append(
-        FileSystemDamage("inode \(number): content in the inode is missing", at: nil))
+      pieces.damage.append(FileSystemDamage("inode \(number): content in the inode is missing"))
     }
     return pieces
   }
