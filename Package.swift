@@ -90,6 +90,10 @@ let package = Package(
         "BlockIO", "FileSystemFormat", "LVM2", "SnapshotFormat", "SnapshotKit", "TestSupport",
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "FileSystemsTests",
+      dependencies: ["BlockIO", "FileSystemFormat", "FileSystems", systemPackage],
+      swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(
       name: "DmsnapTests",

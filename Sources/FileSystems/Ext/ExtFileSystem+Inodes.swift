@@ -85,8 +85,7 @@ extension ExtFileSystem {
         let place = start + UInt64(bytes.lowerBound)
         if !unreadable.isEmpty, unreadable.overlaps(place..<place + UInt64(size)) { continue }
         let number = table.first + UInt32(done + index)
-        let verdict = buffer.withBytes(bytes) { self.verdict($0, number, at: place) }
-        switch verdict {
+        switch verdict(buffer.bytes(bytes), number, at: place) {
         case .unused: continue
         case .damaged(let problem): damage.append(problem, max: Self.damageCountMax)
         case .inode(let inode):

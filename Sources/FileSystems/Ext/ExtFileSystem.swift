@@ -82,7 +82,7 @@ public final class ExtFileSystem: FileSystem {
     guard let page = try reader.page(place, byteCount: superblock.inodeByteCount) else {
       throw .damaged(source.name, damage(number, "cannot be read", at: place))
     }
-    switch verdict(page.bytes.span.extracting(page.range), number, at: place) {
+    switch verdict(Array(page.bytes[page.range]), number, at: place) {
     case .unused: throw .noFile(source.name, "\(id.number)")
     case .damaged(let damage): throw .damaged(source.name, damage)
     case .inode(let inode): return inode
@@ -96,7 +96,8 @@ public final class ExtFileSystem: FileSystem {
     case damaged(FileSystemDamage)
   }
 
-  func verdict(_ bytes: Span<UInt8>, _ number: UInt32, at place: UInt64) -> Verdict {
+  func verdict(_ record: [UInt8], _ number: UInt32, at place: UInt64) -> Verdict {
+    let bytes = record.span
     let mode: UInt16 = bytes.little(at: 0)
     if mode == 0, Ext4Inode.isUnused(bytes) { return .unused }
     if superblock.hasMetadataChecksums,
@@ -132,7 +133,7 @@ public final class ExtFileSystem: FileSystem {
         // A small number is no time, but the next inode of the list of orphans.
         deleted: fields.linkCount == 0 && deletion > superblock.inodeCount
           ? Timestamp(seconds: Int64(deletion)) : nil,
-        isAllocated: fields.linkCount != 0, record: bytes.indices.map { bytes[$0] }))
+        isAllocated: fields.linkCount != 0, record: record))
   }
 
   private func damage(
