@@ -30,8 +30,8 @@ public final class ExtFileSystem: FileSystem {
   /// - Parameter isJournalReplayed: Whether to show the file system as it is once its journal is
   ///   replayed, as a mount does. Otherwise it is shown as it is on the disk, as a mount with
   ///   `noload` does.
-  /// - Throws: `notFound` if there is none; `unsupported` if it has a feature that changes how files
-  ///   are read and that is unknown here; `io`.
+  /// - Throws: `notFound` if there is none; `unsupported` if it has a feature that changes how
+  ///   files are read and that is unknown here; `io`.
   public init(
     _ source: any BlockSource, isJournalReplayed: Bool = true
   ) throws(FileSystemError) {

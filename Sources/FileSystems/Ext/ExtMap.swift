@@ -75,7 +75,7 @@ struct ExtMap {
     }
   }
 
-  /// The place of an extent and what follows it in the file, if it follows it in the source as well.
+  /// The place of an extent and what follows it in the file, if that follows in the source as well.
   private static func merged(
     _ extent: FileExtent, _ place: FileExtent.Place
   ) -> FileExtent.Place? {

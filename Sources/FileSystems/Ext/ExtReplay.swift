@@ -199,8 +199,8 @@ struct ExtReplay {
   }
 }
 
-/// The checksum that commits had before blocks had their own: CRC-32, big-endian, of all blocks of a
-/// transaction.
+/// The checksum that commits had before blocks had their own: CRC-32, big-endian, of all blocks of
+/// a transaction.
 private struct ExtTransactionChecksum {
   private var register: UInt32 = ~0
 
