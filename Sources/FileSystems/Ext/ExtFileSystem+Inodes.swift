@@ -5,6 +5,8 @@ extension ExtFileSystem {
   /// How much of the inode tables is read at once.
   private static let pieceByteCount = 1 << 20
   private static let damageCountMax = 1000
+  /// So many groups are lost in no file system of which anything can be read.
+  private static let uselessCountMax = 1 << 16
 
   /// Calls `body` with each inode, in the order of their numbers, until it returns false.
   ///
@@ -31,24 +33,35 @@ extension ExtFileSystem {
         ))
       lostGroups = nil
     }
+    var uselessCount = 0
     for index in 0..<groupCount {
+      guard uselessCount < Self.uselessCountMax else {
+        damage.append(
+          FileSystemDamage("groups from \(index) on: not read, too many before are damaged"))
+        break
+      }
       guard let group = try reader.group(index) else {
         lostGroups = (lostGroups?.first ?? index, index)
+        uselessCount += 1
         continue
       }
       report()
       if let problem = group.damage { damage.append(problem, max: Self.damageCountMax) }
       let count = reader.usedInodeCount(group)
       if count == 0 { continue }
-      guard tables.claim(group.descriptor.inodeTable) else {
+      let place = group.descriptor.inodeTable * reader.blockByteCount
+      let isInside = place < reader.source.byteCount
+      guard isInside, tables.claim(group.descriptor.inodeTable) else {
         damage.append(
-          FileSystemDamage("inode table of group \(index): overlaps another"),
+          FileSystemDamage(
+            "inode table of group \(index): "
+              + (isInside ? "overlaps another" : "beyond the end of the source")),
           max: Self.damageCountMax)
+        uselessCount += 1
         continue
       }
       let table = Table(
-        place: group.descriptor.inodeTable * reader.blockByteCount,
-        first: index * superblock.inodesPerGroup + 1, count: Int(count))
+        place: place, first: index * superblock.inodesPerGroup + 1, count: Int(count))
       let goesOn = try read(
         table, isDeletedIncluded: isDeletedIncluded, buffer, &damage, body)
       if !goesOn { break }
@@ -75,6 +88,14 @@ extension ExtFileSystem {
     while done < table.count {
       let count = min(perPiece, table.count - done)
       let start = table.place + UInt64(done * size)
+      guard start < reader.source.byteCount else {
+        damage.append(
+          FileSystemDamage(
+            "inode table: beyond the end of the source",
+            at: start..<start + UInt64((table.count - done) * size)),
+          max: Self.damageCountMax)
+        return true
+      }
       let unreadable = try fill(buffer, count * size, at: start)
       for range in unreadable {
         damage.append(

@@ -10,6 +10,9 @@ extension ExtFileSystem {
     try readFreeRanges().ranges
   }
 
+  /// When so many bitmaps are damaged, the others are not read.
+  private static let damageCountMax = 1 << 16
+
   /// The bytes that belong to no file and no structure, ascending, and which bitmaps could not be
   /// read.
   package func readFreeRanges() throws(FileSystemError) -> (
@@ -24,7 +27,8 @@ extension ExtFileSystem {
           < source.byteCount
       else { break }
       guard let group = try reader.group(index) else {
-        damage.append(FileSystemDamage("descriptor of group \(index): lost"), max: 1000)
+        damage.append(FileSystemDamage("descriptor of group \(index): lost"))
+        if damage.count > Self.damageCountMax { break }
         continue
       }
       if group.tellsUnused, group.descriptor.isBlockBitmapUnused {
@@ -38,7 +42,8 @@ extension ExtFileSystem {
         damage.append(
           FileSystemDamage(
             "bitmap of blocks of group \(index): damaged",
-            at: reader.contains(block) ? reader.range(ofBlocks: block) : nil), max: 1000)
+            at: reader.contains(block) ? reader.range(ofBlocks: block) : nil))
+        if damage.count > Self.damageCountMax { break }
       }
     }
     return (ranges, damage)
