@@ -4,7 +4,7 @@
 package struct XFSSuperblock: Equatable, Sendable {
   /// Where everything is.
   package let geometry: XFSGeometry
-  /// The version: 4 or 5. With 5 metadata has checksums.
+  /// The version: 4 or 5.
   package let version: Int
   /// The inode of the directory at the top; all ones or zero if it was not written down.
   package let rootInode: UInt64
