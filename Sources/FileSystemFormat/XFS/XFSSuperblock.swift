@@ -14,6 +14,8 @@ package struct XFSSuperblock: Equatable, Sendable {
   package let hasSparseInodes: Bool
   /// Whether xfs_repair must run before Linux mounts it.
   package let needsRepair: Bool
+  /// Whether mkfs did not finish; it leaves that in the copies.
+  package let isUnfinished: Bool
   /// What Linux must know and this code does not, in words; empty if it can be read.
   package let unsupported: [String]
 
@@ -35,9 +37,9 @@ package struct XFSSuperblock: Equatable, Sendable {
     hasFileTypes = version == 5 ? features & 1 != 0 : more & 0x200 != 0
     hasSparseInodes = features & 2 != 0
     needsRepair = features & 0x10 != 0
+    isUnfinished = bytes[126] != 0
     unsupported =
       (bits & 0x2000 == 0 ? ["a directory of version 1"] : [])
-      + (bytes[126] != 0 ? ["a file system that mkfs did not finish"] : [])
       + (0..<32).filter { features >> $0 & 1 != 0 && Self.known >> $0 & 1 == 0 }.map {
         Self.names[$0] ?? "incompatible feature \($0)"
       }

@@ -30,9 +30,12 @@ public final class XFSFileSystem: FileSystem {
   public init(_ source: any BlockSource) throws(FileSystemError) {
     let (superblock, problem) = try Self.superblock(of: source)
     if let feature = superblock.unsupported.first { throw .unsupported(source.name, feature) }
+    if problem == nil, superblock.isUnfinished {
+      throw .unsupported(source.name, "a file system that mkfs did not finish")
+    }
     self.source = source
     reader = XFSReader(source, superblock)
-    root = FileID(superblock.rootInode)
+    root = FileID(try Self.root(reader))
     var notes = problem.map { [$0] } ?? []
     if superblock.needsRepair {
       notes.append("the file system is marked for repair; Linux does not mount it before that")
@@ -98,6 +101,19 @@ public final class XFSFileSystem: FileSystem {
       let unreadable = try source.readAround(at: byteOffset, into: buffer, 0..<count)
       return unreadable.first?.lowerBound == byteOffset ? nil : buffer.bytes(0..<count)
     } catch { throw .io(error) }
+  }
+
+  /// The number of the root directory: if a copy does not have it, that of the first inode.
+  private static func root(_ reader: XFSReader) throws(FileSystemError) -> UInt64 {
+    let root = reader.superblock.rootInode
+    if root != 0, reader.geometry.byteOffset(ofInode: root) != nil { return root }
+    var (first, walk) = (UInt64?.none, XFSGroupTree(reader, .inodes, of: 0))
+    try walk.forEachLeaf { bytes, block in
+      guard first == nil, block.count > 0 else { return nil }
+      first = XFSInodeChunk(bytes, at: block.recordOffset(0), isSparse: false).first
+      return nil
+    }
+    return first ?? root
   }
 
   // MARK: - Errors

@@ -97,7 +97,9 @@ struct XFSDamageTests {
     let image = try XFSImage(.v5)
     let system = try XFSFileSystem(SliceSource(image.source(), 0..<40 << 20))
     #expect(system.notes.count == 2)
-    #expect(try XFSListing(system).lines.count > 1000)
+    let listing = try XFSListing(system)
+    #expect(!listing.damage.isEmpty && listing.lines.count > 10)
+    #expect(try image.truth().isSuperset(of: listing.lines))
   }
 
   @Test func `unknown features are refused`() throws {
@@ -111,8 +113,9 @@ struct XFSDamageTests {
   @Test(arguments: XFSImage.Version.allCases)
   func `no bytes lead to a trap or to no end`(version: XFSImage.Version) throws {
     let image = try XFSImage(version)
-    let start = version == .v5 ? [0, 512, 1024, 4096, 12288] : [0, 512, 1024, 1024 * 4]
-    var blocks = start.map { (UInt64($0), $0 < 4096 ? 512 : version == .v5 ? 4096 : 1024) }
+    var blocks: [(UInt64, Int)] = [(0, 512), (512, 512), (1024, 512)]
+    let blockByteCount = version == .v5 ? 4096 : 1024
+    for block in [1, 2, 3, 4] { blocks.append((UInt64(block * blockByteCount), blockByteCount)) }
     let system = try image.open()
     let inodeByteCount: UInt64 = version == .v5 ? 512 : 256
     _ = try system.forEachInode(isDeletedIncluded: false) { inode throws(FileSystemError) in
@@ -127,11 +130,12 @@ struct XFSDamageTests {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       return Int((state >> 33) % UInt64(count))
     }
-    for _ in 0..<40 {
+    for _ in 0..<25 {
       let (place, count) = blocks[random(blocks.count)]
       let old = try image.read(at: place, count)
       var bytes = old
-      for _ in 0..<4 { bytes[random(count)] = [0, 1, 0x80, 0xff][random(4)] }
+      let values: [UInt8] = [0, 1, 0x80, 0xff]
+      for _ in 0..<4 { bytes[random(count)] = values[random(4)] }
       if version == .v5, let sum = Self.checksumOffset(bytes) {
         bytes = Self.sealed(bytes, at: sum)
       }
@@ -173,7 +177,8 @@ struct XFSDamageTests {
     var checksum = CRC32C()
     checksum.add(sealed.span)
     for index in 0..<4 {
-      sealed[byteOffset + index] = UInt8(truncatingIfNeeded: checksum.inverted >> UInt32(8 * index))
+      let rest: UInt32 = checksum.inverted >> UInt32(8 * index)
+      sealed[byteOffset + index] = UInt8(truncatingIfNeeded: rest)
     }
     return sealed
   }
