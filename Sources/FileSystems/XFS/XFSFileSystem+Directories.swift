@@ -5,9 +5,9 @@ extension XFSFileSystem {
   /// Calls `body` with each entry of a directory but `.` and `..`, in the order of the disk, until
   /// it returns false.
   ///
-  /// Names that were removed are among them, as far as their bytes are left (not in a directory that
-  /// fits into its inode). Of their inode's number only the lower 32 bits are left; the upper ones
-  /// are the directory's.
+  /// Names that were removed are among them, as far as their bytes are left (not in a directory
+  /// that fits into its inode). Of their inode's number only the lower 32 bits are left; the
+  /// upper ones are the directory's.
   public func forEachEntry(
     of directory: Inode, _ body: (DirectoryEntry) throws(FileSystemError) -> Bool
   ) throws(FileSystemError) -> [FileSystemDamage] {

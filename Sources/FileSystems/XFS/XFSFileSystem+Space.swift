@@ -4,8 +4,8 @@ import FileSystemFormat
 extension XFSFileSystem {
   /// The bytes that belong to no file and no structure, ascending.
   ///
-  /// By the btrees of free space: by block, or where that is damaged, by size. What is kept for these
-  /// trees to grow into (the free list of a group) counts as used.
+  /// By the btrees of free space: by block, or where that is damaged, by size. What is kept for
+  /// these trees to grow into (the free list of a group) counts as used.
   ///
   /// - Throws: `damaged` if both trees of a group are.
   public func freeRanges() throws(FileSystemError) -> [Range<UInt64>] {

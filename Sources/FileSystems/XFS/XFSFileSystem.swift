@@ -25,8 +25,8 @@ public final class XFSFileSystem: FileSystem {
 
   /// Opens the file system at the beginning of a source.
   ///
-  /// - Throws: `notFound` if there is none; `unsupported` if it has a feature that changes how files
-  ///   are read and that is unknown here; `io`.
+  /// - Throws: `notFound` if there is none; `unsupported` if it has a feature that changes how
+  ///   files are read and that is unknown here; `io`.
   public init(_ source: any BlockSource) throws(FileSystemError) {
     let (superblock, problem) = try Self.superblock(of: source)
     if let feature = superblock.unsupported.first { throw .unsupported(source.name, feature) }

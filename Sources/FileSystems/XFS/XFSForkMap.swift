@@ -142,8 +142,8 @@ struct XFSForkMap {
 
   // MARK: - Metadata in forks
 
-  /// Whether two pieces lie on the same bytes, which happens in no directory and no attributes: what
-  /// reads them block by block would have no end.
+  /// Whether two pieces lie on the same bytes, which happens in no directory and no attributes:
+  /// what reads them block by block would have no end.
   var hasOverlap: Bool {
     let places = extents.compactMap { extent -> Range<UInt64>? in
       guard case .data(let start) = extent.place else { return nil }

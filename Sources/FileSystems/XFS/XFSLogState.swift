@@ -124,8 +124,8 @@ private struct XFSLogWalk {
 
   // MARK: - What would be replayed
 
-  /// How many transactions would be; zero if they log the superblock only, as those of a frozen file
-  /// system do; nil if the records do not follow each other.
+  /// How many transactions would be; zero if they log the superblock only, as those of a frozen
+  /// file system do; nil if the records do not follow each other.
   private func replayed(from tail: UInt64, _ length: UInt64) throws(FileSystemError) -> Int? {
     var (position, count, isMore, pieces) = (UInt64(0), 0, false, 0)
     while position < length {
