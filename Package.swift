@@ -76,6 +76,10 @@ let package = Package(
       name: "FileSystemFormatTests", dependencies: ["FileSystemFormat", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
+      name: "FileSystemsTests",
+      dependencies: ["BlockIO", "FileSystemFormat", "FileSystems", systemPackage],
+      exclude: ["XFS/Images"], swiftSettings: strict),
+    .testTarget(
       name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],
       swiftSettings: strict),
     .testTarget(
