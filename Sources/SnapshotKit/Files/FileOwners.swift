@@ -1,4 +1,4 @@
-public import BlockIO
+internal import BlockIO
 public import FileSystems
 internal import SnapshotFormat
 

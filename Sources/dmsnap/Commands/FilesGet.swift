@@ -157,7 +157,7 @@ struct FilesCat: ParsableCommand {
     let files = try FilesInput(input, originInput.origin, place, talk)
     let fileSystem = try files.fileSystem(side.side)
     let losses = files.losses(side.side)
-    let file: Inode
+    let file: FileSystems.Inode
     if let path {
       file = try FileTree(fileSystem).find(path, followsLast: true).inode
     } else {

@@ -58,9 +58,11 @@ struct FilesInput {
     check = try snapshot.checkOrigin()
     snapshot.warn(check, talk)
     isPart = place.partition != nil
-    bytes =
-      try place.partition.map { try Self.partition($0, of: snapshot) }
-      ?? 0..<snapshot.view.byteCount
+    if let number = place.partition {
+      bytes = try Self.partition(number, of: snapshot)
+    } else {
+      bytes = 0..<snapshot.view.byteCount
+    }
   }
 
   private static func partition(_ number: Int, of snapshot: Snapshot) throws -> Range<UInt64> {
