@@ -33,7 +33,7 @@ extension FileMap {
           return first..<first + ($0.upperBound - $0.lowerBound)
         }
       case .inline(let bytes?), .compressed(let bytes, _):
-        if ranges.overlaps(bytes) { lost.append(extent.file) }
+        if ranges.touches(bytes) { lost.append(extent.file) }
       }
     }
     return lost.union

@@ -116,9 +116,11 @@ public final class MemoryFileSystem: FileSystem {
   private let readCount = Mutex(0)
 
   /// A file system with those files in its root.
-  public init(_ nodes: [Node], named name: String = "memory") {
+  ///
+  /// - Parameter seconds: When names in its root were changed last.
+  public init(_ nodes: [Node], named name: String = "memory", seconds: Int64? = nil) {
     var builder = Builder()
-    builder.add(Node.directory("", nodes), at: "", as: FileID(2))
+    builder.add(Node.directory("", nodes).with(seconds: seconds), at: "", as: FileID(2))
     files = builder.files
     order = builder.order
     source = MemorySource(name: name, builder.bytes)

@@ -41,13 +41,15 @@ package final class DirectorySink: ExtractionSink {
     _ path: [[UInt8]], _ inode: Inode, _ attributes: [ExtendedAttribute]
   ) throws(ExtractionError) {
     guard let name = path.last else { return }  // the directory that the user gave
-    let identity: FileIdentity = try make { () throws(BlockIOError) in
-      _ = try directory(at: path.dropLast()).makeDirectory(name)
-      return try directory(at: path[...]).identity()
+    let (isNew, identity): (Bool, FileIdentity) = try make { () throws(BlockIOError) in
+      let isNew = try directory(at: path.dropLast()).makeDirectory(name)
+      return (isNew, try directory(at: path[...]).identity())
     }
     if let other = made[identity], other != path {
       throw .cannotMake("the same name as \(text(other)) to the target's file system")
     }
+    // One that was there already is not ours to change.
+    guard isNew else { return }
     made[identity] = path
     directories.append((path, Self.attributes(inode, attributes)))
   }
@@ -87,10 +89,11 @@ package final class DirectorySink: ExtractionSink {
   private func copy(
     _ content: any BlockSource, to file: NewFile, _ progress: (UInt64) -> Void
   ) throws(BlockIOError) -> [Range<UInt64>] {
+    let known = content.knownUnreadable(in: 0..<content.byteCount)
     if content.byteCount > Self.smallByteCountMax {
-      return try ExtentCopier(from: content, to: file, readsAround: true).copy(
+      let lost = try ExtentCopier(from: content, to: file, readsAround: true).copy(
         { (copy) throws(BlockIOError) in
-          try content.forEachData { (data) throws(BlockIOError) in
+          try content.forEachData(except: known) { (data) throws(BlockIOError) in
             try copy(
               CopyExtent(
                 sourceOffset: data.lowerBound, targetOffset: data.lowerBound,
@@ -102,19 +105,20 @@ package final class DirectorySink: ExtractionSink {
           return true
         }
       ).unreadable
+      return (lost + known).union
     }
-    var lost: [Range<UInt64>] = []
-    try content.forEachData { (data) throws(BlockIOError) in
+    var lost = known
+    try content.forEachData(except: known) { (data) throws(BlockIOError) in
       let place = 0..<data.count
       let unreadable = try content.readAround(at: data.lowerBound, into: buffer, place)
       for piece in [data].without(unreadable) {
         let start = Int(piece.lowerBound - data.lowerBound)
         try file.write(at: piece.lowerBound, from: buffer, start..<start + piece.count)
       }
-      for range in unreadable { lost.append(mergingInto: range) }
+      lost += unreadable
     }
     progress(content.byteCount)
-    return lost
+    return lost.union
   }
 
   package func link(
@@ -241,10 +245,16 @@ package final class DirectorySink: ExtractionSink {
 
 extension BlockSource {
   /// Calls `body` with each range that may hold anything but zeroes, ascending.
-  func forEachData(_ body: (Range<UInt64>) throws(BlockIOError) -> Void) throws(BlockIOError) {
+  ///
+  /// - Parameter known: What is known to be unreadable, ascending, and left out. A damaged map may
+  ///   say that of 2^60 bytes, which are not to be tried one after another.
+  func forEachData(
+    except known: [Range<UInt64>], _ body: (Range<UInt64>) throws(BlockIOError) -> Void
+  ) throws(BlockIOError) {
     var position: UInt64 = 0
     while let data = try nextData(from: position), data.upperBound > position {
-      try body(max(data.lowerBound, position)..<data.upperBound)
+      let rest = max(data.lowerBound, position)..<data.upperBound
+      for piece in [rest].without(known) { try body(piece) }
       position = data.upperBound
     }
   }

@@ -124,9 +124,9 @@ public struct Extraction {
       let content = try wrapping(ExtractionError.source, try fileSystem.content(of: inode))
       let (done, total) = (byteCount, UInt64(0))
       let unread = try sink.file(path, inode, attributes, content) { [progress] in
-        progress(done + $0, total)
+        progress(done &+ $0, total)
       }
-      byteCount += content.byteCount
+      byteCount &+= content.byteCount
       var lost = unread
       if !self.lost.isEmpty {
         let map = try wrapping(ExtractionError.source, try fileSystem.map(of: inode))

@@ -34,7 +34,8 @@ package final class TarSink: ExtractionSink {
   ) throws(ExtractionError) -> [Range<UInt64>] {
     var header = TarHeader(Self.joined(path), "0", inode, attributes)
     do throws(BlockIOError) {
-      let pieces = try Self.data(of: content)
+      let known = content.knownUnreadable(in: 0..<content.byteCount)
+      let pieces = try Self.data(of: content, except: known)
       var map: [UInt8] = []
       if pieces.totalCount + Self.holeByteCountMin <= content.byteCount {
         map = Self.map(pieces, byteCount: content.byteCount)
@@ -46,7 +47,7 @@ package final class TarSink: ExtractionSink {
       try write(map)
       let lost = try write(data, of: content, progress)
       try pad()
-      return lost
+      return (lost + known).union
     } catch {
       throw .target(error)
     }
@@ -96,12 +97,13 @@ package final class TarSink: ExtractionSink {
     Array(path.joined(separator: [UInt8(ascii: "/")]))
   }
 
-  /// Where a file has data, ascending; holes that are not worth a record count as data.
+  /// Where a file has data that may be read, ascending; holes that are not worth a record count as
+  /// data.
   private static func data(
-    of content: any BlockSource
+    of content: any BlockSource, except known: [Range<UInt64>]
   ) throws(BlockIOError) -> [Range<UInt64>] {
     var pieces: [Range<UInt64>] = []
-    try content.forEachData { data in
+    try content.forEachData(except: known) { data in
       let end = min(data.upperBound, content.byteCount)
       guard data.lowerBound < end else { return }
       if let last = pieces.last, data.lowerBound - last.upperBound < holeByteCountMin {

@@ -71,7 +71,7 @@ public struct OwnerIndex: Sendable {
     guard let file = UInt32(exactly: files.count) else { return }
     let known = extents.count
     func note(_ bytes: Range<UInt64>, _ part: Part) {
-      guard !bytes.isEmpty, ranges?.overlaps(bytes) ?? true else { return }
+      guard !bytes.isEmpty, ranges?.touches(bytes) ?? true else { return }
       extents.append(
         Extent(
           start: bytes.lowerBound, byteCount: bytes.upperBound - bytes.lowerBound, file: file,
@@ -112,7 +112,7 @@ public struct OwnerIndex: Sendable {
 
 extension [Range<UInt64>] {
   /// Whether any of them, which are ascending and do not overlap, has bytes of a range.
-  package func overlaps(_ bytes: Range<UInt64>) -> Bool {
+  package func touches(_ bytes: Range<UInt64>) -> Bool {
     let index = indexOfFirst(endingAfter: bytes.lowerBound)
     return index < count && self[index].lowerBound < bytes.upperBound
   }

@@ -159,7 +159,7 @@ final class FileComparison {
           found.append(mergingInto: start..<start + (part.upperBound - part.lowerBound))
         }
       case (.compressed(let from, _)?, .compressed(let to, _)?)
-      where from == to && !differing.overlaps(from):
+      where from == to && !differing.touches(from):
         break
       default: found.append(mergingInto: position..<end)
       }
@@ -173,9 +173,11 @@ final class FileComparison {
   ) throws(FileSystemError) -> UInt64 {
     let (old, new) = (try files.before.content(of: before), try files.after.content(of: after))
     let common = min(old.byteCount, new.byteCount)
-    var changed: UInt64 = 0
+    // What is known to be lost differs, and may be far too long to be tried.
+    let known = (old.knownUnreadable(in: 0..<common) + new.knownUnreadable(in: 0..<common)).union
+    var changed = pieces.totalCount - pieces.without(known).totalCount
     do throws(BlockIOError) {
-      for piece in pieces {
+      for piece in pieces.without(known) {
         var position = piece.lowerBound
         while position < min(piece.upperBound, common) {
           let end = min(piece.upperBound, common, position + UInt64(Self.pieceByteCount))
@@ -203,7 +205,7 @@ final class FileComparison {
     for start in stride(from: 0, to: place.upperBound, by: 512) {
       let sector = start..<min(start + 512, place.upperBound)
       let bytes = position + UInt64(sector.lowerBound)..<position + UInt64(sector.upperBound)
-      if lost.overlaps(bytes) || !mine.equals(sector, in: theirs, at: start) {
+      if lost.touches(bytes) || !mine.equals(sector, in: theirs, at: start) {
         count += UInt64(sector.count)
       }
     }

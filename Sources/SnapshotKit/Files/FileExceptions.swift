@@ -40,7 +40,9 @@ public struct FileExceptions: Sendable {
     for extent in map.extents {
       guard let range = extent.sourceRange else { continue }
       let isPlain = if case .data = extent.place { true } else { false }
-      let file = range.count == extent.file.count ? extent.file : nil
+      let isAsLong =
+        range.upperBound - range.lowerBound == extent.file.upperBound - extent.file.lowerBound
+      let file = isAsLong ? extent.file : nil
       add(range, file, snapshot.view, bytes.lowerBound, isPlain)
     }
     for range in map.structures { add(range, nil, snapshot.view, bytes.lowerBound, true) }

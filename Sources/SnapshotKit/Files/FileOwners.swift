@@ -4,6 +4,9 @@ internal import SnapshotFormat
 
 /// Which files own bytes of a snapshot, and of its origin, and what the bytes are that no file owns.
 public struct FileOwners: Sendable {
+  /// In more bytes in a row than these no structures are looked for.
+  private static let structureByteCountMax: UInt64 = 1 << 30
+
   /// A file that owns some of the bytes.
   public struct Owner: Sendable {
     /// Where the file is.
@@ -64,8 +67,8 @@ public struct FileOwners: Sendable {
       var owner =
         found[piece.id] ?? Owner(side: side, id: piece.id, paths: paths.paths(of: piece.id))
       switch piece.part {
-      case .content: owner.contentByteCount += count
-      case .structure: owner.structureByteCount += count
+      case .content: owner.contentByteCount &+= count
+      case .structure: owner.structureByteCount &+= count
       }
       found[piece.id] = owner
     }
@@ -88,6 +91,10 @@ public struct FileOwners: Sendable {
   private static func structures(
     in range: Range<UInt64>, of fileSystem: any FileSystem
   ) -> [(Range<UInt64>, String?)] {
+    // What belongs to a structure is small; where so much is left, what is free is unknown.
+    guard range.upperBound - range.lowerBound <= structureByteCountMax else {
+      return [(range, nil)]
+    }
     var found: [(Range<UInt64>, String?)] = []
     var position = range.lowerBound
     while position < range.upperBound {

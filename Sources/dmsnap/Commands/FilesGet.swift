@@ -168,7 +168,8 @@ struct FilesCat: ParsableCommand {
     let unread = try write(content)
     let lost = (unread + (try fileSystem.map(of: file).lost(losses.ranges))).union
     for range in lost.prefix(20) {
-      Console.say("dmsnap: \(name): \(range.count) bytes at byte \(range.lowerBound) are lost")
+      let count = range.upperBound - range.lowerBound
+      Console.say("dmsnap: \(name): \(count) bytes at byte \(range.lowerBound) are lost")
     }
     if lost.count > 20 { Console.say("dmsnap: and \(lost.count - 20) more ranges") }
     try files.finish(isWhole: lost.isEmpty && !losses.hasUnknown)

@@ -130,7 +130,7 @@ struct FilesList: ParsableCommand {
       guard isAsked || !losses.ranges.isEmpty else { return nil }
       let count =
         (try? losses.lostByteCount(of: inode, in: fileSystem)) ?? inode.byteCount
-      lostByteCount += count
+      lostByteCount &+= count
       return count
     }
 

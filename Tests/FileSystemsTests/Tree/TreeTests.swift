@@ -167,6 +167,6 @@ import Testing
     #expect(ranges.without([5..<25, 29..<41, 60..<70]) == [0..<5, 25..<29, 41..<50])
     #expect(ranges.without([]) == ranges && ranges.without([0..<100]).isEmpty)
     #expect(ranges.parts(in: 5..<45) == [5..<10, 20..<30, 40..<45])
-    #expect(ranges.overlaps(29..<31) && !ranges.overlaps(30..<40))
+    #expect(ranges.touches(29..<31) && !ranges.touches(30..<40))
   }
 }
