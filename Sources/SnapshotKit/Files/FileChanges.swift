@@ -78,8 +78,8 @@ public struct FileChanges: Sendable {
   private static func unchangedOwners(
     of differing: [Range<UInt64>], _ files: SnapshotFiles, besides suspects: Set<FileID>
   ) throws(FileSystemError) -> Set<FileID> {
-    // What is free now belongs to nobody, and what a suspect has is looked at anyway: if nothing is
-    // left, no map has to be read.
+    // What is free now belongs to nobody, a structure to no file, and what a suspect has is looked
+    // at anyway: if nothing is left, no map has to be read.
     let free = (try? files.after.freeRanges()) ?? []
     var left = differing.without(free)
     var theirs: [Range<UInt64>] = []
@@ -89,7 +89,9 @@ public struct FileChanges: Sendable {
       }
       theirs += map.extents.compactMap(\.sourceRange) + map.structures
     }
-    left = left.without(theirs.union)
+    left = left.without(theirs.union).flatMap { range in
+      files.after.structures(in: range).compactMap { $0.1 == nil ? $0.0 : nil }
+    }
     if left.isEmpty { return [] }
     let index = try OwnerIndex(files.after, within: left) { !suspects.contains($0.id) }
     return Set(index.owners(of: left).map(\.id))

@@ -4,9 +4,6 @@ internal import SnapshotFormat
 
 /// Which files own bytes of a snapshot, and of its origin, and what the bytes are that no file owns.
 public struct FileOwners: Sendable {
-  /// In more bytes in a row than these no structures are looked for.
-  private static let structureByteCountMax: UInt64 = 1 << 30
-
   /// A file that owns some of the bytes.
   public struct Owner: Sendable {
     /// Where the file is.
@@ -58,8 +55,12 @@ public struct FileOwners: Sendable {
     _ start: UInt64
   ) throws(FileSystemError) {
     let index = try OwnerIndex(fileSystem, within: ranges)
-    let owned = index.owners(of: ranges)
-    let paths = try TreePaths(fileSystem, of: Set(owned.map(\.id)))
+    let all = index.owners(of: ranges)
+    let paths = try TreePaths(fileSystem, of: Set(all.map(\.id)))
+    // A journal is a file without a name, and better told of as what it is.
+    let owned = all.filter {
+      !paths.paths(of: $0.id).isEmpty || fileSystem.structure(at: $0.bytes.lowerBound) == nil
+    }
     damage += (index.damage + paths.damage).map { (side, $0) }
     var found: [FileID: Owner] = [:]
     for piece in owned {
@@ -81,33 +82,10 @@ public struct FileOwners: Sendable {
       free = []
     }
     var rest = left.flatMap { free.parts(in: $0) }.map { ($0, "free" as String?) }
-    for range in left.without(free) { rest += Self.structures(in: range, of: fileSystem) }
+    for range in left.without(free) { rest += fileSystem.structures(in: range) }
     unowned += rest.sorted { $0.0.lowerBound < $1.0.lowerBound }.map {
       Unowned(side: side, bytes: $0.0.lowerBound + start..<$0.0.upperBound + start, what: $0.1)
     }
-  }
-
-  /// The structures of a file system in a range, sector by sector.
-  private static func structures(
-    in range: Range<UInt64>, of fileSystem: any FileSystem
-  ) -> [(Range<UInt64>, String?)] {
-    // What belongs to a structure is small; where so much is left, what is free is unknown.
-    guard range.upperBound - range.lowerBound <= structureByteCountMax else {
-      return [(range, nil)]
-    }
-    var found: [(Range<UInt64>, String?)] = []
-    var position = range.lowerBound
-    while position < range.upperBound {
-      let end = min((position / 512 + 1) * 512, range.upperBound)
-      let what = fileSystem.structure(at: position)
-      if let last = found.last, last.1 == what {
-        found[found.count - 1].0 = last.0.lowerBound..<end
-      } else {
-        found.append((position..<end, what))
-      }
-      position = end
-    }
-    return found
   }
 }
 
@@ -156,5 +134,26 @@ extension Snapshot {
   package func oldChunk(atNew chunk: UInt64) -> UInt64? {
     loaded.table.runs.first { $0.new <= chunk && chunk - $0.new < $0.count }
       .map { $0.old + (chunk - $0.new) }
+  }
+}
+
+extension FileSystem {
+  /// The structures in a range, sector by sector, and nil between them.
+  func structures(in range: Range<UInt64>) -> [(Range<UInt64>, String?)] {
+    // What belongs to a structure is small; where so much is left, what is free is unknown.
+    guard range.upperBound - range.lowerBound <= 1 << 30 else { return [(range, nil)] }
+    var found: [(Range<UInt64>, String?)] = []
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let end = min((position / 512 + 1) * 512, range.upperBound)
+      let what = structure(at: position)
+      if let last = found.last, last.1 == what {
+        found[found.count - 1].0 = last.0.lowerBound..<end
+      } else {
+        found.append((position..<end, what))
+      }
+      position = end
+    }
+    return found
   }
 }
