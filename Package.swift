@@ -47,19 +47,20 @@ let package = Package(
       name: "LVM2", dependencies: ["BlockIO", "Blkid", "MD", "SnapshotFormat"],
       swiftSettings: strict),
     .target(
-      name: "FileSystems", dependencies: ["BlockIO", "FileSystemFormat"], swiftSettings: strict),
+      name: "FileSystems", dependencies: ["BlockIO", "FileSystemFormat", systemPackage],
+      swiftSettings: strict),
     .target(
       name: "SnapshotKit",
       dependencies: [
-        "BlockIO", "Blkid", "FileSystemFormat", "LVM2", "MD", "SnapshotFormat", crypto,
-        systemPackage,
+        "BlockIO", "Blkid", "FileSystemFormat", "FileSystems", "LVM2", "MD", "SnapshotFormat",
+        crypto, systemPackage,
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "dmsnap",
       dependencies: [
-        "BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat", "SnapshotKit", argumentParser,
-        systemPackage,
+        "BlockIO", "Blkid", "FileSystems", "LVM2", "MD", "SnapshotFormat", "SnapshotKit",
+        argumentParser, systemPackage,
       ],
       swiftSettings: strict, plugins: ["StampCommit"]),
     .plugin(
@@ -67,7 +68,7 @@ let package = Package(
       exclude: ["stamp-commit"]),
     .target(
       name: "TestSupport",
-      dependencies: ["BlockIO", "SnapshotFormat", "SnapshotKit", crypto],
+      dependencies: ["BlockIO", "FileSystems", "SnapshotFormat", "SnapshotKit", crypto],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(
       name: "SnapshotFormatTests", dependencies: ["SnapshotFormat", "TestSupport"],
@@ -77,7 +78,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "FileSystemsTests",
-      dependencies: ["BlockIO", "FileSystemFormat", "FileSystems", systemPackage],
+      dependencies: ["BlockIO", "FileSystemFormat", "FileSystems", "TestSupport", systemPackage],
       exclude: ["XFS/Images"], swiftSettings: strict),
     .testTarget(
       name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],
@@ -91,12 +92,9 @@ let package = Package(
     .testTarget(
       name: "SnapshotKitTests",
       dependencies: [
-        "BlockIO", "FileSystemFormat", "LVM2", "SnapshotFormat", "SnapshotKit", "TestSupport",
+        "BlockIO", "FileSystemFormat", "FileSystems", "LVM2", "SnapshotFormat", "SnapshotKit",
+        "TestSupport",
       ],
-      swiftSettings: strict),
-    .testTarget(
-      name: "FileSystemsTests",
-      dependencies: ["BlockIO", "FileSystemFormat", "FileSystems", systemPackage],
       swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),
     .testTarget(

@@ -1,3 +1,5 @@
+internal import BlockIO
+
 /// Where the content of a file is.
 public struct FileMap: Equatable, Sendable {
   /// Its pieces, ascending within the file; what lies between them is a hole.
@@ -12,6 +14,29 @@ public struct FileMap: Equatable, Sendable {
     extents: [FileExtent] = [], structures: [Range<UInt64>] = [], damage: [FileSystemDamage] = []
   ) {
     (self.extents, self.structures, self.damage) = (extents, structures, damage)
+  }
+}
+
+extension FileMap {
+  /// Which bytes of the file are lost if bytes of the source are, which are ascending; those of
+  /// which nothing is known included.
+  package func lost(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
+    var lost: [Range<UInt64>] = []
+    for extent in extents {
+      switch extent.place {
+      case .lost: lost.append(extent.file)
+      case .unwritten, .inline(nil): break
+      case .data(let start):
+        guard let bytes = extent.sourceRange else { break }
+        lost += ranges.parts(in: bytes).map {
+          let first = extent.file.lowerBound + ($0.lowerBound - start)
+          return first..<first + ($0.upperBound - $0.lowerBound)
+        }
+      case .inline(let bytes?), .compressed(let bytes, _):
+        if ranges.touches(bytes) { lost.append(extent.file) }
+      }
+    }
+    return lost.union
   }
 }
 
@@ -42,7 +67,11 @@ public struct FileExtent: Equatable, Sendable {
   /// The bytes of the source that it takes, whether they hold its content as it is or not.
   public var sourceRange: Range<UInt64>? {
     switch place {
-    case .data(let start), .unwritten(let start): start..<start + UInt64(file.count)
+    case .data(let start), .unwritten(let start):
+      {
+        let (end, overflow) = start.addingReportingOverflow(file.upperBound - file.lowerBound)
+        return start..<(overflow ? .max : end)
+      }()
     case .inline(let range): range
     case .compressed(let range, _): range
     case .lost: nil

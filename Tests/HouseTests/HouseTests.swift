@@ -18,7 +18,7 @@ import Testing
     ["Salvage"],
     ["Snapshot"],
     ["Origin"],
-    ["Merge", "Audit", "Carve"],
+    ["Merge", "Audit", "Carve", "Files"],
     ["Report"],
   ]
 
@@ -43,9 +43,14 @@ import Testing
     "Blkid": ["BlockIO", "CBlkid"],
     "MD": ["BlockIO", "SnapshotFormat"],
     "LVM2": ["BlockIO", "Blkid", "MD", "SnapshotFormat"],
-    "SnapshotKit": ["BlockIO", "Blkid", "FileSystemFormat", "LVM2", "MD", "SnapshotFormat"],
+    "FileSystems": ["BlockIO", "FileSystemFormat"],
+    "SnapshotKit": [
+      "BlockIO", "Blkid", "FileSystemFormat", "FileSystems", "LVM2", "MD", "SnapshotFormat",
+    ],
     "StampCommit": [],
-    "dmsnap": ["BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat", "SnapshotKit"],
+    "dmsnap": [
+      "BlockIO", "Blkid", "FileSystems", "LVM2", "MD", "SnapshotFormat", "SnapshotKit",
+    ],
   ]
 
   @Test func `a target imports what stands below it`() {
@@ -92,6 +97,7 @@ import Testing
       "BlockIO/Copy/ExtentCloner.swift", "BlockIO/IOBuffer.swift",
       "BlockIO/Sources/FileShape.swift", "BlockIO/Sources/FileSource.swift",
       "BlockIO/Sources/MemoryFile.swift", "BlockIO/Sources/UncachedSource.swift",
+      "BlockIO/Targets/DirectoryTarget.swift",
       "BlockIO/Targets/FileTarget.swift", "BlockIO/Targets/OutputFile.swift",
       "BlockIO/Targets/OutputStream.swift", "BlockIO/Use/KernelText.swift",
       "BlockIO/Use/ProcessUse.swift", "Blkid/LibraryProbe.swift", "dmsnap/StopRequest.swift",
