@@ -94,7 +94,7 @@ let package = Package(
     .testTarget(
       name: "FileSystemsTests",
       dependencies: ["BlockIO", "FileSystemFormat", "FileSystems", systemPackage],
-      swiftSettings: strict),
+      exclude: ["Btrfs/Images"], swiftSettings: strict),
     .testTarget(
       name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],
       swiftSettings: strict),
