@@ -35,7 +35,7 @@ struct BtrfsPieces {
   /// The longest compressed extent, before and after; Linux writes 128 KiB.
   private static let compressedByteCountMax: UInt64 = 1 << 20
   /// The longest file.
-  private static let fileByteCountMax: UInt64 = 1 << 63
+  private static let fileByteCountMax = UInt64(Int64.max)
 
   private let nodes: BtrfsNodeReader
   private let name: String
@@ -62,7 +62,7 @@ struct BtrfsPieces {
       return true
     }
     damage += losses.damage
-    if isFile { add(losses, byteCount: inode.byteCount, number) }
+    if isFile { add(losses, byteCount: min(inode.byteCount, Self.fileByteCountMax), number) }
   }
 
   private mutating func addStructure(_ leaf: BtrfsNode, _ items: Range<Int>) {
