@@ -30,6 +30,11 @@ let package = Package(
     .library(name: "LVM2", targets: ["LVM2"]),
     .library(name: "SnapshotFormat", targets: ["SnapshotFormat"]),
   ],
+  traits: [
+    .default(enabledTraits: ["Zlib", "Zstd"]),
+    .trait(name: "Zlib", description: "Files that btrfs compressed by zlib; needs zlib."),
+    .trait(name: "Zstd", description: "Files that btrfs compressed by zstd; needs libzstd."),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -38,6 +43,8 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CBlkid", pkgConfig: "blkid", providers: [.apt(["libblkid-dev"])]),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "SnapshotFormat", swiftSettings: strict),
     .target(name: "FileSystemFormat", swiftSettings: strict),
     .target(name: "BlockIO", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
@@ -47,7 +54,15 @@ let package = Package(
       name: "LVM2", dependencies: ["BlockIO", "Blkid", "MD", "SnapshotFormat"],
       swiftSettings: strict),
     .target(
-      name: "FileSystems", dependencies: ["BlockIO", "FileSystemFormat", systemPackage],
+      name: "Compression",
+      dependencies: [
+        .target(name: "CZlib", condition: .when(traits: ["Zlib"])),
+        .target(name: "CZstd", condition: .when(traits: ["Zstd"])),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "FileSystems",
+      dependencies: ["BlockIO", "Compression", "FileSystemFormat", systemPackage],
       swiftSettings: strict),
     .target(
       name: "SnapshotKit",
@@ -76,10 +91,11 @@ let package = Package(
     .testTarget(
       name: "FileSystemFormatTests", dependencies: ["FileSystemFormat", "TestSupport"],
       swiftSettings: strict),
+    .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: strict),
     .testTarget(
       name: "FileSystemsTests",
       dependencies: ["BlockIO", "FileSystemFormat", "FileSystems", "TestSupport", systemPackage],
-      exclude: ["XFS/Images"], swiftSettings: strict),
+      exclude: ["Btrfs/Images", "XFS/Images"], swiftSettings: strict),
     .testTarget(
       name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],
       swiftSettings: strict),

@@ -6,14 +6,19 @@ public struct FileMap: Equatable, Sendable {
   public var extents: [FileExtent]
   /// Blocks that hold the map or the attributes, in bytes of the source.
   public var structures: [Range<UInt64>]
+  /// Where the source has more copies of its data, in bytes of the source: data of btrfs in the
+  /// profile DUP.
+  public var copies: [Range<UInt64>]
   /// What could not be read: the map is incomplete if there is any.
   public var damage: [FileSystemDamage]
 
   /// A map.
   package init(
-    extents: [FileExtent] = [], structures: [Range<UInt64>] = [], damage: [FileSystemDamage] = []
+    extents: [FileExtent] = [], structures: [Range<UInt64>] = [], copies: [Range<UInt64>] = [],
+    damage: [FileSystemDamage] = []
   ) {
-    (self.extents, self.structures, self.damage) = (extents, structures, damage)
+    (self.extents, self.structures) = (extents, structures)
+    (self.copies, self.damage) = (copies, damage)
   }
 }
 

@@ -4,13 +4,14 @@ public import BlockIO
 public enum FileSystemOpening {
   /// The families that can be read, in the order in which they are tried.
   private enum Family: CaseIterable {
-    case ext, xfs
+    case ext, xfs, btrfs
 
     /// Opens a file system of the family; `notFound` if the source has none of it.
     func open(_ source: any BlockSource) throws(FileSystemError) -> any FileSystem {
       switch self {
       case .ext: try ExtFileSystem(source)
       case .xfs: try XFSFileSystem(source)
+      case .btrfs: try BtrfsFileSystem(source)
       }
     }
   }
