@@ -21,6 +21,9 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
+// Without the trait nothing of libtsk is built, linked, or needed.
+let tsk = TargetDependencyCondition.when(traits: ["TSK"])
+
 let package = Package(
   name: "dmsnap",
   products: [
@@ -30,6 +33,12 @@ let package = Package(
     .library(name: "LVM2", targets: ["LVM2"]),
     .library(name: "SnapshotFormat", targets: ["SnapshotFormat"]),
   ],
+  traits: [
+    .trait(
+      name: "TSK",
+      description: "FAT, exFAT, NTFS, ISO 9660 and HFS+, by libtsk of The Sleuth Kit."),
+    .default(enabledTraits: ["TSK"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -38,6 +47,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CBlkid", pkgConfig: "blkid", providers: [.apt(["libblkid-dev"])]),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CTSK", pkgConfig: "tsk", providers: [.apt(["libtsk-dev"])]),
     .target(name: "SnapshotFormat", swiftSettings: strict),
     .target(name: "FileSystemFormat", swiftSettings: strict),
     .target(name: "BlockIO", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
@@ -47,7 +57,12 @@ let package = Package(
       name: "LVM2", dependencies: ["BlockIO", "Blkid", "MD", "SnapshotFormat"],
       swiftSettings: strict),
     .target(
-      name: "FileSystems", dependencies: ["BlockIO", "FileSystemFormat"], swiftSettings: strict),
+      name: "TSK", dependencies: ["BlockIO", .target(name: "CTSK", condition: tsk)],
+      swiftSettings: strict),
+    .target(
+      name: "FileSystems",
+      dependencies: ["BlockIO", "FileSystemFormat", .target(name: "TSK", condition: tsk)],
+      swiftSettings: strict),
     .target(
       name: "SnapshotKit",
       dependencies: [
@@ -75,6 +90,8 @@ let package = Package(
     .testTarget(
       name: "FileSystemFormatTests", dependencies: ["FileSystemFormat", "TestSupport"],
       swiftSettings: strict),
+    .testTarget(
+      name: "FileSystemsTests", dependencies: ["BlockIO", "FileSystems"], swiftSettings: strict),
     .testTarget(
       name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],
       swiftSettings: strict),
