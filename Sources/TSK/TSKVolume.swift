@@ -171,7 +171,10 @@
     package func attributes(of address: UInt64) throws(TSKError) -> [TSKAttribute] {
       try unsafe withFile(address) { file throws(TSKError) in
         let count = unsafe tsk_fs_file_attr_getsize(file)
-        if let problem = partialFailure { throw problem }
+        // Not the library's error number: it is also set on the way to success.
+        if unsafe count < 0 || file.pointee.meta?.pointee.attr_state == TSK_FS_META_ATTR_ERROR {
+          throw failure
+        }
         return (0..<max(0, min(count, 4096))).compactMap { index in
           unsafe tsk_fs_file_attr_get_idx(file, index).map { unsafe TSKAttribute($0.pointee) }
         }

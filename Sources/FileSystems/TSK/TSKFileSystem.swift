@@ -7,7 +7,8 @@
   /// What is damaged in these is reported in libtsk's words. Names are UTF-8 as libtsk makes them.
   /// FAT, exFAT and ISO 9660 have times of a wall clock: they are shown as if that were UTC.
   /// Where the family has no owners and modes, they are those of Linux: root's, and 0755, without
-  /// write permission what is read-only.
+  /// write permission what is read-only. Of Rock Ridge libtsk gives names, but no modes, times or
+  /// links.
   public final class TSKFileSystem: FileSystem {
     public let source: any BlockSource
     let volume: TSKVolume
@@ -202,12 +203,15 @@
       case .ntfs: break
       }
       let hasOwners = volume.family == .hfsPlus || volume.family == .iso9660
+      // The one time that ISO 9660 has is the one that libtsk calls that of creation.
+      let recorded = volume.family == .iso9660 ? metadata.created : nil
       return Inode(
         id: FileID(metadata.address), kind: metadata.kind.fileKind ?? .unknown,
         permissions: permissions, owner: hasOwners ? metadata.owner : 0,
         group: hasOwners ? metadata.group : 0, linkCount: metadata.linkCount,
-        byteCount: metadata.byteCount, modified: Timestamp(metadata.modified),
-        accessed: Timestamp(metadata.accessed), changed: Timestamp(metadata.changed),
+        byteCount: metadata.byteCount, modified: Timestamp(recorded ?? metadata.modified),
+        accessed: Timestamp(recorded ?? metadata.accessed),
+        changed: Timestamp(recorded ?? metadata.changed),
         created: metadata.created.seconds == 0 ? nil : Timestamp(metadata.created),
         isAllocated: metadata.isAllocated)
     }
