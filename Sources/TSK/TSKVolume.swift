@@ -93,12 +93,6 @@
       return unsafe .library(String(cString: text))
     }
 
-    /// The failure of a call that gave a part of its answer; nil if nothing failed.
-    private var partialFailure: TSKError? {
-      if let error = image.takeFailure() { return .source(error) }
-      return tsk_error_get_errno() == 0 ? nil : failure
-    }
-
     // MARK: - Files
 
     /// The metadata of the file of that address.
@@ -155,7 +149,8 @@
       try exclusively { () throws(TSKError) in
         guard let list = unsafe tsk_fs_dir_open_meta(handle, directory) else { throw failure }
         defer { unsafe tsk_fs_dir_close(list) }
-        let problem = partialFailure
+        // The library's error number is no news: it is also set on the way to success.
+        let problem = image.takeFailure().map { TSKError.source($0) }
         var found: [TSKName] = []
         for index in unsafe 0..<min(tsk_fs_dir_getsize(list), Self.nameCountMax) {
           guard let name = unsafe tsk_fs_dir_get_name(list, index) else { continue }

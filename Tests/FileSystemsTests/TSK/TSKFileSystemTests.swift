@@ -11,7 +11,7 @@
     init() throws { images = try TSKImages() }
 
     private func entries(
-      _ fileSystem: any FileSystem, _ directory: Inode
+      _ fileSystem: any FileSystem, _ directory: FileSystems.Inode
     ) throws -> [DirectoryEntry] {
       var found: [DirectoryEntry] = []
       let damage = try fileSystem.forEachEntry(of: directory) {
@@ -23,7 +23,7 @@
     }
 
     /// The file of a path.
-    private func inode(_ fileSystem: any FileSystem, _ path: String) throws -> Inode {
+    private func inode(_ fileSystem: any FileSystem, _ path: String) throws -> FileSystems.Inode {
       try path.split(separator: "/").reduce(try fileSystem.inode(fileSystem.root)) { folder, name in
         let entry = try entries(fileSystem, folder).first {
           $0.name == Array(name.utf8) && !$0.isDeleted
