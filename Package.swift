@@ -21,6 +21,9 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
+// Without the trait nothing of libtsk is built, linked, or needed.
+let tsk = TargetDependencyCondition.when(traits: ["TSK"])
+
 let package = Package(
   name: "dmsnap",
   products: [
@@ -31,7 +34,10 @@ let package = Package(
     .library(name: "SnapshotFormat", targets: ["SnapshotFormat"]),
   ],
   traits: [
-    .default(enabledTraits: ["Zlib", "Zstd"]),
+    .default(enabledTraits: ["TSK", "Zlib", "Zstd"]),
+    .trait(
+      name: "TSK",
+      description: "FAT, exFAT, NTFS, ISO 9660 and HFS+, by libtsk of The Sleuth Kit."),
     .trait(name: "Zlib", description: "Files that btrfs compressed by zlib; needs zlib."),
     .trait(name: "Zstd", description: "Files that btrfs compressed by zstd; needs libzstd."),
   ],
@@ -45,6 +51,7 @@ let package = Package(
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CTSK", pkgConfig: "tsk", providers: [.apt(["libtsk-dev"])]),
     .target(name: "SnapshotFormat", swiftSettings: strict),
     .target(name: "FileSystemFormat", swiftSettings: strict),
     .target(name: "BlockIO", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
@@ -61,8 +68,14 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
+      name: "TSK", dependencies: ["BlockIO", .target(name: "CTSK", condition: tsk)],
+      swiftSettings: strict),
+    .target(
       name: "FileSystems",
-      dependencies: ["BlockIO", "Compression", "FileSystemFormat", systemPackage],
+      dependencies: [
+        "BlockIO", "Compression", "FileSystemFormat", .target(name: "TSK", condition: tsk),
+        systemPackage,
+      ],
       swiftSettings: strict),
     .target(
       name: "SnapshotKit",

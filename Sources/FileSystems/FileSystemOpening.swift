@@ -4,7 +4,7 @@ public import BlockIO
 public enum FileSystemOpening {
   /// The families that can be read, in the order in which they are tried.
   private enum Family: CaseIterable {
-    case ext, xfs, btrfs
+    case ext, xfs, btrfs, tsk
 
     /// Opens a file system of the family; `notFound` if the source has none of it.
     func open(_ source: any BlockSource) throws(FileSystemError) -> any FileSystem {
@@ -12,6 +12,7 @@ public enum FileSystemOpening {
       case .ext: try ExtFileSystem(source)
       case .xfs: try XFSFileSystem(source)
       case .btrfs: try BtrfsFileSystem(source)
+      case .tsk: try TSKOpening.open(source)
       }
     }
   }
