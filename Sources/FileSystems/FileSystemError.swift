@@ -28,6 +28,7 @@ public enum FileSystemError: CodedError, Equatable {
   /// The source could not be read.
   case io(BlockIOError)
 
+  /// Nothing there, damage, or not finished.
   public var status: ExitStatus {
     switch self {
     case .notFound, .noFile: .noStore
@@ -37,6 +38,7 @@ public enum FileSystemError: CodedError, Equatable {
     }
   }
 
+  /// `filesystem.` or `file.` and what is wrong, or that of the source's error.
   public var code: String {
     switch self {
     case .notFound: "filesystem.not-found"
@@ -48,6 +50,7 @@ public enum FileSystemError: CodedError, Equatable {
     }
   }
 
+  /// The file system, and the bytes that are damaged.
   public var place: ErrorPlace? {
     switch self {
     case .damaged(let name, let damage):

@@ -87,7 +87,9 @@ public struct Inode: Equatable, Sendable {
 
   /// The number of a device.
   public struct Device: Equatable, Sendable {
+    /// Which driver's it is.
     public let major: UInt32
+    /// Which of that driver's.
     public let minor: UInt32
 
     /// The device of those numbers.
@@ -136,8 +138,8 @@ public struct DirectoryEntry: Equatable, Sendable {
 public struct ExtendedAttribute: Equatable, Sendable {
   /// Its full name: `user.mime_type`, `security.capability`, `system.posix_acl_access`.
   public let name: [UInt8]
-  /// Its value, as `getxattr` returns it: of an ACL in the form of Linux' system call, whatever form
-  /// it has on the disk.
+  /// Its value, as `getxattr` returns it: of an ACL in the form of Linux' system call, whatever
+  /// form it has on the disk.
   public let value: [UInt8]
 
   /// A value of that name.

@@ -17,8 +17,9 @@ package final class DirectoryTarget: Sendable {
     package var owner: (user: UInt32, group: UInt32)?
     /// The lower twelve bits of its mode.
     package var permissions: UInt16
-    /// When it was read, and when its content was changed, last.
+    /// When it was read last.
     package var accessed: (seconds: Int64, nanoseconds: UInt32)
+    /// When its content was changed last.
     package var modified: (seconds: Int64, nanoseconds: UInt32)
     /// Its extended attributes.
     package var extended: [(name: [UInt8], value: [UInt8])]

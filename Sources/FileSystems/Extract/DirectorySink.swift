@@ -3,8 +3,8 @@ package import SystemPackage
 
 /// An extraction into a directory.
 ///
-/// Nothing is replaced, and nothing outside the directory is reached: everything is made relative to
-/// descriptors of directories, without following symbolic links, and those are made last. Then
+/// Nothing is replaced, and nothing outside the directory is reached: everything is made relative
+/// to descriptors of directories, without following symbolic links, and those are made last. Then
 /// directories get their attributes, for making files in them would change their times.
 package final class DirectorySink: ExtractionSink {
   private static let smallByteCountMax: UInt64 = 1 << 20

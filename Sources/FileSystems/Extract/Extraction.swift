@@ -198,6 +198,7 @@ public enum ExtractionError: CodedError {
   /// One file needs rights that the user does not have: what it is.
   case forbidden(String)
 
+  /// That of what failed; damage, if it is one file's.
   public var status: ExitStatus {
     switch self {
     case .source(let error): error.status
@@ -206,6 +207,7 @@ public enum ExtractionError: CodedError {
     }
   }
 
+  /// That of what failed.
   public var code: String {
     switch self {
     case .source(let error): error.code
@@ -214,6 +216,7 @@ public enum ExtractionError: CodedError {
     }
   }
 
+  /// What failed.
   public var place: ErrorPlace? {
     switch self {
     case .source(let error): error.place

@@ -2,7 +2,7 @@ internal import BlockIO
 public import FileSystems
 internal import SnapshotFormat
 
-/// Where the bytes of a file of a snapshot are: which are the origin's own, and which the store has.
+/// Where the bytes of a snapshot's file are: which are the origin's own, and which the store has.
 public struct FileExceptions: Sendable {
   /// Consecutive bytes of a file that lie together.
   public struct Piece: Sendable {

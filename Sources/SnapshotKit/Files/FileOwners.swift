@@ -2,7 +2,7 @@ internal import BlockIO
 public import FileSystems
 internal import SnapshotFormat
 
-/// Which files own bytes of a snapshot, and of its origin, and what the bytes are that no file owns.
+/// Which files own bytes of a snapshot and of its origin, and what the bytes are that none owns.
 public struct FileOwners: Sendable {
   /// A file that owns some of the bytes.
   public struct Owner: Sendable {

@@ -64,7 +64,11 @@ struct FilesOwner: ParsableCommand {
     case .text: try Console.print(lines: lines(found))
     }
     found.damage.say()
-    try files.finish(isWhole: found.damage.isEmpty)
+    let hasUnknown = lost && files.losses(.snapshot).hasUnknown
+    if hasUnknown {
+      Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
+    }
+    try files.finish(isWhole: found.damage.isEmpty && !hasUnknown)
   }
 
   /// The bytes that are asked for.

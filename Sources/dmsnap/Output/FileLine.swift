@@ -52,7 +52,9 @@ struct FileLine {
   var body: String {
     let name = path.replacing("|", with: "\\x7c") + (target.map { " -> \($0)" } ?? "")
     guard let inode else { return "0|\(name)|\(id.number)|-/----------|0|0|0|0|0|0|0" }
-    let mode = inode.modeText
+    // Of a regular file, it has an r where ls has a dash.
+    let text = inode.modeText
+    let mode = inode.kind == .regular ? "r" + text.dropFirst() : text
     return "0|\(name)\(isDeleted ? " (deleted)" : "")|\(id.number)|\(mode.prefix(1))/\(mode)"
       + "|\(inode.owner)|\(inode.group)|\(inode.byteCount)|\(inode.accessed.seconds)"
       + "|\(inode.modified.seconds)|\(inode.changed.seconds)|\(inode.created?.seconds ?? 0)"
