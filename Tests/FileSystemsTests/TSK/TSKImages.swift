@@ -46,7 +46,7 @@ final class TSKImages {
 
   /// A FAT file system of so many bits, with the tree less the link, and `deleted.txt` deleted.
   func fat(_ bits: Int) throws -> FileSource {
-    try run("truncate", "-s", bits == 32 ? "40M" : "\(bits)M", "fat.img")
+    try run("truncate", "-s", [12: "1M", 16: "16M"][bits] ?? "40M", "fat.img")
     try run("mkfs.vfat", "-F", "\(bits)", "-s", "1", "-n", "LABEL", "fat.img")
     try run(
       "mcopy", "-s", "-m", "-i", "fat.img", "tree/dir", "tree/empty", "tree/hello.txt",
@@ -65,9 +65,9 @@ final class TSKImages {
     return try source("ntfs.img")
   }
 
-  /// An ISO 9660 file system with Rock Ridge, and the HFS+ one of the same files in the same image.
+  /// An ISO 9660 file system with Rock Ridge and Joliet, and the HFS+ one of the same files in the same image.
   func iso() throws -> FileSource {
-    try run("xorriso", "-as", "mkisofs", "-R", "-hfsplus", "-o", "iso.img", "tree")
+    try run("xorriso", "-as", "mkisofs", "-R", "-J", "-hfsplus", "-o", "iso.img", "tree")
     return try source("iso.img")
   }
 
