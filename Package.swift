@@ -21,6 +21,9 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
+// Without the trait nothing of libtsk is built, linked, or needed.
+let tsk = TargetDependencyCondition.when(traits: ["TSK"])
+
 let package = Package(
   name: "dmsnap",
   products: [
@@ -30,6 +33,14 @@ let package = Package(
     .library(name: "LVM2", targets: ["LVM2"]),
     .library(name: "SnapshotFormat", targets: ["SnapshotFormat"]),
   ],
+  traits: [
+    .default(enabledTraits: ["TSK", "Zlib", "Zstd"]),
+    .trait(
+      name: "TSK",
+      description: "FAT, exFAT, NTFS, ISO 9660 and HFS+, by libtsk of The Sleuth Kit."),
+    .trait(name: "Zlib", description: "Files that btrfs compressed by zlib; needs zlib."),
+    .trait(name: "Zstd", description: "Files that btrfs compressed by zstd; needs libzstd."),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -38,6 +49,9 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CBlkid", pkgConfig: "blkid", providers: [.apt(["libblkid-dev"])]),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CTSK", pkgConfig: "tsk", providers: [.apt(["libtsk-dev"])]),
     .target(name: "SnapshotFormat", swiftSettings: strict),
     .target(name: "FileSystemFormat", swiftSettings: strict),
     .target(name: "BlockIO", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
@@ -47,17 +61,34 @@ let package = Package(
       name: "LVM2", dependencies: ["BlockIO", "Blkid", "MD", "SnapshotFormat"],
       swiftSettings: strict),
     .target(
+      name: "Compression",
+      dependencies: [
+        .target(name: "CZlib", condition: .when(traits: ["Zlib"])),
+        .target(name: "CZstd", condition: .when(traits: ["Zstd"])),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "TSK", dependencies: ["BlockIO", .target(name: "CTSK", condition: tsk)],
+      swiftSettings: strict),
+    .target(
+      name: "FileSystems",
+      dependencies: [
+        "BlockIO", "Compression", "FileSystemFormat", .target(name: "TSK", condition: tsk),
+        systemPackage,
+      ],
+      swiftSettings: strict),
+    .target(
       name: "SnapshotKit",
       dependencies: [
-        "BlockIO", "Blkid", "FileSystemFormat", "LVM2", "MD", "SnapshotFormat", crypto,
-        systemPackage,
+        "BlockIO", "Blkid", "FileSystemFormat", "FileSystems", "LVM2", "MD", "SnapshotFormat",
+        crypto, systemPackage,
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "dmsnap",
       dependencies: [
-        "BlockIO", "Blkid", "LVM2", "MD", "SnapshotFormat", "SnapshotKit", argumentParser,
-        systemPackage,
+        "BlockIO", "Blkid", "FileSystems", "LVM2", "MD", "SnapshotFormat", "SnapshotKit",
+        argumentParser, systemPackage,
       ],
       swiftSettings: strict, plugins: ["StampCommit"]),
     .plugin(
@@ -65,7 +96,7 @@ let package = Package(
       exclude: ["stamp-commit"]),
     .target(
       name: "TestSupport",
-      dependencies: ["BlockIO", "SnapshotFormat", "SnapshotKit", crypto],
+      dependencies: ["BlockIO", "FileSystems", "SnapshotFormat", "SnapshotKit", crypto],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(
       name: "SnapshotFormatTests", dependencies: ["SnapshotFormat", "TestSupport"],
@@ -73,6 +104,11 @@ let package = Package(
     .testTarget(
       name: "FileSystemFormatTests", dependencies: ["FileSystemFormat", "TestSupport"],
       swiftSettings: strict),
+    .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: strict),
+    .testTarget(
+      name: "FileSystemsTests",
+      dependencies: ["BlockIO", "FileSystemFormat", "FileSystems", "TestSupport", systemPackage],
+      exclude: ["Btrfs/Images", "XFS/Images"], swiftSettings: strict),
     .testTarget(
       name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],
       swiftSettings: strict),
@@ -85,7 +121,8 @@ let package = Package(
     .testTarget(
       name: "SnapshotKitTests",
       dependencies: [
-        "BlockIO", "FileSystemFormat", "LVM2", "SnapshotFormat", "SnapshotKit", "TestSupport",
+        "BlockIO", "FileSystemFormat", "FileSystems", "LVM2", "SnapshotFormat", "SnapshotKit",
+        "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(name: "HouseTests", swiftSettings: strict),

@@ -22,6 +22,7 @@ struct Dmsnap: ParsableCommand {
           Identify.self, Inspect.self, TableCommand.self, Diff.self, AuditCommand.self,
           Explain.self,
         ]),
+      CommandGroup(name: "Files", subcommands: [Files.self]),
       CommandGroup(name: "Rescue", subcommands: [Salvage.self, Carve.self, Export.self]),
       CommandGroup(name: "Merge", subcommands: [Merge.self]),
       CommandGroup(name: "LVM", subcommands: [Lvm.self]),
@@ -109,4 +110,24 @@ extension LvmList: ReportingCommand {
 
 extension LvmExtract: ReportingCommand {
   var schema: String? { format == .json ? "dmsnap.lvm-extract.v1" : nil }
+}
+
+extension FilesList: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.files-list.v1" : nil }
+}
+
+extension FilesGet: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.files-get.v1" : nil }
+}
+
+extension FilesChangesCommand: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.files-changes.v1" : nil }
+}
+
+extension FilesOwner: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.files-owner.v1" : nil }
+}
+
+extension FilesExtents: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.files-extents.v1" : nil }
 }

@@ -33,7 +33,7 @@ import Testing
     }
     #expect(
       sections == [
-        ["identify", "inspect", "table", "diff", "audit", "explain"],
+        ["identify", "inspect", "table", "diff", "audit", "explain"], ["files"],
         ["salvage", "carve", "export"], ["merge"], ["lvm"],
       ], "\(help)")
     #expect(help.output.contains("lvm list, lvm extract"), "\(help)")

@@ -37,15 +37,21 @@ struct SourceTree {
       ).map { String($0.1) }
     }
 
-    /// Whether a line declares what BlockSource, BlockTarget or ExportSink requires, in a file that
-    /// has a conformer or default implementations: the comment is at the requirement.
+    /// Whether a line declares what BlockSource, BlockTarget, ExportSink, FileSystem or ExtractionSink
+    /// requires, in a file that has a conformer or default implementations: the comment is at the
+    /// requirement.
     func isWitness(_ line: Substring) -> Bool {
       let name =
         /\b(?:var|let|func) (?:name|byteCount|files|base|read|readUncached|nextData|knownUnreadable|willRead|hasCached|write|startWriting|flush|readingBack|append|appendZeroes)\b/
+      let ofFiles =
+        /\b(?:var|let|func) (?:source|family|root|inode|forEachInode|forEachEntry|map|content|target|attributes|freeRanges|structure|directory|file|link|hardLink|special|finish|forbidden)\b/
+      let fileConformer =
+        /(?:class|struct|enum|extension) [^\n{]*:[^{]*\b(?:FileSystem|ExtractionSink)\b|extension \w*FileSystem \{/
       let conformer =
         /(?:class|struct|enum|extension) [^\n{]*:[^{]*\b(?:BlockSource|ForwardingSource|BlockTarget|ExportSink)\b/
       let defaults = /extension (?:BlockSource|ForwardingSource|BlockTarget) \{/
       return line.contains(name) && (code.contains(conformer) || code.contains(defaults))
+        || line.contains(ofFiles) && code.contains(fileConformer)
     }
 
     /// Every capitalised word of the code.

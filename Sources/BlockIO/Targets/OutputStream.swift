@@ -1,8 +1,14 @@
 internal import Glibc
 internal import SystemPackage
 
+/// What bytes are written to once, in order.
+package protocol ByteSink: AnyObject {
+  /// Appends all of `range` of a buffer.
+  func write(_ buffer: IOBuffer, _ range: Range<Int>) throws(BlockIOError)
+}
+
 /// A stream of bytes, written once in order.
-package final class OutputStream: Sendable {
+package final class OutputStream: ByteSink, Sendable {
   private let descriptor: FileDescriptor
   private let name: String
 

@@ -1,8 +1,8 @@
 public import SystemPackage
 
-/// A new text file of a length not known in advance; it appears under its name when it is
+/// A new file of a length not known in advance, mostly a text; it appears under its name when it is
 /// published, like any ``OutputFile``.
-public final class OutputText {
+public final class OutputText: ByteSink {
   private let output: OutputFile
   private let buffer = IOBuffer(byteCount: 1 << 16)
   private var used = 0
@@ -36,6 +36,18 @@ public final class OutputText {
       used += piece.count
       rest = rest.dropFirst(piece.count)
     }
+  }
+
+  /// Appends bytes.
+  package func write(_ bytes: IOBuffer, _ range: Range<Int>) throws(BlockIOError) {
+    if range.count < buffer.byteCount - used {
+      buffer.copy(from: bytes, range, to: used)
+      used += range.count
+      return
+    }
+    try drain()
+    try output.source.descriptor.writeFully(at: byteCount, from: bytes, range, name: output.name)
+    byteCount += UInt64(range.count)
   }
 
   /// Flushes the file and gives it its name.

@@ -38,6 +38,8 @@ package struct BtrfsChunk: Equatable, Sendable {
   package let stripeByteCount: UInt64
   /// How its bytes are spread over its stripes.
   package let profile: Profile
+  /// What it holds, by its type: data (1), chunks (2), metadata (4); and its profile.
+  package let type: UInt64
   /// Its stripes, in their order.
   package let stripes: [Stripe]
 
@@ -55,7 +57,8 @@ package struct BtrfsChunk: Equatable, Sendable {
     byteCount = bytes.little(at: 0)
     stripeByteCount = bytes.little(at: 16)
     guard byteCount > 0, !logical.addingReportingOverflow(byteCount).overflow else { return nil }
-    switch bytes.little(at: 24, as: UInt64.self) & 0x7f8 {
+    type = bytes.little(at: 24)
+    switch type & 0x7f8 {
     // SINGLE; RAID1, DUP, RAID1C3, RAID1C4.
     case 0: profile = .copies
     case 0x10, 0x20, 0x200, 0x400: profile = .copies

@@ -11,7 +11,23 @@ package struct BtrfsDiskSuperblock: Equatable, Sendable {
   private static let magic: UInt64 = 0x4d5f_5366_5248_425f  // "_BHRfS_M"
   private static let systemChunksPlace = 0x32b
   private static let systemChunksByteCountMax = 2048
-  private static let hasMetadataUUID: UInt64 = 1 << 10
+  private static let backupsPlace = 0xb2b
+  private static let backupByteCount = 168
+
+  /// The roots of a transaction.
+  ///
+  /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_root_backup`.
+  package struct Roots: Equatable, Sendable {
+    /// The root of the tree of roots.
+    package let root: BtrfsPointer
+    /// The root of the tree of chunks.
+    package let chunkRoot: BtrfsPointer
+
+    /// Those roots.
+    package init(root: BtrfsPointer, chunkRoot: BtrfsPointer) {
+      (self.root, self.chunkRoot) = (root, chunkRoot)
+    }
+  }
 
   /// Where it says that it is.
   package let byteOffset: UInt64
@@ -33,15 +49,32 @@ package struct BtrfsDiskSuperblock: Equatable, Sendable {
   package let nodeUUID: BtrfsUUID
   /// The chunks of the tree of chunks.
   package let systemChunks: BtrfsChunkMap
+  /// The roots of the last four transactions, of the tree of roots and of that of chunks.
+  package let backups: [Roots]
+  /// How its checksums are computed.
+  package let checksum: BtrfsChecksum
+  /// The features without which it must not be read.
+  package let features: BtrfsFeatures
+  /// The length of the device in bytes.
+  package let deviceByteCount: UInt64
+  /// How many devices the file system has.
+  package let deviceCount: UInt64
+  /// The object of the tree of roots that has the name of the default subvolume.
+  package let rootDirectory: UInt64
 
   /// Decodes a superblock; nil if its checksum is wrong, or of another kind than CRC-32C.
   package init?(decoding bytes: Span<UInt8>) {
+    self.init(decoding: bytes, checksums: [.crc32c])
+  }
+
+  /// Decodes a superblock; nil if its checksum is wrong, or of none of those kinds.
+  package init?(decoding bytes: Span<UInt8>, checksums: Set<BtrfsChecksum>) {
     guard bytes.count >= Self.byteCount, bytes.little(at: 0x40) == Self.magic,
-      bytes.little(at: 0xc4, as: UInt16.self) == 0
+      let checksum = BtrfsChecksum(rawValue: bytes.little(at: 0xc4)),
+      checksums.contains(checksum),
+      checksum.isRight(bytes, for: bytes.extracting(32..<Self.byteCount))
     else { return nil }
-    var checksum = CRC32C()
-    checksum.add(bytes.extracting(32..<Self.byteCount))
-    guard bytes.little(at: 0) == checksum.inverted else { return nil }
+    self.checksum = checksum
     byteOffset = bytes.little(at: 0x30)
     generation = bytes.little(at: 0x48)
     root = BtrfsPointer(
@@ -57,9 +90,22 @@ package struct BtrfsDiskSuperblock: Equatable, Sendable {
     else { return nil }
     (sectorByteCount, nodeByteCount) = (Int(sizes[0]), Int(sizes[1]))
     device = bytes.little(at: 0xc9)
-    let features: UInt64 = bytes.little(at: 0xbc)
+    features = BtrfsFeatures(rawValue: bytes.little(at: 0xbc))
     nodeUUID = BtrfsUUID(
-      decoding: bytes, at: features & Self.hasMetadataUUID != 0 ? 0x23b : 0x20)
+      decoding: bytes, at: features.contains(.metadataUUID) ? 0x23b : 0x20)
+    deviceByteCount = bytes.little(at: 0xd1)
+    deviceCount = bytes.little(at: 0x88)
+    rootDirectory = bytes.little(at: 0x80)
+    backups = (0..<4).map { index in
+      let place = Self.backupsPlace + index * Self.backupByteCount
+      return Roots(
+        root: BtrfsPointer(
+          address: bytes.little(at: place), generation: bytes.little(at: place + 8),
+          level: bytes[place + 152]),
+        chunkRoot: BtrfsPointer(
+          address: bytes.little(at: place + 16), generation: bytes.little(at: place + 24),
+          level: bytes[place + 153]))
+    }
     let count = Int(bytes.little(at: 0xa0, as: UInt32.self))
     guard count <= Self.systemChunksByteCountMax else { return nil }
     systemChunks = Self.chunks(
@@ -93,4 +139,27 @@ package struct BtrfsUUID: Hashable, Sendable {
     first = bytes.little(at: place)
     second = bytes.little(at: place + 8)
   }
+}
+
+/// Features of a btrfs that change how it is read.
+///
+/// - Source: Linux `include/uapi/linux/btrfs.h`, `BTRFS_FEATURE_INCOMPAT_*`.
+package struct BtrfsFeatures: OptionSet, Sendable {
+  package let rawValue: UInt64
+
+  /// The features of those bits.
+  package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  /// Nodes have another UUID than the file system.
+  package static let metadataUUID = BtrfsFeatures(rawValue: 1 << 10)
+  /// Zones of a zoned device are written in sequence.
+  package static let zoned = BtrfsFeatures(rawValue: 1 << 12)
+  /// Several extent trees, and other items of extents.
+  package static let extentTreeV2 = BtrfsFeatures(rawValue: 1 << 13)
+  /// The places of striped data are in a tree.
+  package static let stripeTree = BtrfsFeatures(rawValue: 1 << 14)
+
+  /// Those that change nothing for who only reads files, or that are read here: bits 0 to 12, and
+  /// simple quotas.
+  package static let readable = BtrfsFeatures(rawValue: 0x1fff | 1 << 16)
 }

@@ -32,6 +32,26 @@ package struct BtrfsKey: Comparable, Hashable, Sendable {
 
   // MARK: - Types of items
 
+  /// An inode.
+  package static let inodeItem: UInt8 = 1
+  /// Names of an inode in one directory.
+  package static let inodeReference: UInt8 = 12
+  /// Names of an inode, if they are too many.
+  package static let inodeExtendedReference: UInt8 = 13
+  /// Extended attributes whose names have one hash.
+  package static let attribute: UInt8 = 24
+  /// Names in a directory that have one hash.
+  package static let directoryItem: UInt8 = 84
+  /// A name in a directory, by its number.
+  package static let directoryIndex: UInt8 = 96
+  /// Where bytes of a file are.
+  package static let fileExtent: UInt8 = 108
+  /// An extent that is in use.
+  package static let extentItem: UInt8 = 168
+  /// A node that is in use.
+  package static let metadataItem: UInt8 = 169
+  /// A subvolume within another.
+  package static let rootReference: UInt8 = 156
   /// The root of a tree.
   package static let rootItem: UInt8 = 132
   /// Checksums of data.

@@ -39,6 +39,8 @@ package struct BtrfsNodeHeader: Equatable, Sendable {
   package let address: UInt64
   /// The transaction that wrote it.
   package let generation: UInt64
+  /// The tree that it was written for.
+  package let owner: UInt64
   /// How many items or pointers it has.
   package let itemCount: Int
   /// Its level: 0 for a leaf.
@@ -51,6 +53,7 @@ package struct BtrfsNodeHeader: Equatable, Sendable {
     uuid = BtrfsUUID(decoding: bytes, at: 0x20)
     address = bytes.little(at: 0x30)
     generation = bytes.little(at: 0x50)
+    owner = bytes.little(at: 0x58)
     itemCount = Int(bytes.little(at: 0x60, as: UInt32.self))
     level = bytes[0x64]
   }
@@ -78,11 +81,10 @@ package struct BtrfsNode: Equatable, Sendable {
   package let bytes: [UInt8]
 
   /// Checks the bytes of a node, all of them; nil if it is none.
-  package init?(checking bytes: [UInt8]) {
+  package init?(checking bytes: [UInt8], by checksum: BtrfsChecksum = .crc32c) {
     guard let header = BtrfsNodeHeader(decoding: bytes.span) else { return nil }
-    var checksum = CRC32C()
-    checksum.add(bytes.span.extracting(BtrfsNodeHeader.checkedByteOffset..<bytes.count))
-    guard checksum.inverted == header.checksum else { return nil }
+    let checked = bytes.span.extracting(BtrfsNodeHeader.checkedByteOffset..<bytes.count)
+    guard checksum.isRight(bytes.span, for: checked) else { return nil }
     (self.header, self.bytes) = (header, bytes)
     guard isOrdered else { return nil }
   }
@@ -145,6 +147,16 @@ package struct BtrfsNode: Equatable, Sendable {
     guard address != 0, span[238] <= BtrfsNodeHeader.levelMax else { return nil }
     return BtrfsPointer(
       address: address, generation: span.little(at: 160), level: span[238])
+  }
+
+  /// The index of the first item or pointer whose key is not below `key`.
+  package func firstIndex(notBelow key: BtrfsKey) -> Int {
+    var (low, high) = (0, header.itemCount)
+    while low < high {
+      let middle = low + (high - low) / 2
+      if self.key(at: middle) < key { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   /// The chunk that an item of a leaf is; nil if it is none.

@@ -57,4 +57,29 @@ package struct Ext4GroupDescriptor: Equatable, Sendable {
     checksum.add(bytes.extracting(0x20..<max(bytes.count, 0x20)))
     return UInt16(truncatingIfNeeded: checksum.register) == bytes.little(at: 0x1e)
   }
+
+  /// Whether a descriptor's checksum of the older kind, CRC-16, holds for a group.
+  ///
+  /// - Parameter uuid: The sixteen bytes that name the file system.
+  package static func isRightByCRC16(
+    _ bytes: Span<UInt8>, group: UInt32, uuid: Span<UInt8>
+  ) -> Bool {
+    var checksum: UInt16 = ~0
+    func add(_ byte: UInt8) {
+      checksum ^= UInt16(byte)
+      for _ in 0..<8 { checksum = checksum & 1 != 0 ? checksum >> 1 ^ 0xa001 : checksum >> 1 }
+    }
+    for index in uuid.indices { add(uuid[index]) }
+    for shift: UInt32 in [0, 8, 16, 24] { add(UInt8(truncatingIfNeeded: group >> shift)) }
+    for index in 0..<0x1e { add(bytes[index]) }
+    for index in 0x20..<max(bytes.count, 0x20) { add(bytes[index]) }
+    return checksum == bytes.little(at: 0x1e)
+  }
+
+  /// Whether the checksum of a bitmap holds, by the CRC-32C of its bytes from the file system's
+  /// seed.
+  package func isRight(_ checksum: UInt32, ofInodes: Bool) -> Bool {
+    let stored = ofInodes ? inodeBitmapChecksum : blockBitmapChecksum
+    return hasWholeChecksums ? checksum == stored : checksum & 0xffff == stored
+  }
 }

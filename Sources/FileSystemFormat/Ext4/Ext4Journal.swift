@@ -16,19 +16,41 @@ package struct Ext4JournalSuperblock: Equatable, Sendable {
   /// The layout of descriptors.
   package let layout: Ext4JournalLayout
 
-  /// Decodes one; nil for bytes that are none, or whose checksum is wrong.
+  /// How many blocks at its end are for fast commits, which have a log of their own.
+  package let fastCommitBlockCount: UInt32
+  /// Features without which it cannot be read, that are unknown here.
+  package let unknownFeatures: UInt32
+  /// Whether commits have a checksum of the blocks of their transaction, CRC-32.
+  package let hasTransactionChecksums: Bool
+
+  /// Decodes one with checksums of version 2 or 3 and without fast commits; nil for bytes that are
+  /// none, or whose checksum is wrong.
   package init?(decoding bytes: Span<UInt8>) {
+    self.init(ofAny: bytes)
+    guard layout.hasChecksums, fastCommitBlockCount == 0 else { return nil }
+  }
+
+  /// Decodes one of any version; nil for bytes that are none, or whose checksum is wrong.
+  package init?(ofAny bytes: Span<UInt8>) {
     guard bytes.count >= 1024, let header = Ext4JournalHeader(decoding: bytes),
       header.kind == .superblock
     else { return nil }
-    let features: UInt32 = bytes.big(at: 0x28)
-    // Checksums of version 2 or 3, by CRC-32C; and no fast commits, which have a log of their own.
-    guard features & 0x18 != 0, features & 0x20 == 0, bytes[0x50] == 4 else { return nil }
-    var checksum = CRC32C()
-    checksum.add(bytes.extracting(0..<0xfc))
-    checksum.addZeroes(4)
-    checksum.add(bytes.extracting(0x100..<1024))
-    guard checksum.register == bytes.big(at: 0xfc) else { return nil }
+    // The first version has no features.
+    let hasFeatures = bytes.big(at: 4, as: UInt32.self) == 4
+    let features: UInt32 = hasFeatures ? bytes.big(at: 0x28) : 0
+    if features & 0x18 != 0 {
+      guard bytes[0x50] == 4 else { return nil }
+      var checksum = CRC32C()
+      checksum.add(bytes.extracting(0..<0xfc))
+      checksum.addZeroes(4)
+      checksum.add(bytes.extracting(0x100..<1024))
+      guard checksum.register == bytes.big(at: 0xfc) else { return nil }
+    }
+    hasTransactionChecksums = hasFeatures && bytes.big(at: 0x24, as: UInt32.self) & 1 != 0
+    unknownFeatures = features & ~0x3f
+    let fastCommitBlocks: UInt32 = bytes.big(at: 0x54)
+    fastCommitBlockCount =
+      features & 0x20 == 0 ? 0 : fastCommitBlocks == 0 ? 256 : fastCommitBlocks
     blockByteCount = bytes.big(at: 0x0c)
     blockCount = bytes.big(at: 0x10)
     first = bytes.big(at: 0x14)
@@ -37,7 +59,8 @@ package struct Ext4JournalSuperblock: Equatable, Sendable {
     var seed = CRC32C()
     seed.add(bytes.extracting(0x30..<0x40))
     layout = Ext4JournalLayout(
-      isVersion3: features & 0x10 != 0, has64Bits: features & 2 != 0, seed: seed.register)
+      isVersion3: features & 0x10 != 0, has64Bits: features & 2 != 0, seed: seed.register,
+      hasChecksums: features & 0x18 != 0)
     guard first >= 1, first < blockCount else { return nil }
   }
 }
@@ -50,15 +73,23 @@ package struct Ext4JournalLayout: Equatable, Sendable {
   package let has64Bits: Bool
   /// The register with which every checksum begins.
   package let seed: UInt32
+  /// Whether blocks have checksums, by CRC-32C.
+  package let hasChecksums: Bool
 
   /// A layout of those checksums.
-  package init(isVersion3: Bool, has64Bits: Bool, seed: UInt32) {
+  package init(isVersion3: Bool, has64Bits: Bool, seed: UInt32, hasChecksums: Bool = true) {
     self.isVersion3 = isVersion3
     self.has64Bits = has64Bits
     self.seed = seed
+    self.hasChecksums = hasChecksums
   }
 
-  private var tagByteCount: Int { isVersion3 ? 16 : has64Bits ? 14 : 10 }
+  private var tagByteCount: Int {
+    isVersion3 ? 16 : (has64Bits ? 12 : 8) + (hasChecksums ? 2 : 0)
+  }
+
+  /// How many bytes at the end of a descriptor are its checksum's.
+  private var tailByteCount: Int { hasChecksums ? 4 : 0 }
 
   /// The register with which the checksum of a block of a transaction begins.
   package func register(sequence: UInt32) -> UInt32 {
@@ -72,7 +103,7 @@ package struct Ext4JournalLayout: Equatable, Sendable {
     guard hasRightTail(bytes) else { return nil }
     var tags: [Ext4JournalTag] = []
     var position = 12
-    while position + tagByteCount <= bytes.count - 4 {
+    while position + tagByteCount <= bytes.count - tailByteCount {
       let low: UInt32 = bytes.big(at: position)
       let flags: UInt32
       let checksum: UInt32
@@ -94,10 +125,19 @@ package struct Ext4JournalLayout: Equatable, Sendable {
     return tags
   }
 
+  /// Whether the checksum that a tag has of its block is right.
+  package func isRight(_ tag: Ext4JournalTag, _ bytes: Span<UInt8>, sequence: UInt32) -> Bool {
+    guard hasChecksums else { return true }
+    var checksum = CRC32C(register: register(sequence: sequence))
+    checksum.add(bytes)
+    return isVersion3
+      ? checksum.register == tag.checksum : checksum.register & 0xffff == tag.checksum
+  }
+
   /// The blocks that a block of revocations names; nil if its checksum is wrong.
   package func revoked(by bytes: Span<UInt8>) -> [UInt64]? {
     guard hasRightTail(bytes) else { return nil }
-    let end = min(Int(bytes.big(at: 12, as: UInt32.self)), bytes.count - 4)
+    let end = min(Int(bytes.big(at: 12, as: UInt32.self)), bytes.count - tailByteCount)
     let size = has64Bits ? 8 : 4
     guard end >= 16 else { return [] }
     return stride(from: 16, through: end - size, by: size).map {
@@ -108,6 +148,7 @@ package struct Ext4JournalLayout: Equatable, Sendable {
   /// Whether the checksum of a block that ends a transaction is right.
   package func isRight(commit bytes: Span<UInt8>) -> Bool {
     guard bytes.count >= 64 else { return false }
+    guard hasChecksums else { return true }
     var checksum = CRC32C(register: seed)
     checksum.add(bytes.extracting(0..<16))
     checksum.addZeroes(4)
@@ -118,6 +159,7 @@ package struct Ext4JournalLayout: Equatable, Sendable {
   /// Whether the checksum at the end of a descriptor or of revocations is right.
   private func hasRightTail(_ bytes: Span<UInt8>) -> Bool {
     guard bytes.count >= 1024 else { return false }
+    guard hasChecksums else { return true }
     var checksum = CRC32C(register: seed)
     checksum.add(bytes.extracting(0..<bytes.count - 4))
     checksum.addZeroes(4)

@@ -1,4 +1,5 @@
-/// The geometry of an XFS of version 5, whose metadata names its own place under checksums.
+/// The geometry of an XFS: of version 5, whose metadata names its own place under checksums, or of
+/// version 4 where that is asked for.
 ///
 /// Big-endian. The checksum is CRC-32C over a sector, its own field as zero, stored little-endian,
 /// as is every checksum of XFS.
@@ -9,13 +10,13 @@ package struct XFSGeometry: Equatable, Sendable {
   /// How many bytes of the file system hold the superblock, at most: the largest sector.
   package static let byteCountMax = 32768
 
-  /// Bytes in a block: 1024 to 65,536, a power of two.
+  /// Bytes in a block: 1024 to 65,536, a power of two; 512 in version 4.
   package let blockByteCount: Int
   /// Bytes in a sector: 512 to a block, a power of two.
   package let sectorByteCount: Int
   /// Bytes in a directory block: one file system block or several, at most 65,536.
   package let directoryBlockByteCount: Int
-  /// Bytes in an inode: 512 to 2048, a power of two.
+  /// Bytes in an inode: 512 to 2048, a power of two; 256 in version 4.
   package let inodeByteCount: Int
   /// Blocks in the data section.
   package let blockCount: UInt64
@@ -44,18 +45,31 @@ package struct XFSGeometry: Equatable, Sendable {
   ///
   /// - Parameter bytes: The file system from its beginning on, at least a sector.
   package init?(_ bytes: Span<UInt8>) {
-    guard bytes.count >= 512, bytes.big(at: 0, as: UInt32.self) == XFSMagic.superblock,
-      bytes.big(at: 100, as: UInt16.self) & 0xf == 5
+    self.init(ofAnyVersion: bytes)
+    guard bytes.big(at: 100, as: UInt16.self) & 0xf == 5, blockByteCount >= 1024,
+      inodeByteCount >= 512, bytes.count >= sectorByteCount,
+      XFSChecksum.holds(bytes.extracting(0..<sectorByteCount), at: 224)
     else { return nil }
+  }
+
+  /// Decodes a superblock of version 4 or 5; nil unless its numbers fit each other.
+  ///
+  /// No checksum is looked at: one of version 4 has none.
+  ///
+  /// - Parameter bytes: The file system from its beginning on, at least 512 bytes.
+  package init?(ofAnyVersion bytes: Span<UInt8>) {
+    guard bytes.count >= 512, bytes.big(at: 0, as: UInt32.self) == XFSMagic.superblock,
+      4...5 ~= bytes.big(at: 100, as: UInt16.self) & 0xf
+    else { return nil }
+    let isNew = bytes.big(at: 100, as: UInt16.self) & 0xf == 5
     let sector = Int(bytes.big(at: 102, as: UInt16.self))
     let block = Int(bytes.big(at: 4, as: UInt32.self))
     let inode = Int(bytes.big(at: 104, as: UInt16.self))
     let directoryBits = Int(bytes[192])
     guard Self.isPowerOfTwo(sector, in: 512...Self.byteCountMax),
-      Self.isPowerOfTwo(block, in: 1024...65536), sector <= block,
-      Self.isPowerOfTwo(inode, in: 512...2048), inode <= block, directoryBits <= 6,
-      block << directoryBits <= 65536, bytes.count >= sector,
-      XFSChecksum.holds(bytes.extracting(0..<sector), at: 224)
+      Self.isPowerOfTwo(block, in: 512...65536), sector <= block,
+      Self.isPowerOfTwo(inode, in: 256...2048), inode <= block, directoryBits <= 7,
+      block << directoryBits <= 65536
     else { return nil }
     (blockByteCount, sectorByteCount, inodeByteCount) = (block, sector, inode)
     directoryBlockByteCount = block << directoryBits
@@ -67,9 +81,9 @@ package struct XFSGeometry: Equatable, Sendable {
     logStart = bytes.big(at: 48)
     logBlockCount = UInt64(bytes.big(at: 96, as: UInt32.self))
     uuid = XFSUUID(bytes, at: 32)
-    incompatibleFeatures = bytes.big(at: 216)
+    incompatibleFeatures = isNew ? bytes.big(at: 216) : 0
     metaUUID = incompatibleFeatures & 4 != 0 ? XFSUUID(bytes, at: 248) : uuid
-    lsn = bytes.big(at: 240)
+    lsn = isNew ? bytes.big(at: 240) : 0
     guard groupBlockCount > 0, groupCount > 0, groupBlockBits <= 31,
       groupBlockCount <= 1 << UInt64(groupBlockBits), blockCount <= groupBlockCount * groupCount,
       blockCount > groupBlockCount * (groupCount - 1), blockCount <= UInt64.max >> 17,

@@ -21,6 +21,8 @@ package struct XFSLogRecord: Equatable, Sendable {
   package let dataByteCount: Int
   /// The sectors of its headers.
   package let headerSectorCount: Int
+  /// How many operations its data has.
+  package let operationCount: UInt32
   /// Its checksum; zero if it has none.
   package let checksum: UInt32
   /// Whether it is what a mount clears sectors with.
@@ -39,6 +41,7 @@ package struct XFSLogRecord: Equatable, Sendable {
     sector = lsn & 0xffff_ffff
     tailLSN = bytes.big(at: 24)
     checksum = bytes.little(at: 32)
+    operationCount = bytes.big(at: 40)
     guard version & ~3 == 0, version != 0, lsn >> 32 == UInt64(cycle), length <= 256 << 10,
       size <= 256 << 10,
       sector < geometry.logBlockCount * UInt64(geometry.blockByteCount / 512)

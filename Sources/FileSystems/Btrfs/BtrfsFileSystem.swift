@@ -1,0 +1,166 @@
+public import BlockIO
+internal import FileSystemFormat
+
+/// A btrfs on one device.
+///
+/// Each subvolume and snapshot is a tree, `FileID.tree`; the one at the top is 5, and an entry that
+/// leads into another names the directory at its top. Deleted subvolumes are trees of their own that
+/// no entry leads into. Nodes and data are read from the copy that is whole, and data whose checksum
+/// is wrong in every copy counts as unreadable. Data whose checksum is lost is given as it is.
+///
+/// - Source: Linux `Documentation/filesystems/btrfs.rst`, `fs/btrfs/`, `btrfs_tree.h`.
+public final class BtrfsFileSystem: FileSystem {
+  public let source: any BlockSource
+  public let family = "btrfs"
+  /// What is to be known of how it is read: features, copies that had to serve, the log of fsync().
+  public let notes: [String]
+
+  let superblock: BtrfsDiskSuperblock
+  let nodes: BtrfsNodeReader
+  let roots: BtrfsRoots
+
+  static let topTree: UInt64 = 5
+  static let firstFile: UInt64 = 256
+  static let lastFile = UInt64.max - 255
+  /// The number of the empty directory that stands for a subvolume which is not in this snapshot.
+  static let emptyDirectory: UInt64 = 2
+
+  /// The file system that begins with the source.
+  ///
+  /// - Throws: `notFound` if there is none; `unsupported` if it has a feature that changes how files
+  ///   are read and that is unknown here; `damaged` if none of its trees can be found; `io`.
+  public init(_ source: any BlockSource) throws(FileSystemError) {
+    let found = try BtrfsSuperblocks(source)
+    let superblock = found.newest
+    let unknown = superblock.features.subtracting(.readable)
+    if let name = Self.name(of: unknown) { throw .unsupported(source.name, name) }
+    var notes = found.notes
+    let opened = try BtrfsOpening(source, superblock, notes: &notes)
+    if !superblock.checksum.isComputed { notes.append("BLAKE2b checksums are not verified") }
+    if superblock.features.contains(.zoned) { notes.append("the device is zoned") }
+    if superblock.deviceCount > 1 {
+      notes.append("this is one of \(superblock.deviceCount) devices; what is on others is lost")
+    }
+    if superblock.logRoot != nil {
+      notes.append(
+        "it was not unmounted: what fsync() wrote to its log since the last transaction is not shown"
+      )
+    }
+    if let tree = opened.roots.defaultTree, tree != Self.topTree {
+      notes.append("a mount shows subvolume \(tree), its default; here the top is shown")
+    }
+    notes += opened.roots.damage.map { "tree of roots: \($0.problem)" }
+    self.source = source
+    self.superblock = superblock
+    (nodes, roots) = (opened.nodes, opened.roots)
+    self.notes = notes
+  }
+
+  public var root: FileID {
+    FileID(roots.volumes[Self.topTree]?.directory ?? Self.firstFile, tree: Self.topTree)
+  }
+
+  private static func name(of features: BtrfsFeatures) -> String? {
+    if features.isEmpty { return nil }
+    if features.contains(.extentTreeV2) { return "btrfs with extent tree v2" }
+    if features.contains(.stripeTree) { return "btrfs with a RAID stripe tree" }
+    return "btrfs with the unknown features \(String(features.rawValue, radix: 16))"
+  }
+}
+
+/// The superblocks of a btrfs that are whole.
+struct BtrfsSuperblocks {
+  /// The one of the newest transaction.
+  let newest: BtrfsDiskSuperblock
+  let notes: [String]
+
+  init(_ source: any BlockSource) throws(FileSystemError) {
+    var whole: [(place: UInt64, superblock: BtrfsDiskSuperblock)] = []
+    let buffer = IOBuffer(byteCount: BtrfsDiskSuperblock.byteCount)
+    for place in BtrfsDiskSuperblock.places
+    where source.byteCount >= UInt64(buffer.byteCount)
+      && place <= source.byteCount - UInt64(buffer.byteCount)
+    {
+      do throws(BlockIOError) {
+        try source.read(at: place, into: buffer, 0..<buffer.byteCount)
+      } catch {
+        guard error.isUnreadableMedium else { throw .io(error) }
+        continue
+      }
+      let superblock = buffer.withBytes(0..<buffer.byteCount) { bytes in
+        BtrfsDiskSuperblock(
+          decoding: bytes, checksums: [.crc32c, .xxhash64, .sha256, .blake2b])
+      }
+      if let superblock, superblock.byteOffset == place { whole.append((place, superblock)) }
+    }
+    guard let best = whole.max(by: { $0.superblock.generation < $1.superblock.generation }) else {
+      throw .notFound(source.name)
+    }
+    newest = best.superblock
+    notes =
+      best.place == BtrfsDiskSuperblock.places[0]
+      ? [] : ["the superblock at byte \(BtrfsDiskSuperblock.places[0]) is no use; a copy serves"]
+  }
+}
+
+/// What is read when a file system is opened: chunks and roots.
+struct BtrfsOpening {
+  let nodes: BtrfsNodeReader
+  let roots: BtrfsRoots
+
+  /// Reads the newest chunks and roots that can be read.
+  init(
+    _ source: any BlockSource, _ superblock: BtrfsDiskSuperblock, notes: inout [String]
+  ) throws(FileSystemError) {
+    let newest = BtrfsDiskSuperblock.Roots(
+      root: superblock.root, chunkRoot: superblock.chunkRoot)
+    let backups = superblock.backups.filter { $0.root.generation < superblock.generation }
+      .sorted { $0.root.generation > $1.root.generation }
+    var failure: FileSystemError?
+    for candidate in [newest] + backups {
+      do throws(FileSystemError) {
+        let nodes = try Self.nodes(source, superblock, candidate.chunkRoot, notes: &notes)
+        roots = try BtrfsRoots(
+          BtrfsTree(id: 1, root: candidate.root, nodes: nodes), superblock.rootDirectory)
+        self.nodes = nodes
+        if candidate != newest {
+          notes.append(
+            "the newest roots cannot be read; it is shown as of transaction"
+              + " \(candidate.root.generation), not \(superblock.generation)")
+        }
+        return
+      } catch {
+        guard case .damaged = error else { throw error }
+        if failure == nil { failure = error }
+      }
+    }
+    throw failure ?? .notFound(source.name)
+  }
+
+  /// What reads nodes by the chunks of the tree of chunks.
+  private static func nodes(
+    _ source: any BlockSource, _ superblock: BtrfsDiskSuperblock, _ root: BtrfsPointer,
+    notes: inout [String]
+  ) throws(FileSystemError) -> BtrfsNodeReader {
+    let system = BtrfsNodeReader(source, superblock, superblock.systemChunks)
+    // Without its root, no chunk is known, and no other root can help.
+    _ = try system.node(root)
+    var chunks = superblock.systemChunks
+    var unknownCount = 0
+    var losses = BtrfsLosses()
+    let first = BtrfsKey(object: 256, type: BtrfsKey.chunkItem, offset: 0)
+    let last = BtrfsKey(object: 256, type: BtrfsKey.chunkItem, offset: .max)
+    try BtrfsTree(id: 3, root: root, nodes: system).forEachLeaf(first...last, losses: &losses) {
+      leaf, items in
+      for index in items {
+        if let chunk = leaf.chunk(at: index) { chunks.insert(chunk) } else { unknownCount += 1 }
+      }
+      return true
+    }
+    if unknownCount > 0 {
+      notes.append("\(unknownCount) chunks are RAID5, RAID6 or unknown; what is in them is lost")
+    }
+    notes += losses.damage.map { "tree of chunks: \($0.problem)" }
+    return BtrfsNodeReader(source, superblock, chunks)
+  }
+}

@@ -1,0 +1,261 @@
+package import BlockIO
+package import SystemPackage
+
+/// An extraction into a directory.
+///
+/// Nothing is replaced, and nothing outside the directory is reached: everything is made relative
+/// to descriptors of directories, without following symbolic links, and those are made last. Then
+/// directories get their attributes, for making files in them would change their times.
+package final class DirectorySink: ExtractionSink {
+  private static let smallByteCountMax: UInt64 = 1 << 20
+
+  private let root: DirectoryTarget
+  private let buffer = IOBuffer(byteCount: Int(smallByteCountMax))
+  /// The directory in which the last file was made.
+  private var current: (path: [[UInt8]], target: DirectoryTarget)
+  private var links: [Link] = []
+  private var directories: [(path: [[UInt8]], attributes: DirectoryTarget.Attributes)] = []
+  /// The directories that were made: another name that leads to one of them is the same name to
+  /// that file system.
+  private var made: [FileIdentity: [[UInt8]]] = [:]
+  package private(set) var forbidden: [(path: String, what: String)] = []
+
+  /// A symbolic link, or another name of one, to be made.
+  private struct Link {
+    let path: [[UInt8]]
+    let target: [UInt8]
+    let attributes: DirectoryTarget.Attributes
+    /// The other names.
+    var names: [[[UInt8]]] = []
+  }
+
+  /// An extraction into the directory at a path, which is made if nothing is there.
+  package init(path: FilePath) throws(BlockIOError) {
+    root = try DirectoryTarget(path: path)
+    current = ([], root)
+  }
+
+  // MARK: - Directories
+
+  package func directory(
+    _ path: [[UInt8]], _ inode: Inode, _ attributes: [ExtendedAttribute]
+  ) throws(ExtractionError) {
+    guard let name = path.last else { return }  // the directory that the user gave
+    let (isNew, identity): (Bool, FileIdentity) = try make { () throws(BlockIOError) in
+      let isNew = try directory(at: path.dropLast()).makeDirectory(name)
+      return (isNew, try directory(at: path[...]).identity())
+    }
+    if let other = made[identity], other != path {
+      throw .cannotMake("the same name as \(text(other)) to the target's file system")
+    }
+    // One that was there already is not ours to change.
+    guard isNew else { return }
+    made[identity] = path
+    directories.append((path, Self.attributes(inode, attributes)))
+  }
+
+  /// Opens a directory that was made, by its path.
+  private func directory(at path: ArraySlice<[UInt8]>) throws(BlockIOError) -> DirectoryTarget {
+    if current.path[...] == path { return current.target }
+    var target = root
+    var rest = path
+    if path.starts(with: current.path) {
+      (target, rest) = (current.target, path.dropFirst(current.path.count))
+    }
+    for name in rest { target = try target.directory(name) }
+    current = (Array(path), target)
+    return target
+  }
+
+  // MARK: - Files
+
+  package func file(
+    _ path: [[UInt8]], _ inode: Inode, _ attributes: [ExtendedAttribute],
+    _ content: any BlockSource, progress: (UInt64) -> Void
+  ) throws(ExtractionError) -> [Range<UInt64>] {
+    guard let name = path.last else { return [] }
+    let file = try make { () throws(BlockIOError) in
+      try directory(at: path.dropLast()).makeFile(name, byteCount: content.byteCount)
+    }
+    do throws(BlockIOError) {
+      let lost = try copy(content, to: file, progress)
+      note(path, try file.set(Self.attributes(inode, attributes)))
+      return lost
+    } catch {
+      throw .target(error)
+    }
+  }
+
+  private func copy(
+    _ content: any BlockSource, to file: NewFile, _ progress: (UInt64) -> Void
+  ) throws(BlockIOError) -> [Range<UInt64>] {
+    let known = content.knownUnreadable(in: 0..<content.byteCount)
+    if content.byteCount > Self.smallByteCountMax {
+      let lost = try ExtentCopier(from: content, to: file, readsAround: true).copy(
+        { (copy) throws(BlockIOError) in
+          try content.forEachData(except: known) { (data) throws(BlockIOError) in
+            try copy(
+              CopyExtent(
+                sourceOffset: data.lowerBound, targetOffset: data.lowerBound,
+                byteCount: data.upperBound - data.lowerBound))
+          }
+        },
+        progress: {
+          progress($0)
+          return true
+        }
+      ).unreadable
+      return (lost + known).union
+    }
+    var lost = known
+    try content.forEachData(except: known) { (data) throws(BlockIOError) in
+      let place = 0..<data.count
+      let unreadable = try content.readAround(at: data.lowerBound, into: buffer, place)
+      for piece in [data].without(unreadable) {
+        let start = Int(piece.lowerBound - data.lowerBound)
+        try file.write(at: piece.lowerBound, from: buffer, start..<start + piece.count)
+      }
+      lost += unreadable
+    }
+    progress(content.byteCount)
+    return lost.union
+  }
+
+  package func link(
+    _ path: [[UInt8]], to target: [UInt8], _ inode: Inode, _ attributes: [ExtendedAttribute]
+  ) {
+    links.append(
+      Link(path: path, target: target, attributes: Self.attributes(inode, attributes)))
+  }
+
+  package func hardLink(
+    _ path: [[UInt8]], to first: [[UInt8]], _ inode: Inode
+  ) throws(ExtractionError) {
+    if inode.kind == .link, let index = links.lastIndex(where: { $0.path == first }) {
+      links[index].names.append(path)
+      return
+    }
+    try makeHardLink(path, to: first)
+  }
+
+  private func makeHardLink(
+    _ path: [[UInt8]], to first: [[UInt8]]
+  ) throws(ExtractionError) {
+    guard let name = path.last, let firstName = first.last else { return }
+    try make { () throws(BlockIOError) in
+      let other = try directory(at: first.dropLast())
+      try directory(at: path.dropLast()).makeHardLink(name, to: firstName, in: other)
+    }
+  }
+
+  package func special(
+    _ path: [[UInt8]], _ inode: Inode, _ attributes: [ExtendedAttribute]
+  ) throws(ExtractionError) {
+    guard let name = path.last else { return }
+    let special: DirectoryTarget.Special
+    switch (inode.kind, inode.device) {
+    case (.fifo, _): special = .fifo
+    case (.socket, _): special = .socket
+    case (let kind, let device?):
+      guard DirectoryTarget.canGiveAway else { throw .forbidden("a device") }
+      special =
+        kind == .blockDevice
+        ? .blockDevice(major: device.major, minor: device.minor)
+        : .characterDevice(major: device.major, minor: device.minor)
+    default: throw .cannotMake("a device without a number")
+    }
+    try make { () throws(BlockIOError) in
+      let target = try directory(at: path.dropLast())
+      try target.makeSpecial(name, special)
+      note(path, try target.set(Self.attributes(inode, attributes), of: name, isLink: false))
+    }
+  }
+
+  // MARK: - The end
+
+  package func finish() throws(ExtractionError) -> [(path: String, error: ExtractionError)] {
+    var failures: [(path: String, error: ExtractionError)] = []
+    func trying(
+      _ path: [[UInt8]], _ body: () throws(ExtractionError) -> Void
+    ) {
+      do throws(ExtractionError) { try body() } catch { failures.append((text(path), error)) }
+    }
+    for link in links {
+      trying(link.path) { () throws(ExtractionError) in
+        guard let name = link.path.last else { return }
+        try make { () throws(BlockIOError) in
+          let target = try directory(at: link.path.dropLast())
+          try target.makeLink(name, to: link.target)
+          note(link.path, try target.set(link.attributes, of: name, isLink: true))
+        }
+      }
+      for name in link.names {
+        trying(name) { () throws(ExtractionError) in try makeHardLink(name, to: link.path) }
+      }
+    }
+    // The innermost first: one that may not be entered any more has nothing left to be done in it.
+    for (path, attributes) in directories.reversed() {
+      trying(path) { () throws(ExtractionError) in
+        try make { () throws(BlockIOError) in
+          note(path, try directory(at: path[...]).set(attributes))
+        }
+      }
+    }
+    return failures
+  }
+
+  // MARK: - Attributes and errors
+
+  private static func attributes(
+    _ inode: Inode, _ extended: [ExtendedAttribute]
+  ) -> DirectoryTarget.Attributes {
+    DirectoryTarget.Attributes(
+      owner: DirectoryTarget.canGiveAway ? (inode.owner, inode.group) : nil,
+      permissions: inode.permissions,
+      accessed: (inode.accessed.seconds, inode.accessed.nanoseconds),
+      modified: (inode.modified.seconds, inode.modified.nanoseconds),
+      extended: extended.filter { !$0.name.contains(0) }.map { ($0.name, $0.value) })
+  }
+
+  private func note(_ path: [[UInt8]], _ refused: [[UInt8]]) {
+    for name in refused { forbidden.append((text(path), EscapedName.text(name))) }
+  }
+
+  /// Makes something.
+  ///
+  /// That one file cannot be made is that file's loss; a full target is the end.
+  private func make<Value>(
+    _ body: () throws(BlockIOError) -> Value
+  ) throws(ExtractionError) -> Value {
+    do throws(BlockIOError) { return try body() } catch {
+      switch error.reason {
+      case .refused(let why): throw .cannotMake(why)
+      case .system(let errno):
+        let isOneFiles: [Errno] = [
+          .fileNameTooLong, .notDirectory, .noSuchFileOrDirectory, .tooManySymbolicLinkLevels,
+          .invalidArgument, .illegalByteSequence, .tooManyLinks, .fileTooLarge,
+        ]
+        if isOneFiles.contains(errno) { throw .cannotMake("cannot be made there: \(errno)") }
+        throw .target(error)
+      default: throw .target(error)
+      }
+    }
+  }
+}
+
+extension BlockSource {
+  /// Calls `body` with each range that may hold anything but zeroes, ascending.
+  ///
+  /// - Parameter known: What is known to be unreadable, ascending, and left out. A damaged map may
+  ///   say that of 2^60 bytes, which are not to be tried one after another.
+  func forEachData(
+    except known: [Range<UInt64>], _ body: (Range<UInt64>) throws(BlockIOError) -> Void
+  ) throws(BlockIOError) {
+    var position: UInt64 = 0
+    while let data = try nextData(from: position), data.upperBound > position {
+      let rest = max(data.lowerBound, position)..<data.upperBound
+      for piece in [rest].without(known) { try body(piece) }
+      position = data.upperBound
+    }
+  }
+}

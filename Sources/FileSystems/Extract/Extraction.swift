@@ -1,0 +1,284 @@
+public import BlockIO
+
+/// Takes files out of a file system, with all that belongs to them, into a sink.
+///
+/// A file whose content cannot be read whole is written as far as it goes; what is lost is listed.
+/// Only what makes it useless to go on is thrown: a target that is full, an input that changed.
+public struct Extraction {
+  /// How many losses are listed; of more, only the number is known.
+  private static let listedCountMax = 100_000
+
+  private let fileSystem: any FileSystem
+  private let sink: any ExtractionSink
+  private let lost: [Range<UInt64>]
+  private let progress: ProgressHandler
+  /// The first path of each file that has several names.
+  private var firstPaths: [FileID: [[UInt8]]] = [:]
+  private var parents: Set<[[UInt8]]> = []
+
+  /// How many files were written.
+  public private(set) var fileCount: UInt64 = 0
+  /// How many bytes of content they have.
+  public private(set) var byteCount: UInt64 = 0
+  /// What is lost, at most 100,000 of them.
+  public private(set) var losses: [ExtractionLoss] = []
+  /// How many losses there are.
+  public private(set) var lossCount: UInt64 = 0
+  /// How many attributes and special files were left out because they take rights that the user
+  /// does not have.
+  public private(set) var forbiddenCount: UInt64 = 0
+  /// The first of them: its path, and what it is.
+  public private(set) var firstForbidden: (path: String, what: String)?
+
+  /// An extraction from a file system.
+  ///
+  /// - Parameters:
+  ///   - lost: Bytes of the source, ascending, that are known not to be what they should be: they
+  ///     are written, and listed as losses of the files that have them.
+  ///   - progress: Is told how many bytes are written, of how many: 0 if that is unknown.
+  package init(
+    _ fileSystem: any FileSystem, to sink: any ExtractionSink, lost: [Range<UInt64>] = [],
+    progress: @escaping ProgressHandler = { _, _ in }
+  ) {
+    (self.fileSystem, self.sink, self.progress) = (fileSystem, sink, progress)
+    self.lost = lost
+  }
+
+  /// Whether everything that was asked for was there, and was read.
+  public var isWhole: Bool { lossCount == 0 }
+
+  /// Writes a file, or a directory and everything in it, under its path from the root.
+  public mutating func extract(_ place: FileTree.Place) throws(ExtractionError) {
+    var path = place.path.split(separator: "/").map { EscapedName.safe(EscapedName.name($0)) }
+    try makeParents(of: place)
+    let baseCount = max(path.count, 1) - 1
+    var walk = TreeWalk(fileSystem, from: place)
+    var last: (depth: Int, name: [UInt8])?
+    var seenDamage = 0
+    while let entry = try wrapping(ExtractionError.source, try walk.next()) {
+      for damage in walk.damage[seenDamage...] { note(damage.path, "\(damage.damage.problem)") }
+      seenDamage = walk.damage.count
+      if entry.depth > 0 {
+        path.removeLast(path.count - (baseCount + entry.depth - (place.path == "/" ? 1 : 0)))
+        path.append(EscapedName.safe(entry.name))
+        if let last, last == (entry.depth, entry.name) {
+          note(entry.path, "its directory has this name twice")
+          walk.skipDirectory()
+          continue
+        }
+      }
+      last = (entry.depth, entry.name)
+      guard let inode = entry.inode else { continue }  // said among the walk's damage
+      do throws(ExtractionError) { try write(inode, at: path, named: entry.path) } catch {
+        try noteFailure(entry.path, error)
+        walk.skipDirectory()
+      }
+    }
+    for damage in walk.damage[seenDamage...] { note(damage.path, "\(damage.damage.problem)") }
+  }
+
+  /// Makes the directories on the way to a file, as they are.
+  private mutating func makeParents(of place: FileTree.Place) throws(ExtractionError) {
+    let names = place.path.split(separator: "/")
+    for count in 1..<max(names.count, 1) {
+      let path = names.prefix(count).map { EscapedName.safe(EscapedName.name($0)) }
+      guard parents.insert(path).inserted else { continue }
+      let text = "/" + names.prefix(count).joined(separator: "/")
+      do throws(ExtractionError) {
+        let parent = try wrapping(
+          ExtractionError.source, try FileTree(fileSystem).find(text).inode)
+        try write(parent, at: path, named: text)
+      } catch {
+        try noteFailure(text, error)
+      }
+    }
+  }
+
+  /// Ends it: what can be done only when all files are there.
+  public mutating func finish() throws(ExtractionError) {
+    for (path, error) in try sink.finish() { try noteFailure(path, error) }
+    if let first = sink.forbidden.first {
+      firstForbidden = firstForbidden ?? first
+      forbiddenCount += UInt64(sink.forbidden.count)
+    }
+  }
+
+  private mutating func write(
+    _ inode: Inode, at path: [[UInt8]], named name: String
+  ) throws(ExtractionError) {
+    if inode.linkCount > 1, inode.kind != .directory {
+      if let first = firstPaths[inode.id] {
+        try sink.hardLink(path, to: first, inode)
+        fileCount += 1
+        return
+      }
+    }
+    var attributes: [ExtendedAttribute] = []
+    do throws(FileSystemError) { attributes = try fileSystem.attributes(of: inode) } catch {
+      if error.isFatal { throw .source(error) }
+      note(name, "extended attributes: \(error.damage.problem)")
+    }
+    switch inode.kind {
+    case .directory: try sink.directory(path, inode, attributes)
+    case .regular:
+      let content = try wrapping(ExtractionError.source, try fileSystem.content(of: inode))
+      let (done, total) = (byteCount, UInt64(0))
+      let unread = try sink.file(path, inode, attributes, content) { [progress] in
+        progress(done &+ $0, total)
+      }
+      byteCount &+= content.byteCount
+      var lost = unread
+      if !self.lost.isEmpty {
+        let map = try wrapping(ExtractionError.source, try fileSystem.map(of: inode))
+        lost = (lost + map.lost(self.lost)).union
+      }
+      if !lost.isEmpty { note(name, "\(lost.totalCount) of its bytes are lost", lost) }
+    case .link:
+      let target = try wrapping(ExtractionError.source, try fileSystem.target(ofLink: inode))
+      guard !target.isEmpty, !target.contains(0) else {
+        note(name, "a symbolic link to nowhere")
+        return
+      }
+      try sink.link(path, to: target, inode, attributes)
+    case .characterDevice, .blockDevice, .fifo, .socket:
+      try sink.special(path, inode, attributes)
+    case .unknown:
+      note(name, "of no known kind")
+      return
+    }
+    fileCount += 1
+    if inode.linkCount > 1, inode.kind != .directory { firstPaths[inode.id] = path }
+  }
+
+  /// Notes what is only one file's fault.
+  private mutating func noteFailure(
+    _ path: String, _ error: ExtractionError
+  ) throws(ExtractionError) {
+    switch error {
+    case .source(let error) where !error.isFatal: note(path, error.damage.problem)
+    case .forbidden(let what):
+      forbiddenCount += 1
+      firstForbidden = firstForbidden ?? (path, what)
+    case .cannotMake(let why): note(path, why)
+    default: throw error
+    }
+  }
+
+  private mutating func note(_ path: String, _ reason: String, _ lost: [Range<UInt64>] = []) {
+    lossCount += 1
+    if losses.count < Self.listedCountMax {
+      losses.append(ExtractionLoss(path: path, reason: reason, ranges: lost))
+    }
+  }
+}
+
+/// A file that was not taken out whole, and why.
+public struct ExtractionLoss: Equatable, Sendable {
+  /// Its path.
+  public let path: String
+  /// Why, in a few words.
+  public let reason: String
+  /// The bytes of the file that are lost, if it is there but for them.
+  public let ranges: [Range<UInt64>]
+
+  /// A file that is not whole.
+  package init(path: String, reason: String, ranges: [Range<UInt64>] = []) {
+    (self.path, self.reason, self.ranges) = (path, reason, ranges)
+  }
+}
+
+/// Why an extraction cannot go on, or a file cannot be made.
+public enum ExtractionError: CodedError {
+  /// The file system could not be read.
+  case source(FileSystemError)
+  /// The target could not be written.
+  case target(BlockIOError)
+  /// One file cannot be made there: why.
+  case cannotMake(String)
+  /// One file needs rights that the user does not have: what it is.
+  case forbidden(String)
+
+  /// That of what failed; damage, if it is one file's.
+  public var status: ExitStatus {
+    switch self {
+    case .source(let error): error.status
+    case .target(let error): error.status
+    case .cannotMake, .forbidden: .damage
+    }
+  }
+
+  /// That of what failed.
+  public var code: String {
+    switch self {
+    case .source(let error): error.code
+    case .target(let error): error.code
+    case .cannotMake, .forbidden: status.code
+    }
+  }
+
+  /// What failed.
+  public var place: ErrorPlace? {
+    switch self {
+    case .source(let error): error.place
+    case .target(let error): error.place
+    case .cannotMake, .forbidden: nil
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .source(let error): error.description
+    case .target(let error): error.description
+    case .cannotMake(let why): why
+    case .forbidden(let what): "\(what): only root may make it"
+    }
+  }
+}
+
+/// Where files are taken to.
+///
+/// Paths are names that are safe to make; the root's has none.
+package protocol ExtractionSink: AnyObject {
+  /// Makes a directory.
+  func directory(
+    _ path: [[UInt8]], _ inode: Inode, _ attributes: [ExtendedAttribute]
+  ) throws(ExtractionError)
+
+  /// Makes a regular file.
+  ///
+  /// - Returns: The bytes of it that could not be read, ascending.
+  func file(
+    _ path: [[UInt8]], _ inode: Inode, _ attributes: [ExtendedAttribute],
+    _ content: any BlockSource, progress: (UInt64) -> Void
+  ) throws(ExtractionError) -> [Range<UInt64>]
+
+  /// Makes a symbolic link.
+  func link(
+    _ path: [[UInt8]], to target: [UInt8], _ inode: Inode, _ attributes: [ExtendedAttribute]
+  ) throws(ExtractionError)
+
+  /// Makes another name of a file that was made.
+  func hardLink(
+    _ path: [[UInt8]], to first: [[UInt8]], _ inode: Inode
+  ) throws(ExtractionError)
+
+  /// Makes a pipe, a socket or a device.
+  func special(
+    _ path: [[UInt8]], _ inode: Inode, _ attributes: [ExtendedAttribute]
+  ) throws(ExtractionError)
+
+  /// Ends it.
+  ///
+  /// - Returns: The paths of what could not be made at last, and why.
+  func finish() throws(ExtractionError) -> [(path: String, error: ExtractionError)]
+
+  /// The attributes that were left out because they take rights that the user does not have.
+  var forbidden: [(path: String, what: String)] { get }
+}
+
+extension ExtractionSink {
+  /// A path as text.
+  func text(_ path: [[UInt8]]) -> String {
+    "/" + path.map { EscapedName.text($0) }.joined(separator: "/")
+  }
+}

@@ -1,0 +1,85 @@
+internal import BlockIO
+
+/// Where the content of a file is.
+public struct FileMap: Equatable, Sendable {
+  /// Its pieces, ascending within the file; what lies between them is a hole.
+  public var extents: [FileExtent]
+  /// Blocks that hold the map or the attributes, in bytes of the source.
+  public var structures: [Range<UInt64>]
+  /// Where the source has more copies of its data, in bytes of the source: data of btrfs in the
+  /// profile DUP.
+  public var copies: [Range<UInt64>]
+  /// What could not be read: the map is incomplete if there is any.
+  public var damage: [FileSystemDamage]
+
+  /// A map.
+  package init(
+    extents: [FileExtent] = [], structures: [Range<UInt64>] = [], copies: [Range<UInt64>] = [],
+    damage: [FileSystemDamage] = []
+  ) {
+    (self.extents, self.structures) = (extents, structures)
+    (self.copies, self.damage) = (copies, damage)
+  }
+}
+
+extension FileMap {
+  /// Which bytes of the file are lost if bytes of the source are, which are ascending; those of
+  /// which nothing is known included.
+  package func lost(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
+    var lost: [Range<UInt64>] = []
+    for extent in extents {
+      switch extent.place {
+      case .lost: lost.append(extent.file)
+      case .unwritten, .inline(nil): break
+      case .data(let start):
+        guard let bytes = extent.sourceRange else { break }
+        lost += ranges.parts(in: bytes).map {
+          let first = extent.file.lowerBound + ($0.lowerBound - start)
+          return first..<first + ($0.upperBound - $0.lowerBound)
+        }
+      case .inline(let bytes?), .compressed(let bytes, _):
+        if ranges.touches(bytes) { lost.append(extent.file) }
+      }
+    }
+    return lost.union
+  }
+}
+
+/// Consecutive bytes of a file.
+public struct FileExtent: Equatable, Sendable {
+  /// The bytes of the file.
+  public let file: Range<UInt64>
+  /// Where they are.
+  public let place: Place
+
+  /// Where bytes of a file are.
+  public enum Place: Equatable, Sendable {
+    /// In the source, from that byte on, as they are.
+    case data(at: UInt64)
+    /// Space that is reserved in the source, from that byte on, and reads as zeroes.
+    case unwritten(at: UInt64)
+    /// Among the file's metadata, in those bytes of the source if they have a place of their own.
+    case inline(Range<UInt64>?)
+    /// In those bytes of the source, compressed by that method (`zlib`, `lzo`, `zstd`).
+    case compressed(Range<UInt64>, method: String)
+    /// Nowhere known: what says where it is, is damaged.
+    case lost
+  }
+
+  /// Bytes of a file, and where they are.
+  package init(_ file: Range<UInt64>, _ place: Place) { (self.file, self.place) = (file, place) }
+
+  /// The bytes of the source that it takes, whether they hold its content as it is or not.
+  public var sourceRange: Range<UInt64>? {
+    switch place {
+    case .data(let start), .unwritten(let start):
+      {
+        let (end, overflow) = start.addingReportingOverflow(file.upperBound - file.lowerBound)
+        return start..<(overflow ? .max : end)
+      }()
+    case .inline(let range): range
+    case .compressed(let range, _): range
+    case .lost: nil
+    }
+  }
+}

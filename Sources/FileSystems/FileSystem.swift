@@ -1,0 +1,63 @@
+public import BlockIO
+
+/// A file system, read through any block source: a device, a partition of one, a snapshot's view.
+///
+/// Nothing is written and nothing is mounted. Whatever is on the disk, no call traps, hangs, or
+/// allocates without bound. What is damaged is said, and what is whole is given all the same.
+public protocol FileSystem: Sendable {
+  /// Where it is read from; offsets of extents and of damage are this source's.
+  var source: any BlockSource { get }
+
+  /// What it is: `ext4`, `xfs`, `btrfs`, as libblkid names it.
+  var family: String { get }
+
+  /// The directory at the top.
+  var root: FileID { get }
+
+  /// Finds a file by its number.
+  ///
+  /// - Throws: If there is no such inode, or it is damaged.
+  func inode(_ id: FileID) throws(FileSystemError) -> Inode
+
+  /// Calls `body` with each inode, in the order of the disk, until it returns false.
+  ///
+  /// - Parameter isDeletedIncluded: Whether what is not in use any more is called with as well, as
+  ///   far as the file system still has it.
+  /// - Returns: What could not be read.
+  func forEachInode(
+    isDeletedIncluded: Bool, _ body: (Inode) throws(FileSystemError) -> Bool
+  ) throws(FileSystemError) -> [FileSystemDamage]
+
+  /// Calls `body` with each entry of a directory but `.` and `..`, in the order of the disk, until
+  /// it returns false.
+  ///
+  /// - Returns: What could not be read.
+  func forEachEntry(
+    of directory: Inode, _ body: (DirectoryEntry) throws(FileSystemError) -> Bool
+  ) throws(FileSystemError) -> [FileSystemDamage]
+
+  /// Where the content of a file is.
+  func map(of inode: Inode) throws(FileSystemError) -> FileMap
+
+  /// The content of a regular file.
+  ///
+  /// Holes read as zeroes and are told by `nextData(from:)`. What cannot be found or read throws an
+  /// error of the medium there, and is told by `knownUnreadable(in:)`, never zeroes.
+  func content(of inode: Inode) throws(FileSystemError) -> any BlockSource
+
+  /// What a symbolic link points to.
+  func target(ofLink inode: Inode) throws(FileSystemError) -> [UInt8]
+
+  /// The extended attributes of a file, with their full names (`user.mime_type`), by name.
+  func attributes(of inode: Inode) throws(FileSystemError) -> [ExtendedAttribute]
+
+  /// The bytes that belong to no file and no structure, ascending.
+  func freeRanges() throws(FileSystemError) -> [Range<UInt64>]
+
+  /// What a byte is if it is part of the file system's own structures: `inode table of group 3`.
+  func structure(at byteOffset: UInt64) -> String?
+}
+
+extension FileSystem {
+  public func structure(at byteOffset: UInt64) -> String? { nil }
+}

@@ -1,0 +1,147 @@
+/// The number of a file.
+public struct FileID: Hashable, Comparable, Sendable {
+  /// The tree that the number is of: a subvolume of btrfs; 0 where there is only one.
+  public let tree: UInt64
+  /// The inode number.
+  public let number: UInt64
+
+  /// The file of that number.
+  public init(_ number: UInt64, tree: UInt64 = 0) {
+    (self.tree, self.number) = (tree, number)
+  }
+
+  public static func < (left: FileID, right: FileID) -> Bool {
+    (left.tree, left.number) < (right.tree, right.number)
+  }
+}
+
+/// What kind of file an inode is.
+public enum FileKind: String, Sendable {
+  case regular, directory, link, characterDevice, blockDevice, fifo, socket, unknown
+
+  /// The kind that the upper four bits of a POSIX mode say.
+  public init(mode: UInt16) {
+    self =
+      switch mode >> 12 {
+      case 0x1: .fifo
+      case 0x2: .characterDevice
+      case 0x4: .directory
+      case 0x6: .blockDevice
+      case 0x8: .regular
+      case 0xa: .link
+      case 0xc: .socket
+      default: .unknown
+      }
+  }
+}
+
+/// A moment, as a file system stores it.
+public struct Timestamp: Hashable, Comparable, Sendable {
+  /// Seconds since 1970, UTC.
+  public let seconds: Int64
+  /// Nanoseconds after that, less than a billion.
+  public let nanoseconds: UInt32
+
+  /// A moment.
+  public init(seconds: Int64, nanoseconds: UInt32 = 0) {
+    (self.seconds, self.nanoseconds) = (seconds, nanoseconds)
+  }
+
+  public static func < (left: Timestamp, right: Timestamp) -> Bool {
+    (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
+  }
+}
+
+/// A file without its name: what it is, whose it is, how long.
+public struct Inode: Equatable, Sendable {
+  /// Its number.
+  public let id: FileID
+  /// What kind of file it is.
+  public let kind: FileKind
+  /// The lower twelve bits of its mode.
+  public let permissions: UInt16
+  /// Who owns it.
+  public let owner: UInt32
+  /// The group that owns it.
+  public let group: UInt32
+  /// How many names it has, as the file system says.
+  public let linkCount: UInt32
+  /// Its length in bytes; of a directory or link as the file system says.
+  public let byteCount: UInt64
+  /// The major and minor number of a device.
+  public let device: Device?
+  /// When its content was changed last.
+  public let modified: Timestamp
+  /// When it was read last.
+  public let accessed: Timestamp
+  /// When its inode was changed last.
+  public let changed: Timestamp
+  /// When it was made, if the file system says so.
+  public let created: Timestamp?
+  /// When it was deleted, if the file system says so.
+  public let deleted: Timestamp?
+  /// Whether it is in use.
+  public let isAllocated: Bool
+  /// Its record on the disk, from which its map and attributes are read.
+  package let record: [UInt8]
+
+  /// The number of a device.
+  public struct Device: Equatable, Sendable {
+    /// Which driver's it is.
+    public let major: UInt32
+    /// Which of that driver's.
+    public let minor: UInt32
+
+    /// The device of those numbers.
+    public init(major: UInt32, minor: UInt32) { (self.major, self.minor) = (major, minor) }
+  }
+
+  /// A file.
+  package init(
+    id: FileID, kind: FileKind, permissions: UInt16, owner: UInt32, group: UInt32,
+    linkCount: UInt32, byteCount: UInt64, device: Device? = nil, modified: Timestamp,
+    accessed: Timestamp, changed: Timestamp, created: Timestamp? = nil,
+    deleted: Timestamp? = nil, isAllocated: Bool = true, record: [UInt8] = []
+  ) {
+    (self.id, self.kind, self.permissions) = (id, kind, permissions)
+    (self.owner, self.group, self.linkCount) = (owner, group, linkCount)
+    (self.byteCount, self.device) = (byteCount, device)
+    (self.modified, self.accessed, self.changed) = (modified, accessed, changed)
+    (self.created, self.deleted) = (created, deleted)
+    (self.isAllocated, self.record) = (isAllocated, record)
+  }
+}
+
+/// A name in a directory.
+public struct DirectoryEntry: Equatable, Sendable {
+  /// The name: any bytes, whatever the disk has.
+  public let name: [UInt8]
+  /// The file that it names.
+  public let id: FileID
+  /// What kind of file that is, if the directory says so.
+  public let kind: FileKind?
+  /// Whether the name was deleted: it may name a file that was made since.
+  public let isDeleted: Bool
+  /// Whether the name is encrypted, and given as it is on the disk.
+  public let isEncrypted: Bool
+
+  /// A name.
+  package init(
+    name: [UInt8], id: FileID, kind: FileKind?, isDeleted: Bool = false, isEncrypted: Bool = false
+  ) {
+    (self.name, self.id, self.kind) = (name, id, kind)
+    (self.isDeleted, self.isEncrypted) = (isDeleted, isEncrypted)
+  }
+}
+
+/// A named value that a file carries.
+public struct ExtendedAttribute: Equatable, Sendable {
+  /// Its full name: `user.mime_type`, `security.capability`, `system.posix_acl_access`.
+  public let name: [UInt8]
+  /// Its value, as `getxattr` returns it: of an ACL in the form of Linux' system call, whatever
+  /// form it has on the disk.
+  public let value: [UInt8]
+
+  /// A value of that name.
+  package init(name: [UInt8], value: [UInt8]) { (self.name, self.value) = (name, value) }
+}

@@ -1,0 +1,183 @@
+internal import BlockIO
+
+/// A walk over a tree: each directory before what is in it, names in the order of their bytes.
+///
+/// A directory that was met before, which a sound file system does not have, is damage and is not
+/// entered again; neither is one that lies too deep. What cannot be read is collected, and the walk
+/// goes on.
+public struct TreeWalk: Sendable {
+  /// How many inodes are read before the first of them is needed, in the order of the disk.
+  private static let windowCount = 2048
+
+  private let fileSystem: any FileSystem
+  private let isRecursive: Bool
+  private let includesDeleted: Bool
+  private let depthMax: Int
+  private var start: FileTree.Place?
+  private var levels: [Level] = []
+  private var visited: Set<FileID> = []
+  /// The directory that is entered next, unless it is skipped.
+  private var pending: (inode: Inode, path: String)?
+  /// What could not be read.
+  public private(set) var damage: [TreeDamage] = []
+
+  /// A directory whose entries are being visited.
+  private struct Level: Sendable {
+    let path: String
+    /// Its entries, by name.
+    var entries: [DirectoryEntry]
+    var next = 0
+    /// The inodes of the entries from `windowStart` on, read already.
+    var window: [Result<Inode, FileSystemError>] = []
+    var windowStart = 0
+  }
+
+  /// A walk from a file or directory on.
+  ///
+  /// - Parameters:
+  ///   - isRecursive: Whether directories in the directory are entered.
+  ///   - includesDeleted: Whether deleted names are visited too; they are not entered.
+  public init(
+    _ fileSystem: any FileSystem, from start: FileTree.Place, isRecursive: Bool = true,
+    includesDeleted: Bool = false
+  ) {
+    self.init(
+      fileSystem, from: start, isRecursive: isRecursive, includesDeleted: includesDeleted,
+      depthMax: FileTree.depthMax)
+  }
+
+  /// The same, with another depth to which it goes.
+  package init(
+    _ fileSystem: any FileSystem, from start: FileTree.Place, isRecursive: Bool = true,
+    includesDeleted: Bool = false, depthMax: Int
+  ) {
+    self.fileSystem = fileSystem
+    self.depthMax = depthMax
+    self.isRecursive = isRecursive
+    self.includesDeleted = includesDeleted
+    self.start = start
+  }
+
+  /// The next file; nil after the last.
+  ///
+  /// The first is the one that the walk starts from.
+  ///
+  /// - Throws: Only what ends the walk: see ``damage`` for what it went around.
+  public mutating func next() throws(FileSystemError) -> TreeEntry? {
+    if let start {
+      self.start = nil
+      if start.inode.kind == .directory { pending = (start.inode, start.path) }
+      return TreeEntry(
+        path: start.path, name: start.name, id: start.inode.id, kind: start.inode.kind,
+        inode: start.inode, isDeleted: false, depth: 0)
+    }
+    if let (inode, path) = pending {
+      pending = nil
+      try enter(inode, path)
+    }
+    while let level = levels.last, level.next == level.entries.count { levels.removeLast() }
+    guard !levels.isEmpty else { return nil }
+    return try visit(levels.count - 1)
+  }
+
+  /// Does not enter the directory that was visited last.
+  public mutating func skipDirectory() { pending = nil }
+
+  private mutating func enter(_ directory: Inode, _ path: String) throws(FileSystemError) {
+    guard visited.insert(directory.id).inserted else {
+      damage.append(TreeDamage(path, FileSystemDamage("directory \(directory.id.number) again")))
+      return
+    }
+    guard levels.count < depthMax else {
+      damage.append(TreeDamage(path, FileSystemDamage("lies too deep")))
+      return
+    }
+    var entries: [DirectoryEntry] = []
+    let includesDeleted = includesDeleted
+    do throws(FileSystemError) {
+      let found = try fileSystem.forEachEntry(of: directory) { (entry) throws(FileSystemError) in
+        if includesDeleted || !entry.isDeleted { entries.append(entry) }
+        return true
+      }
+      damage += found.map { TreeDamage(path, $0) }
+    } catch {
+      if error.isFatal { throw error }
+      damage.append(TreeDamage(path, error.damage))
+    }
+    entries.sort { $0.name.lexicographicallyPrecedes($1.name) }
+    levels.append(Level(path: path == "/" ? "" : path, entries: entries))
+  }
+
+  /// Visits the next entry of the directory at that depth.
+  private mutating func visit(_ depth: Int) throws(FileSystemError) -> TreeEntry {
+    let next = levels[depth].next
+    if next == levels[depth].windowStart + levels[depth].window.count {
+      let end = min(next + Self.windowCount, levels[depth].entries.count)
+      levels[depth].windowStart = next
+      levels[depth].window = inodes(of: levels[depth].entries[next..<end])
+    }
+    let entry = levels[depth].entries[next]
+    let result = levels[depth].window[next - levels[depth].windowStart]
+    levels[depth].next += 1
+    let path = levels[depth].path + "/" + EscapedName.text(entry.name)
+    var inode: Inode?
+    switch result {
+    case .success(let found): inode = found
+    case .failure(let error):
+      if error.isFatal { throw error }
+      if !entry.isDeleted { damage.append(TreeDamage(path, error.damage)) }
+    }
+    if isRecursive, let inode, inode.kind == .directory, !entry.isDeleted {
+      pending = (inode, path)
+    }
+    return TreeEntry(
+      path: path, name: entry.name, id: entry.id, kind: inode?.kind ?? entry.kind, inode: inode,
+      isDeleted: entry.isDeleted, depth: levels.count)
+  }
+
+  /// The inodes of entries, read in the order of their numbers.
+  private func inodes(
+    of entries: ArraySlice<DirectoryEntry>
+  ) -> [Result<Inode, FileSystemError>] {
+    let order = entries.indices.sorted { entries[$0].id < entries[$1].id }
+    let unread = FileSystemError.noFile(fileSystem.source.name, "")
+    var inodes = [Result<Inode, FileSystemError>](repeating: .failure(unread), count: order.count)
+    for index in order {
+      inodes[index - entries.startIndex] = Result { () throws(FileSystemError) in
+        try fileSystem.inode(entries[index].id)
+      }
+    }
+    return inodes
+  }
+}
+
+/// A name that a walk visits.
+public struct TreeEntry: Sendable {
+  /// Its path from the root, each name as ``EscapedName`` has it.
+  public let path: String
+  /// Its name; empty for the root.
+  public let name: [UInt8]
+  /// The file that it names.
+  public let id: FileID
+  /// What kind of file that is, if known.
+  public let kind: FileKind?
+  /// The file; nil if it cannot be read.
+  public let inode: Inode?
+  /// Whether the name was deleted: the file may be another one since.
+  public let isDeleted: Bool
+  /// How many directories it is below the start of the walk.
+  public let depth: Int
+}
+
+/// Damage, and the file or directory that it was met at.
+public struct TreeDamage: Equatable, Sendable {
+  /// The path.
+  public let path: String
+  /// What is wrong.
+  public let damage: FileSystemDamage
+
+  /// Damage at that path.
+  package init(_ path: String, _ damage: FileSystemDamage) {
+    (self.path, self.damage) = (path, damage)
+  }
+}

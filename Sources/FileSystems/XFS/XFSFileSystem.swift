@@ -1,0 +1,124 @@
+public import BlockIO
+import FileSystemFormat
+import Synchronization
+
+/// An XFS of version 4 or 5.
+///
+/// In version 5 every structure is believed only if its checksum, its place, its owner and its UUID
+/// are right; names in a directory block with a wrong checksum are given all the same, and the
+/// damage with them. Version 4 has none of these: only what is impossible is noticed there.
+///
+/// The log is not replayed: what is shown is what is on the disk, see ``notes``. Files on a
+/// real-time device are listed, and their content is refused.
+public final class XFSFileSystem: FileSystem {
+  public let source: any BlockSource
+  public let root: FileID
+  public var family: String { "xfs" }
+
+  /// What a reader should know of the file system as a whole: a log that Linux would replay, a
+  /// superblock that was damaged; empty if there is nothing to say.
+  public let notes: [String]
+
+  let reader: XFSReader
+  /// The inode chunks of groups, as far as they were asked for.
+  let chunks = Mutex(XFSChunkCache())
+
+  /// Opens the file system at the beginning of a source.
+  ///
+  /// - Throws: `notFound` if there is none; `unsupported` if it has a feature that changes how
+  ///   files are read and that is unknown here; `io`.
+  public init(_ source: any BlockSource) throws(FileSystemError) {
+    let (superblock, problem) = try Self.superblock(of: source)
+    if let feature = superblock.unsupported.first { throw .unsupported(source.name, feature) }
+    if problem == nil, superblock.isUnfinished {
+      throw .unsupported(source.name, "a file system that mkfs did not finish")
+    }
+    self.source = source
+    reader = XFSReader(source, superblock)
+    root = FileID(try Self.root(reader))
+    var notes = problem.map { [$0] } ?? []
+    if superblock.needsRepair {
+      notes.append("the file system is marked for repair; Linux does not mount it before that")
+    }
+    if source.byteCount < superblock.geometry.byteCount {
+      notes.append(
+        "the file system has \(superblock.geometry.byteCount) bytes, and only"
+          + " \(source.byteCount) of them are here")
+    }
+    if let note = try XFSLogState(reader).note { notes.append(note) }
+    self.notes = notes
+  }
+
+  // MARK: - Superblocks
+
+  private static func superblock(
+    of source: any BlockSource
+  ) throws(FileSystemError) -> (XFSSuperblock, problem: String?) {
+    var size: UInt64?
+    if let bytes = try beginning(of: source, at: 0) {
+      if let superblock = XFSSuperblock(bytes.span) { return (superblock, nil) }
+      // A superblock with a wrong checksum may still say where the copies are.
+      size = XFSGeometry(ofAnyVersion: bytes.span).flatMap { $0.byteOffset(ofGroup: 1) }
+    }
+    for start in [size].compactMap({ $0 }) + likelyGroups(source.byteCount) {
+      guard let bytes = try beginning(of: source, at: start), let copy = XFSSuperblock(bytes.span),
+        copy.hasChecksums, copy.geometry.byteOffset(ofGroup: 1) == start
+      else { continue }
+      return try (bestCopy(copy, of: source), "the first superblock is damaged; a copy was used")
+    }
+    throw .notFound(source.name)
+  }
+
+  /// Only some of the copies have the number of the root directory.
+  private static func bestCopy(
+    _ copy: XFSSuperblock, of source: any BlockSource
+  ) throws(FileSystemError) -> XFSSuperblock {
+    let geometry = copy.geometry
+    for group in [1, geometry.groupCount / 2, geometry.groupCount - 1] {
+      guard let start = geometry.byteOffset(ofGroup: group),
+        let bytes = try beginning(of: source, at: start), let other = XFSSuperblock(bytes.span),
+        other.geometry.metaUUID == geometry.metaUUID,
+        other.geometry.byteOffset(ofInode: other.rootInode) ?? 0 != 0
+      else { continue }
+      return other
+    }
+    return copy
+  }
+
+  /// Where the second group may begin, if mkfs chose: a few numbers of groups of equal size.
+  private static func likelyGroups(_ byteCount: UInt64) -> [UInt64] {
+    let blockCount = byteCount / 4096
+    return (2...64).map { (blockCount + $0 - 1) / $0 * 4096 } + [1 << 40]
+  }
+
+  private static func beginning(
+    of source: any BlockSource, at byteOffset: UInt64
+  ) throws(FileSystemError) -> [UInt8]? {
+    guard byteOffset < source.byteCount else { return nil }
+    let count = Int(min(UInt64(XFSGeometry.byteCountMax), source.byteCount - byteOffset))
+    let buffer = IOBuffer(byteCount: count)
+    do throws(BlockIOError) {
+      let unreadable = try source.readAround(at: byteOffset, into: buffer, 0..<count)
+      return unreadable.first?.lowerBound == byteOffset ? nil : buffer.bytes(0..<count)
+    } catch { throw .io(error) }
+  }
+
+  /// The number of the root directory: if a copy does not have it, that of the first inode.
+  private static func root(_ reader: XFSReader) throws(FileSystemError) -> UInt64 {
+    let root = reader.superblock.rootInode
+    if root != 0, reader.geometry.byteOffset(ofInode: root) != nil { return root }
+    var (first, walk) = (UInt64?.none, XFSGroupTree(reader, .inodes, of: 0))
+    try walk.forEachLeaf { bytes, block in
+      guard first == nil, block.count > 0 else { return nil }
+      first = XFSInodeChunk(bytes, at: block.recordOffset(0), isSparse: false).first
+      return nil
+    }
+    return first ?? root
+  }
+
+  // MARK: - Errors
+
+  func damaged(_ problem: String, at bytes: Range<UInt64>? = nil) -> FileSystemError {
+    .damaged(source.name, FileSystemDamage(problem, at: bytes))
+  }
+}

@@ -1,0 +1,207 @@
+public import BlockIO
+public import FileSystems
+
+/// What differs between the files of a snapshot and those of its origin.
+///
+/// The snapshot is before, the origin after. Inodes are compared by their records, directories that
+/// changed by their names, and contents by where they lie and by the chunks that the table maps and
+/// that really differ: nothing else is read. With `comparesContent` the data of files that seem to
+/// differ is read and compared.
+///
+/// A renamed directory is one change; what is in it keeps its name in it. Times of last access and
+/// of the inode alone are no change.
+public struct FileChanges: Sendable {
+  /// The changes, by path.
+  public private(set) var changes: [FileChange] = []
+  /// What could not be read, and of which side: changes may be missing if there is any.
+  public private(set) var damage: [(side: SnapshotFiles.Side, damage: FileSystemDamage)] = []
+
+  /// Compares both sides.
+  public init(
+    _ files: SnapshotFiles, comparesContent: Bool = false,
+    progress: ProgressHandler = { _, _ in }
+  ) throws(FileSystemError) {
+    let differing = try wrapping(FileSystemError.io, try files.differences(progress))
+    let (before, after) = (try InodeDigests(files.before), try InodeDigests(files.after))
+    note(before.damage, .snapshot)
+    note(after.damage, .origin)
+    var suspects = before.differences(from: after)
+    for id in try Self.unchangedOwners(of: differing, files, besides: suspects) {
+      suspects.insert(id)
+    }
+    let comparison = FileComparison(files, differing, comparesContent: comparesContent)
+    let names = try NameChanges(files, suspects: suspects, comparison)
+    note(names.damageBefore, .snapshot)
+    note(names.damageAfter, .origin)
+    var found: [FileChange] = []
+    var told: Set<FileID> = []
+    for pair in names.renamed {
+      told.insert(pair.id)
+      let difference = try comparison.difference(pair.id, pair.id)
+      found.append(
+        FileChange(
+          pair.path, .renamed, from: pair.from, byteCount: difference?.byteCount ?? 0,
+          changedByteCount: difference?.changedByteCount ?? 0))
+    }
+    for name in names.created {
+      let count = (try? files.after.inode(name.id))?.contentByteCount ?? 0
+      found.append(FileChange(name.path, .created, byteCount: count, changedByteCount: count))
+    }
+    for name in names.deleted {
+      let count = (try? files.before.inode(name.id))?.contentByteCount ?? 0
+      found.append(FileChange(name.path, .deleted, byteCount: count, changedByteCount: count))
+    }
+    for name in names.replaced {
+      if let change = try comparison.difference(name.old, name.new)?.change(at: name.path) {
+        found.append(change)
+      }
+    }
+    for id in suspects.sorted() where !told.contains(id) {
+      let paths = names.keptPaths(of: id)
+      guard !paths.isEmpty, let difference = try comparison.difference(id, id) else { continue }
+      for path in paths { if let change = difference.change(at: path) { found.append(change) } }
+    }
+    changes = found.sorted { ($0.path, $0.status.rawValue) < ($1.path, $1.status.rawValue) }
+    note(comparison.damage.before, .snapshot)
+    note(comparison.damage.after, .origin)
+  }
+
+  private mutating func note(_ found: [FileSystemDamage], _ side: SnapshotFiles.Side) {
+    for damage in found
+    where !self.damage.contains(where: { $0.side == side && $0.damage == damage }) {
+      self.damage.append((side, damage))
+    }
+  }
+
+  /// The files whose inodes are the same on both sides, and whose content or map is in bytes that
+  /// differ.
+  private static func unchangedOwners(
+    of differing: [Range<UInt64>], _ files: SnapshotFiles, besides suspects: Set<FileID>
+  ) throws(FileSystemError) -> Set<FileID> {
+    // What is free now belongs to nobody, a structure to no file, and what a suspect has is looked
+    // at anyway: if nothing is left, no map has to be read.
+    let free = (try? files.after.freeRanges()) ?? []
+    var left = differing.without(free)
+    var theirs: [Range<UInt64>] = []
+    for id in suspects {
+      guard let inode = try? files.after.inode(id), let map = try? files.after.map(of: inode) else {
+        continue
+      }
+      theirs += map.extents.compactMap(\.sourceRange) + map.structures
+    }
+    left = left.without(theirs.union).flatMap { range in
+      files.after.structures(in: range).compactMap { $0.1 == nil ? $0.0 : nil }
+    }
+    if left.isEmpty { return [] }
+    let index = try OwnerIndex(files.after, within: left) { !suspects.contains($0.id) }
+    return Set(index.owners(of: left).map(\.id))
+  }
+}
+
+/// One difference between the files of a snapshot and those of its origin.
+public struct FileChange: Equatable, Sendable {
+  /// What differs.
+  public enum Status: String, CaseIterable, Sendable {
+    case created, deleted, content, metadata, renamed, type
+
+    /// The letter that stands for it.
+    public var letter: Character {
+      switch self {
+      case .created: "+"
+      case .deleted: "-"
+      case .content: "M"
+      case .metadata: "m"
+      case .renamed: "R"
+      case .type: "T"
+      }
+    }
+  }
+
+  /// The path in the origin; of a deleted file, in the snapshot.
+  public let path: String
+  /// What differs.
+  public let status: Status
+  /// The path in the snapshot of a file that was renamed.
+  public let from: String?
+  /// How long the file is now; of a deleted file, how long it was.
+  public let byteCount: UInt64
+  /// How many of its bytes differ, or may: without a comparison of contents, bytes that lie
+  /// elsewhere now count.
+  public let changedByteCount: UInt64
+
+  init(
+    _ path: String, _ status: Status, from: String? = nil, byteCount: UInt64,
+    changedByteCount: UInt64
+  ) {
+    (self.path, self.status, self.from) = (path, status, from)
+    (self.byteCount, self.changedByteCount) = (byteCount, changedByteCount)
+  }
+}
+
+extension Inode {
+  /// How much content it has: none, unless it is a regular file.
+  var contentByteCount: UInt64 { kind == .regular ? byteCount : 0 }
+
+  /// Whether it may be the same file as another of its number, rather than one that was made after
+  /// that was deleted.
+  func mayBe(_ other: Inode) -> Bool {
+    guard kind == other.kind else { return false }
+    guard let created, let otherCreated = other.created else { return true }
+    return created == otherCreated
+  }
+}
+
+/// What every inode of a file system is, in 32 bytes each.
+struct InodeDigests {
+  private struct Digest {
+    let id: FileID
+    let hash: Int
+  }
+
+  private var digests: [Digest] = []
+  /// What could not be read.
+  let damage: [FileSystemDamage]
+
+  init(_ fileSystem: any FileSystem) throws(FileSystemError) {
+    var digests: [Digest] = []
+    damage = try fileSystem.forEachInode(isDeletedIncluded: false) { inode in
+      var hasher = Hasher()
+      hasher.combine(inode.kind)
+      hasher.combine(inode.permissions)
+      hasher.combine(inode.owner)
+      hasher.combine(inode.group)
+      hasher.combine(inode.byteCount)
+      hasher.combine(inode.modified)
+      hasher.combine(inode.changed)
+      hasher.combine(inode.created)
+      hasher.combine(inode.linkCount)
+      hasher.combine(inode.record)
+      digests.append(Digest(id: inode.id, hash: hasher.finalize()))
+      return true
+    }
+    digests.sort { $0.id < $1.id }
+    self.digests = digests
+  }
+
+  /// The files that only one of two has, or that are not the same.
+  func differences(from other: InodeDigests) -> Set<FileID> {
+    var found: Set<FileID> = []
+    var (mine, theirs) = (digests[...], other.digests[...])
+    while let left = mine.first, let right = theirs.first {
+      if left.id == right.id {
+        if left.hash != right.hash { found.insert(left.id) }
+        mine.removeFirst()
+        theirs.removeFirst()
+      } else if left.id < right.id {
+        found.insert(left.id)
+        mine.removeFirst()
+      } else {
+        found.insert(right.id)
+        theirs.removeFirst()
+      }
+    }
+    found.formUnion(mine.map(\.id))
+    found.formUnion(theirs.map(\.id))
+    return found
+  }
+}

@@ -1,0 +1,76 @@
+internal import BlockIO
+public import FileSystems
+internal import SnapshotFormat
+
+/// Where the bytes of a snapshot's file are: which are the origin's own, and which the store has.
+public struct FileExceptions: Sendable {
+  /// Consecutive bytes of a file that lie together.
+  public struct Piece: Sendable {
+    /// The bytes of the file; nil for its map and attributes.
+    public let file: Range<UInt64>?
+    /// The bytes of the snapshot, which are those of the origin.
+    public let view: Range<UInt64>
+    /// The chunk of the origin that the first of them is in.
+    public let oldChunk: UInt64
+    /// The chunk of the store that has it; nil where the origin's own bytes show.
+    public let newChunk: UInt64?
+    /// The bytes of the store that hold them; nil where they are the origin's own, or past the
+    /// store's end.
+    public let store: Range<UInt64>?
+    /// Whether the exception points past the end of the store.
+    public let isBeyondStore: Bool
+    /// Whether the bytes are the content as it is; otherwise they are compressed, reserved, or in
+    /// the inode.
+    public let isPlain: Bool
+  }
+
+  /// The pieces, in the order of the file, its structures last.
+  public private(set) var pieces: [Piece] = []
+  /// What could not be read: pieces may be missing if there is any.
+  public let damage: [FileSystemDamage]
+
+  /// Finds the pieces of a file of the snapshot's file system.
+  ///
+  /// - Parameter bytes: The bytes of the snapshot that the file system is in.
+  public init(
+    of inode: Inode, in fileSystem: any FileSystem, of snapshot: Snapshot, at bytes: Range<UInt64>
+  ) throws(FileSystemError) {
+    let map = try fileSystem.map(of: inode)
+    damage = map.damage
+    for extent in map.extents {
+      guard let range = extent.sourceRange else { continue }
+      let isPlain = if case .data = extent.place { true } else { false }
+      let isAsLong =
+        range.upperBound - range.lowerBound == extent.file.upperBound - extent.file.lowerBound
+      let file = isAsLong ? extent.file : nil
+      add(range, file, snapshot.view, bytes.lowerBound, isPlain)
+    }
+    for range in map.structures { add(range, nil, snapshot.view, bytes.lowerBound, true) }
+  }
+
+  private mutating func add(
+    _ range: Range<UInt64>, _ file: Range<UInt64>?, _ view: SnapshotView, _ base: UInt64,
+    _ isPlain: Bool
+  ) {
+    let (start, overflow) = range.lowerBound.addingReportingOverflow(base)
+    let end = range.upperBound.addingReportingOverflow(base)
+    guard !overflow, !end.overflow else { return }
+    let bytes = (start..<end.partialValue).clamped(to: 0..<view.byteCount)
+    let geometry = view.table.geometry
+    view.forEachSegment(in: bytes) { segment in
+      let old = geometry.chunk(containing: segment.range.lowerBound)
+      let count = segment.range.upperBound - segment.range.lowerBound
+      var store: Range<UInt64>?
+      if case .store(let offset) = segment.place { store = offset..<offset + count }
+      let place = file.map { file in
+        let first = file.lowerBound + (segment.range.lowerBound - start)
+        return first..<first + count
+      }
+      pieces.append(
+        Piece(
+          file: place, view: segment.range, oldChunk: old.index,
+          newChunk: segment.place == .origin ? nil : view.table.newChunk(for: old)?.index,
+          store: store, isBeyondStore: segment.place == .beyondStore, isPlain: isPlain))
+    }
+  }
+}

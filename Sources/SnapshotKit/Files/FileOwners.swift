@@ -1,0 +1,159 @@
+internal import BlockIO
+public import FileSystems
+internal import SnapshotFormat
+
+/// Which files own bytes of a snapshot and of its origin, and what the bytes are that none owns.
+public struct FileOwners: Sendable {
+  /// A file that owns some of the bytes.
+  public struct Owner: Sendable {
+    /// Where the file is.
+    public let side: SnapshotFiles.Side
+    /// The file.
+    public let id: FileID
+    /// Its paths; none if no directory names it.
+    public let paths: [String]
+    /// How many of the bytes are its content.
+    public var contentByteCount: UInt64 = 0
+    /// How many hold its map or its attributes.
+    public var structureByteCount: UInt64 = 0
+  }
+
+  /// Bytes that no file owns.
+  public struct Unowned: Sendable {
+    /// Where that is so.
+    public let side: SnapshotFiles.Side
+    /// The bytes of the snapshot or origin.
+    public let bytes: Range<UInt64>
+    /// What they are: `free`, the name of a structure, or nil if that is unknown.
+    public let what: String?
+  }
+
+  /// The bytes that were asked for, ascending, as far as the file systems have them.
+  public let ranges: [Range<UInt64>]
+  /// The owners, by side and path.
+  public private(set) var owners: [Owner] = []
+  /// What no file owns, by side and place.
+  public private(set) var unowned: [Unowned] = []
+  /// What could not be read: owners may be missing if there is any.
+  public private(set) var damage: [(side: SnapshotFiles.Side, damage: FileSystemDamage)] = []
+
+  /// Finds the owners of ranges of a snapshot, which may overlap.
+  ///
+  /// - Parameter sides: Where to look.
+  public init(
+    of ranges: [Range<UInt64>], in files: SnapshotFiles,
+    sides: [SnapshotFiles.Side] = SnapshotFiles.Side.allCases
+  ) throws(FileSystemError) {
+    let inside = files.inside(ranges.union)
+    let start = files.bytes.lowerBound
+    self.ranges = inside.map { $0.lowerBound + start..<$0.upperBound + start }
+    for side in sides { try add(inside, side, files[side], start) }
+  }
+
+  private mutating func add(
+    _ ranges: [Range<UInt64>], _ side: SnapshotFiles.Side, _ fileSystem: any FileSystem,
+    _ start: UInt64
+  ) throws(FileSystemError) {
+    let index = try OwnerIndex(fileSystem, within: ranges)
+    let all = index.owners(of: ranges)
+    let paths = try TreePaths(fileSystem, of: Set(all.map(\.id)))
+    // A journal is a file without a name, and better told of as what it is.
+    let owned = all.filter {
+      !paths.paths(of: $0.id).isEmpty || fileSystem.structure(at: $0.bytes.lowerBound) == nil
+    }
+    damage += (index.damage + paths.damage).map { (side, $0) }
+    var found: [FileID: Owner] = [:]
+    for piece in owned {
+      let count = piece.bytes.upperBound - piece.bytes.lowerBound
+      var owner =
+        found[piece.id] ?? Owner(side: side, id: piece.id, paths: paths.paths(of: piece.id))
+      switch piece.part {
+      case .content: owner.contentByteCount &+= count
+      case .structure: owner.structureByteCount &+= count
+      }
+      found[piece.id] = owner
+    }
+    owners += found.values.sorted { ($0.paths.first ?? "", $0.id) < ($1.paths.first ?? "", $1.id) }
+    let left = ranges.without(owned.map(\.bytes).union)
+    let free: [Range<UInt64>]
+    do throws(FileSystemError) { free = try fileSystem.freeRanges() } catch {
+      if error.isFatal { throw error }
+      damage.append((side, error.damage))
+      free = []
+    }
+    var rest = left.flatMap { free.parts(in: $0) }.map { ($0, "free" as String?) }
+    for range in left.without(free) { rest += fileSystem.structures(in: range) }
+    unowned += rest.sorted { $0.0.lowerBound < $1.0.lowerBound }.map {
+      Unowned(side: side, bytes: $0.0.lowerBound + start..<$0.0.upperBound + start, what: $0.1)
+    }
+  }
+}
+
+extension Snapshot {
+  /// Where the data of chunks that no exception names belongs, as far as that is known, and how
+  /// many of them belong nowhere that is known.
+  package var unnamedRanges: (known: [Range<UInt64>], unknownCount: UInt64) {
+    let geometry = loaded.geometry
+    func bytes(_ old: UInt64, _ count: UInt64) -> Range<UInt64>? {
+      guard let start = geometry.byteOffset(of: Chunk(old)), start < view.byteCount else {
+        return nil
+      }
+      let (last, overflow) = old.addingReportingOverflow(count)
+      let end = overflow ? nil : geometry.byteOffset(of: Chunk(last))
+      return start..<min(end ?? view.byteCount, view.byteCount)
+    }
+    let orphans = loaded.generation?.orphans ?? []
+    var (known, unknownCount): ([Range<UInt64>], UInt64) = ([], 0)
+    // What has a likely place is listed there, whether or not it is used.
+    let likely = loaded.placement.placements(.likely)
+    for placement in likely {
+      if let range = bytes(placement.old, placement.count) { known.append(range) }
+    }
+    for orphan in orphans {
+      if let old = orphan.old, let range = bytes(old, orphan.count) {
+        known.append(range)
+      } else {
+        let isPlaced = likely.contains {
+          $0.new < orphan.new + orphan.count && orphan.new < $0.new + $0.count
+        }
+        if !isPlaced { unknownCount += orphan.count }
+      }
+    }
+    return (known.union, unknownCount)
+  }
+
+  /// The bytes of a chunk of the origin.
+  package func bytes(ofOld chunk: UInt64) -> Range<UInt64>? {
+    guard let start = loaded.geometry.byteOffset(of: Chunk(chunk)), start < view.byteCount else {
+      return nil
+    }
+    return start..<min(start + loaded.geometry.chunkSize.byteCount, view.byteCount)
+  }
+
+  /// The chunk of the origin whose data a chunk of the store has; nil if no exception says so.
+  package func oldChunk(atNew chunk: UInt64) -> UInt64? {
+    loaded.table.runs.first { $0.new <= chunk && chunk - $0.new < $0.count }
+      .map { $0.old + (chunk - $0.new) }
+  }
+}
+
+extension FileSystem {
+  /// The structures in a range, sector by sector, and nil between them.
+  func structures(in range: Range<UInt64>) -> [(Range<UInt64>, String?)] {
+    // What belongs to a structure is small; where so much is left, what is free is unknown.
+    guard range.upperBound - range.lowerBound <= 1 << 30 else { return [(range, nil)] }
+    var found: [(Range<UInt64>, String?)] = []
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let end = min((position / 512 + 1) * 512, range.upperBound)
+      let what = structure(at: position)
+      if let last = found.last, last.1 == what {
+        found[found.count - 1].0 = last.0.lowerBound..<end
+      } else {
+        found.append((position..<end, what))
+      }
+      position = end
+    }
+    return found
+  }
+}

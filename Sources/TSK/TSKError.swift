@@ -1,0 +1,13 @@
+#if TSK
+  public import BlockIO
+
+  /// Why libtsk could not read something.
+  public enum TSKError: Error, Equatable, Sendable {
+    /// The source has no file system that libtsk knows.
+    case notFound
+    /// The source could not be read.
+    case source(BlockIOError)
+    /// libtsk refused, in its words: what it reads is damaged, or not there.
+    case library(String)
+  }
+#endif

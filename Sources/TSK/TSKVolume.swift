@@ -1,0 +1,258 @@
+#if TSK
+  package import BlockIO
+  internal import CTSK
+  internal import Synchronization
+
+  /// A file system that libtsk reads from a block source.
+  ///
+  /// One call at a time: libtsk keeps state in a file system that its readers share. Every answer is
+  /// a copy; nothing of the library's memory is lent out, and nothing is written.
+  @safe
+  package final class TSKVolume: @unchecked Sendable {
+    // A directory of a hostile disk may claim any number of names.
+    private static let nameCountMax = 16 << 20
+
+    private let lock = Mutex(())
+    private let image: TSKImage
+    private let handle: UnsafeMutablePointer<TSK_FS_INFO>
+
+    /// What it is.
+    package let family: TSKFamily
+    /// The size of its blocks, in bytes; at least one.
+    package let blockByteCount: UInt64
+    /// How many blocks it has.
+    package let blockCount: UInt64
+    /// The directory at the top.
+    package let root: UInt64
+    /// The addresses of files; the last is that of the directory of orphans.
+    package let addresses: ClosedRange<UInt64>
+
+    /// The file system in a source.
+    package init(_ source: any BlockSource) throws(TSKError) {
+      guard let image = TSKImage(source) else { throw .notFound }
+      // Not everything that libtsk knows, but what is asked of it here.
+      let types =
+        [TSK_FS_TYPE_NTFS, TSK_FS_TYPE_FAT_DETECT, TSK_FS_TYPE_HFS, TSK_FS_TYPE_ISO9660]
+      var opened: UnsafeMutablePointer<TSK_FS_INFO>?
+      for type in types {
+        unsafe opened = tsk_fs_open_img(image.handle, 0, type)
+        if unsafe opened != nil { break }
+      }
+      guard let volume = unsafe opened, let family = unsafe Self.family(volume.pointee.ftype),
+        unsafe volume.pointee.block_size > 0, unsafe volume.pointee.block_pre_size == 0,
+        unsafe volume.pointee.first_inum <= volume.pointee.last_inum
+      else {
+        let failure = image.takeFailure()
+        if let volume = unsafe opened { unsafe tsk_fs_close(volume) }
+        image.close()
+        throw failure.map { .source($0) } ?? .notFound
+      }
+      self.image = image
+      unsafe handle = volume
+      self.family = family
+      blockByteCount = unsafe UInt64(volume.pointee.block_size)
+      blockCount = unsafe volume.pointee.block_count
+      root = unsafe volume.pointee.root_inum
+      addresses = unsafe volume.pointee.first_inum...volume.pointee.last_inum
+      _ = image.takeFailure()
+    }
+
+    deinit {
+      unsafe tsk_fs_close(handle)
+      image.close()
+    }
+
+    private static func family(_ type: TSK_FS_TYPE_ENUM) -> TSKFamily? {
+      switch type {
+      case TSK_FS_TYPE_FAT12: .fat12
+      case TSK_FS_TYPE_FAT16: .fat16
+      case TSK_FS_TYPE_FAT32: .fat32
+      case TSK_FS_TYPE_EXFAT: .exFAT
+      case TSK_FS_TYPE_NTFS: .ntfs
+      case TSK_FS_TYPE_ISO9660: .iso9660
+      case TSK_FS_TYPE_HFS: .hfsPlus
+      default: nil
+      }
+    }
+
+    /// Calls the library, alone.
+    private func exclusively<Value>(
+      _ body: () throws(TSKError) -> Value
+    ) throws(TSKError) -> Value {
+      try lock.withLock { _ throws(TSKError) in
+        _ = image.takeFailure()
+        tsk_error_reset()
+        return try body()
+      }
+    }
+
+    /// Why the last call failed.
+    private var failure: TSKError {
+      if let error = image.takeFailure() { return .source(error) }
+      guard let text = unsafe tsk_error_get() else { return .library("libtsk gives no reason") }
+      return unsafe .library(String(cString: text))
+    }
+
+    // MARK: - Files
+
+    /// The metadata of the file of that address.
+    package func metadata(of address: UInt64) throws(TSKError) -> TSKMetadata {
+      try unsafe withFile(address) { file throws(TSKError) in
+        guard let metadata = unsafe file.pointee.meta else { throw failure }
+        return unsafe TSKMetadata(metadata.pointee, family)
+      }
+    }
+
+    /// Lends an open file.
+    private func withFile<Value>(
+      _ address: UInt64,
+      _ body: (UnsafeMutablePointer<TSK_FS_FILE>) throws(TSKError) -> Value
+    ) throws(TSKError) -> Value {
+      try exclusively { () throws(TSKError) in
+        guard addresses.contains(address),
+          let file = unsafe tsk_fs_file_open_meta(handle, nil, address)
+        else { throw failure }
+        defer { unsafe tsk_fs_file_close(file) }
+        return try unsafe body(file)
+      }
+    }
+
+    /// The metadata of all files of those addresses, and what failed while they were read.
+    package func metadata(
+      in range: ClosedRange<UInt64>, isDeletedIncluded: Bool
+    ) throws(TSKError) -> (found: [TSKMetadata], failure: TSKError?) {
+      let range = range.clamped(to: addresses)
+      let found = MetadataList(family)
+      var flags = TSK_FS_META_FLAG_ALLOC.rawValue | TSK_FS_META_FLAG_USED.rawValue
+      if isDeletedIncluded { flags |= TSK_FS_META_FLAG_UNALLOC.rawValue }
+      return try exclusively { () throws(TSKError) in
+        let status = unsafe tsk_fs_meta_walk(
+          handle, range.lowerBound, range.upperBound, TSK_FS_META_FLAG_ENUM(flags),
+          { file, context in
+            guard let metadata = unsafe file?.pointee.meta, let context = unsafe context else {
+              return TSK_WALK_CONT
+            }
+            unsafe Unmanaged<MetadataList>.fromOpaque(context).takeUnretainedValue()
+              .append(metadata.pointee)
+            return TSK_WALK_CONT
+          }, Unmanaged.passUnretained(found).toOpaque())
+        return (found.found, status == 0 ? nil : failure)
+      }
+    }
+
+    // MARK: - Directories
+
+    /// The names in a directory, and what failed while they were read.
+    package func names(
+      in directory: UInt64
+    ) throws(TSKError) -> (found: [TSKName], failure: TSKError?) {
+      try exclusively { () throws(TSKError) in
+        guard let list = unsafe tsk_fs_dir_open_meta(handle, directory) else { throw failure }
+        defer { unsafe tsk_fs_dir_close(list) }
+        // The library's error number is no news: it is also set on the way to success.
+        let problem = image.takeFailure().map { TSKError.source($0) }
+        var found: [TSKName] = []
+        for index in unsafe 0..<min(tsk_fs_dir_getsize(list), Self.nameCountMax) {
+          guard let name = unsafe tsk_fs_dir_get_name(list, index) else { continue }
+          unsafe found.append(TSKName(name.pointee))
+        }
+        return (found, problem)
+      }
+    }
+
+    // MARK: - Content
+
+    /// All streams of a file.
+    package func attributes(of address: UInt64) throws(TSKError) -> [TSKAttribute] {
+      try unsafe withFile(address) { file throws(TSKError) in
+        let count = unsafe tsk_fs_file_attr_getsize(file)
+        // Not the library's error number: it is also set on the way to success.
+        if unsafe count < 0 || file.pointee.meta?.pointee.attr_state == TSK_FS_META_ATTR_ERROR {
+          throw failure
+        }
+        return (0..<max(0, min(count, 4096))).compactMap { index in
+          unsafe tsk_fs_file_attr_get_idx(file, index).map { unsafe TSKAttribute($0.pointee) }
+        }
+      }
+    }
+
+    /// The type and number of the stream that is a file's content; nil if it has none.
+    package func contentAttribute(
+      of address: UInt64
+    ) throws(TSKError) -> (type: UInt32, identifier: UInt16)? {
+      try unsafe withFile(address) { file throws(TSKError) in
+        guard let attribute = unsafe tsk_fs_file_attr_get(file) else { return nil }
+        return unsafe (attribute.pointee.type.rawValue, attribute.pointee.id)
+      }
+    }
+
+    /// Reads a stream through the library, which decompresses it.
+    ///
+    /// - Returns: How many bytes it gave, from the beginning of `range` on.
+    package func read(
+      _ address: UInt64, type: UInt32, identifier: UInt16, at byteOffset: UInt64,
+      into buffer: IOBuffer, _ range: Range<Int>
+    ) throws(TSKError) -> Int {
+      try unsafe withFile(address) { file throws(TSKError) in
+        guard let offset = Int64(exactly: byteOffset) else { return 0 }
+        let count = buffer.withMutableBytes(range) { bytes in
+          unsafe bytes.withUnsafeMutableBytes {
+            unsafe tsk_fs_file_read_type(
+              file, TSK_FS_ATTR_TYPE_ENUM(type), identifier, offset,
+              $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count,
+              TSK_FS_FILE_READ_FLAG_NONE)
+          }
+        }
+        guard count >= 0 else { throw failure }
+        return min(count, range.count)
+      }
+    }
+
+    /// The blocks of `range` that nothing uses, as runs, and what failed on the way.
+    package func freeBlocks(
+      in range: Range<UInt64>
+    ) throws(TSKError) -> (found: [Range<UInt64>], failure: TSKError?) {
+      let last = unsafe handle.pointee.last_block_act
+      let range = range.clamped(
+        to: unsafe handle.pointee.first_block..<max(last &+ 1, handle.pointee.first_block))
+      guard !range.isEmpty else { return ([], nil) }
+      let found = BlockList()
+      let flags =
+        TSK_FS_BLOCK_WALK_FLAG_UNALLOC.rawValue | TSK_FS_BLOCK_WALK_FLAG_META.rawValue
+        | TSK_FS_BLOCK_WALK_FLAG_CONT.rawValue | TSK_FS_BLOCK_WALK_FLAG_AONLY.rawValue
+      return try exclusively { () throws(TSKError) in
+        let status = unsafe tsk_fs_block_walk(
+          handle, range.lowerBound, range.upperBound - 1, TSK_FS_BLOCK_WALK_FLAG_ENUM(flags),
+          { block, context in
+            guard let block = unsafe block, let context = unsafe context else {
+              return TSK_WALK_CONT
+            }
+            let list = unsafe Unmanaged<BlockList>.fromOpaque(context).takeUnretainedValue()
+            unsafe list.append(block.pointee.addr)
+            return TSK_WALK_CONT
+          }, Unmanaged.passUnretained(found).toOpaque())
+        return (found.found, status == 0 ? nil : failure)
+      }
+    }
+  }
+
+  /// What a walk of metadata found.
+  private final class MetadataList {
+    private(set) var found: [TSKMetadata] = []
+    private let family: TSKFamily
+
+    init(_ family: TSKFamily) { self.family = family }
+
+    func append(_ metadata: TSK_FS_META) { unsafe found.append(TSKMetadata(metadata, family)) }
+  }
+
+  /// What a walk of blocks found.
+  private final class BlockList {
+    private(set) var found: [Range<UInt64>] = []
+
+    func append(_ block: UInt64) {
+      guard block < .max else { return }
+      found.append(mergingInto: block..<block + 1)
+    }
+  }
+#endif

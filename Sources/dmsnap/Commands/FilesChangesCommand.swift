@@ -1,0 +1,86 @@
+import ArgumentParser
+import BlockIO
+import FileSystems
+import SnapshotKit
+
+/// `dmsnap files changes`: which files differ between snapshot and origin.
+struct FilesChangesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "changes",
+    abstract: "Lists the files that differ between a snapshot and its origin.",
+    discussion: """
+      The snapshot is before, the origin is after. + created, - deleted, M content, m mode, owner, \
+      time or attributes only, R renamed, T another type. Only metadata and chunks in the table \
+      are read: data that lies elsewhere than before counts as changed, unless --content compares \
+      it. The status is 0 whether or not there are differences, and 2 if anything is damaged or \
+      lost.
+      """)
+
+  @OptionGroup var input: StoreOptions
+  @OptionGroup var originInput: OriginOptions
+  @OptionGroup var place: PartitionOptions
+
+  @Flag(help: "Compare the data, and leave out files whose bytes are the same.")
+  var content = false
+
+  @Option(help: "Output format.")
+  var format = OutputFormat.text
+
+  @OptionGroup var talk: MessageOptions
+
+  func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
+
+  func run() throws {
+    let files = try FilesInput(input, originInput.origin, place, talk)
+    let line = ProgressLine("compared", talk)
+    let found = try FileChanges(try files.bothFileSystems(), comparesContent: content) {
+      line.update($0, $1)
+    }
+    line.end()
+    switch format {
+    case .json: try Console.print(json: FilesChangesReport(found))
+    case .text:
+      let lines = LineWriter()
+      try lines.write("before: the snapshot; after: the origin")
+      for change in found.changes { try lines.write(change.line) }
+      try lines.flush()
+      if !talk.quiet { Console.say("dmsnap: " + Self.summary(found.changes)) }
+    }
+    let losses = SnapshotFiles.Side.allCases.map { files.losses($0) }
+    let isLost = losses.contains { !$0.ranges.isEmpty || $0.hasUnknown }
+    found.damage.say()
+    if isLost {
+      Console.say("dmsnap: bytes of the snapshot are lost; there may be changes among them")
+    }
+    try files.finish(isWhole: found.damage.isEmpty && !isLost)
+  }
+
+  private static func summary(_ changes: [FileChange]) -> String {
+    let counts = FileChange.Status.allCases.compactMap { status -> String? in
+      let count = changes.count { $0.status == status }
+      return count == 0 ? nil : "\(count) \(status.rawValue)"
+    }
+    let byteCount = changes.reduce(UInt64(0)) { $0 &+ $1.changedByteCount }
+    return counts.isEmpty
+      ? "no file differs" : counts.joined(separator: ", ") + "; \(byteSize(byteCount))"
+  }
+}
+
+extension FileChange {
+  /// It as a line: the letter, how many bytes differ, the path.
+  fileprivate var line: String {
+    let size = "\(changedByteCount)"
+    return "\(status.letter) \(String(repeating: " ", count: max(12 - size.count, 0)))\(size) "
+      + (from.map { "\($0) -> " } ?? "") + path
+  }
+}
+
+extension [(side: SnapshotFiles.Side, damage: FileSystemDamage)] {
+  /// Prints what could not be read, to stderr.
+  func say() {
+    for (side, damage) in prefix(20) {
+      Console.say("dmsnap: the \(side.rawValue)'s file system: \(damage.problem)")
+    }
+    if count > 20 { Console.say("dmsnap: and \(count - 20) more such lines") }
+  }
+}

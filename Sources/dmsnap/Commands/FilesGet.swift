@@ -1,0 +1,205 @@
+import ArgumentParser
+import BlockIO
+import FileSystems
+import SnapshotKit
+import SystemPackage
+
+/// `dmsnap files get`: files out of a snapshot.
+struct FilesGet: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "get",
+    abstract: "Takes files and directories out of a snapshot or of its origin.",
+    discussion: """
+      They come with their path, mode, times, holes, links and extended attributes, and, if root \
+      runs it, with their owner and as devices. Nothing is overwritten, and nothing is written \
+      outside the directory. What cannot be read is zeroes and is listed, and the status is 2. It \
+      is 1 if the origin is in doubt, or if the user may not set an attribute or make a device.
+      """)
+
+  @OptionGroup var input: StoreOptions
+
+  @Argument(help: "The files and directories.")
+  var path: [String] = []
+
+  @OptionGroup var originInput: OriginOptions
+  @OptionGroup var side: SideOptions
+  @OptionGroup var place: PartitionOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "A file by the number of its inode, which becomes inode-N; once for each.",
+      valueName: "number"))
+  var inode: [InodeArgument] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The directory to put them in; it is made if it does not exist.", valueName: "dir"))
+  var to: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The tar archive to make instead, in the pax format; - for stdout. An existing file is"
+        + " refused.", valueName: "file"))
+  var tar: String?
+
+  @Option(help: "Output format.")
+  var format = OutputFormat.text
+
+  @OptionGroup var talk: MessageOptions
+
+  func validate() throws {
+    try OriginOptions.require(originInput.origin, input.volumes)
+    if path.isEmpty, inode.isEmpty { throw ValidationError("Missing expected argument '<path>'") }
+    if (to == nil) == (tar == nil) {
+      throw ValidationError("either --to DIR or --tar FILE is needed")
+    }
+    if to?.isEmpty == true || tar?.isEmpty == true {
+      throw ValidationError("an output needs a name")
+    }
+    if tar == "-", format == .json {
+      throw ValidationError("--format json and --tar - both write to stdout")
+    }
+  }
+
+  func run() throws {
+    try OutputPaths.check([("--tar", tar)])
+    let files = try FilesInput(input, originInput.origin, place, talk)
+    let fileSystem = try files.fileSystem(side.side)
+    let losses = files.losses(side.side)
+    // All are looked for before anything is made.
+    var places: [FileTree.Place] = []
+    for path in path { places.append(try FileTree(fileSystem).find(path)) }
+    for number in inode {
+      let name = "inode-\(number.text.replacing(":", with: "-"))"
+      places.append(
+        FileTree.Place(
+          path: "/" + name, name: Array(name.utf8), inode: try fileSystem.inode(number.id)))
+    }
+    let archive = try tar.flatMap { $0 == "-" ? nil : try OutputText(path: FilePath($0)) }
+    let sink: any ExtractionSink =
+      if let to { try DirectorySink(path: FilePath(to)) } else {
+        TarSink(archive ?? OutputStream.standardOutput)
+      }
+    let line = ProgressLine("taken out", talk)
+    var extraction = Extraction(fileSystem, to: sink, lost: losses.ranges) { line.update($0, $1) }
+    for place in places { try extraction.extract(place) }
+    try extraction.finish()
+    try files.found.requireUnchanged()
+    try archive?.publish()
+    line.end()
+    try say(extraction, losses)
+    try files.finish(
+      isWhole: extraction.isWhole && !losses.hasUnknown,
+      isInDoubt: extraction.forbiddenCount > 0)
+  }
+
+  private func say(_ extraction: Extraction, _ losses: FileLosses) throws {
+    switch format {
+    case .json: try Console.print(json: FilesGetReport(extraction))
+    case .text:
+      if !talk.quiet, tar != "-" {
+        try Console.print(
+          "\(to ?? tar ?? ""): \(counted(extraction.fileCount, "file")),"
+            + " \(byteSize(extraction.byteCount))")
+      }
+    }
+    for loss in extraction.losses.prefix(20) {
+      Console.say("dmsnap: \(loss.path): \(loss.reason)")
+    }
+    if extraction.lossCount > 20 {
+      Console.say(
+        "dmsnap: and \(extraction.lossCount - 20) more such files; --format json lists them")
+    }
+    if let (path, what) = extraction.firstForbidden, !talk.quiet {
+      let more = extraction.forbiddenCount - 1
+      Console.say(
+        "dmsnap: \(path): \(what) needs rights that you do not have"
+          + (more == 0 ? "" : "; and \(more) more such"))
+    }
+    if losses.hasUnknown {
+      Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
+    }
+  }
+}
+
+/// `dmsnap files cat`: the content of a file.
+struct FilesCat: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cat",
+    abstract: "Writes the content of a file to stdout.",
+    discussion: """
+      Symbolic links are followed within the file system. What cannot be read is zeroes and is \
+      listed, and the status is 2.
+      """)
+
+  @OptionGroup var input: StoreOptions
+
+  @Argument(help: "The file.")
+  var path: String?
+
+  @OptionGroup var originInput: OriginOptions
+  @OptionGroup var side: SideOptions
+  @OptionGroup var place: PartitionOptions
+
+  @Option(help: ArgumentHelp("The file by the number of its inode.", valueName: "number"))
+  var inode: InodeArgument?
+
+  @OptionGroup var talk: MessageOptions
+
+  func validate() throws {
+    try OriginOptions.require(originInput.origin, input.volumes)
+    if (path == nil) == (inode == nil) {
+      throw ValidationError("either a path or --inode NUMBER is needed")
+    }
+  }
+
+  func run() throws {
+    let files = try FilesInput(input, originInput.origin, place, talk)
+    let fileSystem = try files.fileSystem(side.side)
+    let losses = files.losses(side.side)
+    let file: FileSystems.Inode
+    if let path {
+      file = try FileTree(fileSystem).find(path, followsLast: true).inode
+    } else {
+      file = try fileSystem.inode(inode?.id ?? fileSystem.root)
+    }
+    let content = try fileSystem.content(of: file)
+    let name = path ?? inode?.text ?? ""
+    let unread = try write(content)
+    let lost = (unread + (try fileSystem.map(of: file).lost(losses.ranges))).union
+    for range in lost.prefix(20) {
+      let count = range.upperBound - range.lowerBound
+      Console.say("dmsnap: \(name): \(count) bytes at byte \(range.lowerBound) are lost")
+    }
+    if lost.count > 20 { Console.say("dmsnap: and \(lost.count - 20) more ranges") }
+    try files.finish(isWhole: lost.isEmpty && !losses.hasUnknown)
+  }
+
+  /// Writes content to stdout.
+  ///
+  /// - Returns: What of it could not be read.
+  private func write(_ content: any BlockSource) throws(BlockIOError) -> [Range<UInt64>] {
+    let (sink, line) = (StreamSink(.standardOutput), ProgressLine("written", talk))
+    let buffer = IOBuffer(byteCount: 1 << 20)
+    var lost: [Range<UInt64>] = []
+    var position: UInt64 = 0
+    while position < content.byteCount {
+      let data = try content.nextData(from: position)
+      let start = min(data?.lowerBound ?? content.byteCount, content.byteCount)
+      if start > position { try sink.appendZeroes(byteCount: start - position) }
+      position = max(position, start)
+      let end = min(data?.upperBound ?? position, content.byteCount)
+      while position < end {
+        let count = Int(min(end - position, UInt64(buffer.byteCount)))
+        for range in try content.readAround(at: position, into: buffer, 0..<count) {
+          lost.append(mergingInto: range)
+        }
+        try sink.append(buffer, 0..<count)
+        position += UInt64(count)
+        line.update(position, content.byteCount)
+      }
+    }
+    line.end()
+    return lost
+  }
+}

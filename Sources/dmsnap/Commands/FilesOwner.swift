@@ -1,0 +1,224 @@
+import ArgumentParser
+import BlockIO
+import FileSystems
+import SnapshotKit
+
+/// `dmsnap files owner`: which files own some bytes.
+struct FilesOwner: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "owner",
+    abstract: "Says which files own some bytes, in the snapshot and in the origin.",
+    discussion: """
+      Bytes that no file owns are listed as what they are: free, where the text of deleted files \
+      may lie, or a structure of the file system. The status is 2 if anything that decides it is \
+      damaged or lost, and 3 if there are no such bytes.
+      """)
+
+  @OptionGroup var input: StoreOptions
+  @OptionGroup var originInput: OriginOptions
+  @OptionGroup var place: PartitionOptions
+
+  @Option(help: ArgumentHelp("The byte of the snapshot.", valueName: "bytes"))
+  var offset: UInt64?
+
+  @Option(help: ArgumentHelp("The chunk of the origin.", valueName: "old"))
+  var chunk: UInt64?
+
+  @Option(help: ArgumentHelp("The chunk of the store.", valueName: "new"))
+  var new: UInt64?
+
+  @Flag(help: "What is lost of the snapshot.")
+  var lost = false
+
+  @Flag(
+    help: ArgumentHelp(
+      "What belongs to data chunks that no exception names, as far as their place is known;"
+        + " in the salvage reading."))
+  var unnamed = false
+
+  @Flag(help: "What really differs between snapshot and origin.")
+  var changed = false
+
+  @Option(help: "Output format.")
+  var format = OutputFormat.text
+
+  @OptionGroup var talk: MessageOptions
+
+  func validate() throws {
+    try OriginOptions.require(originInput.origin, input.volumes)
+    let count =
+      [offset, chunk, new].count { $0 != nil } + [lost, unnamed, changed].count { $0 }
+    guard count == 1 else {
+      throw ValidationError(
+        "one of --offset, --chunk, --new, --lost, --unnamed and --changed is needed")
+    }
+  }
+
+  func run() throws {
+    let files = try FilesInput(input, originInput.origin, place, talk)
+    let both = try files.bothFileSystems()
+    let ranges = try ranges(files)
+    let found = try FileOwners(of: ranges, in: both)
+    switch format {
+    case .json: try Console.print(json: FilesOwnerReport(found))
+    case .text: try Console.print(lines: lines(found))
+    }
+    found.damage.say()
+    let hasUnknown = lost && files.losses(.snapshot).hasUnknown
+    if hasUnknown {
+      Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
+    }
+    try files.finish(isWhole: found.damage.isEmpty && !hasUnknown)
+  }
+
+  /// The bytes that are asked for.
+  private func ranges(_ files: FilesInput) throws -> [Range<UInt64>] {
+    let snapshot = files.snapshot
+    let name = snapshot.view.name
+    if let offset {
+      guard offset < snapshot.view.byteCount else {
+        throw Failure(.noStore, "\(name): it has no byte \(offset)")
+      }
+      return [offset..<offset + 1]
+    }
+    if let chunk = try chunk ?? oldChunk(snapshot) {
+      guard let bytes = snapshot.bytes(ofOld: chunk) else {
+        throw Failure(.noStore, "\(name): it has no chunk \(chunk)")
+      }
+      return [bytes]
+    }
+    if lost { return files.losses(.snapshot).ranges.map { $0.moved(by: files.bytes.lowerBound) } }
+    if unnamed {
+      let (known, unknownCount) = snapshot.unnamedRanges
+      if unknownCount > 0 {
+        Console.say(
+          "dmsnap: \(name): where \(counted(unknownCount, "unnamed chunk")) belong is unknown")
+      }
+      return known
+    }
+    var ranges: [Range<UInt64>] = []
+    let line = ProgressLine("compared", talk)
+    _ = try snapshot.diff {
+      line.update($0, $1)
+    } visit: {
+      ranges.append($0)
+    }
+    line.end()
+    return ranges
+  }
+
+  private func oldChunk(_ snapshot: Snapshot) throws -> UInt64? {
+    guard let new else { return nil }
+    guard let old = snapshot.oldChunk(atNew: new) else {
+      throw Failure(.noStore, "\(snapshot.view.name): no exception names chunk \(new) of the store")
+    }
+    return old
+  }
+
+  private func lines(_ found: FileOwners) -> [String] {
+    var lines = [
+      "\(byteSize(found.ranges.totalCount)) in \(counted(UInt64(found.ranges.count), "range"))"
+    ]
+    for side in SnapshotFiles.Side.allCases {
+      for owner in found.owners where owner.side == side {
+        let size = "\(owner.contentByteCount + owner.structureByteCount)"
+        let paths =
+          owner.paths.isEmpty ? "<inode \(owner.id.number)>" : owner.paths.joined(separator: " = ")
+        lines.append(Self.line(side, size, paths))
+      }
+      for (what, byteCount, first) in Self.kinds(found.unowned.filter { $0.side == side }) {
+        lines.append(Self.line(side, "\(byteCount)", "(\(what), from byte \(first) on)"))
+      }
+    }
+    return lines
+  }
+
+  private static func line(_ side: SnapshotFiles.Side, _ size: String, _ what: String) -> String {
+    side.rawValue.padding(to: 9) + String(repeating: " ", count: max(12 - size.count, 0)) + size
+      + " " + what
+  }
+
+  /// What no file owns, by kind: how many bytes, and where the first are.
+  private static func kinds(
+    _ unowned: [FileOwners.Unowned]
+  ) -> [(what: String, byteCount: UInt64, first: UInt64)] {
+    var kinds: [(what: String, byteCount: UInt64, first: UInt64)] = []
+    var places: [String: Int] = [:]
+    for piece in unowned {
+      let (what, count) = (piece.what ?? "of no file", UInt64(piece.bytes.count))
+      if let place = places[what] {
+        kinds[place].byteCount += count
+      } else {
+        places[what] = kinds.count
+        kinds.append((what, count, piece.bytes.lowerBound))
+      }
+    }
+    return kinds
+  }
+}
+
+extension Range<UInt64> {
+  /// The range that many numbers further on.
+  fileprivate func moved(by distance: UInt64) -> Range {
+    lowerBound + distance..<upperBound + distance
+  }
+}
+
+/// `dmsnap files extents`: where a file of the snapshot lies.
+struct FilesExtents: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "extents",
+    abstract: "Says where the bytes of a file of the snapshot lie: in which chunks of the store.",
+    discussion: """
+      Each line is consecutive bytes of the file: where they are in the snapshot, the chunk of the \
+      origin, and the chunk and the byte of the store that has them, or - where the origin's own \
+      bytes show.
+      """)
+
+  @OptionGroup var input: StoreOptions
+
+  @Argument(help: "The file.")
+  var path: String
+
+  @OptionGroup var originInput: OriginOptions
+  @OptionGroup var place: PartitionOptions
+
+  @Option(help: "Output format.")
+  var format = OutputFormat.text
+
+  @OptionGroup var talk: MessageOptions
+
+  func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
+
+  func run() throws {
+    let files = try FilesInput(input, originInput.origin, place, talk)
+    let fileSystem = try files.fileSystem(.snapshot)
+    let file = try FileTree(fileSystem).find(path)
+    let found = try FileExceptions(
+      of: file.inode, in: fileSystem, of: files.snapshot, at: files.bytes)
+    switch format {
+    case .json: try Console.print(json: FilesExtentsReport(file, found))
+    case .text:
+      let lines = LineWriter()
+      try lines.write(
+        ["file byte", "snapshot byte", "bytes", "old chunk", "new chunk"]
+          .map { $0.padding(to: 15) }.joined() + "store byte")
+      for piece in found.pieces { try lines.write(piece.line) }
+      try lines.flush()
+    }
+    for damage in found.damage { Console.say("dmsnap: \(file.path): \(damage.problem)") }
+    try files.finish(
+      isWhole: found.damage.isEmpty && !found.pieces.contains(where: \.isBeyondStore))
+  }
+}
+
+extension FileExceptions.Piece {
+  fileprivate var line: String {
+    let words = [
+      file.map { "\($0.lowerBound)" } ?? "(map)", "\(view.lowerBound)", "\(view.count)",
+      "\(oldChunk)", newChunk.map { "\($0)" } ?? "-",
+    ]
+    return words.map { $0.padding(to: 14) + " " }.joined()
+      + (store.map { "\($0.lowerBound)" } ?? (isBeyondStore ? "past its end" : "-"))
+  }
+}

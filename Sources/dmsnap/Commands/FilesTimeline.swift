@@ -1,0 +1,124 @@
+import ArgumentParser
+import BlockIO
+import FileSystems
+import SnapshotKit
+
+/// `dmsnap files timeline`: files in the order in which they were first touched.
+struct FilesTimeline: ParsableCommand {
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case text, csv, jsonl, bodyfile
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "timeline",
+    abstract: "Lists files in the order in which they were first touched since the snapshot.",
+    discussion: """
+      Linux copied chunks to the store in the order in which they were first written. That is an \
+      order, not a time, and only of the first write of each chunk: a later one leaves no trace. \
+      text has a line for each run of copies; csv and jsonl, as Timesketch reads them, and \
+      bodyfile have the times of the files' inodes on both sides.
+      """)
+
+  @OptionGroup var input: StoreOptions
+  @OptionGroup var originInput: OriginOptions
+  @OptionGroup var place: PartitionOptions
+
+  @Option(help: "Output format.")
+  var format = Format.text
+
+  @OptionGroup var talk: MessageOptions
+
+  func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
+
+  func run() throws {
+    let files = try FilesInput(input, originInput.origin, place, talk)
+    let found = try FileTimeline(try files.bothFileSystems())
+    let lines = LineWriter()
+    switch format {
+    case .text:
+      try lines.write("first touched, in this order; the snapshot's path, then the origin's")
+      for event in found.events { try lines.write(event.line) }
+    case .csv:
+      try lines.write("message,datetime,timestamp_desc,order,old_chunk,new_chunk,exceptions")
+      for row in Self.rows(found) { try lines.write(row.csv) }
+    case .jsonl: for row in Self.rows(found) { try lines.write(row.json) }
+    case .bodyfile: for line in Self.bodies(found) { try lines.write(line) }
+    }
+    try lines.flush()
+    found.damage.say()
+    try files.finish(isWhole: found.damage.isEmpty)
+  }
+
+  /// One time of a file that was touched.
+  private struct Row {
+    let event: FileTimeline.Event
+    let message: String
+    let time: Timestamp
+    let what: String
+
+    var csv: String {
+      let message = "\"" + message.replacing("\"", with: "\"\"") + "\""
+      return "\(message),\(time.iso8601),\(what),\(event.order),\(event.oldChunk)"
+        + ",\(event.newChunk),\(event.exceptionCount)"
+    }
+
+    var json: String {
+      "{\"message\": \(quotedJSON(message)), \"datetime\": \"\(time.iso8601)\""
+        + ", \"timestamp_desc\": \(quotedJSON(what)), \"order\": \(event.order)"
+        + ", \"old_chunk\": \(event.oldChunk), \"new_chunk\": \(event.newChunk)"
+        + ", \"exceptions\": \(event.exceptionCount)}"
+    }
+  }
+
+  /// The times of each file, where it was first touched.
+  private static func rows(_ found: FileTimeline) -> [Row] {
+    var seen: [SnapshotFiles.Side: Set<FileID>] = [:]
+    var rows: [Row] = []
+    for event in found.events {
+      for (side, owner) in [(SnapshotFiles.Side.snapshot, event.before), (.origin, event.after)] {
+        guard let owner, seen[side, default: []].insert(owner.inode.id).inserted else { continue }
+        let message = "\(owner.name): first touched as number \(event.order)"
+        let times: [(Timestamp?, String)] = [
+          (owner.inode.modified, "content modification"), (owner.inode.changed, "inode change"),
+          (owner.inode.accessed, "last access"), (owner.inode.created, "creation"),
+        ]
+        for (time, what) in times {
+          guard let time else { continue }
+          rows.append(
+            Row(event: event, message: message, time: time, what: "\(what) (\(side.rawValue))"))
+        }
+      }
+    }
+    return rows
+  }
+
+  private static func bodies(_ found: FileTimeline) -> [String] {
+    var seen: [SnapshotFiles.Side: Set<FileID>] = [:]
+    var lines: [String] = []
+    for event in found.events {
+      for (side, owner) in [(SnapshotFiles.Side.snapshot, event.before), (.origin, event.after)] {
+        guard let owner, seen[side, default: []].insert(owner.inode.id).inserted else { continue }
+        lines.append(
+          FileLine(
+            path: "\(owner.name) (\(side.rawValue))", inode: owner.inode, id: owner.inode.id,
+            kind: owner.inode.kind, isDeleted: false, lostByteCount: nil, target: nil
+          ).body)
+      }
+    }
+    return lines
+  }
+}
+
+extension FileTimeline.Owner {
+  /// Its path, or its number.
+  fileprivate var name: String { path ?? "<inode \(inode.id.number)>" }
+}
+
+extension FileTimeline.Event {
+  fileprivate var line: String {
+    let names = [before?.name, after?.name].map { $0 ?? "-" }
+    let files = names[0] == names[1] ? names[0] : "\(names[0]) | \(names[1])"
+    return "\(order)".padding(to: 11) + " " + counted(exceptionCount, "chunk").padding(to: 14)
+      + " \(oldChunk) → \(newChunk)".padding(to: 28) + " " + files
+  }
+}

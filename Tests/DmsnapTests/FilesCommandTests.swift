@@ -1,0 +1,61 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What the `files` commands promise wherever there is nothing for them to read.
+@Suite struct FilesCommandTests {
+  private let directory: TemporaryDirectory
+  private let dmsnap = ToolRunner.dmsnap
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  /// Every command that prints an object, with a path where it takes one.
+  private static let printing = [
+    ["list"], ["get", "/etc", "--to", "OUT"], ["changes"], ["owner", "--changed"],
+    ["extents", "/etc/passwd"],
+  ]
+
+  /// Those, and the others.
+  private static let all = printing + [["cat", "/etc/passwd"], ["timeline"]]
+
+  private func run(_ command: [String], _ more: [String] = []) throws -> ToolOutcome {
+    let store = try directory.write(StoreBuilder().copying([1, 2]).image(), to: "store")
+    let origin = try directory.write(Stamp.origin(byteCount: 65_536), to: "origin")
+    let rest = command.dropFirst().map { $0 == "OUT" ? directory.path("out") : $0 }
+    return try dmsnap.run(["files", command[0], store] + rest + ["--origin", origin] + more)
+  }
+
+  @Test(arguments: all)
+  func `what holds no file system is status 3 and one line`(command: [String]) throws {
+    let outcome = try run(command)
+    #expect(outcome.status == 3 && outcome.output.isEmpty, "\(outcome)")
+    #expect(outcome.complaint(naming: directory.path("store")) == nil)
+    #expect(try directory.names() == ["origin", "store"])
+  }
+
+  @Test(arguments: printing)
+  func `an object says so too`(command: [String]) throws {
+    let json = try run(command, ["--format", "json"]).object()
+    #expect(json["schema"] as? String == "dmsnap.files-\(command[0]).v1")
+    let error = try #require(json["error"] as? [String: Any])
+    #expect(error["code"] as? String == "filesystem.not-found")
+  }
+
+  @Test func `a partition that is not there is status 3`() throws {
+    let outcome = try run(["list"], ["--partition", "2"])
+    #expect(outcome.status == 3, "\(outcome)")
+    #expect(outcome.errors.contains("no partition 2"), "\(outcome)")
+  }
+
+  @Test(
+    arguments: [
+      ["get", "/x"], ["get", "--to", "d"], ["get", "/x", "--to", "d", "--tar", "t"],
+      ["get", "/x", "--tar", "-", "--format", "json"], ["cat"], ["cat", "/x", "--inode", "1"],
+      ["cat", "--inode", "x"], ["owner"], ["owner", "--lost", "--changed"], ["extents"],
+      ["list", "--of", "both"], ["timeline", "--format", "json"],
+    ])
+  func `wrong usage is 64`(command: [String]) throws {
+    let outcome = try run(command)
+    #expect(outcome.status == 64 && outcome.output.isEmpty, "\(outcome)")
+  }
+}

@@ -1,0 +1,174 @@
+#if TSK
+  import BlockIO
+  import FileSystems
+  import SystemPackage
+  import Testing
+
+  /// File systems that mkfs.vfat, mkntfs and xorriso make, read by libtsk.
+  @Suite struct TSKFileSystemTests {
+    private let images: TSKImages
+
+    init() throws { images = try TSKImages() }
+
+    private func entries(
+      _ fileSystem: any FileSystem, _ directory: FileSystems.Inode
+    ) throws -> [DirectoryEntry] {
+      var found: [DirectoryEntry] = []
+      let damage = try fileSystem.forEachEntry(of: directory) {
+        found.append($0)
+        return true
+      }
+      #expect(damage == [])
+      return found
+    }
+
+    /// The file of a path.
+    private func inode(_ fileSystem: any FileSystem, _ path: String) throws -> FileSystems.Inode {
+      try path.split(separator: "/").reduce(try fileSystem.inode(fileSystem.root)) { folder, name in
+        let entry = try entries(fileSystem, folder).first {
+          $0.name == Array(name.utf8) && !$0.isDeleted
+        }
+        return try fileSystem.inode(#require(entry, "\(name)").id)
+      }
+    }
+
+    private func names(_ fileSystem: any FileSystem, _ path: String) throws -> [String] {
+      try entries(fileSystem, try inode(fileSystem, path)).filter { !$0.isDeleted }.map {
+        String(decoding: $0.name, as: UTF8.self)
+      }.sorted()
+    }
+
+    private func bytes(_ fileSystem: any FileSystem, _ path: String) throws -> [UInt8] {
+      let content = try fileSystem.content(of: try inode(fileSystem, path))
+      let buffer = IOBuffer(byteCount: Int(content.byteCount))
+      try content.read(at: 0, into: buffer, 0..<buffer.byteCount)
+      return buffer.bytes(0..<buffer.byteCount)
+    }
+
+    @Test(arguments: [12, 16, 32]) func `FAT: names, content, a deleted name`(bits: Int) throws {
+      let fileSystem = try TSKOpening.open(try images.fat(bits))
+      #expect(fileSystem.family == "vfat")
+      #expect(try names(fileSystem, "/") == ["dir", "empty", "empty.txt", "hello.txt"])
+      #expect(try names(fileSystem, "/dir") == ["sub", "ünïcode ☃ name.txt"])
+      #expect(try names(fileSystem, "/empty") == [])
+      #expect(try bytes(fileSystem, "/hello.txt") == Array("hello\n".utf8))
+      #expect(try bytes(fileSystem, "/dir/sub/big.bin") == images.big)
+      #expect(try bytes(fileSystem, "/empty.txt") == [])
+      let deleted = try entries(fileSystem, try inode(fileSystem, "/dir")).filter(\.isDeleted)
+      #expect(deleted.contains { String(decoding: $0.name, as: UTF8.self).hasSuffix("eleted.txt") })
+      let file = try inode(fileSystem, "/hello.txt")
+      #expect(file.permissions == 0o755 && file.owner == 0 && file.byteCount == 6)
+      let map = try fileSystem.map(of: try inode(fileSystem, "/dir/sub/big.bin"))
+      #expect(map.damage == [] && map.extents.last?.file.upperBound == 300_000)
+      var count = 0
+      let damage = try fileSystem.forEachInode(isDeletedIncluded: false) { _ in
+        count += 1
+        return true
+      }
+      #expect(damage == [] && count == 8)
+    }
+
+    @Test func `FAT: free space is what no file has`() throws {
+      let source = try images.fat(16)
+      let fileSystem = try TSKOpening.open(source)
+      let free = try fileSystem.freeRanges()
+      let big = try fileSystem.map(of: try inode(fileSystem, "/dir/sub/big.bin")).extents
+      for extent in big {
+        let bytes = try #require(extent.sourceRange)
+        #expect(!free.contains { $0.overlaps(bytes) })
+      }
+      #expect(free.reduce(0) { $0 + $1.count } > 14 << 20)
+    }
+
+    @Test func `NTFS: resident and other content, and a stream`() throws {
+      let fileSystem = try TSKOpening.open(try images.ntfs())
+      #expect(fileSystem.family == "ntfs")
+      #expect(try names(fileSystem, "/") == ["big.bin", "hello.txt"])
+      #expect(try bytes(fileSystem, "/hello.txt") == Array("hello\n".utf8))
+      #expect(try bytes(fileSystem, "/big.bin") == images.big)
+      let attributes = try fileSystem.attributes(of: try inode(fileSystem, "/hello.txt"))
+      #expect(attributes.map { String(decoding: $0.name, as: UTF8.self) } == ["ntfs.streams.note"])
+      #expect(attributes.first?.value == Array("gone".utf8))
+    }
+
+    @Test func `ISO 9660: Joliet's names and content`() throws {
+      let fileSystem = try TSKOpening.open(try images.iso())
+      #expect(fileSystem.family == "iso9660")
+      #expect(
+        try names(fileSystem, "/").filter { $0 != "link" } == [
+          "dir", "empty", "empty.txt", "hello.txt",
+        ])
+      #expect(try bytes(fileSystem, "/dir/sub/big.bin") == images.big)
+      #expect(try bytes(fileSystem, "/hello.txt") == Array("hello\n".utf8))
+    }
+
+    @Test func `HFS+: names, a link and content`() throws {
+      let image = try images.iso()
+      let fileSystem = try TSKOpening.open(try hfsPlus(in: image))
+      #expect(fileSystem.family == "hfsplus")
+      #expect(
+        try names(fileSystem, "/").filter { !$0.hasPrefix("\u{0}") } == [
+          "dir", "empty", "empty.txt", "hello.txt", "link",
+        ])
+      #expect(try bytes(fileSystem, "/dir/sub/big.bin") == images.big)
+      let link = try inode(fileSystem, "/link")
+      #expect(link.kind == .link)
+      #expect(try fileSystem.target(ofLink: link) == Array("dir/sub".utf8))
+    }
+
+    /// The partition of HFS+ in an image of xorriso's, by its Apple partition map.
+    private func hfsPlus(in image: FileSource) throws -> SliceSource {
+      let buffer = IOBuffer(byteCount: 8192)
+      try image.read(at: 0, into: buffer, 0..<8192)
+      let bytes = buffer.bytes(0..<8192)
+      func number(_ place: Int) -> UInt64 {
+        bytes[place..<place + 4].reduce(0) { $0 << 8 | UInt64($1) }
+      }
+      let entry = try #require(
+        stride(from: 512, to: 8192, by: 512).first {
+          bytes[$0..<$0 + 2].elementsEqual("PM".utf8)
+            && bytes[$0 + 48..<$0 + 57].elementsEqual("Apple_HFS".utf8)
+        })
+      let start = number(entry + 8) * 512
+      return try SliceSource(image, start..<start + number(entry + 12) * 512)
+    }
+
+    @Test func `bytes that are no file system are none`() {
+      let source = MemorySource([UInt8](repeating: 0, count: 65536))
+      #expect(throws: FileSystemError.notFound("memory")) { try TSKOpening.open(source) }
+    }
+
+    @Test func `a source that fails gives its own error`() throws {
+      let source = FailingSource(try images.fat(16))
+      let fileSystem = try TSKOpening.open(source)
+      source.isFailing = true
+      let error = try #require(throws: FileSystemError.self) {
+        // Orphans are looked for everywhere, not only in what libtsk has cached.
+        _ = try fileSystem.forEachInode(isDeletedIncluded: true) { _ in true }
+      }
+      guard case .io(let cause) = error else {
+        Issue.record("\(error)")
+        return
+      }
+      #expect(cause.reason == .system(.permissionDenied))
+    }
+  }
+
+  /// A source that begins to fail when it is told so.
+  private final class FailingSource: BlockSource, @unchecked Sendable {
+    let base: FileSource
+    var isFailing = false
+
+    init(_ base: FileSource) { self.base = base }
+
+    var name: String { base.name }
+    var byteCount: UInt64 { base.byteCount }
+
+    func read(
+      at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+    ) throws(BlockIOError) {
+      if isFailing { throw BlockIOError(name, .read, .system(.permissionDenied)) }
+      try base.read(at: byteOffset, into: buffer, range)
+    }
+  }
+#endif

@@ -1,0 +1,73 @@
+import BlockIO
+import FileSystems
+import Foundation
+import SystemPackage
+
+/// An XFS that Linux made, with files of all kinds, and what Linux said of each: see `Images/make`.
+final class XFSImage {
+  enum Version: String, CaseIterable, Sendable { case v4, v5 }
+
+  struct Failure: Error { let text: String }
+
+  let path: String
+  let version: Version
+  private let directory: String
+
+  init(_ version: Version) throws {
+    self.version = version
+    directory = "\(NSTemporaryDirectory())/dmsnap-xfs-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    path = "\(directory)/\(version).img"
+    try FileManager.default.copyItem(
+      atPath: Self.packed("\(version).img"), toPath: "\(path).xz")
+    _ = try Self.xz(["-d", "\(path).xz"])
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+  /// A line for each file.
+  func truth() throws -> Set<String> {
+    let text = try Self.xz(["-dc", Self.packed("\(version).truth")])
+    return Set(text.split(separator: "\n").map(String.init))
+  }
+
+  func source() throws -> FileSource { try FileSource(path: FilePath(path)) }
+
+  func open() throws -> XFSFileSystem { try XFSFileSystem(source()) }
+
+  func read(at byteOffset: UInt64, _ count: Int) throws -> [UInt8] {
+    let buffer = IOBuffer(byteCount: count)
+    try source().read(at: byteOffset, into: buffer, 0..<count)
+    return buffer.bytes(0..<count)
+  }
+
+  /// Changes bytes of the image.
+  func patch(at byteOffset: UInt64, _ bytes: [UInt8]) throws {
+    let handle = try FileHandle(forWritingTo: URL(filePath: path))
+    try handle.seek(toOffset: byteOffset)
+    try handle.write(contentsOf: Data(bytes))
+    try handle.close()
+  }
+
+  /// Turns all bits of bytes around.
+  func damage(at byteOffset: UInt64, _ count: Int = 8) throws {
+    try patch(at: byteOffset, read(at: byteOffset, count).map { ~$0 })
+  }
+
+  private static func packed(_ name: String) -> String {
+    URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Images/\(name).xz").path()
+  }
+
+  private static func xz(_ arguments: [String]) throws -> String {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = ["xz"] + arguments
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    let data = try output.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { throw Failure(text: "xz failed") }
+    return String(decoding: data, as: UTF8.self)
+  }
+}
