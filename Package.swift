@@ -34,10 +34,10 @@ let package = Package(
     .library(name: "SnapshotFormat", targets: ["SnapshotFormat"]),
   ],
   traits: [
-    .default(enabledTraits: ["TSK", "Zlib", "Zstd"]),
+    .default(enabledTraits: ["Zlib", "Zstd"]),
     .trait(
       name: "TSK",
-      description: "FAT, exFAT, NTFS, ISO 9660 and HFS+, by libtsk of The Sleuth Kit."),
+      description: "FAT, exFAT, NTFS and HFS+, by libtsk, which hostile images can hang."),
     .trait(name: "Zlib", description: "Files that btrfs compressed by zlib; needs zlib."),
     .trait(name: "Zstd", description: "Files that btrfs compressed by zstd; needs libzstd."),
   ],
