@@ -20,3 +20,12 @@ extension Span where Element == UInt8 {
     little(at: byteOffset, as: type).byteSwapped
   }
 }
+
+extension Span where Element == UInt8 {
+  /// A copy of some bytes; the caller has checked that they are within the span.
+  package func array(_ range: Range<Int>) -> [UInt8] {
+    [UInt8](capacity: range.count) { target in
+      for index in range { target.append(self[index]) }
+    }
+  }
+}

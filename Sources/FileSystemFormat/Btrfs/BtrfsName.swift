@@ -101,13 +101,3 @@ package struct BtrfsRootReference: Equatable, Sendable {
     name = bytes.array(18..<18 + count)
   }
 }
-
-extension Span where Element == UInt8 {
-  /// A copy of some of the bytes.
-  func array(_ range: Range<Int>) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(range.count)
-    for index in range { bytes.append(self[index]) }
-    return bytes
-  }
-}

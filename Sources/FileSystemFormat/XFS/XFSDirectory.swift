@@ -147,12 +147,3 @@ package enum XFSDirectory {
     return true
   }
 }
-
-extension Span where Element == UInt8 {
-  /// A copy of some bytes; the caller has checked that they are within the span.
-  package func array(_ range: Range<Int>) -> [UInt8] {
-    [UInt8](capacity: range.count) { target in
-      for index in range { target.append(self[index]) }
-    }
-  }
-}
