@@ -14,6 +14,10 @@ public protocol FileSystem: Sendable {
   /// The directory at the top.
   var root: FileID { get }
 
+  /// What is to be known of how it is read: a journal that was replayed, or was not; copies of
+  /// structures that had to serve.
+  var notes: [String] { get }
+
   /// Finds a file by its number.
   ///
   /// - Throws: If there is no such inode, or it is damaged.
@@ -59,5 +63,7 @@ public protocol FileSystem: Sendable {
 }
 
 extension FileSystem {
+  /// Nothing.
+  public var notes: [String] { [] }
   public func structure(at byteOffset: UInt64) -> String? { nil }
 }

@@ -5,8 +5,8 @@
 
   /// A file system that libtsk reads from a block source.
   ///
-  /// One call at a time: libtsk keeps state in a file system that its readers share. Every answer is
-  /// a copy; nothing of the library's memory is lent out, and nothing is written.
+  /// One call at a time: libtsk keeps state in a file system that its readers share. Every answer
+  /// is a copy; nothing of the library's memory is lent out, and nothing is written.
   @safe
   package final class TSKVolume: @unchecked Sendable {
     // A directory of a hostile disk may claim any number of names.

@@ -145,6 +145,7 @@ package struct BtrfsUUID: Hashable, Sendable {
 ///
 /// - Source: Linux `include/uapi/linux/btrfs.h`, `BTRFS_FEATURE_INCOMPAT_*`.
 package struct BtrfsFeatures: OptionSet, Sendable {
+  /// The bits, as on the disk.
   package let rawValue: UInt64
 
   /// The features of those bits.

@@ -27,8 +27,10 @@ package struct Ext4InodeFields: Sendable {
 
   /// What is special about an inode.
   package struct Flags: OptionSet, Sendable {
+    /// The bits, as on the disk.
     package let rawValue: UInt32
 
+    /// The flags of those bits.
     package init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// Blocks of it are compressed, by patches that Linux never had.

@@ -4,15 +4,16 @@ internal import FileSystemFormat
 /// A btrfs on one device.
 ///
 /// Each subvolume and snapshot is a tree, `FileID.tree`; the one at the top is 5, and an entry that
-/// leads into another names the directory at its top. Deleted subvolumes are trees of their own that
-/// no entry leads into. Nodes and data are read from the copy that is whole, and data whose checksum
-/// is wrong in every copy counts as unreadable. Data whose checksum is lost is given as it is.
+/// leads into another names the directory at its top. Deleted subvolumes are trees of their own
+/// that no entry leads into. Nodes and data are read from the copy that is whole, and data whose
+/// checksum is wrong in every copy counts as unreadable. Data whose checksum is lost is given as it
+/// is.
 ///
 /// - Source: Linux `Documentation/filesystems/btrfs.rst`, `fs/btrfs/`, `btrfs_tree.h`.
 public final class BtrfsFileSystem: FileSystem {
   public let source: any BlockSource
   public let family = "btrfs"
-  /// What is to be known of how it is read: features, copies that had to serve, the log of fsync().
+  /// What is to be known of how it is read: features, copies that served, the log of fsync().
   public let notes: [String]
 
   let superblock: BtrfsDiskSuperblock
@@ -27,8 +28,8 @@ public final class BtrfsFileSystem: FileSystem {
 
   /// The file system that begins with the source.
   ///
-  /// - Throws: `notFound` if there is none; `unsupported` if it has a feature that changes how files
-  ///   are read and that is unknown here; `damaged` if none of its trees can be found; `io`.
+  /// - Throws: `notFound` if there is none; `unsupported` if it has a feature that changes how
+  ///   files are read and that is unknown here; `damaged` if none of its trees can be found; `io`.
   public init(_ source: any BlockSource) throws(FileSystemError) {
     let found = try BtrfsSuperblocks(source)
     let superblock = found.newest
@@ -43,7 +44,7 @@ public final class BtrfsFileSystem: FileSystem {
     }
     if superblock.logRoot != nil {
       notes.append(
-        "it was not unmounted: what fsync() wrote to its log since the last transaction is not shown"
+        "it was not unmounted: what fsync() wrote to its log since then is not shown"
       )
     }
     if let tree = opened.roots.defaultTree, tree != Self.topTree {

@@ -46,12 +46,14 @@ struct FilesInput {
   let bytes: Range<UInt64>
   private let check: OriginCheck
   private let isPart: Bool
+  private let talk: MessageOptions
 
   /// Opens the snapshot.
   init(
     _ input: StoreOptions, _ origin: PathArgument?, _ place: PartitionOptions,
     _ talk: MessageOptions
   ) throws {
+    self.talk = talk
     found = try StoreInput(input, origin: origin)
     try found.volume?.warn(talk)
     snapshot = Snapshot(try found.loadTable(), of: try found.requireOrigin())
@@ -86,12 +88,24 @@ struct FilesInput {
   /// Opens the file system of a side.
   func fileSystem(_ side: SnapshotFiles.Side) throws -> any FileSystem {
     let source: any BlockSource = side == .snapshot ? snapshot.view : snapshot.origin
-    return try FileSystemOpening.open(isPart ? SliceSource(source, bytes) : source)
+    let found = try FileSystemOpening.open(isPart ? SliceSource(source, bytes) : source)
+    say(found, side)
+    return found
   }
 
   /// Opens both file systems.
   func bothFileSystems() throws -> SnapshotFiles {
-    try SnapshotFiles(snapshot, partition: isPart ? bytes : nil)
+    let files = try SnapshotFiles(snapshot, partition: isPart ? bytes : nil)
+    for side in SnapshotFiles.Side.allCases { say(files[side], side) }
+    return files
+  }
+
+  /// Says what is to be known of how a file system is read.
+  private func say(_ fileSystem: any FileSystem, _ side: SnapshotFiles.Side) {
+    if talk.quiet { return }
+    for note in fileSystem.notes {
+      Console.say("dmsnap: the \(fileSystem.family) of the \(side.rawValue): \(note)")
+    }
   }
 
   /// What of a side is known to be lost.
