@@ -102,22 +102,19 @@ extension Snapshot {
       let end = overflow ? nil : geometry.byteOffset(of: Chunk(last))
       return start..<min(end ?? view.byteCount, view.byteCount)
     }
-    let orphans = loaded.generation?.orphans ?? []
-    var (known, unknownCount): ([Range<UInt64>], UInt64) = ([], 0)
+    var known: [Range<UInt64>] = []
+    var unknownCount = loaded.placement.unplacedCount
     // What has a likely place is listed there, whether or not it is used.
     let likely = loaded.placement.placements(.likely)
     for placement in likely {
       if let range = bytes(placement.old, placement.count) { known.append(range) }
     }
-    for orphan in orphans {
-      if let old = orphan.old, let range = bytes(old, orphan.count) {
-        known.append(range)
-      } else {
-        let isPlaced = likely.contains {
-          $0.new < orphan.new + orphan.count && orphan.new < $0.new + $0.count
-        }
-        if !isPlaced { unknownCount += orphan.count }
-      }
+    for orphan in loaded.generation?.orphans ?? [] {
+      guard let old = orphan.old, let range = bytes(old, orphan.count) else { continue }
+      known.append(range)
+      let next = likely.partitioningIndex { $0.new + $0.count > orphan.new }
+      if next < likely.count, likely[next].new < orphan.new + orphan.count { continue }
+      unknownCount -= min(unknownCount, orphan.count)
     }
     return (known.union, unknownCount)
   }

@@ -49,8 +49,11 @@ public struct FilesGetReport: Encodable, Sendable {
   }
 
   /// The report of an extraction.
-  public init(_ extraction: Extraction) {
-    complete = extraction.isWhole && extraction.forbiddenCount == 0
+  ///
+  /// - Parameter hasUnknownLosses: Whether the snapshot has losses of which it is not known where
+  ///   they are: any file may be wrong.
+  public init(_ extraction: Extraction, hasUnknownLosses: Bool) {
+    complete = extraction.isWhole && extraction.forbiddenCount == 0 && !hasUnknownLosses
     (fileCount, byteCount) = (extraction.fileCount, extraction.byteCount)
     (lostCount, forbiddenCount) = (extraction.lossCount, extraction.forbiddenCount)
     lost = extraction.losses.map {

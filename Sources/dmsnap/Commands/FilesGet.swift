@@ -51,7 +51,7 @@ struct FilesGet: ParsableCommand {
     try OriginOptions.require(originInput.origin, input.volumes)
     if path.isEmpty, inode.isEmpty { throw ValidationError("Missing expected argument '<path>'") }
     if (to == nil) == (tar == nil) {
-      throw ValidationError("either --to DIR or --tar FILE is needed")
+      throw ValidationError("exactly one of --to DIR and --tar FILE is needed")
     }
     if to?.isEmpty == true || tar?.isEmpty == true {
       throw ValidationError("an output needs a name")
@@ -68,7 +68,13 @@ struct FilesGet: ParsableCommand {
     let losses = files.losses(side.side)
     // All are looked for before anything is made.
     var places: [FileTree.Place] = []
-    for path in path { places.append(try FileTree(fileSystem).find(path)) }
+    for path in path {
+      let place = try FileTree(fileSystem).find(path)
+      // What is named twice, or lies in another that is named, is taken out once.
+      if places.contains(where: { place.isWithin($0) }) { continue }
+      places.removeAll { $0.isWithin(place) }
+      places.append(place)
+    }
     for number in inode {
       let name = "inode-\(number.text.replacing(":", with: "-"))"
       places.append(
@@ -95,7 +101,8 @@ struct FilesGet: ParsableCommand {
 
   private func say(_ extraction: Extraction, _ losses: FileLosses) throws {
     switch format {
-    case .json: try Console.print(json: FilesGetReport(extraction))
+    case .json:
+      try Console.print(json: FilesGetReport(extraction, hasUnknownLosses: losses.hasUnknown))
     case .text:
       if !talk.quiet, tar != "-" {
         try Console.print(
@@ -117,8 +124,17 @@ struct FilesGet: ParsableCommand {
           + (more == 0 ? "" : "; and \(more) more such"))
     }
     if losses.hasUnknown {
-      Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
+      Console.say(
+        "dmsnap: exceptions are lost, or may be; what they were for is unknown: any file may be"
+          + " wrong")
     }
+  }
+}
+
+extension FileTree.Place {
+  /// Whether it is another, or lies below it.
+  fileprivate func isWithin(_ other: FileTree.Place) -> Bool {
+    path == other.path || path.hasPrefix(other.path == "/" ? "/" : other.path + "/")
   }
 }
 
@@ -149,7 +165,7 @@ struct FilesCat: ParsableCommand {
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
     if (path == nil) == (inode == nil) {
-      throw ValidationError("either a path or --inode NUMBER is needed")
+      throw ValidationError("exactly one of a path and --inode NUMBER is needed")
     }
   }
 

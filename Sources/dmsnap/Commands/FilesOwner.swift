@@ -50,7 +50,7 @@ struct FilesOwner: ParsableCommand {
       [offset, chunk, new].count { $0 != nil } + [lost, unnamed, changed].count { $0 }
     guard count == 1 else {
       throw ValidationError(
-        "one of --offset, --chunk, --new, --lost, --unnamed and --changed is needed")
+        "exactly one of --offset, --chunk, --new, --lost, --unnamed and --changed is needed")
     }
   }
 
@@ -64,7 +64,7 @@ struct FilesOwner: ParsableCommand {
     case .text: try Console.print(lines: lines(found))
     }
     found.damage.say()
-    let hasUnknown = lost && files.losses(.snapshot).hasUnknown
+    let hasUnknown = (lost || unnamed) && files.losses(.snapshot).hasUnknown
     if hasUnknown {
       Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
     }

@@ -46,7 +46,11 @@ struct FilesTimeline: ParsableCommand {
     }
     try lines.flush()
     found.damage.say()
-    try files.finish(isWhole: found.damage.isEmpty)
+    let hasUnknown = files.losses(.snapshot).hasUnknown
+    if hasUnknown {
+      Console.say("dmsnap: exceptions are lost, or may be: what they say of the order is missing")
+    }
+    try files.finish(isWhole: found.damage.isEmpty && !hasUnknown)
   }
 
   /// One time of a file that was touched.
