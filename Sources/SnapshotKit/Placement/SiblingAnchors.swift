@@ -9,9 +9,11 @@ internal import SnapshotFormat
 struct SiblingAnchors {
   /// How many are compared to judge all.
   private static let sampleCount = 64
-  /// How many are looked at on each side of an orphan: one of them may have been written through a
-  /// snapshot.
+  /// How many that can be compared are on each side of an orphan: one of them may have been written
+  /// through a snapshot.
   private static let reach = 4
+  /// How many are looked at for these: there may be many zeroes, which show nothing.
+  private static let lookCount = 512
 
   /// Ascending.
   private let links: [CommonOrder.Link]
@@ -42,23 +44,25 @@ struct SiblingAnchors {
     return same > 0 && same * 4 >= all * 3
   }
 
-  /// Whether exceptions before and after a place are the same in both; on a side without any, that
-  /// side does not count.
+  /// Whether exceptions before and after a place are the same in both; a side without any that can
+  /// be compared does not count, but one must.
   mutating func hold(around position: UInt64) throws(BlockIOError) -> Bool {
     let next = links.partitioningIndex { $0.own >= position }
-    let before = links[..<next].suffix(Self.reach)
-    let after = links[next...].prefix(Self.reach)
-    if before.isEmpty, after.isEmpty { return false }
-    if !before.isEmpty, try !isAnySame(before) { return false }
-    if after.isEmpty { return true }
-    return try isAnySame(after)
+    let before = try isAnySame(links[..<next].suffix(Self.lookCount).reversed())
+    if before == false { return false }
+    let after = try isAnySame(links[next...].prefix(Self.lookCount).map(\.self))
+    return after ?? before ?? false
   }
 
-  private mutating func isAnySame(
-    _ links: ArraySlice<CommonOrder.Link>
-  ) throws(BlockIOError) -> Bool {
-    for link in links where try isSame(link) == true { return true }
-    return false
+  /// Whether any of the first that can be compared is the same; nil without any.
+  private mutating func isAnySame(_ links: [CommonOrder.Link]) throws(BlockIOError) -> Bool? {
+    var count = 0
+    for link in links where count < Self.reach {
+      guard let isSame = try isSame(link) else { continue }
+      if isSame { return true }
+      count += 1
+    }
+    return count == 0 ? nil : false
   }
 
   /// Whether both hold the same; nil if that cannot be read, or is zeroes.
