@@ -85,7 +85,7 @@ extension ExtFileSystem {
   }
 
   /// The content of a file or a link.
-  func bytes(of inode: Inode) throws(FileSystemError) -> ExtContent {
+  func bytes(of inode: Inode) throws(FileSystemError) -> ExtentContent {
     let fields = try fields(of: inode)
     if fields.flags.contains(.isEncrypted) {
       throw .unsupported(source.name, "inode \(inode.id.number): encrypted content")
@@ -96,11 +96,11 @@ extension ExtFileSystem {
     let name = "\(source.name): inode \(inode.id.number)"
     if hasContentInInode(inode, fields) {
       let pieces = try inlinePieces(of: inode, fields)
-      return ExtContent(
+      return ExtentContent(
         name, reader.source, byteCount: inode.byteCount, pieces.extents, inline: pieces.bytes)
     }
-    return ExtContent(
-      name, reader.source, byteCount: inode.byteCount, try map(of: inode).extents, inline: [])
+    return ExtentContent(
+      name, reader.source, byteCount: inode.byteCount, try map(of: inode).extents)
   }
 
   /// What a symbolic link points to.

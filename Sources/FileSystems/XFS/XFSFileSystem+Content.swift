@@ -83,8 +83,8 @@ extension XFSFileSystem {
       throw .wrongKind(name(of: inode), "a regular file")
     }
     let map = try map(of: inode)
-    return XFSContent(
-      name: name(of: inode), base: source, byteCount: inode.byteCount, extents: map.extents)
+    return ExtentContent(
+      name(of: inode), source, byteCount: inode.byteCount, map.extents)
   }
 
   func name(of inode: Inode) -> String { "\(source.name): inode \(inode.id.number)" }

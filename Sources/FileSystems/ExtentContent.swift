@@ -1,15 +1,21 @@
 import BlockIO
 
 /// The content of a file, read from where its extents are.
-final class XFSContent: BlockSource {
+final class ExtentContent: BlockSource {
   let name: String
   let byteCount: UInt64
   private let base: any BlockSource
   private let extents: [FileExtent]
+  /// The beginning of the content, of a file that has it in its inode.
+  private let inline: [UInt8]
 
   /// - Parameter extents: Ascending; what lies between them is a hole.
-  init(name: String, base: any BlockSource, byteCount: UInt64, extents: [FileExtent]) {
-    (self.name, self.base, self.byteCount, self.extents) = (name, base, byteCount, extents)
+  init(
+    _ name: String, _ base: any BlockSource, byteCount: UInt64, _ extents: [FileExtent],
+    inline: [UInt8] = []
+  ) {
+    (self.name, self.base, self.byteCount) = (name, base, byteCount)
+    (self.extents, self.inline) = (extents, inline)
   }
 
   var files: [FileSource] { base.files }
@@ -46,6 +52,11 @@ final class XFSContent: BlockSource {
         } else {
           try base.readUncached(at: place, into: buffer, part)
         }
+      case .inline where end <= UInt64(inline.count):
+        let first = Int(position)
+        buffer.withMutableBytes(part) { bytes in
+          for index in bytes.indices { bytes[index] = inline[first + index] }
+        }
       case .lost:
         throw BlockIOError(
           name, .read, .missing("a part of the file whose place is lost", position..<end),
@@ -65,8 +76,7 @@ final class XFSContent: BlockSource {
     for extent in extents[indexOfExtent(endingAfter: byteOffset)...] {
       if case .unwritten = extent.place { continue }
       let part = max(extent.file.lowerBound, byteOffset)..<extent.file.upperBound
-      guard part.lowerBound < byteCount else { return nil }
-      return part.clamped(to: 0..<byteCount)
+      return part.lowerBound < byteCount ? part.clamped(to: 0..<byteCount) : nil
     }
     return nil
   }
@@ -78,7 +88,8 @@ final class XFSContent: BlockSource {
       case .lost: found.append(mergingInto: file)
       case .data(let start):
         let bytes = start..<start + (file.upperBound - file.lowerBound)
-        for part in base.knownUnreadable(in: bytes.clamped(to: 0..<max(base.byteCount, start))) {
+        let inside = bytes.clamped(to: 0..<max(base.byteCount, start))
+        for part in base.knownUnreadable(in: inside) {
           found.append(
             mergingInto: file.lowerBound + (part.lowerBound - start)..<file.lowerBound
               + (part.upperBound - start))
@@ -118,9 +129,8 @@ final class XFSContent: BlockSource {
     for extent in extents[indexOfExtent(endingAfter: range.lowerBound)...] {
       guard extent.file.lowerBound < range.upperBound else { break }
       let part = extent.file.clamped(to: range)
-      let skipped = part.lowerBound - extent.file.lowerBound
       if case .data(let start) = extent.place {
-        body(part, .data(at: start + skipped))
+        body(part, .data(at: start + (part.lowerBound - extent.file.lowerBound)))
       } else {
         body(part, extent.place)
       }
