@@ -174,11 +174,11 @@ def origin_read_while_saving(setting):
 
 
 def fail_outside(setting, disk):
-    """The first sector of each chunk that no exception is for."""
+    """The first sector of chunks that no exception is for: 32 of them, for each rule slows every read down."""
     mapped, chunk_bytes = {old for old, _ in setting.shape.exceptions}, setting.shape.chunk_bytes
-    for old in range(len(setting.shape.origin) // chunk_bytes):
-        if old not in mapped:
-            disk.fail("read", old * chunk_bytes, old * chunk_bytes + SECTOR)
+    outside = [old for old in range(len(setting.shape.origin) // chunk_bytes) if old not in mapped]
+    for old in outside[::max(1, len(outside) // 32)]:
+        disk.fail("read", old * chunk_bytes, old * chunk_bytes + SECTOR)
 
 
 @case
