@@ -132,6 +132,46 @@ import Testing
     #expect(digest == facts.says["6.12"]?.view?.sha256)
   }
 
+  /// A table that Linux would end there may have gone on: its chunks are likely at most.
+  ///
+  /// The last number is how many were found again when the test was made.
+  @Test(arguments: [
+    ("ext4-overlay", 3, 83), ("xfs-overlay", 4, 65), ("xfs-overlay", 1, 256),
+    ("btrfs-overlay", 6, 43),
+  ])
+  func `what a zeroed last area named is likely at most`(
+    _ name: String, areaCount: Int, backMin: Int
+  ) throws {
+    let directory = try TemporaryDirectory()
+    let facts = try Corpus.read("file-systems/\(name)")
+    var store = try Corpus.unpack(facts.store, of: "file-systems/\(name)")
+    let origin = try directory.write(
+      Corpus.unpack(facts.origin, of: "file-systems/\(name)"), to: "origin")
+    var truth: [Int: Int] = [:]
+    for exception in ReferenceDecoder(store).exceptions {
+      truth[Int(exception.new)] = Int(exception.old)
+    }
+    let place = (1 + (areaCount - 1) * (Self.perArea + 1)) * Self.size
+    store = Array(store.prefix(place + (1 + Self.perArea) * Self.size))
+    store.put([UInt8](repeating: 0, count: Self.size), at: place)
+    let outcome = try dmsnap.run([
+      "salvage", directory.write(store, to: "store"), "--origin", origin, "--place", "likely",
+      "--format", "json", "--to", directory.path("new"),
+    ])
+    #expect(outcome.status == 2)
+    let result = try JSONDecoder().decode(Result.self, from: Data(outcome.output.utf8))
+    #expect(!result.complete)
+    var rightCount = 0
+    for placed in result.placements {
+      #expect(placed.strength == "likely")
+      for index in 0..<placed.count where truth[placed.new + index] == placed.old + index {
+        rightCount += 1
+      }
+    }
+    #expect(rightCount >= backMin)
+    #expect(rightCount == result.placements.reduce(0) { $0 + $1.count })
+  }
+
   /// The disk that a file system is the first partition of, a mebibyte from its beginning.
   private func disk(_ content: [UInt8]) -> [UInt8] {
     var disk = [UInt8](repeating: 0, count: 1 << 20) + content

@@ -70,6 +70,12 @@ public struct Audit: Sendable {
     return findings.first { $0.code == .leakedChunks }?.count ?? 0
   }
 
+  /// Whether they are all after the end of the table, so that it is in doubt whether any was.
+  public var isUnnamedInDoubt: Bool {
+    guard let orphans = plan?.generations.first?.orphans, !orphans.isEmpty else { return false }
+    return orphans.allSatisfy { $0.reason == .endInDoubt }
+  }
+
   /// The state of a store, in a word.
   public enum Verdict: String, Sendable {
     /// Linux loads it, and nothing is wrong.

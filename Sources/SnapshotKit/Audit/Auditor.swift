@@ -119,7 +119,7 @@ public struct Auditor {
     let isSound = load.verdict == .loads && findings.allSatisfy { $0.severity != .damage }
     let isEmpty = load.extent?.exceptionCount == 0
     if isSound, reading != .salvage, !isEmpty, !store.source.hasKnownUnreadable,
-      !findings.contains(where: { $0.code == .areaStale }),
+      !findings.contains(where: { $0.code == .areaStale || $0.code == .generationEndInDoubt }),
       !isShifted(geometry, load.extent, findings)
     {
       return nil

@@ -35,7 +35,8 @@ extension FindingCatalogue {
         consequence: "If exceptions are lost there, the origin shows through for their chunks.",
         remedy:
           "If the store was never merged and its space was empty when it was made, treat the data"
-          + " after the table as lost data, and copy the medium again.")
+          + " after the table as lost data, and copy the medium again. A salvage with --origin and"
+          + " --place likely puts back what says where it belongs.")
     case .generationMaybeOverwritten:
       FindingEntry(
         severity: .warning, title: "chunks of an older table may have been handed out again",

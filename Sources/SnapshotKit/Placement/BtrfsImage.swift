@@ -17,7 +17,7 @@ final class BtrfsImage {
   init(_ scene: PlacementScene, _ orphans: BtrfsOrphans) {
     (self.scene, self.orphans, layout) = (scene, orphans, orphans.layout)
     buffer = IOBuffer(byteCount: max(layout.nodeByteCount, layout.chunkByteCount))
-    for new in scene.proven.keys {
+    for (new, _) in scene.proven {
       if let orphan = orphans.index(of: new) { placed.insert(orphan) }
     }
   }
@@ -108,10 +108,7 @@ final class BtrfsImage {
     _ orphan: Int, at old: UInt64, _ kind: Evidence.Kind, _ strength: Evidence.Strength
   ) {
     let new = orphans.chunks[orphan]
-    let size = UInt64(layout.chunkByteCount)
-    evidence.append(
-      Evidence(
-        kind: kind, new: new, old: old, strength: strength, bytes: new * size..<(new + 1) * size))
+    evidence.append(Evidence(kind: kind, strength: strength, new: new, old: old))
     guard strength == .proven else { return }
     found[old] = orphan
     placed.insert(orphan)

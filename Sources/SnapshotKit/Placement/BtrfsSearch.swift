@@ -14,7 +14,7 @@ struct BtrfsSearch: EvidenceSearch {
   private var orphans: BtrfsOrphans
   private var isSorted = false
   /// What was found last, and what was proven when it was looked for.
-  private var last: (evidence: [Evidence], proven: [UInt64: UInt64])?
+  private var last: (evidence: [Evidence], proven: OrphanPlaces)?
 
   /// A search for the file system that begins at a byte of a source; nil if there is none.
   init?(
@@ -51,7 +51,7 @@ struct BtrfsSearch: EvidenceSearch {
 
   /// Whether nothing was proven but what was found here.
   private func isUnchanged(
-    _ proven: [UInt64: UInt64], since last: (evidence: [Evidence], proven: [UInt64: UInt64])
+    _ proven: OrphanPlaces, since last: (evidence: [Evidence], proven: OrphanPlaces)
   ) -> Bool {
     var expected = last.proven
     for evidence in last.evidence where evidence.strength == .proven {
@@ -62,7 +62,7 @@ struct BtrfsSearch: EvidenceSearch {
 
   /// Whether all chunks that Linux copied for this store are among the orphans that were seen.
   private func isComplete(_ scene: PlacementScene) -> Bool {
-    scene.orphans.allSatisfy { $0.reason != .inFlight }
+    scene.orphans.allSatisfy { $0.reason != .inFlight && $0.reason != .endInDoubt }
       && scene.orphans.reduce(0) { $0 + $1.count } == UInt64(orphans.count)
   }
 

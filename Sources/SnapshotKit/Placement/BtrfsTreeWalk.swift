@@ -165,7 +165,7 @@ struct BtrfsTreeWalk {
         return false
       }
       return nodes.isComplete && position <= last
-    case .inFlight, .leaked: return false
+    case .endInDoubt, .inFlight, .leaked: return false
     }
   }
 }

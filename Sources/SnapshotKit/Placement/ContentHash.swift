@@ -1,3 +1,5 @@
+internal import SnapshotFormat
+
 /// A hash of a chunk's content, to find chunks that may be the same; those that are, are compared.
 struct ContentHash: Hashable {
   let value: UInt64
@@ -9,8 +11,7 @@ struct ContentHash: Hashable {
     var (low, high, all): (UInt64, UInt64, UInt64) = (0x9e37_79b9_7f4a_7c15, 1, 0)
     var index = 0
     while index + 8 <= content.count {
-      var word: UInt64 = 0
-      for byte in 0..<8 { word |= UInt64(content[index + byte]) &<< UInt64(8 * byte) }
+      let word = content.littleEndian(at: index, as: UInt64.self)
       all |= word
       low = (low ^ word) &* 0xff51_afd7_ed55_8ccd
       low ^= low >> 32

@@ -2,14 +2,15 @@
 public struct Evidence: Equatable, Hashable, Sendable {
   /// What it is made of.
   public let kind: Kind
-  /// The orphan: a data chunk of the store.
+  /// How far it can be trusted.
+  public let strength: Strength
+  /// The orphan, whose bytes say so: a data chunk of the store.
   public let new: UInt64
   /// The chunk of the origin that it names.
   public let old: UInt64
-  /// How far it can be trusted.
-  public let strength: Strength
-  /// The bytes that say so: of the orphan, in bytes of the store, or of the sibling.
-  public let bytes: Range<UInt64>
+
+  /// It, but not as a proof.
+  var atMostLikely: Evidence { Evidence(kind: kind, strength: .likely, new: new, old: old) }
 
   /// How far evidence can be trusted.
   ///

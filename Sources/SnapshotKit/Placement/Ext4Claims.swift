@@ -75,7 +75,9 @@ struct Ext4Claims {
 
   /// Whether all that Linux copied for this store was seen, so that one of a kind at the table's
   /// end cannot be another store's.
-  var isComplete: Bool { isAllSeen && !reasons.contains(.inFlight) }
+  var isComplete: Bool {
+    isAllSeen && !reasons.contains { $0 == .inFlight || $0 == .endInDoubt }
+  }
 
   /// Whether an orphan was certainly copied for this store.
   func isCertain(_ orphan: Int) -> Bool { reasons[orphan] == .exceptionLost }
@@ -85,7 +87,7 @@ struct Ext4Claims {
     switch reasons[orphan] {
     case .exceptionLost: .proven
     case .endLost: isComplete ? .proven : .likely
-    case .inFlight: .likely
+    case .inFlight, .endInDoubt: .likely
     case .leaked: nil
     }
   }
@@ -246,10 +248,6 @@ struct Ext4Claims {
     }
     found[chunk] = orphan
     placed.insert(orphan)
-    let start = new(orphan) * scene.chunkByteCount
-    evidence.append(
-      Evidence(
-        kind: kind, new: new(orphan), old: chunk, strength: level,
-        bytes: start..<start + scene.chunkByteCount))
+    evidence.append(Evidence(kind: kind, strength: level, new: new(orphan), old: chunk))
   }
 }

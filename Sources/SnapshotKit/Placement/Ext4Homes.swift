@@ -71,7 +71,7 @@ struct Ext4Homes {
     guard try claims.fit(orphan, chunk).isPossible else { return nil }
     switch claims.reasons[orphan] {
     case .exceptionLost: return .proven
-    case .endLost: return .likely
+    case .endLost, .endInDoubt: return .likely
     case .inFlight, .leaked: return nil
     }
   }

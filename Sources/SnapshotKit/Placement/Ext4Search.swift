@@ -12,9 +12,9 @@ struct Ext4Search: EvidenceSearch {
   private let place: Ext4JournalPlace?
   private var orphans: Ext4OrphanBlocks
   /// What was found last, and what was proven when it was looked for, as far as that matters.
-  private var last: (evidence: [Evidence], proven: [UInt64: UInt64])?
+  private var last: (evidence: [Evidence], proven: OrphanPlaces)?
   /// The journal as it was read last, and what of it was proven then.
-  private var lastLog: (log: Ext4Log, proven: [UInt64: UInt64])?
+  private var lastLog: (log: Ext4Log, proven: OrphanPlaces)?
   /// What the origin's journal says was written since a transaction.
   private var rewritten: (sequence: UInt32, blocks: Ext4Rewritten)?
   /// Which blocks of orphans were compared, and whether they are the same.
@@ -34,7 +34,7 @@ struct Ext4Search: EvidenceSearch {
   mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
     orphans.prepare()
     guard let place, !orphans.chunks.isEmpty else { return [] }
-    let proven = scene.proven.filter(isOfInterest)
+    let proven = scene.proven.filtered(isOfInterest)
     if let last, last.proven == proven { return last.evidence }
     var claims = Ext4Claims(volume, orphans, scene)
     claims.sameContents = sameContents
@@ -66,7 +66,7 @@ struct Ext4Search: EvidenceSearch {
   private mutating func log(
     of place: Ext4JournalPlace, _ scene: PlacementScene
   ) throws(BlockIOError) -> Ext4Log {
-    let proven = scene.proven.filter { _, old in
+    let proven = scene.proven.filtered { _, old in
       (0..<volume.blocksPerChunk).contains { index in
         volume.block(index, of: old).map { place.position(of: $0) != nil } ?? false
       }
@@ -103,7 +103,9 @@ struct Ext4Search: EvidenceSearch {
       log, orphans, blockByteCount: volume.blockByteCount,
       mayStructure: { reasons[$0 / perChunk] != .leaked && reasons[$0 / perChunk] != .inFlight },
       mayLay: { mayLayEnd || reasons[$0 / perChunk] == .exceptionLost },
-      isFromLostEnd: { reasons[$0 / perChunk] == .endLost })
+      isFromLostEnd: {
+        reasons[$0 / perChunk] == .endLost || reasons[$0 / perChunk] == .endInDoubt
+      })
     let journal = Ext4JournalEvidence(volume, deduction)
     try journal.placeJournal(&claims)
     let attested = journal.attestHomes()

@@ -51,9 +51,8 @@ struct FileDataLooks {
   static func sectors(of content: Span<UInt8>) -> [Sector] {
     (0..<content.count / 512).compactMap { index in
       let sector = content.extracting(index * 512..<(index + 1) * 512)
-      var count = 0
-      for byte in sector.indices where sector[byte] != 0 { count += 1 }
-      return count > 32 ? Sector(index: index, hash: ContentHash(sector).value) : nil
+      let isSparse = ByteCounts(sector).zero >= 512 - 32
+      return isSparse ? nil : Sector(index: index, hash: ContentHash(sector).value)
     }
   }
 

@@ -74,11 +74,7 @@ struct FileDataPlaces {
     guard let position = scene.position(new), olds[position] == nil, isLost(chunk) else { return }
     olds[position] = chunk
     positions[chunk] = position
-    let start = new * scene.chunkByteCount
-    evidence.append(
-      Evidence(
-        kind: kind, new: new, old: chunk, strength: .likely,
-        bytes: start..<start + scene.chunkByteCount))
+    evidence.append(Evidence(kind: kind, strength: .likely, new: new, old: chunk))
   }
 }
 

@@ -20,6 +20,9 @@ public struct Orphan: Equatable, Sendable {
     /// It comes after the last exception that survives: the table may have gone on, or the chunk
     /// may hold what was there before.
     case endLost = "end-lost"
+    /// It comes after the last exception, where the table ends or the rest of it was zeroed: the
+    /// chunk holds something, which may be what was there before.
+    case endInDoubt = "end-in-doubt"
     /// Linux was copying it, or had copied it, when it invalidated the snapshot. If the copy had
     /// not ended, it holds what was there before.
     case inFlight = "in-flight"

@@ -2,7 +2,7 @@ internal import BlockIO
 
 /// What evidence has been believed so far: one place for each orphan, one orphan for each place.
 ///
-/// It takes some thirty bytes an orphan.
+/// It takes some twenty bytes an orphan.
 struct PlacementLedger {
   private enum State: UInt8 {
     case unplaced, likely, proven
@@ -21,8 +21,10 @@ struct PlacementLedger {
   private var kinds: [Evidence.Kinds]
   /// Chunks of the origin that the table maps.
   private var mapped = ChunkSet()
-  /// Which orphan has a chunk of the origin.
-  private var holders: [UInt64: UInt32] = [:]
+  /// The orphans that hold a chunk of the origin by a proof, ascending by that chunk.
+  private var holders: [UInt32] = []
+  /// Those of them that were contradicted since, so that another orphan may have the chunk.
+  private var released: Set<UInt32> = []
   /// Whether a proof of an earlier round was contradicted: what was built on it may be wrong.
   private(set) var hasRetracted = false
 
@@ -45,22 +47,16 @@ struct PlacementLedger {
     }
   }
 
-  /// The old chunk of each orphan that is proven.
-  var proven: [UInt64: UInt64] {
-    var proven: [UInt64: UInt64] = [:]
-    orphans.forEach { index, new in
-      if states[index] == .proven { proven[new] = olds[index] }
-    }
-    return proven
+  /// Where the orphans are that are proven.
+  var proven: OrphanPlaces {
+    OrphanPlaces(orphans, zip(states, olds).map { $0 == .proven ? $1 : OrphanPlaces.none })
   }
 
-  /// The old chunk of each orphan that has a place.
-  var placed: [UInt64: UInt64] {
-    var placed: [UInt64: UInt64] = [:]
-    orphans.forEach { index, new in
-      if states[index] == .proven || states[index] == .likely { placed[new] = olds[index] }
-    }
-    return placed
+  /// Where the orphans are that have a place.
+  var placed: OrphanPlaces {
+    OrphanPlaces(
+      orphans,
+      zip(states, olds).map { $0 == .proven || $0 == .likely ? $1 : OrphanPlaces.none })
   }
 
   /// What is proven, as exceptions.
@@ -84,9 +80,10 @@ struct PlacementLedger {
   ///
   /// - Returns: Whether anything new is proven.
   mutating func prove(
-    _ proofs: [Evidence], isSame: Comparison = { _, _ in false }
+    _ proofs: consuming [Evidence], isSame: Comparison = { _, _ in false }
   ) throws(BlockIOError) -> Bool {
-    var possible = proofs.filter(isPossible)
+    var possible = proofs
+    possible.removeAll { !isPossible($0) }
     possible.sort { ($0.new, $0.old) < ($1.new, $1.old) }
     for (proof, next) in zip(possible, possible.dropFirst())
     where proof.new == next.new && proof.old != next.old {
@@ -100,31 +97,16 @@ struct PlacementLedger {
       }
     }
     possible.sort { ($0.old, $0.new) < ($1.old, $1.new) }
-    var first = 0
-    var isNew = false
-    while first < possible.count {
-      let old = possible[first].old
-      let end = possible[first...].firstIndex { $0.old != old } ?? possible.count
-      isNew = try settle(possible[first..<end], isSame) || isNew
-      first = end
-    }
-    return isNew
-  }
-
-  /// Believes the proofs of one place; says whether that is new.
-  private mutating func settle(
-    _ proofs: ArraySlice<Evidence>, _ isSame: Comparison
-  ) throws(BlockIOError) -> Bool {
-    var isNew = false
-    for proof in proofs {
+    var added: [UInt32] = []
+    for proof in possible {
       guard let index = orphans.index(of: proof.new), states[index] != .contradicted else {
         continue
       }
-      guard let holder = holders[proof.old] else {
+      let last = added.last.flatMap { olds[Int($0)] == proof.old ? $0 : nil }
+      guard let holder = last ?? self.holder(of: proof.old) else {
         (states[index], olds[index]) = (.proven, proof.old)
         kinds[index] = Evidence.Kinds([proof.kind])
-        holders[proof.old] = UInt32(index)
-        isNew = true
+        added.append(UInt32(index))
         continue
       }
       if holder == index {
@@ -137,7 +119,19 @@ struct PlacementLedger {
       contradict(proof.new)
       contradict(other, keepsHolder: true)
     }
-    return isNew
+    if added.isEmpty { return false }
+    holders.removeAll(where: released.contains)
+    released = []
+    holders += added
+    holders.sort { olds[Int($0)] < olds[Int($1)] }
+    return true
+  }
+
+  /// The orphan that holds a chunk of the origin.
+  private func holder(of old: UInt64) -> UInt32? {
+    let index = holders.partitioningIndex { olds[Int($0)] >= old }
+    guard index < holders.count, olds[Int(holders[index])] == old else { return nil }
+    return released.contains(holders[index]) ? nil : holders[index]
   }
 
   /// Believes nothing of an orphan any more.
@@ -147,23 +141,24 @@ struct PlacementLedger {
     guard let index = orphans.index(of: new), states[index] != .contradicted else { return }
     if states[index] == .proven {
       hasRetracted = true
-      if !keepsHolder { holders[olds[index]] = nil }
+      if !keepsHolder { released.insert(UInt32(index)) }
     }
     states[index] = .contradicted
   }
 
   /// Adds likely places of what has none, but for those that contradict each other.
-  mutating func add(_ likely: [Evidence]) {
-    var possible = likely.filter { evidence in
-      guard isPossible(evidence), holders[evidence.old] == nil,
+  mutating func add(_ likely: consuming [Evidence]) {
+    var possible = likely
+    possible.removeAll { evidence in
+      guard isPossible(evidence), holder(of: evidence.old) == nil,
         let index = orphans.index(of: evidence.new)
-      else { return false }
-      return states[index] == .unplaced
+      else { return true }
+      return states[index] != .unplaced
     }
     possible.sort { ($0.new, $0.old) < ($1.new, $1.old) }
-    let places = Self.disputed(possible.map { ($0.new, $0.old) })
+    let places = Self.disputed(possible, \.new, \.old)
     possible.sort { ($0.old, $0.new) < ($1.old, $1.new) }
-    let claimants = Self.disputed(possible.map { ($0.old, $0.new) })
+    let claimants = Self.disputed(possible, \.old, \.new)
     for evidence in possible
     where !places.contains(evidence.new) && !claimants.contains(evidence.old) {
       guard let index = orphans.index(of: evidence.new) else { continue }
@@ -172,11 +167,16 @@ struct PlacementLedger {
     }
   }
 
-  /// Which keys of sorted pairs have several values.
-  private static func disputed(_ pairs: [(UInt64, UInt64)]) -> Set<UInt64> {
+  /// Which keys of evidence that is sorted by them have several values.
+  private static func disputed(
+    _ sorted: [Evidence], _ key: KeyPath<Evidence, UInt64>, _ value: KeyPath<Evidence, UInt64>
+  ) -> Set<UInt64> {
     var disputed: Set<UInt64> = []
-    for (pair, next) in zip(pairs, pairs.dropFirst()) where pair.0 == next.0 && pair.1 != next.1 {
-      disputed.insert(pair.0)
+    for index in sorted.indices.dropFirst() {
+      let (last, next) = (sorted[index - 1], sorted[index])
+      if last[keyPath: key] == next[keyPath: key], last[keyPath: value] != next[keyPath: value] {
+        disputed.insert(next[keyPath: key])
+      }
     }
     return disputed
   }
@@ -210,44 +210,5 @@ struct PlacementLedger {
       }
     }
     return placements
-  }
-}
-
-/// The orphans that can have a place, each with a number: those that leaked hold nothing.
-struct OrphanIndex: Sendable {
-  private let ranges: [Range<UInt64>]
-  /// How many come before each range.
-  private let starts: [Int]
-  /// How many there are.
-  let count: Int
-
-  init(_ orphans: [Orphan]) {
-    ranges = orphans.filter { $0.reason != .leaked }.map { $0.new..<$0.new + $0.count }
-    var (starts, count): ([Int], Int) = ([], 0)
-    for range in ranges {
-      starts.append(count)
-      count += range.count
-    }
-    (self.starts, self.count) = (starts, count)
-  }
-
-  /// The number of an orphan; nil of any other chunk.
-  func index(of new: UInt64) -> Int? {
-    let index = ranges.indexOfFirst(endingAfter: new)
-    guard index < ranges.count, ranges[index].contains(new) else { return nil }
-    return starts[index] + Int(new - ranges[index].lowerBound)
-  }
-
-  /// The orphan of a number.
-  func new(at number: Int) -> UInt64 {
-    let index = starts.partitioningIndex { $0 > number } - 1
-    return ranges[index].lowerBound + UInt64(number - starts[index])
-  }
-
-  /// Calls `body` with the number and the chunk of each, ascending.
-  func forEach(_ body: (Int, UInt64) -> Void) {
-    for (start, range) in zip(starts, ranges) {
-      for new in range { body(start + Int(new - range.lowerBound), new) }
-    }
   }
 }

@@ -126,7 +126,7 @@ public struct PlacementPlan: Sendable {
     }
     var ledger = PlacementLedger(orphans, runs, originChunkCount: originChunkCount)
     func scene(
-      _ placements: [ExceptionRun], _ known: [UInt64: UInt64]
+      _ placements: [ExceptionRun], _ known: OrphanPlaces
     ) -> PlacementScene {
       let table = ExceptionTable(salvaged: runs + placements, geometry)
       return PlacementScene(
@@ -141,6 +141,12 @@ public struct PlacementPlan: Sendable {
       else { return false }
       return try comparison?.compare(start, otherStart).isSame ?? false
     }
+    // Whether the table went on there at all is in doubt, so nothing proves that they belong to it.
+    let doubtful = orphans.filter { $0.reason == .endInDoubt }.map { $0.new..<$0.new + $0.count }
+    func isDoubtful(_ new: UInt64) -> Bool {
+      let index = doubtful.indexOfFirst(endingAfter: new)
+      return index < doubtful.count && doubtful[index].contains(new)
+    }
     let unasked = searches
     var likely: [Evidence] = []
     for attempt in 0...Self.retractionCountMax {
@@ -151,8 +157,9 @@ public struct PlacementPlan: Sendable {
         for index in searches.indices where !searches[index].provesNothing {
           found += try searches[index].evidence(in: now)
         }
-        likely = found.filter { $0.strength == .likely }
-        found.removeAll { $0.strength == .likely }
+        let split = found.partition { $0.strength == .likely || isDoubtful($0.new) }
+        likely = found[split...].map { $0.atMostLikely }
+        found.removeSubrange(split...)
         if try !ledger.prove(found, isSame: isSame) || ledger.hasRetracted { break }
       }
       if !ledger.hasRetracted { break }
@@ -170,9 +177,12 @@ public struct PlacementPlan: Sendable {
     guess.add(likely)
     let last = scene(guess.placements.map(\.run), guess.placed)
     for index in searches.indices where searches[index].provesNothing {
-      likely += try searches[index].evidence(in: last).filter { $0.strength == .likely }
+      var found = try searches[index].evidence(in: last)
+      found.removeAll { $0.strength != .likely }
+      // There may be millions: no second copy.
+      if likely.isEmpty { swap(&likely, &found) } else { likely += found }
     }
-    ledger.add(likely)
+    ledger.add(consume likely)
     substitutes = searches.flatMap(\.substitutes)
     siblings = searches.compactMap(\.siblingUse)
     placements = ledger.placements

@@ -24,10 +24,8 @@ struct PlacementScene: Sendable {
   /// chunk that is not known shows the origin's. A search that proves nothing also sees what is
   /// likely.
   let view: SnapshotView
-  /// What has been proven so far: the old chunk of each orphan, by its new chunk.
-  ///
-  /// For a search that proves nothing, what is likely as well.
-  let proven: [UInt64: UInt64]
+  /// What has been proven so far; for a search that proves nothing, what is likely as well.
+  let proven: OrphanPlaces
 
   /// The length of a chunk in bytes.
   var chunkByteCount: UInt64 { geometry.chunkSize.byteCount }

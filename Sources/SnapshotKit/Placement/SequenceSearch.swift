@@ -8,7 +8,11 @@ internal import SnapshotFormat
 /// whose turn it was: numbers that go on. What order says is likely at most.
 struct SequenceSearch: EvidenceSearch {
   private let numbering: Numbering?
-  private var looks: [(new: UInt64, look: SequenceWalk.Look)] = []
+  /// The orphans that can be read, ascending.
+  private var news: [UInt64] = []
+  private var kinds: [SequenceWalk.Look.Kind] = []
+  /// Of each, if anything is numbered.
+  private var numbers: [Numbering.Numbers] = []
 
   init(
     _ runs: [ExceptionRun], _ store: any BlockSource, _ geometry: StoreGeometry
@@ -19,7 +23,14 @@ struct SequenceSearch: EvidenceSearch {
   var provesNothing: Bool { true }
 
   mutating func look(at new: UInt64, _ content: Span<UInt8>) {
-    looks.append((new, SequenceWalk.Look(content, numbering)))
+    let look = SequenceWalk.Look(content, numbering)
+    news.append(new)
+    kinds.append(look.kind)
+    if numbering != nil { numbers.append(look.numbers) }
+  }
+
+  private func look(_ index: Int) -> SequenceWalk.Look {
+    SequenceWalk.Look(kind: kinds[index], numbers: numbering == nil ? .zero : numbers[index])
   }
 
   func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
@@ -36,19 +47,16 @@ struct SequenceSearch: EvidenceSearch {
           walk.pass(scene.runs[runIndex])
           runIndex += 1
         }
-        while lookIndex < looks.count, looks[lookIndex].new < new { lookIndex += 1 }
+        while lookIndex < news.count, news[lookIndex] < new { lookIndex += 1 }
         if let old = scene.proven[new] {
           walk.pass(ExceptionRun(old: old, new: new, count: 1))
           continue
         }
-        let look =
-          lookIndex < looks.count && looks[lookIndex].new == new ? looks[lookIndex].look : nil
+        let look = lookIndex < news.count && news[lookIndex] == new ? look(lookIndex) : nil
         let next = runIndex < scene.runs.count ? scene.runs[runIndex] : nil
         if let place = try walk.place(new, orphan, look, before: next) {
-          evidence += place.kinds.map {
-            Evidence(
-              kind: $0, new: new, old: place.old, strength: .likely,
-              bytes: new * scene.chunkByteCount..<(new + 1) * scene.chunkByteCount)
+          for kind in place.kinds {
+            evidence.append(Evidence(kind: kind, strength: .likely, new: new, old: place.old))
           }
         }
       }

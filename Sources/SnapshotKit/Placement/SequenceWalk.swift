@@ -19,19 +19,19 @@ struct SequenceWalk {
 
   /// What a chunk holds, as far as it matters.
   struct Look {
-    let numbers: Numbering.Numbers
-    let profile: ContentProfile
-    let isZero: Bool
-    /// Whether it begins like a block of a journal, which is no file's.
-    let isJournal: Bool
-
-    init(_ content: Span<UInt8>, _ numbering: Numbering?) {
-      numbers = numbering?.numbers(of: content) ?? Numbering.Numbers()
-      profile = ContentProfile(content)
-      isZero = ContentHash(content).isZero
-      isJournal =
-        content.count >= 4 && content.littleEndian(at: 0, as: UInt32.self) == 0x9839_3bc0
+    /// What it holds, in a few bytes.
+    struct Kind {
+      let profile: ContentProfile
+      /// Whether it begins like a block of a journal, which is no file's.
+      let isJournal: Bool
     }
+
+    let kind: Kind
+    /// All zero where nothing is numbered.
+    let numbers: Numbering.Numbers
+
+    var profile: ContentProfile { kind.profile }
+    var isZero: Bool { kind.profile.isZero }
   }
 
   /// More writers at once are not told apart.
@@ -51,7 +51,7 @@ struct SequenceWalk {
   /// How many chunks were copied so far.
   private var copyCount: UInt64 = 0
   /// What was placed so far.
-  private var placed = Set<UInt64>()
+  private var placed = ChunkSet()
 
   init(_ scene: PlacementScene, _ numbering: Numbering?, _ jumps: FileJumps) {
     self.scene = scene
@@ -81,7 +81,7 @@ struct SequenceWalk {
     }
     let before = if let index { try last(index) } else { Look?.none }
     advance(index, to: old, new, count: 1)
-    placed.insert(old)
+    _ = placed.insert(old)
     // Where a copy had not ended there is what was there before, and zeroes most often.
     let isUnfinished =
       look?.isZero == true && before?.isZero != true && orphan.reason != .exceptionLost
@@ -129,7 +129,7 @@ struct SequenceWalk {
         && copyCount - sequences[$0].end < Self.idleCountMax
     }
     guard let look, !look.isZero else { return rivals.isEmpty ? current : nil }
-    if look.isJournal { return nil }
+    if look.kind.isJournal { return nil }
     var like: [Int] = []
     for index in rivals + [current] {
       guard let last = try last(index) else { continue }
@@ -252,5 +252,15 @@ struct SequenceWalk {
     else { return false }
     let unreadable = try scene.origin.readAround(at: start, into: other, 0..<other.byteCount)
     return unreadable.isEmpty && content.equals(0..<content.byteCount, in: other, at: 0)
+  }
+}
+
+extension SequenceWalk.Look {
+  /// Looks at the content of a chunk.
+  init(_ content: Span<UInt8>, _ numbering: Numbering?) {
+    let isJournal =
+      content.count >= 4 && content.littleEndian(at: 0, as: UInt32.self) == 0x9839_3bc0
+    kind = Kind(profile: ContentProfile(content), isJournal: isJournal)
+    numbers = numbering?.numbers(of: content) ?? .zero
   }
 }

@@ -192,9 +192,7 @@ struct SiblingSearch: EvidenceSearch {
         guard found.isEqual else { continue }
         evidence.append(
           Evidence(
-            kind: .sibling, new: new, old: old,
-            strength: found.isEqual && found.hasContent ? .proven : .likely,
-            bytes: new * size..<(new + 1) * size))
+            kind: .sibling, strength: found.hasContent ? .proven : .likely, new: new, old: old))
       }
     }
     return evidence
@@ -277,9 +275,7 @@ struct SiblingSearch: EvidenceSearch {
           try comparison.compare(orphan * size, place.new * size).isSame
         else { continue }
         evidence.append(
-          Evidence(
-            kind: .sibling, new: orphan, old: place.old, strength: group.strength,
-            bytes: place.new * size..<(place.new + 1) * size))
+          Evidence(kind: .sibling, strength: group.strength, new: orphan, old: place.old))
       }
     }
     return evidence

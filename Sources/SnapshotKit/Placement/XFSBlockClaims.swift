@@ -39,7 +39,7 @@ struct XFSBlockClaims {
         block.address ?? 0, at: position, chunkByteCount: content.count)
       if let count = block.intactByteCount(rest) {
         if let place {
-          let found = XFSClaim(new, place, position..<position + count)
+          let found = XFSClaim(new: new, old: place)
           if block.address == nil {
             superblock = found
           } else if let claim, claim.old != place {
@@ -114,12 +114,7 @@ struct XFSBlockClaims {
           && beginning.block.intactByteCount(bytes) == byteCount
       }
       guard isIntact else { continue }
-      return used.map { index, new in
-        let bytes = place.clamped(to: index * size..<(index + 1) * size)
-        return XFSClaim(
-          new, beginning.old + UInt64(index),
-          bytes.lowerBound - index * size..<bytes.upperBound - index * size)
-      }
+      return used.map { index, new in XFSClaim(new: new, old: beginning.old + UInt64(index)) }
     }
     return []
   }

@@ -39,7 +39,7 @@ struct XFSLogSearch {
             ofLogSector: record.sector, at: position, chunkByteCount: content.count),
           claim.map({ $0.old == old }) ?? true
         else { return }
-        claim = claim ?? XFSClaim(new, old, position..<position + 512)
+        claim = claim ?? XFSClaim(new: new, old: old)
         cycle = record.cycle
       } else if claim == nil, cycle > Self.cycleMax {
         return
@@ -98,10 +98,9 @@ struct XFSLogSearch {
       try assembly.place(middles.filter(isIncluded))
     }
     try assembly.extend(&trust)
-    let size = Int(clamping: scene.chunkByteCount)
     return rivals + placed
       + assembly.found.map { middle in
-        Place(claim: XFSClaim(middle.new, middle.old, 0..<size), isProof: middle.isChecked)
+        Place(claim: XFSClaim(new: middle.new, old: middle.old), isProof: middle.isChecked)
       }
   }
 }

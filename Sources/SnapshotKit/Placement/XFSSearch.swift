@@ -41,13 +41,12 @@ struct XFSSearch: EvidenceSearch {
     claims.removeAll { !trust.isPossible($0.new) }
     let contradicting = Self.isContradicting(claims + records.map(\.claim), trust, scene)
     let unique = try Self.unique(claims, trust, scene)
-    let size = scene.chunkByteCount
     var evidence: [Evidence] = []
     func add(_ claim: XFSClaim, _ kind: Evidence.Kind, isProof: Bool) {
       let isCertain = trust.isCertain(claim.new)
       if !isCertain && contradicting { return }
       let strength: Evidence.Strength = isCertain && isProof ? .proven : .likely
-      evidence.append(claim.evidence(kind, strength, chunkByteCount: size))
+      evidence.append(Evidence(kind: kind, strength: strength, new: claim.new, old: claim.old))
     }
     for claim in unique { add(claim, .xfsBlock, isProof: true) }
     for claim in blocks.superblocks { add(claim, .xfsBlock, isProof: false) }

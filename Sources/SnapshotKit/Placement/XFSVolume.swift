@@ -49,24 +49,6 @@ struct XFSVolume: Sendable {
 struct XFSClaim: Sendable {
   let new: UInt64
   let old: UInt64
-  /// What of the orphan says so: its first byte, and how many.
-  let position: UInt32
-  let byteCount: UInt32
-
-  init(_ new: UInt64, _ old: UInt64, _ bytes: Range<Int>) {
-    (self.new, self.old) = (new, old)
-    position = UInt32(clamping: bytes.lowerBound)
-    byteCount = UInt32(clamping: bytes.count)
-  }
-
-  /// It as evidence.
-  func evidence(
-    _ kind: Evidence.Kind, _ strength: Evidence.Strength, chunkByteCount: UInt64
-  ) -> Evidence {
-    let start = new * chunkByteCount + UInt64(position)
-    return Evidence(
-      kind: kind, new: new, old: old, strength: strength, bytes: start..<start + UInt64(byteCount))
-  }
 }
 
 /// Which orphans are certainly of this store, and no residue of another use of its space.
@@ -86,14 +68,14 @@ struct XFSTrust {
     switch reason(new) {
     case .exceptionLost: true
     case .endLost, .inFlight: new < end
-    case .leaked, nil: false
+    case .endInDoubt, .leaked, nil: false
     }
   }
 
   /// Whether an orphan may belong to the snapshot at all: what leaked never did.
   func isPossible(_ new: UInt64) -> Bool {
     switch reason(new) {
-    case .exceptionLost, .endLost, .inFlight: true
+    case .exceptionLost, .endLost, .endInDoubt, .inFlight: true
     case .leaked, nil: false
     }
   }

@@ -82,9 +82,8 @@ struct GenerationBuilder {
       beyondRuns.isEmpty ? runs : runs + beyondRuns, geometry, from: overwrittenEnd,
       isLost: lostCount > 0)
     let shift = UInt64(max(table.segment.lastShift, 0))
-    try orphans.addTail(
-      orphanedTail(isEndLost, areaEnd, survey, shift), usedEnd: table.segment.usedEnd + shift,
-      survey)
+    let tail = orphanedTail(isEndLost, areaEnd, survey, shift)
+    try orphans.addTail(tail, usedEnd: table.segment.usedEnd + shift, .endLost, survey)
     lost += orphans.lost
     finish()
     // If nothing is lost they have leaked, which the audit reports; or they are in flight.
@@ -98,7 +97,16 @@ struct GenerationBuilder {
     }
     var isEndInDoubt = false
     if isNewest, isCurrent { isEndInDoubt = try isEndDoubtful(survey, shift) }
-    if isEndInDoubt { noteDoubtfulEnd(shift) }
+    if isEndInDoubt {
+      noteDoubtfulEnd(shift)
+      // What would be named by the rest of the area, if it was zeroed.
+      let used = table.segment.usedEnd
+      let end = (used / survey.exceptionsPerArea + 1) * survey.exceptionsPerArea + shift
+      let start = max(used + shift, tail.upperBound)
+      if start < end {
+        try orphans.addTail(start..<end, usedEnd: start, .endInDoubt, survey)
+      }
+    }
     // Linux may have handed out again what an older table named, and have overflowed.
     let isOverwritten = !isCurrent && validity == .invalid
     if isOverwritten { noteOverwritten() }

@@ -57,8 +57,10 @@ struct Orphans {
 
   /// Adds the chunks of slots at the table's end whose exceptions are lost, if they hold anything:
   /// it is unknown how many of the slots after `usedEnd` were in use.
+  ///
+  /// - Parameter reason: Why no exception names those after `usedEnd`.
   mutating func addTail(
-    _ positions: Range<UInt64>, usedEnd: UInt64, _ survey: AreaSurvey
+    _ positions: Range<UInt64>, usedEnd: UInt64, _ reason: Orphan.Reason, _ survey: AreaSurvey
   ) throws(BlockIOError) {
     for position in positions {
       guard let new = geometry.dataChunk(inOrder: position), new.index < geometry.chunkCount else {
@@ -66,15 +68,13 @@ struct Orphans {
       }
       if position >= usedEnd, try !survey.isUsed(new) { continue }
       count += 1
+      let reason = position < usedEnd ? .exceptionLost : reason
       if let last = chunks.last, last.old == nil, last.new + last.count == new.index,
-        last.reason == (position < usedEnd ? .exceptionLost : .endLost)
+        last.reason == reason
       {
         chunks[chunks.count - 1].count += 1
       } else if chunks.count < Self.countMax {
-        chunks.append(
-          Orphan(
-            new: new.index, count: 1, old: nil,
-            reason: position < usedEnd ? .exceptionLost : .endLost))
+        chunks.append(Orphan(new: new.index, count: 1, old: nil, reason: reason))
       }
     }
   }

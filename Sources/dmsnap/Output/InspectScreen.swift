@@ -90,11 +90,13 @@ struct InspectScreen {
     }
     if audit.isStore { add("Linux", kernel) }
     if audit.plan != nil, audit.unnamedCount > 0 {
+      let (it, were) = audit.unnamedCount == 1 ? ("it", "was") : ("them", "were")
       add(
         "unnamed",
         "\(counted(audit.unnamedCount, "data chunk")) (\(size(audit.unnamedCount)))"
-          + " \(audit.unnamedCount == 1 ? "was" : "were") copied for the snapshot, but no exception"
-          + " names \(audit.unnamedCount == 1 ? "it" : "them")")
+          + (audit.isUnnamedInDoubt
+            ? " after the end of the table; whether exceptions for \(it) are lost is in doubt"
+            : " \(were) copied for the snapshot, but no exception names \(it)"))
       add("placed", audit.placement.words)
       if let reasons = audit.geometry.flatMap({ audit.placement.reasons($0) }) {
         add("unplaced", reasons)

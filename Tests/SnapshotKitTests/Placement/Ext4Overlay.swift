@@ -256,10 +256,11 @@ struct Ext4Overlay {
     let base = FaultySource(origin)
     let view = SnapshotView(
       of: base, through: ExceptionTable(salvaged: runs, geometry), of: source)
+    let originChunkCount = geometry.chunkCount(ofOrigin: base.byteCount)
     return PlacementScene(
-      store: source, origin: base, geometry: geometry,
-      originChunkCount: geometry.chunkCount(ofOrigin: base.byteCount), runs: runs,
-      orphans: orphans, unlistedCount: 0, view: view, proven: [:])
+      store: source, origin: base, geometry: geometry, originChunkCount: originChunkCount,
+      runs: runs, orphans: orphans, unlistedCount: 0, view: view,
+      proven: PlacementLedger(orphans, runs, originChunkCount: originChunkCount).proven)
   }
 
   /// Whether each placement is right: the orphan is what the snapshot shows there.

@@ -8,13 +8,13 @@ import Testing
 @Suite struct PlacementPlanTests {
   /// Says what a closure makes of what is proven so far.
   private struct Witness: EvidenceSearch {
-    let says: ([UInt64: UInt64]) -> [(new: UInt64, old: UInt64)]
+    let says: (OrphanPlaces) -> [(new: UInt64, old: UInt64)]
 
     mutating func look(at new: UInt64, _ content: Span<UInt8>) {}
 
     mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
       says(scene.proven).map {
-        Evidence(kind: .xfsBlock, new: $0.new, old: $0.old, strength: .proven, bytes: 0..<1)
+        Evidence(kind: .xfsBlock, strength: .proven, new: $0.new, old: $0.old)
       }
     }
   }
@@ -72,7 +72,7 @@ import Testing
     let witness = Witness { proven in
       // Each round another orphan is proven, and what was proven before is contradicted.
       let next = (10..<20 as Range<UInt64>).first { proven[$0] == nil } ?? 10
-      return [(next, next + 40)] + proven.map { ($0.key, $0.value + 1) }
+      return [(next, next + 40)] + proven.map { ($0.new, $0.old + 1) }
     }
     let found = try plan([witness])
     #expect(found.provenCount + found.unplacedCount == 10)

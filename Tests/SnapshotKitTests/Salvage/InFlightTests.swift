@@ -103,6 +103,7 @@ import Testing
     let used = try plan(builder, .headerZeroed, .randomChunk(12, seed: 1)).generation(0)
     #expect(!used.isComplete && used.isInDoubt)
     #expect(used.findings.map(\.code) == [.generationEndInDoubt])
+    #expect(used.orphans == [Orphan(new: 12, count: 1, old: nil, reason: .endInDoubt)])
     let known = try plan(builder, .randomChunk(12, seed: 1)).generation(0)
     #expect(known.isComplete)
   }
@@ -112,5 +113,7 @@ import Testing
     #expect(try plan(builder).generation(0).isComplete)
     let used = try plan(builder, .randomChunk(34, seed: 1)).generation(0)
     #expect(used.isInDoubt && !used.isComplete)
+    // Chunk 33 was never used.
+    #expect(used.orphans == [Orphan(new: 34, count: 1, old: nil, reason: .endInDoubt)])
   }
 }

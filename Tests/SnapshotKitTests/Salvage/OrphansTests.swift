@@ -110,7 +110,7 @@ import Testing
     let geometry = try #require(Self.geometry)
     let survey = try AreaSurvey(source, geometry, isExpected: true)
     var orphans = try orphans([])
-    try orphans.addTail(positions, usedEnd: usedEnd, survey)
+    try orphans.addTail(positions, usedEnd: usedEnd, .endLost, survey)
     return orphans.chunks
   }
 
