@@ -5,7 +5,7 @@ DESTDIR ?=
 
 RELEASE := .build/release/dmsnap
 STATIC := .build-static
-CRASH := .build-crash-points
+TESTED := .build-test
 
 # Options for Tests/Benchmarks/bench, Tests/CrashTest/crash-test, Tests/Fuzz/fuzz and what is in
 # Tests/KernelTest: make bench BENCH='--rounds 3'
@@ -24,8 +24,10 @@ STORM ?=
 # Debian keeps mke2fs, sfdisk and losetup where an ordinary user's shell does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-# The manifest reads it. All that shares .build's debug half must agree on it, or each builds anew.
-lint test docs: export DMSNAP_WARNINGS_ARE_ERRORS = 1
+# The tests are optimised, or they take three times as long; for what they reach into, a build of its
+# own. All that shares it must agree on the flags and on the variable, which the manifest reads.
+TEST_BUILD := -c release -Xswiftc -enable-testing --scratch-path $(TESTED)
+lint test docs crash-points: export DMSNAP_WARNINGS_ARE_ERRORS = 1
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*##/\1	/p' Makefile | expand -t 14
@@ -33,17 +35,18 @@ help:  ## say what there is to make
 demo: release  ## look at, export, merge and un-merge a snapshot that Linux wrote
 	Tests/demo $(RELEASE)
 
-# The program is run thousands of times, so the tests run the optimised one, which is what people get.
-# What it prints as JSON is held against docs/schema afterwards.
-test: release  ## run all tests
-	rm -rf .build/json
-	DMSNAP=$(CURDIR)/$(RELEASE) DMSNAP_JSON_LOG=$(CURDIR)/.build/json swift test --disable-xctest
-	Tests/Schema/check .build/json
+# What the program prints as JSON is held against docs/schema afterwards.
+test: setup  ## run all tests
+	rm -rf $(TESTED)/json
+	swift build --build-tests $(TEST_BUILD)
+	DMSNAP=$(CURDIR)/$(TESTED)/release/dmsnap DMSNAP_JSON_LOG=$(CURDIR)/$(TESTED)/json \
+	  swift test --skip-build --disable-xctest $(TEST_BUILD)
+	Tests/Schema/check $(TESTED)/json
 	Tests/Consumer/check
 
 lint: setup  ## check the style, and build everything with warnings as errors
 	swift format lint --strict --recursive Sources Tests Package.swift
-	swift build --build-tests
+	swift build --build-tests $(TEST_BUILD)
 
 # Without the gem, the table says that it is missing.
 bench: release  ## measure against C, thin_check, qemu-img and cp; half an hour, 12 GiB in .build/bench
@@ -82,16 +85,14 @@ crash-test: release  ## kill, starve and cut the power of merges; make crash-tes
 	corpus/lab --install nbdkit libnbd-bin fuse3 xfsprogs
 	Tests/CrashTest/crash-test --dmsnap $(RELEASE) $(CRASH_TEST)
 
-# Of its own, for -enable-testing would have a release built anew.
 crash-points: setup  ## interrupt merges wherever they can be: make crash-points CRASH_POINTS=1000000
-	DMSNAP_CRASH_POINTS=$(CRASH_POINTS) swift test -c release -Xswiftc -enable-testing \
-	  --disable-xctest --filter CrashPoint --scratch-path $(CRASH)
+	DMSNAP_CRASH_POINTS=$(CRASH_POINTS) swift test --disable-xctest --filter CrashPoint $(TEST_BUILD)
 
 fuzz: setup  ## fuzz what reads stores and mapfiles, a minute each: make fuzz FUZZ='--seconds 600'
 	Tests/Fuzz/fuzz $(FUZZ)
 
 docs: setup  ## write the generated pages of docs/ again, and the libraries' reference in .build/reference
-	DMSNAP_REGENERATE=1 swift test --disable-xctest --filter Documentation
+	DMSNAP_REGENERATE=1 swift test --disable-xctest --filter Documentation $(TEST_BUILD)
 	swift package dump-symbol-graph --minimum-access-level public
 	mkdir -p .build/reference
 	for target in SnapshotKit BlockIO LVM2 SnapshotFormat; do \
@@ -113,7 +114,7 @@ install: static  ## install the program, its manual, completions and docs below 
 	install -D -m 644 $(STATIC)/dmsnap.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/dmsnap.fish
 
 clean:  ## remove all that was built
-	rm -rf .build .build-fuzz $(CRASH) $(STATIC)
+	rm -rf .build .build-fuzz $(TESTED) $(STATIC)
 
 # What the targets above need.
 

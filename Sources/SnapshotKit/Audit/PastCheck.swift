@@ -45,30 +45,35 @@ struct PastCheck {
     if let tally { findings.append(tally.finding) }
   }
 
-  /// Examines the data chunk that Linux would hand out next.
+  /// Examines the data chunks that Linux would hand out next.
   private mutating func findData(_ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary)
   {
-    var chunk = extent.nextFree
-    if geometry.isMetadata(chunk) { chunk.index &+= 1 }
-    guard chunk.index < geometry.wholeChunkCount, let start = geometry.byteOffset(of: chunk) else {
-      return
-    }
-    let byteCount = Int(min(geometry.chunkSize.byteCount, 1 << 20))
-    let buffer = IOBuffer(byteCount: byteCount)
-    do throws(BlockIOError) {
-      try store.source.read(at: start, into: buffer, 0..<byteCount)
-    } catch {
-      return  // an unreadable chunk that is not in use does not matter
-    }
-    guard !buffer.isZero(0..<byteCount) else { return }
+    var next = extent.nextFree
+    if geometry.isMetadata(next) { next.index &+= 1 }
+    guard next.index < geometry.wholeChunkCount, let position = geometry.position(ofData: next)
+    else { return }
+    let used = UsedChunks(store.source, geometry)
     // Zeroes from the end of a sector on may be lost sectors.
     let isAtEnd = extent.exceptionCount % AreaLaw.damageSlotCount(geometry) == 0
+    let found: Chunk?
+    do throws(BlockIOError) {
+      if isAtEnd {
+        let shift = position - min(position, extent.exceptionCount)
+        found = try used.first(after: extent.exceptionCount, shift: shift)
+      } else {
+        // An unreadable chunk that is not in use does not matter.
+        found = try used.contains(next, isUnreadableUsed: false) ? next : nil
+      }
+    } catch {
+      return  // the walk over the table has met that error, and reported it
+    }
+    guard let found, let start = geometry.byteOffset(of: found) else { return }
     findings.append(
       Finding(
         code: extent.exceptionCount == 0
           ? .mergeResidue : isAtEnd ? .generationEndInDoubt : .mergeInterrupted,
         place: Finding.Place(bytes: start..<start + geometry.chunkSize.byteCount),
-        found: "data in chunk \(chunk.index), the next that Linux would copy to",
+        found: "data in chunk \(found.index), where Linux would copy to next",
         required: "nothing: no exception names it"))
   }
 }

@@ -175,7 +175,9 @@ struct InodeDigests {
       hasher.combine(inode.changed)
       hasher.combine(inode.created)
       hasher.combine(inode.linkCount)
-      hasher.combine(inode.record)
+      // The standard library hashes an array byte by byte.
+      let record = inode.record
+      hasher.combine(ContentHash(record.span).value)
       digests.append(Digest(id: inode.id, hash: hasher.finalize()))
       return true
     }

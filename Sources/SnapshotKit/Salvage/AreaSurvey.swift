@@ -44,6 +44,8 @@ struct AreaSurvey {
   let source: any BlockSource
   private let geometry: StoreGeometry
   private let buffer: IOBuffer
+  /// Which data chunks may hold anything.
+  let used: UsedChunks
   private var judge: SlotJudge
   private var olds = ChunkSet()
 
@@ -56,6 +58,7 @@ struct AreaSurvey {
     self.source = source
     self.geometry = geometry
     let areaByteCount = geometry.chunkSize.byteCount
+    used = UsedChunks(source, geometry)
     buffer = IOBuffer(byteCount: Int(min(areaByteCount, UInt64(Self.bufferByteCount))))
     judge = SlotJudge(geometry)
     areaCount = geometry.areaCount
@@ -123,21 +126,6 @@ struct AreaSurvey {
     let chunk = geometry.chunk(containing: byteOffset).index - StoreGeometry.headerChunkCount
     let stride = geometry.chunkSize.areaStride
     return AreaIndex(chunk / stride + (chunk % stride == 0 ? 0 : 1))
-  }
-
-  /// Whether a chunk may hold anything.
-  func isUsed(_ chunk: Chunk) throws(BlockIOError) -> Bool {
-    guard let start = geometry.byteOffset(of: chunk) else { return false }
-    let end = start + geometry.presentByteCount(of: chunk)
-    var position = start
-    while position < end, let data = try source.nextData(from: position), data.lowerBound < end {
-      position = max(position, data.lowerBound)
-      let count = Int(min(end - position, UInt64(buffer.byteCount)))
-      let unreadable = try source.readAround(at: position, into: buffer, 0..<count)
-      if !unreadable.isEmpty || !buffer.isZero(0..<count) { return true }
-      position += UInt64(count)
-    }
-    return false
   }
 
   private mutating func survey(

@@ -135,12 +135,7 @@ struct GenerationBuilder {
     guard segment.tail != .unknown, validity != .invalid,
       validity == .unknown || segment.usedEnd % survey.damageSlotCount == 0
     else { return false }
-    // A sector's worth of chunks: the first may be zero by itself.
-    for position in segment.usedEnd..<segment.usedEnd + survey.damageSlotCount {
-      guard let next = geometry.dataChunk(inOrder: position + shift) else { return false }
-      if try survey.isUsed(next) { return true }
-    }
-    return false
+    return try survey.used.first(after: segment.usedEnd, shift: shift) != nil
   }
 
   // MARK: - Exceptions

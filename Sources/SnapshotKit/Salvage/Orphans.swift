@@ -66,7 +66,7 @@ struct Orphans {
       guard let new = geometry.dataChunk(inOrder: position), new.index < geometry.chunkCount else {
         return
       }
-      if position >= usedEnd, try !survey.isUsed(new) { continue }
+      if position >= usedEnd, try !survey.used.contains(new) { continue }
       count += 1
       let reason = position < usedEnd ? .exceptionLost : reason
       if let last = chunks.last, last.old == nil, last.new + last.count == new.index,

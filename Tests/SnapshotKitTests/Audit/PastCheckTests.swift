@@ -36,7 +36,9 @@ import Testing
       let codes = findings(builder.image(.bytes([1], at: byteOffset))).map(\.code)
       #expect(codes == [count == 0 ? .mergeResidue : .mergeInterrupted])
     }
-    #expect(findings(builder.image(.bytes([1], at: (chunk + 1) * 512))) == [])
+    // After an empty table the whole of the first area's chunks is looked at.
+    let later = findings(builder.image(.bytes([1], at: (chunk + 1) * 512))).map(\.code)
+    #expect(later == (count == 0 ? [.mergeResidue] : []))
   }
 
   @Test func `behind a full area the next free chunk is one further, and the end in doubt`() {

@@ -1,0 +1,57 @@
+internal import BlockIO
+internal import SnapshotFormat
+
+/// Which data chunks of a store may hold anything.
+struct UsedChunks: Sendable {
+  private let source: any BlockSource
+  private let geometry: StoreGeometry
+  private let buffer: IOBuffer
+
+  init(_ source: any BlockSource, _ geometry: StoreGeometry) {
+    (self.source, self.geometry) = (source, geometry)
+    buffer = IOBuffer(byteCount: Int(min(geometry.chunkSize.byteCount, 1 << 20)))
+  }
+
+  /// Whether a chunk may hold anything: it is not all zeroes.
+  ///
+  /// - Parameter isUnreadableUsed: Whether what cannot be read counts as well.
+  func contains(
+    _ chunk: Chunk, isUnreadableUsed: Bool = true
+  ) throws(BlockIOError) -> Bool {
+    guard let start = geometry.byteOffset(of: chunk) else { return false }
+    let end = start + geometry.presentByteCount(of: chunk)
+    var position = start
+    while position < end, let data = try source.nextData(from: position), data.lowerBound < end {
+      position = max(position, data.lowerBound)
+      let count = Int(min(end - position, UInt64(buffer.byteCount)))
+      let unreadable = try source.readAround(at: position, into: buffer, 0..<count)
+      if unreadable.isEmpty ? !buffer.isZero(0..<count) : isUnreadableUsed { return true }
+      position += UInt64(count)
+    }
+    return false
+  }
+
+  /// The first chunk after a table that may hold what an exception was for, if what follows the
+  /// table's last slot was zeroed.
+  ///
+  /// Any chunk may be zero by itself. So the chunks of a sector's slots are looked at, or of an
+  /// area's if one would be all zeroes, as far as that is no great effort.
+  ///
+  /// - Parameters:
+  ///   - usedEnd: How many slots the table has.
+  ///   - shift: How many chunks had leaked before its end.
+  func first(after usedEnd: UInt64, shift: UInt64) throws(BlockIOError) -> Chunk? {
+    let unit = AreaLaw.damageSlotCount(geometry)
+    let perArea = geometry.chunkSize.exceptionsPerArea
+    let count =
+      usedEnd % perArea == 0
+      ? min(perArea, max(unit, Self.byteCountMax / geometry.chunkSize.byteCount)) : unit
+    for position in 0..<count {
+      guard let next = geometry.dataChunk(inOrder: usedEnd + shift + position) else { return nil }
+      if try contains(next) { return next }
+    }
+    return nil
+  }
+
+  private static let byteCountMax: UInt64 = 16 << 20
+}
