@@ -17,6 +17,8 @@ struct XFSLog {
     let cycle: UInt32
     /// How many sectors there are from there to the head.
     var length: UInt64
+    /// Whether records after the head did not arrive completely.
+    let isTorn: Bool
   }
 
   /// How a log was left.
@@ -212,7 +214,7 @@ struct XFSLog {
       return .unknown("has no beginning")
     }
     var stretch = Stretch(
-      tail: tail, cycle: cycle, length: (head + sectorCount - tail) % sectorCount)
+      tail: tail, cycle: cycle, length: (head + sectorCount - tail) % sectorCount, isTorn: isTorn)
     guard isTorn else { return .dirty(stretch) }
     // What was written last and not completely may have reached the tail.
     let room = UInt64(Self.inFlightMax * last.bufferSectorCount)

@@ -65,6 +65,9 @@ struct XFSReplay {
       replay, transaction throws(FileSystemError) in try replay.apply(transaction)
     }
     try sectors.seal()
+    if stretch.isTorn {
+      notes.append("the last records of the log did not arrive completely, and were not replayed")
+    }
     describe(problem ?? damage)
     return sectors.overlay
   }
