@@ -29,3 +29,15 @@ extension Span where Element == UInt8 {
     }
   }
 }
+
+extension [UInt8] {
+  /// Writes a big-endian integer; the caller has checked that it is within the bytes.
+  package mutating func put<Value: FixedWidthInteger & UnsignedInteger>(
+    big value: Value, at byteOffset: Int
+  ) {
+    let count = MemoryLayout<Value>.size
+    for index in 0..<count {
+      self[byteOffset + index] = UInt8(truncatingIfNeeded: value >> Value(8 * (count - 1 - index)))
+    }
+  }
+}

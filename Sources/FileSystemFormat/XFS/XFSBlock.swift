@@ -3,7 +3,6 @@
 /// - Source: Linux `fs/xfs/libxfs/xfs_format.h`, `xfs_da_format.h`, `xfs_log_format.h`.
 enum XFSMagic {
   static let superblock: UInt32 = 0x5846_5342  // XFSB
-  static let logRecord: UInt32 = 0xfeed_babe
   static let inode: UInt16 = 0x494e  // IN
 }
 
@@ -47,6 +46,8 @@ package struct XFSBlock: Equatable, Sendable {
   package let lsn: UInt64?
   /// Where its checksum is.
   package let checksumOffset: Int
+  /// Where ``lsn`` is.
+  private let lsnOffset: Int
 
   /// The bytes that tell what a block is: those of the longest header.
   package static let headerByteCount = 512
@@ -61,6 +62,7 @@ package struct XFSBlock: Equatable, Sendable {
     else { return nil }
     kind = layout.kind
     checksumOffset = layout.checksum
+    lsnOffset = layout.lsn
     let block = geometry.blockByteCount
     let directory = geometry.directoryBlockByteCount
     var other: Int?
@@ -97,6 +99,12 @@ package struct XFSBlock: Equatable, Sendable {
       }
       address = sector * 512
     }
+  }
+
+  /// Writes when a block was logged, unless it never is, and makes its checksum right.
+  package func seal(_ bytes: inout [UInt8], lsn: UInt64) {
+    if self.lsn != nil { bytes.put(big: lsn, at: lsnOffset) }
+    XFSChecksum.seal(&bytes, at: checksumOffset)
   }
 
   /// Recognises a whole block, whose checksum must hold.

@@ -157,4 +157,12 @@ package enum XFSChecksum {
     checksum.add(bytes.extracting(byteOffset + 4..<bytes.count))
     return checksum.inverted == bytes.little(at: byteOffset)
   }
+
+  /// Makes the checksum right; the caller has checked that it is within the bytes.
+  package static func seal(_ bytes: inout [UInt8], at byteOffset: Int) {
+    bytes.put(big: UInt32(0), at: byteOffset)
+    var checksum = CRC32C()
+    checksum.add(bytes.span)
+    bytes.put(big: checksum.inverted.byteSwapped, at: byteOffset)
+  }
 }

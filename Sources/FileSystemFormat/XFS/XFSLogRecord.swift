@@ -8,6 +8,8 @@
 /// - Source: Linux `fs/xfs/libxfs/xfs_log_format.h`, `struct xlog_rec_header`; `xfs_log.c`,
 ///   `xlog_cksum`, `xlog_pack_data`; `xfs_log_recover.c`, `xlog_clear_stale_blocks`.
 package struct XFSLogRecord: Equatable, Sendable {
+  /// The number that each begins with.
+  package static let magic: UInt32 = 0xfeed_babe
   /// The longest record: the size of a log buffer at most, with its headers.
   package static let sectorCountMax = (256 << 10) / 512 + 8
 
@@ -25,12 +27,16 @@ package struct XFSLogRecord: Equatable, Sendable {
   package let operationCount: UInt32
   /// Its checksum; zero if it has none.
   package let checksum: UInt32
+  /// Whether what is logged has the byte order of a little-endian machine.
+  package let isLittleEndian: Bool
+  /// The size of the log's buffers when it was written, in sectors.
+  package let bufferSectorCount: Int
   /// Whether it is what a mount clears sectors with.
   package let isCleared: Bool
 
   /// Decodes a header; nil unless it is one of this file system's log.
   package init?(_ bytes: Span<UInt8>, of geometry: XFSGeometry) {
-    guard bytes.count >= 512, bytes.big(at: 0, as: UInt32.self) == XFSMagic.logRecord,
+    guard bytes.count >= 512, bytes.big(at: 0, as: UInt32.self) == Self.magic,
       XFSUUID(bytes, at: 304) == geometry.uuid
     else { return nil }
     let version: UInt32 = bytes.big(at: 8)
@@ -50,12 +56,31 @@ package struct XFSLogRecord: Equatable, Sendable {
     let period = Self.cycleDataByteCount
     headerSectorCount =
       version & 2 != 0 && Int(size) > period ? (Int(size) + period - 1) / period : 1
+    isLittleEndian = bytes.big(at: 300, as: UInt32.self) == 1
+    bufferSectorCount = Int(max(size, UInt32(period))) / 512
     isCleared =
       length == 0 && checksum == 0 && Self.isZero(bytes, 36..<300) && Self.isZero(bytes, 320..<512)
   }
 
   /// The sectors of the headers and of the data.
   package var sectorCount: Int { headerSectorCount + (dataByteCount + 511) / 512 }
+
+  /// The data of a record, with the first word of each sector back in its place.
+  ///
+  /// - Parameter bytes: The record: its headers and its data.
+  /// - Returns: Nil if they are less than it has.
+  package func data(_ bytes: [UInt8]) -> [UInt8]? {
+    let start = headerSectorCount * 512
+    guard bytes.count >= start + dataByteCount else { return nil }
+    var data = Array(bytes[start..<start + dataByteCount])
+    for sector in 0..<(data.count + 511) / 512 {
+      // 64 words are in the header, and as many in each that follows it.
+      let word = (sector < 64 ? 44 : sector / 64 * 512 + 4) + sector % 64 * 4
+      guard word + 4 <= start, sector * 512 + 4 <= data.count else { break }
+      for index in 0..<4 { data[sector * 512 + index] = bytes[word + index] }
+    }
+    return data
+  }
 
   /// Whether the checksum of a record holds.
   ///

@@ -16,6 +16,8 @@ package struct XFSSuperblock: Equatable, Sendable {
   package let needsRepair: Bool
   /// Whether mkfs did not finish; it leaves that in the copies.
   package let isUnfinished: Bool
+  /// Whether what the log has is known.
+  package let isLogKnown: Bool
   /// What Linux must know and this code does not, in words; empty if it can be read.
   package let unsupported: [String]
 
@@ -38,6 +40,8 @@ package struct XFSSuperblock: Equatable, Sendable {
     hasSparseInodes = features & 2 != 0
     needsRepair = features & 0x10 != 0
     isUnfinished = bytes[126] != 0
+    // Attributes that are set in several steps.
+    isLogKnown = version == 4 || bytes.big(at: 220, as: UInt32.self) & ~1 == 0
     unsupported =
       (bits & 0x2000 == 0 ? ["a directory of version 1"] : [])
       + (0..<32).filter { features >> $0 & 1 != 0 && Self.known >> $0 & 1 == 0 }.map {

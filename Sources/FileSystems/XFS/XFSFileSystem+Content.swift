@@ -84,7 +84,7 @@ extension XFSFileSystem {
     }
     let map = try map(of: inode)
     return ExtentContent(
-      name(of: inode), source, byteCount: inode.byteCount, map.extents)
+      name(of: inode), reader.source, byteCount: inode.byteCount, map.extents)
   }
 
   func name(of inode: Inode) -> String { "\(source.name): inode \(inode.id.number)" }

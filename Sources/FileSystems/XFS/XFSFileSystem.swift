@@ -8,14 +8,14 @@ import Synchronization
 /// are right; names in a directory block with a wrong checksum are given all the same, and the
 /// damage with them. Version 4 has none of these: only what is impossible is noticed there.
 ///
-/// The log is not replayed: what is shown is what is on the disk, see ``notes``. Files on a
-/// real-time device are listed, and their content is refused.
+/// What Linux shows is shown: a log that a mount would replay is replayed in memory, unless that is
+/// not wanted, see ``notes``. Files on a real-time device are listed, and their content is refused.
 public final class XFSFileSystem: FileSystem {
   public let source: any BlockSource
   public let root: FileID
   public var family: String { "xfs" }
 
-  /// What a reader should know of the file system as a whole: a log that Linux would replay, a
+  /// What a reader should know of the file system as a whole: a log that was replayed, or not; a
   /// superblock that was damaged; empty if there is nothing to say.
   public let notes: [String]
 
@@ -25,17 +25,18 @@ public final class XFSFileSystem: FileSystem {
 
   /// Opens the file system at the beginning of a source.
   ///
+  /// - Parameter isLogReplayed: Whether to show the file system as it is once its log is replayed,
+  ///   as a mount does. Otherwise it is shown as it is on the disk, as a mount with `norecovery`
+  ///   does.
   /// - Throws: `notFound` if there is none; `unsupported` if it has a feature that changes how
   ///   files are read and that is unknown here; `io`.
-  public init(_ source: any BlockSource) throws(FileSystemError) {
+  public init(_ source: any BlockSource, isLogReplayed: Bool = true) throws(FileSystemError) {
     let (superblock, problem) = try Self.superblock(of: source)
     if let feature = superblock.unsupported.first { throw .unsupported(source.name, feature) }
     if problem == nil, superblock.isUnfinished {
       throw .unsupported(source.name, "a file system that mkfs did not finish")
     }
     self.source = source
-    reader = XFSReader(source, superblock)
-    root = FileID(try Self.root(reader))
     var notes = problem.map { [$0] } ?? []
     if superblock.needsRepair {
       notes.append("the file system is marked for repair; Linux does not mount it before that")
@@ -45,8 +46,32 @@ public final class XFSFileSystem: FileSystem {
         "the file system has \(superblock.geometry.byteCount) bytes, and only"
           + " \(source.byteCount) of them are here")
     }
-    if let note = try XFSLogState(reader).note { notes.append(note) }
+    reader = try Self.replayed(
+      XFSReader(source, superblock), isWanted: isLogReplayed, notes: &notes)
+    root = FileID(try Self.root(reader))
     self.notes = notes
+  }
+
+  /// Reads the file system as it is after its log was replayed.
+  private static func replayed(
+    _ reader: XFSReader, isWanted: Bool, notes: inout [String]
+  ) throws(FileSystemError) -> XFSReader {
+    var replay = XFSReplay(reader)
+    let overlay = try replay.run()
+    guard isWanted else {
+      if !replay.notes.isEmpty {
+        notes.append("the log was not replayed: recent changes may be missing")
+      }
+      return reader
+    }
+    notes += replay.notes
+    guard let overlay else { return reader }
+    // The superblock may be among what was replayed.
+    let superblock = try beginning(of: overlay, at: 0).flatMap { XFSSuperblock($0.span) }
+    guard let superblock, superblock.geometry == replay.sectors.geometry,
+      superblock.unsupported.isEmpty
+    else { return XFSReader(overlay, reader.superblock) }
+    return XFSReader(overlay, superblock)
   }
 
   // MARK: - Superblocks

@@ -38,7 +38,7 @@ struct XFSInodeScan {
     let runs = runs(of: known.chunks)
     for (index, run) in runs.enumerated() {
       if index % 8 == 0 {
-        system.source.willRead(
+        system.reader.source.willRead(
           runs[index..<min(index + 8, runs.count)].map { bytes($0.inodes, from: start) })
       }
       guard try scan(run, known, group, from: start, body) else { return false }
@@ -114,7 +114,7 @@ struct XFSInodeScan {
 
   private func readAround(_ place: Range<UInt64>) throws(FileSystemError) -> [Range<UInt64>] {
     do throws(BlockIOError) {
-      return try system.source.readAround(
+      return try system.reader.source.readAround(
         at: place.lowerBound, into: buffer, 0..<place.count)
     } catch { throw .io(error) }
   }
@@ -132,7 +132,7 @@ struct XFSInodeScan {
     var position = start
     while position < end {
       let next: Range<UInt64>?
-      do throws(BlockIOError) { next = try system.source.nextData(from: position) } catch {
+      do throws(BlockIOError) { next = try system.reader.source.nextData(from: position) } catch {
         throw .io(error)
       }
       guard let data = next, data.lowerBound < end else { break }
@@ -140,7 +140,7 @@ struct XFSInodeScan {
       let block = UInt64(geometry.blockByteCount)
       position = max(
         position, start + (max(data.lowerBound, start) - start) / block * block)
-      let stop = min(end, system.source.byteCount, position + UInt64(Self.bufferByteCount))
+      let stop = min(end, system.reader.source.byteCount, position + UInt64(Self.bufferByteCount))
       guard stop > position else { break }
       guard try search(position..<stop, group, from: start, known, body) else { return false }
       position = stop

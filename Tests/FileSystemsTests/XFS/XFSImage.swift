@@ -4,22 +4,24 @@ import Foundation
 import SystemPackage
 
 /// An XFS that Linux made, with files of all kinds, and what Linux said of each: see `Images/make`.
+///
+/// One that is dirty was left with a log to replay, and Linux said that after it had replayed it.
 final class XFSImage {
   enum Version: String, CaseIterable, Sendable { case v4, v5 }
 
   struct Failure: Error { let text: String }
 
   let path: String
-  let version: Version
+  private let name: String
   private let directory: String
 
-  init(_ version: Version) throws {
-    self.version = version
+  init(_ version: Version, isDirty: Bool = false) throws {
+    name = isDirty ? "dirty-\(version)" : "\(version)"
     directory = "\(NSTemporaryDirectory())/dmsnap-xfs-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    path = "\(directory)/\(version).img"
+    path = "\(directory)/\(name).img"
     try FileManager.default.copyItem(
-      atPath: Self.packed("\(version).img"), toPath: "\(path).xz")
+      atPath: Self.packed("\(name).img"), toPath: "\(path).xz")
     _ = try Self.xz(["-d", "\(path).xz"])
   }
 
@@ -27,13 +29,15 @@ final class XFSImage {
 
   /// A line for each file.
   func truth() throws -> Set<String> {
-    let text = try Self.xz(["-dc", Self.packed("\(version).truth")])
+    let text = try Self.xz(["-dc", Self.packed("\(name).truth")])
     return Set(text.split(separator: "\n").map(String.init))
   }
 
   func source() throws -> FileSource { try FileSource(path: FilePath(path)) }
 
-  func open() throws -> XFSFileSystem { try XFSFileSystem(source()) }
+  func open(isLogReplayed: Bool = true) throws -> XFSFileSystem {
+    try XFSFileSystem(source(), isLogReplayed: isLogReplayed)
+  }
 
   func read(at byteOffset: UInt64, _ count: Int) throws -> [UInt8] {
     let buffer = IOBuffer(byteCount: count)
