@@ -18,6 +18,8 @@ public struct FileLosses: Sendable {
   package private(set) var doubtful: [Range<UInt64>] = []
   /// Whether exceptions are lost, or may be, that no range accounts for.
   public private(set) var hasUnknown: Bool
+  /// How many they are at most, besides those after a lost end.
+  package private(set) var unknownCount: UInt64
 
   /// What is lost of a side, as far as is known without reading any file system.
   ///
@@ -31,6 +33,7 @@ public struct FileLosses: Sendable {
     let view = snapshot.view
     var lost = snapshot.origin.knownUnreadable(in: bytes)
     hasUnknown = side == .snapshot && snapshot.loaded.hasUnknownLosses
+    unknownCount = hasUnknown ? snapshot.loaded.generation?.lostCount(besides: 0) ?? 0 : 0
     if side == .snapshot {
       // What the origin cannot show matters where the snapshot shows the origin.
       lost = lost.flatMap { range in
@@ -61,9 +64,10 @@ public struct FileLosses: Sendable {
     // If files account for each exception that is lost, nothing else is in doubt.
     let geometry = files.snapshot.loaded.geometry
     let start = files.bytes.lowerBound
-    hasUnknown =
-      files.snapshot.loaded.generation?.mayHaveLost(
-        moreThan: unnamed.chunkCount(geometry, from: start)) ?? false
+    let count = unnamed.chunkCount(geometry, from: start)
+    let generation = files.snapshot.loaded.generation
+    unknownCount = generation?.lostCount(besides: count) ?? 0
+    hasUnknown = unknownCount > 0 || generation?.isEndLost == true
     if hasUnknown { doubtful = written.possible.without(ranges).without(likely) }
   }
 
@@ -118,10 +122,11 @@ extension Snapshot {
 }
 
 extension Generation {
-  /// Whether more exceptions are lost than so many, without a trace of what they were for.
-  fileprivate func mayHaveLost(moreThan count: UInt64) -> Bool {
-    let known = lostChunkCount(for: [.exceptionLost, .exceptionDamaged])
-    return isEndLost || inFlightCount > 0 || lostExceptionCount > known &+ count
+  /// How many exceptions are lost at most, without a trace of what they were for, besides so many.
+  fileprivate func lostCount(besides count: UInt64) -> UInt64 {
+    let known = lostChunkCount(for: [.exceptionLost, .exceptionDamaged]) &+ count
+    let lost = lostExceptionCount &+ inFlightCount
+    return lost - min(lost, known)
   }
 }
 

@@ -39,6 +39,8 @@ public struct LostFiles: Sendable {
   public private(set) var structures: [Range<UInt64>] = []
   /// Whether exceptions are lost, or may be, that nothing of this accounts for.
   public private(set) var hasUnknown: Bool
+  /// How many they are at most, besides those after a lost end of the table.
+  public private(set) var unknownCount: UInt64
   /// What could not be read: files may be missing if there is any.
   public private(set) var damage: [FileSystemDamage] = []
 
@@ -53,11 +55,11 @@ public struct LostFiles: Sendable {
   ) throws(FileSystemError) {
     let fileSystem = files.before
     let known = FileLosses(files.snapshot, .snapshot, in: files.bytes, unread: unread)
-    hasUnknown = known.hasUnknown
+    (hasUnknown, unknownCount) = (known.hasUnknown, known.unknownCount)
     if known.isNone { return }
     guard try fileSystem.hasFiles(atMost: fileCountMax) else { return nil }
     let losses = try FileLosses(files, unread: unread)
-    hasUnknown = losses.hasUnknown
+    (hasUnknown, unknownCount) = (losses.hasUnknown, losses.unknownCount)
     let all = (losses.ranges + losses.likely + losses.doubtful).union
     var readable: Set<FileID> = []
     let index = try OwnerIndex(fileSystem, within: all) { inode in

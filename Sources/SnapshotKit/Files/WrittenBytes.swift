@@ -35,18 +35,23 @@ struct WrittenBytes {
   private mutating func compare(
     _ id: FileID, _ newer: SnapshotFiles.Side
   ) throws(FileSystemError) {
-    guard let (inode, map) = try file(id, newer) else { return }
-    var (same, past): (Inode?, FileSystems.FileMap) = (nil, FileSystems.FileMap())
-    if let (found, map) = try file(id, newer.other), found.mayBe(inode) {
-      (same, past) = (found, map)
+    let (old, new) = (try file(id, newer.other), try file(id, newer))
+    let isSame = old.map { old in new.map { old.inode.mayBe($0.inode) } ?? false } ?? false
+    let none = FileSystems.FileMap()
+    let (past, present) = (old?.map ?? none, new?.map ?? none)
+    let byteCount = max(old?.inode.byteCount ?? 0, new?.inode.byteCount ?? 0)
+    let moved = FileComparison.differences(
+      isSame ? past : none, present, byteCount: byteCount, [])
+    add(present.source(of: moved), to: \.certain)
+    let known = isSame ? (past.structures + past.extents.compactMap(\.sourceRange)).union : []
+    add(present.structures.union.without(known), to: \.certain)
+    // What a file has left may have been another's for a time.
+    if newer == .origin {
+      let left = isSame ? moved : [0..<byteCount]
+      add(past.source(of: left), to: \.possible)
     }
-    let byteCount = max(inode.byteCount, same?.byteCount ?? 0)
-    let moved = FileComparison.differences(past, map, byteCount: byteCount, [])
-    add(map.source(of: moved), to: \.certain)
-    let known = (past.structures + past.extents.compactMap(\.sourceRange)).union
-    add(map.structures.union.without(known), to: \.certain)
-    guard let same, same.modified != inode.modified else { return }
-    add(map.source(of: [0..<byteCount].without(moved)), to: \.possible)
+    guard isSame, old?.inode.modified != new?.inode.modified else { return }
+    add(present.source(of: [0..<byteCount].without(moved)), to: \.possible)
   }
 
   /// Adds the files whose inodes are the origin's although they were changed after the last of the
@@ -69,7 +74,7 @@ struct WrittenBytes {
   /// A file that holds data, and where; nil if it is none, or damaged.
   private func file(
     _ id: FileID, _ side: SnapshotFiles.Side
-  ) throws(FileSystemError) -> (Inode, FileSystems.FileMap)? {
+  ) throws(FileSystemError) -> (inode: Inode, map: FileSystems.FileMap)? {
     do throws(FileSystemError) {
       let inode = try files[side].inode(id)
       guard inode.isAllocated, inode.kind == .regular || inode.kind == .directory else {

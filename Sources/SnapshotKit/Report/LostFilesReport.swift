@@ -3,7 +3,7 @@ internal import FileSystems
 
 /// The files that losses are in, as `inspect`, `export` and `salvage` have them under `fileLosses`.
 ///
-///     {"complete", "lostFileCount", "doubtfulFileCount", "likelyFileCount", "lostNameCount",
+///     {"complete", "unknownExceptionCount", "lostFileCount", "doubtfulFileCount", "likelyFileCount", "lostNameCount",
 ///      "lostNames", "freeByteCount", "freeRangeCount", "structureByteCount",
 ///      "files": [{"path", "inode", "tree", "byteCount", "lostByteCount", "unnamedByteCount",
 ///      "structureByteCount", "doubtfulByteCount", "likelyByteCount",
@@ -13,6 +13,7 @@ public struct LostFilesReport: Encodable, Sendable {
   private static let (fileCountMax, rangeCountMax) = (100_000, 256)
 
   let complete: Bool
+  let unknownExceptionCount: UInt64
   let lostFileCount: Int
   let doubtfulFileCount: Int
   let likelyFileCount: Int
@@ -39,6 +40,7 @@ public struct LostFilesReport: Encodable, Sendable {
   /// The report of the files of a snapshot.
   public init(_ found: LostFiles) {
     complete = !found.hasUnknown && found.damage.isEmpty
+    unknownExceptionCount = found.unknownCount
     lostFileCount = found.files.count { $0.isLost }
     doubtfulFileCount = found.files.count { $0.doubtfulByteCount > 0 }
     likelyFileCount = found.files.count { $0.likelyByteCount > 0 }

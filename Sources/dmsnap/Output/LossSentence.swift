@@ -62,10 +62,14 @@ extension LostFiles {
     let likely = files.filter { $0.likelyByteCount > 0 }
     if !likely.isEmpty {
       sentence +=
-        "; likely: "
+        "; with a likely place only: "
         + Self.named(likely.map { "\($0.name) \($0.size($0.likelyByteCount))" }, "file")
     }
-    if hasUnknown { sentence += "; exceptions are lost of which no file tells" }
+    if unknownCount > 0 {
+      sentence += "; no file tells what up to \(counted(unknownCount, "lost exception")) were for"
+    } else if hasUnknown {
+      sentence += "; the table's end is lost, and no file tells of more"
+    }
     return sentence
   }
 
@@ -98,21 +102,22 @@ extension LostFiles.File {
 
   fileprivate var line: String {
     var words: [String] = []
+    let known = lost.totalCount - min(lost.totalCount, unnamedByteCount)
+    if known > 0 { words.append("\(size(known)) lost") }
+    if unnamedByteCount > 0 {
+      words.append("\(size(unnamedByteCount)) in the store or lost, nothing says which")
+    }
     if !lost.isEmpty {
       let ranges =
         lost.prefix(Self.rangeCountMax).map { "\($0.lowerBound)-\($0.upperBound - 1)" }
         + (lost.count > Self.rangeCountMax ? ["…"] : [])
-      words.append("\(lostSize) lost, bytes \(ranges.joined(separator: ", "))")
-    }
-    if unnamedByteCount > 0 {
-      words.append(
-        "\(byteSize(unnamedByteCount)) of that is in the store or lost, and nothing says which")
+      words.append("bytes " + ranges.joined(separator: ", "))
     }
     if structureByteCount > 0 {
       words.append("\(byteSize(structureByteCount)) of its map or attributes lost")
     }
     if doubtfulByteCount > 0 { words.append("\(byteSize(doubtfulByteCount)) in doubt") }
-    if likelyByteCount > 0 { words.append("\(byteSize(likelyByteCount)) likely") }
+    if likelyByteCount > 0 { words.append("\(byteSize(likelyByteCount)) with a likely place only") }
     return "\(name): " + words.joined(separator: "; ")
   }
 }
