@@ -26,22 +26,27 @@ extension FileMap {
   /// Which bytes of the file are lost if bytes of the source are, which are ascending; those of
   /// which nothing is known included.
   package func lost(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
-    var lost: [Range<UInt64>] = []
+    let unknown = extents.compactMap { $0.place == .lost ? $0.file : nil }
+    return (unknown + touched(by: ranges)).union
+  }
+
+  /// Which bytes of the file are in ranges of the source, which are ascending.
+  package func touched(by ranges: [Range<UInt64>]) -> [Range<UInt64>] {
+    var touched: [Range<UInt64>] = []
     for extent in extents {
       switch extent.place {
-      case .lost: lost.append(extent.file)
-      case .unwritten, .inline(nil): break
+      case .lost, .unwritten, .inline(nil): break
       case .data(let start):
         guard let bytes = extent.sourceRange else { break }
-        lost += ranges.parts(in: bytes).map {
+        touched += ranges.parts(in: bytes).map {
           let first = extent.file.lowerBound + ($0.lowerBound - start)
           return first..<first + ($0.upperBound - $0.lowerBound)
         }
       case .inline(let bytes?), .compressed(let bytes, _):
-        if ranges.touches(bytes) { lost.append(extent.file) }
+        if ranges.touches(bytes) { touched.append(extent.file) }
       }
     }
-    return lost.union
+    return touched.union
   }
 }
 

@@ -47,12 +47,30 @@ import Testing
     #expect(outcome.errors.contains("no partition 2"), "\(outcome)")
   }
 
+  @Test(arguments: ["free", "free.jsonl"])
+  func `a stream of what is in no file replaces nothing`(name: String) throws {
+    _ = try directory.write([1], to: name)
+    let outcome = try run(["get", "--unallocated", directory.path("free")])
+    #expect(outcome.status == 4 && outcome.errors.contains("exists"), "\(outcome)")
+    #expect(try directory.names() == [name, "origin", "store"].sorted())
+  }
+
+  @Test(arguments: [("0", 3), ("10M", 3), ("64K", 3), ("64KiB", 3)])
+  func `bytes have units`(text: String, status: Int) throws {
+    // There is no file system, which is found out first.
+    let outcome = try run(["owner", "--offset", text])
+    #expect(outcome.status == status && !outcome.errors.contains("offset"), "\(outcome)")
+  }
+
   @Test(
     arguments: [
       ["get", "/x"], ["get", "--to", "d"], ["get", "/x", "--to", "d", "--tar", "t"],
       ["get", "/x", "--tar", "-", "--format", "json"], ["cat"], ["cat", "/x", "--inode", "1"],
       ["cat", "--inode", "x"], ["owner"], ["owner", "--lost", "--changed"], ["extents"],
-      ["list", "--of", "both"], ["timeline", "--format", "json"],
+      ["list", "--of", "both"], ["timeline", "--format", "json"], ["changes", "--before", "both"],
+      ["owner", "--offset", "10Q"], ["owner", "--offset", "99999999T"],
+      ["owner", "--lost", "--doubtful"], ["get", "/x", "--unallocated", "f"],
+      ["get", "--unallocated", "-"], ["get", "--unallocated", "f", "--to", "d"],
     ])
   func `wrong usage is 64`(command: [String]) throws {
     let outcome = try run(command)

@@ -47,7 +47,7 @@ extension [String: Any] {
 
   private static let inspectKeys: Set = [
     "schema", "store", "header", "table", "kernel", "verdict", "findings", "generations",
-    "snapshot", "gaps", "unnamed", "placement",
+    "snapshot", "gaps", "unnamed", "placement", "fileLosses",
   ]
 
   @Test(arguments: Corpus.names)

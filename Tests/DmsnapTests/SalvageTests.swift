@@ -74,7 +74,7 @@ import Testing
         "schema", "complete", "exceptionCount", "byteCount", "chunkSectors", "chunkSizeFrom",
         "chunkSizes", "generation", "lost", "lostExceptionCount", "endLost", "decisions", "orphans",
         "placement", "placements",
-        "gaps", "unnamed",
+        "gaps", "unnamed", "fileLosses",
       ])
     #expect(json["schema"] as? String == "dmsnap.salvage.v1")
     #expect(json["complete"] as? Bool == false && json["endLost"] as? Bool == false)

@@ -132,7 +132,10 @@ public struct Extraction {
         let map = try wrapping(ExtractionError.source, try fileSystem.map(of: inode))
         lost = (lost + map.lost(self.lost)).union
       }
-      if !lost.isEmpty { note(name, "\(lost.totalCount) of its bytes are lost", lost) }
+      if !lost.isEmpty {
+        let count = lost.totalCount
+        note(name, "\(count) of its bytes \(count == 1 ? "is" : "are") lost", lost)
+      }
     case .link:
       let target = try wrapping(ExtractionError.source, try fileSystem.target(ofLink: inode))
       guard !target.isEmpty, !target.contains(0) else {

@@ -18,6 +18,8 @@ public struct OwnerIndex: Sendable {
     case content
     /// Its map, or its attributes.
     case structure
+    /// Content among its metadata, as in its inode.
+    case inline
   }
 
   /// Bytes, and a file that owns them.
@@ -77,7 +79,10 @@ public struct OwnerIndex: Sendable {
           start: bytes.lowerBound, byteCount: bytes.upperBound - bytes.lowerBound, file: file,
           part: part))
     }
-    for extent in map.extents { if let bytes = extent.sourceRange { note(bytes, .content) } }
+    for extent in map.extents {
+      guard let bytes = extent.sourceRange else { continue }
+      if case .inline = extent.place { note(bytes, .inline) } else { note(bytes, .content) }
+    }
     for bytes in map.structures { note(bytes, .structure) }
     if extents.count > known { files.append(inode.id) }
   }

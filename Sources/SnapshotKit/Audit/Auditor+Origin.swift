@@ -1,5 +1,5 @@
 internal import Blkid
-internal import BlockIO
+public import BlockIO
 internal import SnapshotFormat
 
 // What needs the origin's content.
@@ -39,5 +39,16 @@ extension Auditor {
     }
     return SnapshotView(
       of: origin, through: try wrapping(store.explained(table:), try table.get()), of: store.source)
+  }
+}
+
+extension Audit {
+  /// The snapshot of an origin as a salvage at a level shows it; nil if there is nothing to
+  /// salvage.
+  public func salvaged(of origin: any BlockSource, _ level: PlacementLevel) -> Snapshot? {
+    guard let plan, let generation = plan.generations.first,
+      generation.isCurrent || load.verdict != .loads
+    else { return nil }
+    return Snapshot(LoadedTable(plan, generation, placement, level), of: origin)
   }
 }

@@ -3,7 +3,8 @@ public import FileSystems
 
 /// What differs between the files of a snapshot and those of its origin.
 ///
-/// The snapshot is before, the origin after. Inodes are compared by their records, directories that
+/// One side is before, the other after: usually the snapshot is before. If it is an overlay, which
+/// was written to instead of its origin, the origin is. Inodes are compared by their records, directories that
 /// changed by their names, and contents by where they lie and by the chunks that the table maps and
 /// that really differ: nothing else is read. With `comparesContent` the data of files that seem to
 /// differ is read and compared.
@@ -11,28 +12,35 @@ public import FileSystems
 /// A renamed directory is one change; what is in it keeps its name in it. Times of last access and
 /// of the inode alone are no change.
 public struct FileChanges: Sendable {
+  /// Which side is before.
+  public let before: SnapshotFiles.Side
   /// The changes, by path.
   public private(set) var changes: [FileChange] = []
   /// What could not be read, and of which side: changes may be missing if there is any.
   public private(set) var damage: [(side: SnapshotFiles.Side, damage: FileSystemDamage)] = []
 
   /// Compares both sides.
+  ///
+  /// - Parameter before: Which side is before; nil for the one in which no inode was changed last,
+  ///   or for the snapshot if that does not tell.
   public init(
-    _ files: SnapshotFiles, comparesContent: Bool = false,
+    _ files: SnapshotFiles, before side: SnapshotFiles.Side? = nil, comparesContent: Bool = false,
     progress: ProgressHandler = { _, _ in }
   ) throws(FileSystemError) {
     let differing = try wrapping(FileSystemError.io, try files.differences(progress))
-    let (before, after) = (try InodeDigests(files.before), try InodeDigests(files.after))
-    note(before.damage, .snapshot)
-    note(after.damage, .origin)
-    var suspects = before.differences(from: after)
+    let (mine, theirs) = (try InodeDigests(files.before), try InodeDigests(files.after))
+    before = side ?? InodeDigests.newer(snapshot: mine, origin: theirs)?.other ?? .snapshot
+    note(mine.damage, .snapshot)
+    note(theirs.damage, .origin)
+    var suspects = mine.differences(from: theirs)
     for id in try Self.unchangedOwners(of: differing, files, besides: suspects) {
       suspects.insert(id)
     }
-    let comparison = FileComparison(files, differing, comparesContent: comparesContent)
-    let names = try NameChanges(files, suspects: suspects, comparison)
-    note(names.damageBefore, .snapshot)
-    note(names.damageAfter, .origin)
+    let comparison = FileComparison(
+      files, before: before, differing, comparesContent: comparesContent)
+    let names = try NameChanges(files, before: before, suspects: suspects, comparison)
+    note(names.damageBefore, before)
+    note(names.damageAfter, before.other)
     var found: [FileChange] = []
     var told: Set<FileID> = []
     for pair in names.renamed {
@@ -44,11 +52,11 @@ public struct FileChanges: Sendable {
           changedByteCount: difference?.changedByteCount ?? 0))
     }
     for name in names.created {
-      let count = (try? files.after.inode(name.id))?.contentByteCount ?? 0
+      let count = (try? files[before.other].inode(name.id))?.contentByteCount ?? 0
       found.append(FileChange(name.path, .created, byteCount: count, changedByteCount: count))
     }
     for name in names.deleted {
-      let count = (try? files.before.inode(name.id))?.contentByteCount ?? 0
+      let count = (try? files[before].inode(name.id))?.contentByteCount ?? 0
       found.append(FileChange(name.path, .deleted, byteCount: count, changedByteCount: count))
     }
     for name in names.replaced {
@@ -62,8 +70,8 @@ public struct FileChanges: Sendable {
       for path in paths { if let change = difference.change(at: path) { found.append(change) } }
     }
     changes = found.sorted { ($0.path, $0.status.rawValue) < ($1.path, $1.status.rawValue) }
-    note(comparison.damage.before, .snapshot)
-    note(comparison.damage.after, .origin)
+    note(comparison.damage.before, before)
+    note(comparison.damage.after, before.other)
   }
 
   private mutating func note(_ found: [FileSystemDamage], _ side: SnapshotFiles.Side) {
@@ -117,13 +125,13 @@ public struct FileChange: Equatable, Sendable {
     }
   }
 
-  /// The path in the origin; of a deleted file, in the snapshot.
+  /// The path after; of a deleted file, before.
   public let path: String
   /// What differs.
   public let status: Status
-  /// The path in the snapshot of a file that was renamed.
+  /// The path before of a file that was renamed.
   public let from: String?
-  /// How long the file is now; of a deleted file, how long it was.
+  /// How long the file is after; of a deleted file, how long it was.
   public let byteCount: UInt64
   /// How many of its bytes differ, or may: without a comparison of contents, bytes that lie
   /// elsewhere now count.
@@ -159,11 +167,14 @@ struct InodeDigests {
   }
 
   private var digests: [Digest] = []
+  /// When an inode was changed last.
+  let newestChange: Timestamp?
   /// What could not be read.
   let damage: [FileSystemDamage]
 
   init(_ fileSystem: any FileSystem) throws(FileSystemError) {
     var digests: [Digest] = []
+    var newest: Timestamp?
     damage = try fileSystem.forEachInode(isDeletedIncluded: false) { inode in
       var hasher = Hasher()
       hasher.combine(inode.kind)
@@ -179,10 +190,19 @@ struct InodeDigests {
       let record = inode.record
       hasher.combine(ContentHash(record.span).value)
       digests.append(Digest(id: inode.id, hash: hasher.finalize()))
+      newest = max(newest ?? inode.changed, inode.changed)
       return true
     }
     digests.sort { $0.id < $1.id }
-    self.digests = digests
+    (self.digests, newestChange) = (digests, newest)
+  }
+
+  /// Which of two sides is newer: the one where an inode was changed last; nil if both have that.
+  static func newer(snapshot: InodeDigests, origin: InodeDigests) -> SnapshotFiles.Side? {
+    guard let mine = snapshot.newestChange, let theirs = origin.newestChange, mine != theirs else {
+      return nil
+    }
+    return mine < theirs ? .origin : .snapshot
   }
 
   /// The files that only one of two has, or that are not the same.

@@ -1,11 +1,11 @@
 internal import BlockIO
 internal import FileSystems
 
-/// Compares a file of the snapshot with one of the origin.
+/// Compares a file of the side that is before with one of the side after.
 final class FileComparison {
   private static let pieceByteCount = 1 << 20
 
-  private let files: SnapshotFiles
+  private let (past, present): (any FileSystem, any FileSystem)
   /// Where the two differ, ascending.
   private let differing: [Range<UInt64>]
   private let comparesContent: Bool
@@ -15,8 +15,12 @@ final class FileComparison {
   /// What could not be read.
   private(set) var damage: (before: [FileSystemDamage], after: [FileSystemDamage]) = ([], [])
 
-  init(_ files: SnapshotFiles, _ differing: [Range<UInt64>], comparesContent: Bool) {
-    (self.files, self.differing, self.comparesContent) = (files, differing, comparesContent)
+  init(
+    _ files: SnapshotFiles, before side: SnapshotFiles.Side, _ differing: [Range<UInt64>],
+    comparesContent: Bool
+  ) {
+    (past, present) = (files[side], files[side.other])
+    (self.differing, self.comparesContent) = (differing, comparesContent)
   }
 
   /// What two files differ in.
@@ -36,7 +40,7 @@ final class FileComparison {
   /// Whether a number means the same file on both sides.
   func isSame(_ id: FileID) -> Bool {
     if let known = sameness[id] { return known }
-    guard let old = try? files.before.inode(id), let new = try? files.after.inode(id) else {
+    guard let old = try? past.inode(id), let new = try? present.inode(id) else {
       return false
     }
     let isSame = old.mayBe(new)
@@ -44,15 +48,12 @@ final class FileComparison {
     return isSame
   }
 
-  /// What a file of the snapshot and one of the origin differ in; nil if one cannot be read.
+  /// What two files differ in; nil if one cannot be read.
   func difference(_ old: FileID, _ new: FileID) throws(FileSystemError) -> Difference? {
     guard
-      let before = try reading(
-        .snapshot,
-        { () throws(FileSystemError) in
-          try files.before.inode(old)
-        }),
-      let after = try reading(.origin, { () throws(FileSystemError) in try files.after.inode(new) })
+      let before = try reading(isPast: true, { () throws(FileSystemError) in try past.inode(old) }),
+      let after = try reading(
+        isPast: false, { () throws(FileSystemError) in try present.inode(new) })
     else { return nil }
     let byteCount = after.contentByteCount
     func result(_ status: FileChange.Status?, _ changed: UInt64 = 0) -> Difference {
@@ -64,11 +65,11 @@ final class FileComparison {
       let changed = try changedByteCount(before, after)
       if changed > 0 || before.byteCount != after.byteCount { return result(.content, changed) }
     case .link:
-      let left = try reading(.snapshot) { () throws(FileSystemError) in
-        try files.before.target(ofLink: before)
+      let left = try reading(isPast: true) { () throws(FileSystemError) in
+        try past.target(ofLink: before)
       }
-      let right = try reading(.origin) { () throws(FileSystemError) in
-        try files.after.target(ofLink: after)
+      let right = try reading(isPast: false) { () throws(FileSystemError) in
+        try present.target(ofLink: after)
       }
       if left != right { return result(.content) }
     default:
@@ -82,28 +83,28 @@ final class FileComparison {
       before.group == after.group, before.modified == after.modified
     else { return false }
     if before.changed == after.changed, before.record == after.record { return true }
-    let left = try reading(.snapshot) { () throws(FileSystemError) in
-      try files.before.attributes(of: before)
+    let left = try reading(isPast: true) { () throws(FileSystemError) in
+      try past.attributes(of: before)
     }
-    let right = try reading(.origin) { () throws(FileSystemError) in
-      try files.after.attributes(of: after)
+    let right = try reading(isPast: false) { () throws(FileSystemError) in
+      try present.attributes(of: after)
     }
     return left == right
   }
 
   /// Reads something; damage is noted, and gives nil.
   private func reading<Value>(
-    _ side: SnapshotFiles.Side, _ body: () throws(FileSystemError) -> Value
+    isPast: Bool, _ body: () throws(FileSystemError) -> Value
   ) throws(FileSystemError) -> Value? {
     do throws(FileSystemError) { return try body() } catch {
       if error.isFatal { throw error }
-      note([error.damage], side)
+      note([error.damage], isPast: isPast)
       return nil
     }
   }
 
-  private func note(_ found: [FileSystemDamage], _ side: SnapshotFiles.Side) {
-    if side == .snapshot { damage.before += found } else { damage.after += found }
+  private func note(_ found: [FileSystemDamage], isPast: Bool) {
+    if isPast { damage.before += found } else { damage.after += found }
   }
 
   // MARK: - Content
@@ -112,13 +113,14 @@ final class FileComparison {
   private func changedByteCount(
     _ before: Inode, _ after: Inode
   ) throws(FileSystemError) -> UInt64 {
-    let old = try reading(.snapshot) { () throws(FileSystemError) in
-      try files.before.map(of: before)
+    let old = try reading(isPast: true) { () throws(FileSystemError) in
+      try past.map(of: before)
     }
-    let new = try reading(.origin) { () throws(FileSystemError) in try files.after.map(of: after) }
+    let new = try reading(isPast: false) { () throws(FileSystemError) in try present.map(of: after)
+    }
     guard let old, let new else { return max(before.byteCount, after.byteCount) }
-    note(old.damage, .snapshot)
-    note(new.damage, .origin)
+    note(old.damage, isPast: true)
+    note(new.damage, isPast: false)
     let byteCount = max(before.byteCount, after.byteCount)
     let pieces = Self.differences(old, new, byteCount: byteCount, differing)
     // What lies in the inode is small, and read in any case.
@@ -171,7 +173,7 @@ final class FileComparison {
   private func comparedByteCount(
     _ before: Inode, _ after: Inode, in pieces: [Range<UInt64>]
   ) throws(FileSystemError) -> UInt64 {
-    let (old, new) = (try files.before.content(of: before), try files.after.content(of: after))
+    let (old, new) = (try past.content(of: before), try present.content(of: after))
     let common = min(old.byteCount, new.byteCount)
     // What is known to be lost differs, and may be far too long to be tried.
     let known = (old.knownUnreadable(in: 0..<common) + new.knownUnreadable(in: 0..<common)).union

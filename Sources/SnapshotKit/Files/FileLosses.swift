@@ -1,20 +1,39 @@
 internal import BlockIO
 public import FileSystems
+internal import SnapshotFormat
 
-/// Which bytes of a snapshot's or an origin's file system are known to be lost, without reading.
+/// Which bytes of a snapshot's or an origin's file system are not what they should be, or may not.
+///
+/// The lists are ranges of the file system's source, ascending, and have no byte in common but
+/// for ``unnamed``, which is a part of ``ranges``.
 public struct FileLosses: Sendable {
-  /// The bytes of the file system's source, ascending: unreadable, or not what the snapshot had.
-  package let ranges: [Range<UInt64>]
+  /// What is lost: unreadable, or not what the snapshot had.
+  package private(set) var ranges: [Range<UInt64>]
+  /// What of it is lost because the files say that it was written, and no exception names it: the
+  /// data is among the chunks that have no place, or lost, and nothing says which.
+  package private(set) var unnamed: [Range<UInt64>] = []
+  /// What rests on likely evidence alone, or would: its data has a likely place.
+  package private(set) var likely: [Range<UInt64>] = []
+  /// What may have been written although no exception says so.
+  package private(set) var doubtful: [Range<UInt64>] = []
   /// Whether exceptions are lost, or may be, that no range accounts for.
-  public let hasUnknown: Bool
+  public private(set) var hasUnknown: Bool
+  /// How many they are at most, besides those after a lost end.
+  package private(set) var unknownCount: UInt64
 
-  /// What is lost of a side.
+  /// What is lost of a side, as far as is known without reading any file system.
   ///
-  /// - Parameter bytes: The bytes of it that the file system is in.
-  public init(_ snapshot: Snapshot, _ side: SnapshotFiles.Side, in bytes: Range<UInt64>) {
+  /// - Parameters:
+  ///   - bytes: The bytes of it that the file system is in.
+  ///   - unread: What of the snapshot could not be read, as far as that was tried.
+  public init(
+    _ snapshot: Snapshot, _ side: SnapshotFiles.Side, in bytes: Range<UInt64>,
+    unread: [LostRange] = []
+  ) {
     let view = snapshot.view
     var lost = snapshot.origin.knownUnreadable(in: bytes)
     hasUnknown = side == .snapshot && snapshot.loaded.hasUnknownLosses
+    unknownCount = hasUnknown ? snapshot.loaded.generation?.lostCount(besides: 0) ?? 0 : 0
     if side == .snapshot {
       // What the origin cannot show matters where the snapshot shows the origin.
       lost = lost.flatMap { range in
@@ -22,20 +41,106 @@ public struct FileLosses: Sendable {
         view.forEachSegment(in: range) { if $0.place == .origin { shown.append($0.range) } }
         return shown
       }
-      lost += snapshot.lost.map(\.range) + view.knownLosses.map(\.range)
+      lost += (snapshot.lost + view.knownLosses + unread).map(\.range)
+      likely = Self.inside(bytes, snapshot.likelyRanges)
     }
-    ranges = lost.union.compactMap { range in
+    ranges = Self.inside(bytes, lost)
+    likely = likely.without(ranges)
+  }
+
+  /// What is lost of the snapshot of two file systems, by what its files tell as well.
+  ///
+  /// Both file systems are read if exceptions are lost, and it is unknown what they were for: every
+  /// inode, and the maps of the files that differ.
+  public init(
+    _ files: SnapshotFiles, unread: [LostRange] = []
+  ) throws(FileSystemError) {
+    self.init(files.snapshot, .snapshot, in: files.bytes, unread: unread)
+    guard hasUnknown else { return }
+    let written = try WrittenBytes(files)
+    unnamed = written.certain.without(ranges)
+    ranges = (ranges + unnamed).union
+    likely = likely.without(ranges)
+    // If files account for each exception that is lost, nothing else is in doubt.
+    let geometry = files.snapshot.loaded.geometry
+    let start = files.bytes.lowerBound
+    let count = unnamed.chunkCount(geometry, from: start)
+    let generation = files.snapshot.loaded.generation
+    unknownCount = generation?.lostCount(besides: count) ?? 0
+    hasUnknown = unknownCount > 0 || generation?.isEndLost == true
+    if hasUnknown { doubtful = written.possible.without(ranges).without(likely) }
+  }
+
+  /// Whether nothing is lost, in doubt, or likely only.
+  public var isNone: Bool { ranges.isEmpty && likely.isEmpty && doubtful.isEmpty && !hasUnknown }
+
+  /// The parts of ranges that are in `bytes`, counted from its first.
+  private static func inside(
+    _ bytes: Range<UInt64>, _ ranges: [Range<UInt64>]
+  ) -> [Range<UInt64>] {
+    ranges.union.compactMap { range in
       let part = range.clamped(to: bytes)
       return part.isEmpty
         ? nil : part.lowerBound - bytes.lowerBound..<part.upperBound - bytes.lowerBound
     }
   }
 
-  /// How many bytes of a file are lost, as far as is known without reading it.
-  public func lostByteCount(
+  /// How many bytes of a file are lost, in doubt, and likely.
+  public struct Counts: Equatable, Sendable {
+    /// How many are lost, as far as is known without reading them.
+    public var lost: UInt64 = 0
+    /// How many may have been written although no exception says so.
+    public var doubtful: UInt64 = 0
+    /// How many rest on likely evidence, or would.
+    public var likely: UInt64 = 0
+
+    /// Of a file that has lost so many bytes, and of which nothing else is in doubt.
+    public init(lost: UInt64 = 0) { self.lost = lost }
+  }
+
+  /// How many bytes of a file are lost, in doubt, and likely, as far as is known without reading
+  /// it.
+  public func counts(
     of inode: Inode, in fileSystem: any FileSystem
-  ) throws(FileSystemError) -> UInt64 {
-    guard inode.kind == .regular else { return 0 }
-    return try fileSystem.map(of: inode).lost(ranges).totalCount
+  ) throws(FileSystemError) -> Counts {
+    guard inode.kind == .regular else { return Counts() }
+    let map = try fileSystem.map(of: inode)
+    var counts = Counts(lost: map.lost(ranges).totalCount)
+    counts.doubtful = map.touched(by: doubtful).totalCount
+    counts.likely = map.touched(by: likely).totalCount
+    return counts
+  }
+}
+
+extension Snapshot {
+  /// What has a likely place, used or not, in bytes of the origin.
+  fileprivate var likelyRanges: [Range<UInt64>] {
+    loaded.placement.placements(.likely).compactMap { placement in
+      placement.strength == .likely ? bytes(ofOld: placement.old, count: placement.count) : nil
+    }
+  }
+}
+
+extension Generation {
+  /// How many exceptions are lost at most, without a trace of what they were for, besides so many.
+  fileprivate func lostCount(besides count: UInt64) -> UInt64 {
+    let known = lostChunkCount(for: [.exceptionLost, .exceptionDamaged]) &+ count
+    let lost = lostExceptionCount &+ inFlightCount
+    return lost - min(lost, known)
+  }
+}
+
+extension [Range<UInt64>] {
+  /// How many chunks ascending ranges are in, which count from a byte of the origin.
+  fileprivate func chunkCount(_ geometry: StoreGeometry, from start: UInt64) -> UInt64 {
+    let size = geometry.chunkSize.byteCount
+    var (count, next): (UInt64, UInt64) = (0, 0)
+    for range in self {
+      let first = Swift.max((range.lowerBound + start) / size, next)
+      let end = (range.upperBound + start - 1) / size + 1
+      if end > first { count += end - first }
+      next = Swift.max(next, end)
+    }
+    return count
   }
 }

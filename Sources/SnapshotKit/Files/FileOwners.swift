@@ -14,6 +14,8 @@ public struct FileOwners: Sendable {
     public let paths: [String]
     /// How many of the bytes are its content.
     public var contentByteCount: UInt64 = 0
+    /// How many are its content too, but among its metadata, as in its inode.
+    public var inlineByteCount: UInt64 = 0
     /// How many hold its map or its attributes.
     public var structureByteCount: UInt64 = 0
   }
@@ -70,22 +72,17 @@ public struct FileOwners: Sendable {
       switch piece.part {
       case .content: owner.contentByteCount &+= count
       case .structure: owner.structureByteCount &+= count
+      case .inline: owner.inlineByteCount &+= count
       }
       found[piece.id] = owner
     }
     owners += found.values.sorted { ($0.paths.first ?? "", $0.id) < ($1.paths.first ?? "", $1.id) }
     let left = ranges.without(owned.map(\.bytes).union)
-    let free: [Range<UInt64>]
-    do throws(FileSystemError) { free = try fileSystem.freeRanges() } catch {
-      if error.isFatal { throw error }
-      damage.append((side, error.damage))
-      free = []
+    var problems: [FileSystemDamage] = []
+    unowned += try fileSystem.unowned(left, &problems).map { bytes, what in
+      Unowned(side: side, bytes: bytes.lowerBound + start..<bytes.upperBound + start, what: what)
     }
-    var rest = left.flatMap { free.parts(in: $0) }.map { ($0, "free" as String?) }
-    for range in left.without(free) { rest += fileSystem.structures(in: range) }
-    unowned += rest.sorted { $0.0.lowerBound < $1.0.lowerBound }.map {
-      Unowned(side: side, bytes: $0.0.lowerBound + start..<$0.0.upperBound + start, what: $0.1)
-    }
+    damage += problems.map { (side, $0) }
   }
 }
 
@@ -93,24 +90,17 @@ extension Snapshot {
   /// Where the data of chunks that no exception names belongs, as far as that is known, and how
   /// many of them belong nowhere that is known.
   package var unnamedRanges: (known: [Range<UInt64>], unknownCount: UInt64) {
-    let geometry = loaded.geometry
-    func bytes(_ old: UInt64, _ count: UInt64) -> Range<UInt64>? {
-      guard let start = geometry.byteOffset(of: Chunk(old)), start < view.byteCount else {
-        return nil
-      }
-      let (last, overflow) = old.addingReportingOverflow(count)
-      let end = overflow ? nil : geometry.byteOffset(of: Chunk(last))
-      return start..<min(end ?? view.byteCount, view.byteCount)
-    }
     var known: [Range<UInt64>] = []
     var unknownCount = loaded.placement.unplacedCount
     // What has a likely place is listed there, whether or not it is used.
     let likely = loaded.placement.placements(.likely)
     for placement in likely {
-      if let range = bytes(placement.old, placement.count) { known.append(range) }
+      if let range = bytes(ofOld: placement.old, count: placement.count) { known.append(range) }
     }
     for orphan in loaded.generation?.orphans ?? [] {
-      guard let old = orphan.old, let range = bytes(old, orphan.count) else { continue }
+      guard let old = orphan.old, let range = bytes(ofOld: old, count: orphan.count) else {
+        continue
+      }
       known.append(range)
       let next = likely.partitioningIndex { $0.new + $0.count > orphan.new }
       if next < likely.count, likely[next].new < orphan.new + orphan.count { continue }
@@ -119,12 +109,15 @@ extension Snapshot {
     return (known.union, unknownCount)
   }
 
-  /// The bytes of a chunk of the origin.
-  package func bytes(ofOld chunk: UInt64) -> Range<UInt64>? {
-    guard let start = loaded.geometry.byteOffset(of: Chunk(chunk)), start < view.byteCount else {
+  /// The bytes of chunks of the origin; nil if it has none of them.
+  package func bytes(ofOld chunk: UInt64, count: UInt64 = 1) -> Range<UInt64>? {
+    let geometry = loaded.geometry
+    guard let start = geometry.byteOffset(of: Chunk(chunk)), start < view.byteCount else {
       return nil
     }
-    return start..<min(start + loaded.geometry.chunkSize.byteCount, view.byteCount)
+    let (last, overflow) = chunk.addingReportingOverflow(count)
+    let end = overflow ? nil : geometry.byteOffset(of: Chunk(last))
+    return start..<min(end ?? view.byteCount, view.byteCount)
   }
 
   /// The chunk of the origin whose data a chunk of the store has; nil if no exception says so.
@@ -152,5 +145,20 @@ extension FileSystem {
       position = end
     }
     return found
+  }
+
+  /// What ranges are that no file owns, ascending: `free`, the name of a structure, or nil.
+  func unowned(
+    _ ranges: [Range<UInt64>], _ damage: inout [FileSystemDamage]
+  ) throws(FileSystemError) -> [(bytes: Range<UInt64>, what: String?)] {
+    let free: [Range<UInt64>]
+    do throws(FileSystemError) { free = try freeRanges() } catch {
+      if error.isFatal { throw error }
+      damage.append(error.damage)
+      free = []
+    }
+    var found = ranges.flatMap { free.parts(in: $0) }.map { ($0, "free" as String?) }
+    for range in ranges.without(free) { found += structures(in: range) }
+    return found.sorted { $0.0.lowerBound < $1.0.lowerBound }
   }
 }

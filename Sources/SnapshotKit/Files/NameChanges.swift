@@ -27,7 +27,7 @@ struct NameChanges {
   private(set) var deleted: [Name] = []
   private(set) var renamed: [Move] = []
   private(set) var replaced: [Replacement] = []
-  /// What could not be read of the snapshot's and of the origin's directories.
+  /// What could not be read of the directories of both sides.
   let damageBefore: [FileSystemDamage]
   let damageAfter: [FileSystemDamage]
   private let paths: TreePaths
@@ -53,19 +53,21 @@ struct NameChanges {
 
   /// Compares the directories among the suspects.
   init(
-    _ files: SnapshotFiles, suspects: Set<FileID>, _ comparison: FileComparison
+    _ files: SnapshotFiles, before side: SnapshotFiles.Side, suspects: Set<FileID>,
+    _ comparison: FileComparison
   ) throws(FileSystemError) {
+    let (past, present) = (files[side], files[side.other])
     let changed = suspects.filter { id in
-      (try? files.before.inode(id))?.kind == .directory
-        || (try? files.after.inode(id))?.kind == .directory
+      (try? past.inode(id))?.kind == .directory
+        || (try? present.inode(id))?.kind == .directory
     }
     var (old, new): ([Entry], [Entry]) = ([], [])
-    let before = try TreePaths(files.before, of: []) { directory, entry in
+    let before = try TreePaths(past, of: []) { directory, entry in
       if changed.contains(directory) {
         old.append(Entry(directory: directory, name: entry.name, id: entry.id))
       }
     }
-    paths = try TreePaths(files.after, of: suspects) { directory, entry in
+    paths = try TreePaths(present, of: suspects) { directory, entry in
       if changed.contains(directory) {
         new.append(Entry(directory: directory, name: entry.name, id: entry.id))
       }

@@ -10,6 +10,9 @@ public struct SnapshotFiles: Sendable {
     case snapshot
     /// The origin: how things are now.
     case origin
+
+    /// The other one.
+    public var other: Side { self == .snapshot ? .origin : .snapshot }
   }
 
   /// The snapshot.

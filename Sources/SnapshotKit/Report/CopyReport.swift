@@ -5,7 +5,8 @@
 ///
 /// `byteCount` is the length of an image, or how much of an origin was written in place. Known lost
 /// ranges are listed, each with the reason of ``LostRange``; a result can be incomplete without
-/// any. A dry run, which writes nothing, adds `"dryRun": true`.
+/// any. A dry run, which writes nothing, adds `"dryRun": true`. An export from which anything is
+/// lost adds `fileLosses`, if files can be read.
 public struct CopyReport: Encodable, Sendable {
   let schema: String
   let complete: Bool
@@ -14,6 +15,8 @@ public struct CopyReport: Encodable, Sendable {
   let lost: [Lost]
   /// Only in a dry run's report.
   let dryRun: Bool?
+  /// Only of what has a file system that was looked at.
+  let fileLosses: LostFilesReport?
 
   struct Lost: Encodable {
     let byteOffset: UInt64
@@ -30,8 +33,9 @@ public struct CopyReport: Encodable, Sendable {
   /// The report of a command.
   public init(
     command: String, exceptionCount: UInt64, byteCount: UInt64, lost: [LostRange],
-    isComplete: Bool, dryRun: Bool? = nil
+    isComplete: Bool, dryRun: Bool? = nil, files: LostFiles? = nil
   ) {
+    fileLosses = files.map { LostFilesReport($0) }
     schema = "dmsnap.\(command).v1"
     complete = isComplete
     self.exceptionCount = exceptionCount

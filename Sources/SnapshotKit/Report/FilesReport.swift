@@ -62,6 +62,22 @@ public struct FilesGetReport: Encodable, Sendable {
   }
 }
 
+extension FilesGetReport {
+  /// The report of a stream of what is in no file.
+  ///
+  /// - Parameter lost: The bytes of the stream that are lost.
+  public init(
+    _ path: String, _ free: FreeBytes, lost: [Range<UInt64>], hasUnknownLosses: Bool
+  ) {
+    complete = lost.isEmpty && !hasUnknownLosses
+    (fileCount, byteCount, forbiddenCount) = (1, free.byteCount, 0)
+    lostCount = lost.isEmpty ? 0 : 1
+    self.lost =
+      lost.isEmpty
+      ? [] : [Loss(path: path, reason: "bytes are lost", ranges: lost.map { RangeReport($0) })]
+  }
+}
+
 /// Bytes, from one on.
 struct RangeReport: Encodable {
   let byteOffset: UInt64
@@ -74,13 +90,13 @@ struct RangeReport: Encodable {
 
 /// `files changes --format json`: what differs.
 ///
-///     {"schema": "dmsnap.files-changes.v1", "before": "snapshot", "after": "origin",
+///     {"schema": "dmsnap.files-changes.v1", "before": "snapshot" | "origin", "after",
 ///      "changes": [{"path", "status", "from", "byteCount", "changedByteCount"}],
 ///      "damage": [{"side", "problem"}]}
 public struct FilesChangesReport: Encodable, Sendable {
   let schema = "dmsnap.files-changes.v1"
-  let before = SnapshotFiles.Side.snapshot.rawValue
-  let after = SnapshotFiles.Side.origin.rawValue
+  let before: String
+  let after: String
   let changes: [Change]
   let damage: [SideDamageReport]
 
@@ -94,6 +110,7 @@ public struct FilesChangesReport: Encodable, Sendable {
 
   /// The report of a comparison.
   public init(_ found: FileChanges) {
+    (before, after) = (found.before.rawValue, found.before.other.rawValue)
     changes = found.changes.map {
       Change(
         path: $0.path, status: $0.status.rawValue, from: $0.from, byteCount: $0.byteCount,
@@ -116,7 +133,8 @@ struct SideDamageReport: Encodable {
 /// `files owner --format json`: whose the bytes are.
 ///
 ///     {"schema": "dmsnap.files-owner.v1", "byteCount", "ranges": [{"byteOffset", "byteCount"}],
-///      "owners": [{"of", "paths", "inode", "contentByteCount", "structureByteCount"}],
+///      "owners": [{"of", "paths", "inode", "contentByteCount", "inlineByteCount",
+///      "structureByteCount"}],
 ///      "unowned": [{"of", "what", "byteOffset", "byteCount"}], "damage": [{"side", "problem"}]}
 public struct FilesOwnerReport: Encodable, Sendable {
   let schema = "dmsnap.files-owner.v1"
@@ -131,6 +149,7 @@ public struct FilesOwnerReport: Encodable, Sendable {
     let paths: [String]
     let inode: UInt64
     let contentByteCount: UInt64
+    let inlineByteCount: UInt64
     let structureByteCount: UInt64
   }
 
@@ -148,7 +167,8 @@ public struct FilesOwnerReport: Encodable, Sendable {
     owners = found.owners.map {
       Owner(
         of: $0.side.rawValue, paths: $0.paths, inode: $0.id.number,
-        contentByteCount: $0.contentByteCount, structureByteCount: $0.structureByteCount)
+        contentByteCount: $0.contentByteCount, inlineByteCount: $0.inlineByteCount,
+        structureByteCount: $0.structureByteCount)
     }
     unowned = found.unowned.map {
       Unowned(

@@ -14,7 +14,7 @@ internal import BlockIO
 ///      "findings": {"note", "warning", "damage"},
 ///      "generations": [{"index", "current", "exceptionCount", "areaCount"}],
 ///      "snapshot": {"type", "label", "uuid"} | null,
-///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}
+///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}], "fileLosses": {…} | null}
 ///
 /// `kernel.status` is null if `dmsetup status` has nothing to print, or prints what depends on more
 /// than the store. `unnamed` are data chunks that were copied to but that no exception names, and
@@ -33,6 +33,7 @@ public struct InspectReport: Encodable, Sendable {
   let generations: [Generation]
   @Nullable var snapshot: Content?
   let gaps: [GapReport]
+  @Nullable var fileLosses: LostFilesReport?
 
   struct Place: Encodable {
     let path: String
@@ -71,8 +72,10 @@ public struct InspectReport: Encodable, Sendable {
     @Nullable var uuid: String?
   }
 
-  /// The report of an audit, and of what the snapshot holds if that is known.
-  public init(_ audit: Audit, content: ContentIdentity?) {
+  /// The report of an audit, and of what the snapshot holds and which files losses are in, if that
+  /// is known.
+  public init(_ audit: Audit, content: ContentIdentity?, _ files: LostFiles? = nil) {
+    fileLosses = files.map { LostFilesReport($0) }
     store = Place(path: audit.store.source.name, byteCount: audit.store.source.byteCount)
     header = audit.store.header.map { HeaderReport($0) }
     table = Table(

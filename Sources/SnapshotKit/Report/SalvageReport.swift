@@ -14,7 +14,7 @@ internal import SnapshotFormat
 ///                    "unplaced": [{"reason", "chunkCount", "byteCount"}],
 ///                    "siblings": [{"path", "verdict"}]},
 ///      "placements": [{"old", "new", "count", "strength": "proven" | "likely", "evidence": []}],
-///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}]}
+///      "gaps": [{"byteOffset", "byteCount", "missingByteCount"}], "fileLosses": {…} | null}
 ///
 /// `exceptionCount` and `byteCount` are the new store's. `lost` are ranges of the origin; the
 /// ranges of a decision are of the old store. `lostExceptionCount` is the maximum number of
@@ -41,6 +41,7 @@ public struct SalvageReport: Encodable, Sendable {
   let placement: PlacementReport
   let placements: [PlacedReport]
   let gaps: [GapReport]
+  @Nullable var fileLosses: LostFilesReport?
 
   struct Score: Encodable {
     let chunkSectors: UInt32
@@ -69,8 +70,10 @@ public struct SalvageReport: Encodable, Sendable {
   ///   - lost: Everything that is known to be lost.
   public init(
     _ plan: SalvagePlan, _ generation: Generation, _ placement: PlacementPlan,
-    _ level: PlacementLevel, byteCount: UInt64, lost: [LostRange], isComplete: Bool
+    _ level: PlacementLevel, byteCount: UInt64, lost: [LostRange], isComplete: Bool,
+    files: LostFiles? = nil
   ) {
+    fileLosses = files.map { LostFilesReport($0) }
     complete = isComplete
     exceptionCount = generation.exceptionCount
     self.byteCount = byteCount

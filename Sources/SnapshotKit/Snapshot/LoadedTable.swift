@@ -72,9 +72,16 @@ public struct LoadedTable: Sendable {
       placing.level == .none
       ? PlacementPlan(unplaced: found.orphanCount, because: .notLookedFor)
       : try plan.placements(of: found, origin: origin, siblings: placing.siblings)
-    let generation = found.placing(placement, placing.level)
+    self.init(plan, found, placement, placing.level)
+  }
+
+  /// The table of a generation, with what was placed at a level.
+  init(
+    _ plan: SalvagePlan, _ found: Generation, _ placement: PlacementPlan, _ level: PlacementLevel
+  ) {
+    let generation = found.placing(placement, level)
     (self.generation, self.placement) = (generation, placement)
-    let substitutes = placement.substitutes(placing.level)
+    let substitutes = placement.substitutes(level)
     store =
       substitutes.isEmpty ? plan.store : plan.store.reading(substitutes, plan.geometry)
     geometry = plan.geometry

@@ -47,7 +47,8 @@ extension LostRange: CustomStringConvertible {
       case .overwritten: "a newer table has used their place (the origin shows through)"
       }
     let count = range.upperBound - range.lowerBound  // not `count`, which may not fit an Int
-    return "\(count) bytes at byte \(range.lowerBound) are lost: \(why)"
+    return "\(count) byte\(count == 1 ? "" : "s") at byte \(range.lowerBound)"
+      + " \(count == 1 ? "is" : "are") lost: \(why)"
   }
 }
 

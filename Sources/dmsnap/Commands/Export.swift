@@ -51,6 +51,7 @@ struct Export: ParsableCommand {
       line.end()
       let losses = ResultCompleteness(snapshot, unreadable)
       losses.say()
+      try LostFiles.search(snapshot, unread: unreadable).say()
       try losses.finish(found.volume, check)
     } else {
       try ImageWriter(snapshot, found.volume, check)
@@ -90,12 +91,14 @@ struct ImageWriter {
     try output.publish()
     line.end()
     let losses = ResultCompleteness(snapshot, unreadable)
+    let files = losses.isEmpty ? nil : try LostFiles.search(snapshot, unread: unreadable)
     switch format {
     case .json:
       try Console.print(
         json: CopyReport(
           command: command, exceptionCount: exceptionCount, byteCount: view.byteCount,
-          lost: losses.ranges, isComplete: losses.isEmpty && !isDamagedUndo))
+          lost: losses.ranges, isComplete: losses.isEmpty && !isDamagedUndo,
+          files: files?.found))
     case .text:
       let mapped = byteSize(view.mappedByteCount)
       if !talk.quiet {
@@ -104,6 +107,7 @@ struct ImageWriter {
             + " (\(counted(exceptionCount, "exception")))")
       }
       losses.say()
+      files?.say()
     }
     if isDamagedUndo { throw Failure(.damage) }
     try losses.finish(volume, check)

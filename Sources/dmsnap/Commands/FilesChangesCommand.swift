@@ -9,7 +9,8 @@ struct FilesChangesCommand: ParsableCommand {
     commandName: "changes",
     abstract: "Lists the files that differ between a snapshot and its origin.",
     discussion: """
-      The snapshot is before, the origin is after. + created, - deleted, M content, m mode, owner, \
+      The first line says which side is before. It is the snapshot, unless files of the snapshot \
+      were changed last, as in an overlay: then the origin is. + created, - deleted, M content, m mode, owner, \
       time or attributes only, R renamed, T another type. Only metadata and chunks in the table \
       are read: data that lies elsewhere than before counts as changed, unless --content compares \
       it. The status is 0 whether or not there are differences, and 2 if anything is damaged or \
@@ -19,6 +20,10 @@ struct FilesChangesCommand: ParsableCommand {
   @OptionGroup var input: StoreOptions
   @OptionGroup var originInput: OriginOptions
   @OptionGroup var place: PartitionOptions
+
+  @Option(
+    help: "Which side is before; if not given, the one whose files were not changed last.")
+  var before: SnapshotFiles.Side?
 
   @Flag(help: "Compare the data, and leave out files whose bytes are the same.")
   var content = false
@@ -33,7 +38,9 @@ struct FilesChangesCommand: ParsableCommand {
   func run() throws {
     let files = try FilesInput(input, originInput.origin, place, talk)
     let line = ProgressLine("compared", talk)
-    let found = try FileChanges(try files.bothFileSystems(), comparesContent: content) {
+    let found = try FileChanges(
+      try files.bothFileSystems(), before: before, comparesContent: content
+    ) {
       line.update($0, $1)
     }
     line.end()
@@ -41,12 +48,14 @@ struct FilesChangesCommand: ParsableCommand {
     case .json: try Console.print(json: FilesChangesReport(found))
     case .text:
       let lines = LineWriter()
-      try lines.write("before: the snapshot; after: the origin")
+      try lines.write(
+        "before: the \(found.before.rawValue); after: the \(found.before.other.rawValue)"
+          + (before == nil && found.before == .origin ? ", whose files were changed last" : ""))
       for change in found.changes { try lines.write(change.line) }
       try lines.flush()
       if !talk.quiet { Console.say("dmsnap: " + Self.summary(found.changes)) }
     }
-    let losses = SnapshotFiles.Side.allCases.map { files.losses($0) }
+    let losses = SnapshotFiles.Side.allCases.map { files.knownLosses($0) }
     let isLost = losses.contains { !$0.ranges.isEmpty || $0.hasUnknown }
     found.damage.say()
     if isLost {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BlockIO
 import FileSystems
+import FoundationEssentials
 import SnapshotKit
 import SystemPackage
 
@@ -42,6 +43,12 @@ struct FilesGet: ParsableCommand {
         + " refused.", valueName: "file"))
   var tar: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Write what is in no file as one stream into this new file instead, and where each piece of"
+        + " it was into FILE.jsonl.", valueName: "file"))
+  var unallocated: String?
+
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
@@ -49,11 +56,20 @@ struct FilesGet: ParsableCommand {
 
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
-    if path.isEmpty, inode.isEmpty { throw ValidationError("Missing expected argument '<path>'") }
-    if (to == nil) == (tar == nil) {
-      throw ValidationError("exactly one of --to DIR and --tar FILE is needed")
+    if let unallocated {
+      guard path.isEmpty, inode.isEmpty, to == nil, tar == nil else {
+        throw ValidationError("--unallocated goes with no path, --inode, --to or --tar")
+      }
+      if unallocated == "-" { throw ValidationError("--unallocated needs the name of a file") }
+    } else {
+      if path.isEmpty, inode.isEmpty {
+        throw ValidationError("Missing expected argument '<path>'")
+      }
+      if (to == nil) == (tar == nil) {
+        throw ValidationError("exactly one of --to DIR and --tar FILE is needed")
+      }
     }
-    if to?.isEmpty == true || tar?.isEmpty == true {
+    if [to, tar, unallocated].contains("") {
       throw ValidationError("an output needs a name")
     }
     if tar == "-", format == .json {
@@ -62,10 +78,16 @@ struct FilesGet: ParsableCommand {
   }
 
   func run() throws {
-    try OutputPaths.check([("--tar", tar)])
+    let list = unallocated.map { $0 + ".jsonl" }
+    try OutputPaths.check(
+      [("--tar", tar), ("--unallocated", unallocated), ("the map of --unallocated", list)])
     let files = try FilesInput(input, originInput.origin, place, talk)
     let fileSystem = try files.fileSystem(side.side)
-    let losses = files.losses(side.side)
+    let losses = try files.losses(side.side)
+    if let unallocated {
+      try writeFree(of: fileSystem, files, losses, to: unallocated)
+      return
+    }
     // All are looked for before anything is made.
     var places: [FileTree.Place] = []
     for path in path {
@@ -97,6 +119,40 @@ struct FilesGet: ParsableCommand {
     try files.finish(
       isWhole: extraction.isWhole && !losses.hasUnknown,
       isInDoubt: extraction.forbiddenCount > 0)
+  }
+
+  /// Writes what is in no file, and where each piece of it was.
+  private func writeFree(
+    of fileSystem: any FileSystem, _ files: FilesInput, _ losses: FileLosses, to path: String
+  ) throws {
+    let free = try FreeBytes(of: fileSystem, files.snapshot, side.side, in: files.bytes, losses)
+    let list = try OutputText(path: FilePath(path + ".jsonl"))
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    for piece in free.pieces {
+      try list.write(String(decoding: encoder.encode(piece), as: UTF8.self) + "\n")
+    }
+    let line = ProgressLine("taken out", talk)
+    let output = try OutputFile(path: FilePath(path), byteCount: free.byteCount)
+    let unread = try free.write(to: output) { line.update($0, $1) }
+    try files.found.requireUnchanged()
+    try list.publish()
+    try output.publish()
+    line.end()
+    let lost = (unread + free.lost).union
+    switch format {
+    case .json:
+      try Console.print(
+        json: FilesGetReport(path, free, lost: lost, hasUnknownLosses: losses.hasUnknown))
+    case .text:
+      if !talk.quiet {
+        try Console.print(
+          "\(path): \(byteSize(free.byteCount)) in"
+            + " \(counted(UInt64(free.pieces.count), "piece")), listed in \(path).jsonl")
+      }
+    }
+    if !lost.isEmpty { Console.say("dmsnap: \(path): \(byteSize(lost.totalCount)) lost") }
+    try files.finish(isWhole: lost.isEmpty && !losses.hasUnknown)
   }
 
   private func say(_ extraction: Extraction, _ losses: FileLosses) throws {
@@ -172,7 +228,7 @@ struct FilesCat: ParsableCommand {
   func run() throws {
     let files = try FilesInput(input, originInput.origin, place, talk)
     let fileSystem = try files.fileSystem(side.side)
-    let losses = files.losses(side.side)
+    let losses = try files.losses(side.side)
     let file: FileSystems.Inode
     if let path {
       file = try FileTree(fileSystem).find(path, followsLast: true).inode
@@ -185,7 +241,9 @@ struct FilesCat: ParsableCommand {
     let lost = (unread + (try fileSystem.map(of: file).lost(losses.ranges))).union
     for range in lost.prefix(20) {
       let count = range.upperBound - range.lowerBound
-      Console.say("dmsnap: \(name): \(count) bytes at byte \(range.lowerBound) are lost")
+      Console.say(
+        "dmsnap: \(name): \(counted(count, "byte")) at byte \(range.lowerBound)"
+          + " \(count == 1 ? "is" : "are") lost")
     }
     if lost.count > 20 { Console.say("dmsnap: and \(lost.count - 20) more ranges") }
     try files.finish(isWhole: lost.isEmpty && !losses.hasUnknown)

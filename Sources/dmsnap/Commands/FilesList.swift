@@ -46,7 +46,7 @@ struct FilesList: ParsableCommand {
   func run() throws {
     let files = try FilesInput(input, originInput.origin, place, talk)
     let fileSystem = try files.fileSystem(side.side)
-    let losses = files.losses(side.side)
+    let losses = try files.losses(side.side)
     let start = try FileTree(fileSystem).find(path)
     var printer = try Printer(self, fileSystem, losses)
     var walk = TreeWalk(
@@ -109,7 +109,7 @@ struct FilesList: ParsableCommand {
       try write(
         FileLine(
           path: entry.path, inode: entry.inode, id: entry.id, kind: entry.kind,
-          isDeleted: entry.isDeleted, lostByteCount: lostByteCount(of: entry.inode),
+          isDeleted: entry.isDeleted, losses: counts(of: entry.inode),
           target: target))
     }
 
@@ -118,20 +118,20 @@ struct FilesList: ParsableCommand {
       try write(
         FileLine(
           path: "<inode \(inode.id.number)>", inode: inode, id: inode.id, kind: inode.kind,
-          isDeleted: true, lostByteCount: nil, target: nil))
+          isDeleted: true, losses: nil, target: nil))
     }
 
-    /// How many bytes of a file are lost.
+    /// How many bytes of a file are lost, in doubt, and likely.
     ///
     /// A map that cannot be read loses all of them.
-    private mutating func lostByteCount(of inode: Inode?) -> UInt64? {
+    private mutating func counts(of inode: Inode?) -> FileLosses.Counts? {
       guard let inode, inode.isAllocated else { return nil }
       let isAsked = command.long || command.format == .json || command.format == .jsonl
-      guard isAsked || !losses.ranges.isEmpty else { return nil }
-      let count =
-        (try? losses.lostByteCount(of: inode, in: fileSystem)) ?? inode.byteCount
-      lostByteCount &+= count
-      return count
+      guard isAsked || !losses.isNone else { return nil }
+      let counts =
+        (try? losses.counts(of: inode, in: fileSystem)) ?? FileLosses.Counts(lost: inode.byteCount)
+      lostByteCount &+= counts.lost
+      return counts
     }
 
     private mutating func write(_ line: FileLine) throws(BlockIOError) {

@@ -18,8 +18,9 @@ struct FilesOwner: ParsableCommand {
   @OptionGroup var originInput: OriginOptions
   @OptionGroup var place: PartitionOptions
 
-  @Option(help: ArgumentHelp("The byte of the snapshot.", valueName: "bytes"))
-  var offset: UInt64?
+  @Option(
+    help: ArgumentHelp("The byte of the snapshot; K, M, G count in 1024s.", valueName: "bytes"))
+  var offset: ByteCountArgument?
 
   @Option(help: ArgumentHelp("The chunk of the origin.", valueName: "old"))
   var chunk: UInt64?
@@ -29,6 +30,12 @@ struct FilesOwner: ParsableCommand {
 
   @Flag(help: "What is lost of the snapshot.")
   var lost = false
+
+  @Flag(
+    help: ArgumentHelp(
+      "What may be lost: what was written, if exceptions are lost and nothing says which; and what"
+        + " rests on likely evidence."))
+  var doubtful = false
 
   @Flag(
     help: ArgumentHelp(
@@ -47,35 +54,45 @@ struct FilesOwner: ParsableCommand {
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
     let count =
-      [offset, chunk, new].count { $0 != nil } + [lost, unnamed, changed].count { $0 }
+      [offset?.byteCount, chunk, new].count { $0 != nil }
+      + [lost, doubtful, unnamed, changed].count { $0 }
     guard count == 1 else {
       throw ValidationError(
-        "exactly one of --offset, --chunk, --new, --lost, --unnamed and --changed is needed")
+        "exactly one of --offset, --chunk, --new, --lost, --doubtful, --unnamed and --changed is"
+          + " needed")
     }
   }
 
   func run() throws {
     let files = try FilesInput(input, originInput.origin, place, talk)
     let both = try files.bothFileSystems()
-    let ranges = try ranges(files)
+    let losses = lost || doubtful || unnamed ? try files.losses(.snapshot) : nil
+    let ranges = try ranges(files, losses)
     let found = try FileOwners(of: ranges, in: both)
     switch format {
     case .json: try Console.print(json: FilesOwnerReport(found))
     case .text: try Console.print(lines: lines(found))
     }
     found.damage.say()
-    let hasUnknown = (lost || unnamed) && files.losses(.snapshot).hasUnknown
+    let hasUnknown = losses?.hasUnknown == true
     if hasUnknown {
       Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
+    }
+    if losses != nil, files.snapshot.loaded.generation == nil {
+      Console.say(
+        "dmsnap: \(files.snapshot.view.name): this is what Linux would show; --reading salvage"
+          + " knows what is lost of a damaged table, and what no exception names")
     }
     try files.finish(isWhole: found.damage.isEmpty && !hasUnknown)
   }
 
   /// The bytes that are asked for.
-  private func ranges(_ files: FilesInput) throws -> [Range<UInt64>] {
+  private func ranges(
+    _ files: FilesInput, _ losses: FileLosses?
+  ) throws -> [Range<UInt64>] {
     let snapshot = files.snapshot
     let name = snapshot.view.name
-    if let offset {
+    if let offset = offset?.byteCount {
       guard offset < snapshot.view.byteCount else {
         throw Failure(.noStore, "\(name): it has no byte \(offset)")
       }
@@ -87,7 +104,10 @@ struct FilesOwner: ParsableCommand {
       }
       return [bytes]
     }
-    if lost { return files.losses(.snapshot).ranges.map { $0.moved(by: files.bytes.lowerBound) } }
+    if lost || doubtful, let losses {
+      let ranges = lost ? losses.ranges : losses.doubtful + losses.likely
+      return ranges.map { $0.moved(by: files.bytes.lowerBound) }
+    }
     if unnamed {
       let (known, unknownCount) = snapshot.unnamedRanges
       if unknownCount > 0 {
@@ -121,9 +141,12 @@ struct FilesOwner: ParsableCommand {
     ]
     for side in SnapshotFiles.Side.allCases {
       for owner in found.owners where owner.side == side {
-        let size = "\(owner.contentByteCount + owner.structureByteCount)"
+        let outside = owner.contentByteCount + owner.structureByteCount
+        let size = "\(outside + owner.inlineByteCount)"
         let paths =
-          owner.paths.isEmpty ? "<inode \(owner.id.number)>" : owner.paths.joined(separator: " = ")
+          (owner.paths.isEmpty
+            ? "<inode \(owner.id.number)>" : owner.paths.joined(separator: " = "))
+          + (outside == 0 ? " (in its inode)" : "")
         lines.append(Self.line(side, size, paths))
       }
       for (what, byteCount, first) in Self.kinds(found.unowned.filter { $0.side == side }) {

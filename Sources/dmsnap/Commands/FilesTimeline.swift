@@ -46,7 +46,7 @@ struct FilesTimeline: ParsableCommand {
     }
     try lines.flush()
     found.damage.say()
-    let hasUnknown = files.losses(.snapshot).hasUnknown
+    let hasUnknown = files.knownLosses(.snapshot).hasUnknown
     if hasUnknown {
       Console.say("dmsnap: exceptions are lost, or may be: what they say of the order is missing")
     }
@@ -105,7 +105,7 @@ struct FilesTimeline: ParsableCommand {
         lines.append(
           FileLine(
             path: "\(owner.name) (\(side.rawValue))", inode: owner.inode, id: owner.inode.id,
-            kind: owner.inode.kind, isDeleted: false, lostByteCount: nil, target: nil
+            kind: owner.inode.kind, isDeleted: false, losses: nil, target: nil
           ).body)
       }
     }

@@ -18,6 +18,10 @@ struct Inspect: ParsableCommand {
   @Option(help: "The origin, to check the store against and to see what the snapshot holds.")
   var origin: PathArgument?
 
+  @Flag(
+    help: "List the files that losses are in, all of them and however many files there are.")
+  var files = false
+
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
@@ -36,19 +40,34 @@ struct Inspect: ParsableCommand {
       throw found.store.explained(
         .noGeneration(found.store.source.name, asked, count: audit.generations.count))
     }
+    let losses = try lostFiles(audit, found.origin)
     try found.requireUnchanged()
     switch format {
     case .json:
       try Console.print(
-        json: InspectReport(audit, content: audit.origin?.content.snapshot), audit.failure,
+        json: InspectReport(audit, content: audit.origin?.content.snapshot, losses?.found),
+        audit.failure,
         taken: ["store"])
     case .text:
       audit.placement.sayUnusedSiblings()
       try Console.print(
         lines: InspectScreen(audit, Diagnosis(audit), input, origin, found.volume)
-          .lines)
+          .lines + (losses?.lines(isComplete: files) ?? []))
     }
     try audit.finish()
+  }
+
+  /// If there are more files, they are looked at only if that is asked for: some ten seconds.
+  private static let fileCountMax = 1 << 20
+
+  /// The files that losses are in; nil if nothing is lost, or the origin is another.
+  private func lostFiles(
+    _ audit: Audit, _ origin: (any BlockSource)?
+  ) throws -> LostFiles.Search? {
+    guard let origin, audit.origin?.contradiction == nil,
+      let snapshot = audit.salvaged(of: origin, input.table.place)
+    else { return nil }
+    return try LostFiles.search(snapshot, fileCountMax: files ? .max : Self.fileCountMax)
   }
 }
 

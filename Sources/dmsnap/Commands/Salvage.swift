@@ -60,12 +60,16 @@ struct Salvage: ParsableCommand {
     try list.write(loaded, input.table.place)
     try wanted.write(plan, generation, of: input.store, lost: unreadable)
     let losses = ResultCompleteness(loaded, unreadable, originByteCount: originByteCount)
+    let snapshot = found.origin.map { Snapshot(loaded, of: $0) }
+    let files =
+      losses.isEmpty ? nil : try snapshot.map { try LostFiles.search($0, unread: unreadable) }
     switch format {
     case .json:
       try Console.print(
         json: SalvageReport(
           plan, generation, loaded.placement, input.table.place,
-          byteCount: writer.byteCount, lost: losses.ranges, isComplete: losses.isEmpty))
+          byteCount: writer.byteCount, lost: losses.ranges, isComplete: losses.isEmpty,
+          files: files?.found))
     case .text:
       if !talk.quiet {
         try Console.print(
@@ -73,6 +77,7 @@ struct Salvage: ParsableCommand {
             plan, generation, loaded.placement, writer, found, hasZeroes: !unreadable.isEmpty))
       }
       losses.say()
+      files?.say()
     }
     try losses.finish(found.volume)
   }

@@ -108,9 +108,20 @@ struct FilesInput {
     }
   }
 
-  /// What of a side is known to be lost.
-  func losses(_ side: SnapshotFiles.Side) -> FileLosses {
+  /// What of a side is known to be lost, without reading it.
+  func knownLosses(_ side: SnapshotFiles.Side) -> FileLosses {
     FileLosses(snapshot, side, in: bytes)
+  }
+
+  /// What of a side is lost, by what the files of both tell as well, if both can be read.
+  func losses(_ side: SnapshotFiles.Side) throws -> FileLosses {
+    guard side == .snapshot else { return knownLosses(side) }
+    do throws(FileSystemError) {
+      return try FileLosses(SnapshotFiles(snapshot, partition: isPart ? bytes : nil))
+    } catch {
+      if error.isFatal { throw error }
+      return knownLosses(side)
+    }
   }
 
   /// Ends the command: with status 2 if anything is damaged or lost, and with 1 if it is in doubt.

@@ -21,6 +21,23 @@ struct MessageOptions: ParsableArguments {
   var progress = ProgressMode.auto
 }
 
+/// A number of bytes: `4096`, `4K`, `10M`, `1GiB`; the units are powers of 1024.
+struct ByteCountArgument: ExpressibleByArgument {
+  let byteCount: UInt64
+
+  init?(argument: String) {
+    let digits = argument.prefix { $0.isNumber }
+    let units = ["", "K", "M", "G", "T", "P"]
+    let unit = argument.dropFirst(digits.count)
+    guard let number = UInt64(digits),
+      let power = units.firstIndex(where: { unit == $0 || !$0.isEmpty && unit == $0 + "iB" })
+    else { return nil }
+    let (count, overflow) = number.multipliedReportingOverflow(by: 1 << UInt64(10 * power))
+    guard !overflow else { return nil }
+    byteCount = count
+  }
+}
+
 /// How files and devices are read.
 struct InputOptions: ParsableArguments {
   @Flag(

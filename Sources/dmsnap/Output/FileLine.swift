@@ -1,5 +1,6 @@
 import BlockIO
 import FileSystems
+import SnapshotKit
 
 /// Lines that go to standard output as they come, many at a time.
 final class LineWriter {
@@ -26,8 +27,8 @@ struct FileLine {
   let id: FileID
   let kind: FileKind?
   let isDeleted: Bool
-  /// How many of its bytes are lost; nil if that is not asked for.
-  let lostByteCount: UInt64?
+  /// How many of its bytes are lost, in doubt, and likely; nil if that is not asked for.
+  let losses: FileLosses.Counts?
   /// Where a symbolic link leads.
   let target: String?
 
@@ -45,7 +46,7 @@ struct FileLine {
   /// Its path, and what is to be said of it.
   var name: String {
     path + (target.map { " -> \($0)" } ?? "") + (isDeleted ? " (deleted)" : "")
-      + (lostByteCount.map { $0 == 0 ? "" : " (\($0) bytes lost)" } ?? "")
+      + (losses?.words.map { " (\($0))" } ?? "")
   }
 
   /// As the Sleuth Kit's body file has it.
@@ -70,7 +71,18 @@ struct FileLine {
       + ", \"uid\": \(number(inode?.owner)), \"gid\": \(number(inode?.group))"
       + ", \"modified\": \(time(inode?.modified)), \"accessed\": \(time(inode?.accessed))"
       + ", \"changed\": \(time(inode?.changed)), \"created\": \(time(inode?.created))"
-      + ", \"deleted\": \(isDeleted), \"lostByteCount\": \(number(lostByteCount))}"
+      + ", \"deleted\": \(isDeleted), \"lostByteCount\": \(number(losses?.lost))"
+      + ", \"doubtfulByteCount\": \(number(losses?.doubtful))"
+      + ", \"likelyByteCount\": \(number(losses?.likely))}"
+  }
+}
+
+extension FileLosses.Counts {
+  /// "512 bytes lost, 1 byte in doubt"; nil if there is nothing to say.
+  fileprivate var words: String? {
+    let words = [(lost, "lost"), (doubtful, "in doubt"), (likely, "likely")]
+      .filter { $0.0 > 0 }.map { "\(counted($0.0, "byte")) \($0.1)" }
+    return words.isEmpty ? nil : words.joined(separator: ", ")
   }
 }
 

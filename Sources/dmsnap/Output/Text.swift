@@ -6,6 +6,7 @@ import SnapshotKit
 
 /// A size for users: three digits and a binary unit.
 func byteSize(_ byteCount: UInt64) -> String {
+  if byteCount == 1 { return "1 byte" }
   let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
   var value = Double(byteCount)
   var unit = 0

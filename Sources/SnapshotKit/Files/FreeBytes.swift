@@ -1,0 +1,109 @@
+public import BlockIO
+public import FileSystems
+
+/// What a file system has in no file and no structure, as one stream: where the text of deleted
+/// files lies.
+///
+/// Holes of the source are left out; the pieces say where the rest was.
+public struct FreeBytes: Sendable {
+  /// Consecutive bytes of the stream that were consecutive in the snapshot.
+  public struct Piece: Encodable, Sendable {
+    /// The first byte of the stream.
+    public let streamOffset: UInt64
+    /// The first byte of the snapshot, or of the origin.
+    public let byteOffset: UInt64
+    /// How many.
+    public let byteCount: UInt64
+    /// Whether only the store has them: the origin may hold something else there by now.
+    public let inStore: Bool
+  }
+
+  /// The pieces, ascending.
+  public private(set) var pieces: [Piece] = []
+  /// The length of the stream.
+  public private(set) var byteCount: UInt64 = 0
+  /// Which bytes of the stream are lost, as far as is known without reading them, ascending.
+  public private(set) var lost: [Range<UInt64>] = []
+  private let source: any BlockSource
+
+  /// What is free on a side.
+  ///
+  /// - Parameters:
+  ///   - bytes: The bytes of the side that the file system is in.
+  ///   - losses: What of it is lost.
+  public init(
+    of fileSystem: any FileSystem, _ snapshot: Snapshot, _ side: SnapshotFiles.Side,
+    in bytes: Range<UInt64>, _ losses: FileLosses
+  ) throws(FileSystemError) {
+    let source: any BlockSource = side == .snapshot ? snapshot.view : snapshot.origin
+    self.source = source
+    for range in try fileSystem.freeRanges() {
+      let (lower, overflow) = range.lowerBound.addingReportingOverflow(bytes.lowerBound)
+      let upper = range.upperBound.addingReportingOverflow(bytes.lowerBound)
+      guard !overflow, !upper.overflow else { continue }
+      let free = (lower..<upper.partialValue).clamped(to: bytes)
+      let start = bytes.lowerBound
+      let found = losses.ranges.parts(in: range)
+      var position = free.lowerBound
+      while position < free.upperBound,
+        let data = try wrapping(FileSystemError.io, try source.nextData(from: position)),
+        data.lowerBound < free.upperBound
+      {
+        let part = data.clamped(to: position..<free.upperBound)
+        for range in found.parts(in: part.lowerBound - start..<part.upperBound - start) {
+          let first = byteCount + (range.lowerBound + start - part.lowerBound)
+          lost.append(mergingInto: first..<first + (range.upperBound - range.lowerBound))
+        }
+        if side == .snapshot {
+          snapshot.view.forEachSegment(in: part) { add($0.range, inStore: $0.place != .origin) }
+        } else {
+          add(part, inStore: false)
+        }
+        position = max(data.upperBound, position + 1)
+      }
+    }
+  }
+
+  private mutating func add(_ range: Range<UInt64>, inStore: Bool) {
+    let count = range.upperBound - range.lowerBound
+    if count == 0 { return }
+    if let last = pieces.last, last.inStore == inStore,
+      last.byteOffset + last.byteCount == range.lowerBound
+    {
+      pieces[pieces.count - 1] = Piece(
+        streamOffset: last.streamOffset, byteOffset: last.byteOffset,
+        byteCount: last.byteCount + count, inStore: inStore)
+    } else {
+      pieces.append(
+        Piece(
+          streamOffset: byteCount, byteOffset: range.lowerBound, byteCount: count,
+          inStore: inStore))
+    }
+    byteCount += count
+  }
+
+  /// Writes the stream into a new file of its length.
+  ///
+  /// - Returns: The bytes of the stream that could not be read, ascending: they are zeroes.
+  public func write(
+    to output: OutputFile, progress: ProgressHandler = { _, _ in }
+  ) throws(BlockIOError) -> [Range<UInt64>] {
+    let (pieces, total) = (pieces, byteCount)
+    let copier = ExtentCopier(
+      from: source, to: output, readsAround: true, leavesZeroes: true, sharesUnread: false)
+    return try copier.copy(
+      { (copy) throws(BlockIOError) in
+        for piece in pieces {
+          try copy(
+            CopyExtent(
+              sourceOffset: piece.byteOffset, targetOffset: piece.streamOffset,
+              byteCount: piece.byteCount))
+        }
+      },
+      progress: {
+        progress($0, total)
+        return true
+      }
+    ).unreadable
+  }
+}

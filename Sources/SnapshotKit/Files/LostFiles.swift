@@ -1,0 +1,172 @@
+internal import BlockIO
+public import FileSystems
+
+/// The files of a snapshot that losses are in, by name.
+public struct LostFiles: Sendable {
+  /// A file with losses.
+  public struct File: Sendable {
+    /// Its number.
+    public let id: FileID
+    /// Its paths; none if no directory names it.
+    public let paths: [String]
+    /// What kind of file it is.
+    public let kind: FileKind
+    /// How long it is.
+    public let byteCount: UInt64
+    /// The bytes of it that are lost, ascending.
+    public let lost: [Range<UInt64>]
+    /// How many of them were written without an exception that says so: they are in the store or
+    /// lost, and nothing says which.
+    public let unnamedByteCount: UInt64
+    /// How many bytes of its map or its attributes are lost.
+    public let structureByteCount: UInt64
+    /// How many of its bytes may have been written although no exception says so.
+    public let doubtfulByteCount: UInt64
+    /// How many of its bytes rest on likely evidence, or would if that were used.
+    public let likelyByteCount: UInt64
+
+    /// Whether any of it is lost.
+    public var isLost: Bool { !lost.isEmpty || structureByteCount > 0 }
+  }
+
+  /// The files: those that lost most come first.
+  public private(set) var files: [File] = []
+  /// Names whose file cannot be read, by path: its inode is lost.
+  public private(set) var names: [String] = []
+  /// What is lost and free: the text of deleted files, or nothing.
+  public private(set) var free: [Range<UInt64>] = []
+  /// What is lost of the file system's structures, and what no file owns that is not free.
+  public private(set) var structures: [Range<UInt64>] = []
+  /// Whether exceptions are lost, or may be, that nothing of this accounts for.
+  public private(set) var hasUnknown: Bool
+  /// How many they are at most, besides those after a lost end of the table.
+  public private(set) var unknownCount: UInt64
+  /// What could not be read: files may be missing if there is any.
+  public private(set) var damage: [FileSystemDamage] = []
+
+  /// Finds the files of a snapshot that losses are in.
+  ///
+  /// - Parameters:
+  ///   - unread: What of the snapshot could not be read, as far as that was tried.
+  ///   - fileCountMax: If there are more files, they are not looked at.
+  /// - Returns: nil if there are more files.
+  public init?(
+    _ files: SnapshotFiles, unread: [LostRange] = [], fileCountMax: Int = .max
+  ) throws(FileSystemError) {
+    let fileSystem = files.before
+    let known = FileLosses(files.snapshot, .snapshot, in: files.bytes, unread: unread)
+    (hasUnknown, unknownCount) = (known.hasUnknown, known.unknownCount)
+    if known.isNone { return }
+    guard try fileSystem.hasFiles(atMost: fileCountMax) else { return nil }
+    let losses = try FileLosses(files, unread: unread)
+    (hasUnknown, unknownCount) = (losses.hasUnknown, losses.unknownCount)
+    let all = (losses.ranges + losses.likely + losses.doubtful).union
+    var readable: Set<FileID> = []
+    let index = try OwnerIndex(fileSystem, within: all) { inode in
+      readable.insert(inode.id)
+      return true
+    }
+    let owned = index.owners(of: all)
+    var lost: [(directory: FileID, name: [UInt8])] = []
+    let paths = try TreePaths(fileSystem, of: Set(owned.map(\.id))) { directory, entry in
+      if !readable.contains(entry.id) { lost.append((directory, entry.name)) }
+    }
+    damage = index.damage + paths.damage
+    names = lost.compactMap { paths.path(of: $0.name, in: $0.directory) }.sorted()
+    // A journal is a file without a name, and better told of as what it is.
+    let ids = Set(
+      owned.filter {
+        !paths.paths(of: $0.id).isEmpty || fileSystem.structure(at: $0.bytes.lowerBound) == nil
+      }.map(\.id))
+    for id in ids {
+      let file = try Self.file(id, paths.paths(of: id), losses, fileSystem)
+      if let file { self.files.append(file) }
+    }
+    self.files.sort {
+      let (left, right) = ($0.lost.totalCount, $1.lost.totalCount)
+      return (right, $0.paths.first ?? "", $0.id) < (left, $1.paths.first ?? "", $1.id)
+    }
+    let rest = losses.ranges.without(owned.filter { ids.contains($0.id) }.map(\.bytes).union)
+    let kinds = try fileSystem.unowned(rest, &damage)
+    free = kinds.filter { $0.what == "free" }.map(\.bytes).union
+    structures = kinds.filter { $0.what != "free" }.map(\.bytes).union
+  }
+
+  /// What a search for the files of a snapshot came to.
+  public enum Search: Sendable {
+    /// The files.
+    case found(LostFiles)
+    /// There are too many files to look at them all.
+    case tooMany
+    /// There is no file system that can be read, in the snapshot or in the origin.
+    case noFileSystem
+  }
+
+  /// Finds the files of a snapshot that losses are in, if there is a file system.
+  public static func search(
+    _ snapshot: Snapshot, unread: [LostRange] = [], fileCountMax: Int = .max
+  ) throws(FileSystemError) -> Search {
+    do throws(FileSystemError) {
+      let files = try SnapshotFiles(snapshot)
+      let found = try LostFiles(files, unread: unread, fileCountMax: fileCountMax)
+      return found.map { .found($0) } ?? .tooMany
+    } catch {
+      if error.isFatal { throw error }
+      return .noFileSystem
+    }
+  }
+
+  /// Whether nothing is lost, in doubt, or likely only.
+  public var isNone: Bool {
+    files.isEmpty && names.isEmpty && free.isEmpty && structures.isEmpty && !hasUnknown
+      && damage.isEmpty
+  }
+
+  private static func file(
+    _ id: FileID, _ paths: [String], _ losses: FileLosses, _ fileSystem: any FileSystem
+  ) throws(FileSystemError) -> File? {
+    let (inode, map): (Inode, FileSystems.FileMap)
+    do throws(FileSystemError) {
+      inode = try fileSystem.inode(id)
+      map = try fileSystem.map(of: inode)
+    } catch {
+      if error.isFatal { throw error }
+      return nil
+    }
+    let structureCount = map.structures.union.reduce(UInt64(0)) {
+      $0 + losses.ranges.parts(in: $1).totalCount
+    }
+    let file = File(
+      id: id, paths: paths, kind: inode.kind, byteCount: inode.byteCount,
+      lost: map.lost(losses.ranges).within(inode),
+      unnamedByteCount: map.touched(by: losses.unnamed).within(inode).totalCount,
+      structureByteCount: structureCount,
+      doubtfulByteCount: map.touched(by: losses.doubtful).within(inode).totalCount,
+      likelyByteCount: map.touched(by: losses.likely).within(inode).totalCount)
+    return file.isLost || file.doubtfulByteCount > 0 || file.likelyByteCount > 0 ? file : nil
+  }
+}
+
+extension [Range<UInt64>] {
+  /// What of ranges of a file is before its end.
+  fileprivate func within(_ inode: Inode) -> [Range<UInt64>] {
+    guard inode.kind == .regular else { return self }
+    return compactMap { range in
+      let part = range.clamped(to: 0..<inode.byteCount)
+      return part.isEmpty ? nil : part
+    }
+  }
+}
+
+extension FileSystem {
+  /// Whether there are no more files than so many.
+  fileprivate func hasFiles(atMost limit: Int) throws(FileSystemError) -> Bool {
+    if limit == .max { return true }
+    var count = 0
+    _ = try forEachInode(isDeletedIncluded: false) { _ in
+      count += 1
+      return count <= limit
+    }
+    return count <= limit
+  }
+}

@@ -1,0 +1,123 @@
+import BlockIO
+import FileSystems
+import SnapshotKit
+
+extension LostFiles.Search {
+  /// The files, if they were looked at.
+  var found: LostFiles? { if case .found(let files) = self { files } else { nil } }
+
+  /// Prints the sentence to stderr.
+  func say() {
+    if let sentence = found?.sentence { Console.say("dmsnap: \(sentence)") }
+  }
+
+  /// The last lines of a screen.
+  ///
+  /// - Parameter isComplete: Whether each file has a line of its own.
+  func lines(isComplete: Bool) -> [ColouredLine] {
+    let sentence =
+      switch self {
+      case .found(let files): files.sentence
+      case .tooMany: "too many to be looked at; --files looks at all of them"
+      case .noFileSystem: nil as String?
+      }
+    guard let sentence else { return [] }
+    let lines = sentence.wrapped(indent: 9)
+    return lines.enumerated().map { index, line in
+      ColouredLine(index == 0 ? "files".padding(to: 9) + line.dropFirst(9) : line)
+    } + (isComplete ? found?.lines ?? [] : []).map { ColouredLine("".padding(to: 9) + $0) }
+  }
+}
+
+extension LostFiles {
+  /// How many files a sentence names.
+  private static let namedCount = 3
+
+  /// What is lost, in a sentence: "lost: 3 files (/a 64 KiB of 16 MiB, …), 2 free ranges (8 KiB)";
+  /// nil if nothing is.
+  var sentence: String? {
+    if isNone { return nil }
+    let lost = files.filter(\.isLost)
+    var parts: [String] = []
+    if !lost.isEmpty {
+      parts.append(Self.named(lost.map { "\($0.name) \($0.lostSize)" }, "file"))
+    }
+    if !names.isEmpty { parts.append(Self.named(names, "name") + " without a file") }
+    if !free.isEmpty {
+      parts.append(
+        "\(counted(UInt64(free.count), "free range")) (\(byteSize(free.totalCount)))")
+    }
+    if !structures.isEmpty {
+      parts.append("\(byteSize(structures.totalCount)) of the file system's structures")
+    }
+    var sentence =
+      "lost: " + (parts.isEmpty ? "nothing that is known" : parts.joined(separator: ", "))
+    let doubtful = files.filter { $0.doubtfulByteCount > 0 }
+    if !doubtful.isEmpty {
+      sentence +=
+        "; in doubt: "
+        + Self.named(
+          doubtful.map { "\($0.name) \($0.size($0.doubtfulByteCount))" }, "file")
+    }
+    let likely = files.filter { $0.likelyByteCount > 0 }
+    if !likely.isEmpty {
+      sentence +=
+        "; with a likely place only: "
+        + Self.named(likely.map { "\($0.name) \($0.size($0.likelyByteCount))" }, "file")
+    }
+    if unknownCount > 0 {
+      sentence += "; no file tells what up to \(counted(unknownCount, "lost exception")) were for"
+    } else if hasUnknown {
+      sentence += "; the table's end is lost, and no file tells of more"
+    }
+    return sentence
+  }
+
+  /// What is to be said of each file.
+  var lines: [String] {
+    files.map(\.line) + names.map { "\($0): its inode is lost" }
+  }
+
+  private static func named(_ names: [String], _ noun: String) -> String {
+    let shown = names.prefix(namedCount) + (names.count > namedCount ? ["…"] : [])
+    return "\(counted(UInt64(names.count), noun)) (\(shown.joined(separator: ", ")))"
+  }
+}
+
+extension LostFiles.File {
+  /// More ranges of a file are not said.
+  private static let rangeCountMax = 4
+
+  fileprivate var name: String {
+    (paths.first ?? "<inode \(id.number)>") + (kind == .directory && paths.first != "/" ? "/" : "")
+  }
+
+  fileprivate func size(_ count: UInt64) -> String {
+    kind == .regular ? "\(byteSize(count)) of \(byteSize(byteCount))" : byteSize(count)
+  }
+
+  fileprivate var lostSize: String {
+    lost.isEmpty ? "its map or attributes" : size(lost.totalCount)
+  }
+
+  fileprivate var line: String {
+    var words: [String] = []
+    let known = lost.totalCount - min(lost.totalCount, unnamedByteCount)
+    if known > 0 { words.append("\(size(known)) lost") }
+    if unnamedByteCount > 0 {
+      words.append("\(size(unnamedByteCount)) in the store or lost, nothing says which")
+    }
+    if !lost.isEmpty {
+      let ranges =
+        lost.prefix(Self.rangeCountMax).map { "\($0.lowerBound)-\($0.upperBound - 1)" }
+        + (lost.count > Self.rangeCountMax ? ["…"] : [])
+      words.append("bytes " + ranges.joined(separator: ", "))
+    }
+    if structureByteCount > 0 {
+      words.append("\(byteSize(structureByteCount)) of its map or attributes lost")
+    }
+    if doubtfulByteCount > 0 { words.append("\(byteSize(doubtfulByteCount)) in doubt") }
+    if likelyByteCount > 0 { words.append("\(byteSize(likelyByteCount)) with a likely place only") }
+    return "\(name): " + words.joined(separator: "; ")
+  }
+}

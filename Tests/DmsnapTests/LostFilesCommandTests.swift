@@ -1,0 +1,90 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Which files `inspect --files` names where an area of a store is lost that Linux wrote: those
+/// whose content differs from the intact snapshot's.
+@Suite struct LostFilesCommandTests {
+  private static let (size, perArea) = (4096, 256)
+
+  private let dmsnap = ToolRunner.dmsnap
+
+  private struct Report: Decodable {
+    struct File: Decodable {
+      let path: String?
+      let lostByteCount: Int
+      let unnamedByteCount: Int
+      let structureByteCount: Int
+      let doubtfulByteCount: Int
+      let likelyByteCount: Int
+
+      var isLost: Bool { lostByteCount > 0 || structureByteCount > 0 }
+    }
+    struct Losses: Decodable {
+      let complete: Bool
+      let lostFileCount: Int
+      let lostNames: [String]
+      let files: [File]
+    }
+    let fileLosses: Losses?
+  }
+
+  /// Every file below a directory, by its path in it.
+  private func contents(of path: String) throws -> [String: Data] {
+    let found = try #require(FileManager.default.enumerator(atPath: path))
+    var contents: [String: Data] = [:]
+    for case let name as String in found
+    where found.fileAttributes?[.type] as? FileAttributeType
+      == .typeRegular
+    {
+      contents["/" + name] = try Data(contentsOf: URL(filePath: path + "/" + name))
+    }
+    return contents
+  }
+
+  private func files(
+    _ store: String, _ origin: String, to path: String, _ more: String...
+  ) throws -> [String: Data] {
+    _ = try dmsnap.run(
+      ["files", "get", store, "--origin", origin, "/", "--to", path, "--quiet"] + more)
+    return try contents(of: path)
+  }
+
+  @Test(
+    arguments: [
+      "ext4-overlay", "ext4-origin", "xfs-overlay", "xfs-origin", "btrfs-overlay", "btrfs-origin",
+    ])
+  func `the files that are named differ, and those that differ are named`(name: String) throws {
+    let directory = try TemporaryDirectory()
+    let facts = try Corpus.read("file-systems/\(name)")
+    let bytes = try Corpus.unpack(facts.store, of: "file-systems/\(name)")
+    let store = try directory.write(bytes, to: "store")
+    let origin = try directory.write(
+      Corpus.unpack(facts.origin, of: "file-systems/\(name)"), to: "origin")
+    let intact = try files(store, origin, to: directory.path("intact"))
+    let count = ReferenceDecoder(bytes).exceptions.count
+    // The last area may have been the end of the table: nothing tells that it is lost.
+    for area in 0..<max(count / Self.perArea - 1, 1) {
+      var damaged = bytes
+      Damage.randomChunk(1 + area * (Self.perArea + 1), seed: UInt64(area))
+        .apply(to: &damaged, of: StoreBuilder(chunkSectors: 8))
+      let path = try directory.write(damaged, to: "store\(area)")
+      let shown = try files(
+        path, origin, to: directory.path("shown\(area)"), "--reading", "salvage")
+      let outcome = try dmsnap.run([
+        "inspect", path, "--origin", origin, "--files", "--format", "json",
+      ])
+      let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+      let losses = try #require(report.fileLosses, "area \(area)")
+      let differing = Set(intact.keys.filter { intact[$0] != shown[$0] })
+        .union(shown.keys.filter { intact[$0] == nil })
+      let lost = Set(losses.files.filter(\.isLost).compactMap(\.path)).intersection(shown.keys)
+      let named = Set(losses.files.compactMap(\.path)).union(losses.lostNames)
+      #expect(lost.isSubset(of: differing), "area \(area): \(lost.subtracting(differing))")
+      #expect(differing.isSubset(of: named), "area \(area): \(differing.subtracting(named))")
+      #expect(losses.complete || outcome.status == 2)
+      #expect(losses.files.allSatisfy { $0.unnamedByteCount <= $0.lostByteCount })
+      #expect(losses.lostFileCount == losses.files.count { $0.isLost })
+    }
+  }
+}

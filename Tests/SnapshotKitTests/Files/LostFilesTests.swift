@@ -1,0 +1,159 @@
+import BlockIO
+import FileSystems
+import SnapshotFormat
+import SnapshotKit
+import TestSupport
+import Testing
+
+/// Which files losses are in, by what the files of both sides say.
+@Suite struct LostFilesTests {
+  private typealias Node = MemoryFileSystem.Node
+
+  private static let blockByteCount = MemoryFileSystem.blockByteCount
+
+  /// The blocks that each file system has, filled up to the same number.
+  private static func blocks(_ fileSystems: MemoryFileSystem...) throws -> [[[UInt8]]] {
+    let count = fileSystems.map { Int($0.source.byteCount) / blockByteCount }.max() ?? 0
+    return try fileSystems.map { fileSystem in
+      let source = fileSystem.source
+      let buffer = IOBuffer(byteCount: Int(source.byteCount))
+      try source.read(at: 0, into: buffer, 0..<buffer.byteCount)
+      let bytes = buffer.bytes(0..<buffer.byteCount)
+      return (0..<count).map { index in
+        let start = index * blockByteCount
+        return start < bytes.count
+          ? Array(bytes[start..<start + blockByteCount])
+          : [UInt8](repeating: 0, count: blockByteCount)
+      }
+    }
+  }
+
+  /// A snapshot that Linux invalidated when it had copied the blocks that differ, the last of them
+  /// in flight: those in `lost` have no exception.
+  private func files(
+    snapshot: [Node], origin: [Node], lost: [Int]
+  ) throws -> SnapshotFiles {
+    let (mine, theirs) = (MemoryFileSystem(snapshot), MemoryFileSystem(origin))
+    let blocks = try Self.blocks(mine, theirs)
+    let changed = blocks[0].indices.filter { blocks[0][$0] != blocks[1][$0] }
+    var builder = StoreBuilder().copying(changed.filter { !lost.contains($0) })
+    builder.header.valid = 0
+    let inFlight = lost.indices.map { builder.dataChunk(builder.exceptions.count + $0) }
+    let chunkCount = builder.dataChunk(builder.exceptions.count + lost.count)
+    var store = builder.sized(chunkCount).image()
+    for exception in builder.exceptions {
+      store.put(blocks[0][Int(exception.old)], at: Int(exception.new) * Self.blockByteCount)
+    }
+    for (chunk, old) in zip(inFlight, lost) {
+      store.put(blocks[0][old], at: chunk * Self.blockByteCount)
+    }
+    let view = try Snapshot(
+      Store(MemorySource(store)), of: MemorySource(blocks[1].flatMap(\.self)), reading: .salvage,
+      placing: .none)
+    return try SnapshotFiles(view) { (source) throws(FileSystemError) in
+      source is SnapshotView ? mine : theirs
+    }
+  }
+
+  private func words(_ found: LostFiles) -> [String] {
+    found.files.map { file in
+      "\(file.paths.first ?? "?") lost \(file.lost.map { Int($0.upperBound - $0.lowerBound) })"
+        + " unnamed \(file.unnamedByteCount) doubtful \(file.doubtfulByteCount)"
+    }
+  }
+
+  @Test func `a file of an overlay that nobody had before has lost what no exception names`() throws
+  {
+    let origin: [Node] = [.file("old", "as it was").with(number: 20)]
+    let overlay: [Node] = [
+      .file("old", "as it was").with(number: 20),
+      .file("there", "copied").with(seconds: 1_800_000_000, number: 21),
+      .file("lost", "in flight").with(seconds: 1_800_000_000, number: 22),
+    ]
+    let files = try files(snapshot: overlay, origin: origin, lost: [3])
+    let found = try #require(try LostFiles(files))
+    #expect(words(found) == ["/lost lost [9] unnamed 9 doubtful 0"])
+    // The one exception that is lost is accounted for.
+    #expect(!found.hasUnknown && found.unknownCount == 0 && found.names.isEmpty)
+    let losses = try FileLosses(files)
+    let lost = try FileTree(files.before).find("/lost").inode
+    #expect(try losses.counts(of: lost, in: files.before) == FileLosses.Counts(lost: 9))
+  }
+
+  @Test func `what another file has by now is lost, and what was written in place is in doubt`()
+    throws
+  {
+    let snapshot: [Node] = [
+      .file("written", "before").with(number: 20), .file("gone", "was here").with(number: 21),
+      .file("same", "same").with(number: 22), .file("kept", "kept").with(number: 23),
+    ]
+    let origin: [Node] = [
+      .file("written", "after!").with(seconds: 1_800_000_000, number: 20),
+      .file("new", "is here").with(seconds: 1_800_000_000, number: 30),
+      .file("same", "same").with(number: 22),
+      .file("kept", "KEPT").with(seconds: 1_800_000_000, number: 23),
+    ]
+    let files = try files(snapshot: snapshot, origin: origin, lost: [1, 2])
+    let found = try #require(try LostFiles(files))
+    #expect(
+      words(found) == [
+        "/gone lost [8] unnamed 8 doubtful 0", "/written lost [] unnamed 0 doubtful 6",
+      ])
+    #expect(found.hasUnknown && found.unknownCount == 1)
+  }
+
+  @Test func `a name whose inode is lost is said`() throws {
+    let files = try files(
+      snapshot: [
+        .file("a", "a").with(isDamaged: true, number: 20),
+        .file("b", "b").with(seconds: 1_800_000_000, number: 21),
+      ], origin: [.file("a", "a").with(number: 20)], lost: [2])
+    let found = try #require(try LostFiles(files))
+    #expect(found.names == ["/a"])
+    #expect(words(found) == ["/b lost [1] unnamed 1 doubtful 0"])
+  }
+
+  @Test func `where nothing is lost, no file system is read`() throws {
+    let nodes: [Node] = [.file("a", "a").with(isDamaged: true)]
+    let files = try files(snapshot: nodes, origin: nodes, lost: [])
+    let found = try #require(try LostFiles(files, fileCountMax: 0))
+    #expect(found.isNone && found.damage.isEmpty)
+  }
+
+  @Test func `too many files are not looked at`() throws {
+    let nodes: [Node] = [.file("a", "a"), .file("b", "b")]
+    let files = try files(
+      snapshot: nodes + [.file("c", "c").with(seconds: 1_800_000_000)], origin: nodes, lost: [3])
+    #expect(try LostFiles(files, fileCountMax: 2) == nil)
+    #expect(try LostFiles(files, fileCountMax: 5) != nil)
+  }
+
+  @Test func `of an overlay the origin is before, unless another side is asked for`() throws {
+    let origin: [Node] = [.file("a", "one").with(number: 20), .file("b", "b").with(number: 21)]
+    let overlay: [Node] = [
+      .file("a", "two").with(seconds: 1_800_000_000, number: 20),
+      .file("c", "b").with(seconds: 1_800_000_000, number: 21), .file("d", "d").with(number: 22),
+    ]
+    let files = try files(snapshot: overlay, origin: origin, lost: [])
+    func changes(_ before: SnapshotFiles.Side?) throws -> [String] {
+      let found = try FileChanges(files, before: before)
+      return ["\(found.before)"]
+        + found.changes.map { "\($0.status.letter) \($0.path) \($0.from ?? "")" }
+    }
+    #expect(try changes(nil) == ["origin", "M /a ", "R /c /b", "+ /d "])
+    #expect(try changes(.snapshot) == ["snapshot", "M /a ", "R /b /c", "- /d "])
+  }
+
+  @Test func `what is in no file is one stream`() throws {
+    let files = try files(
+      snapshot: [.file("a", "a")], origin: [.file("a", "b")], lost: [])
+    let free = try FreeBytes(
+      of: files.before, files.snapshot, .snapshot, in: files.bytes,
+      FileLosses(files.snapshot, .snapshot, in: files.bytes))
+    #expect(free.byteCount == 4096 && free.lost.isEmpty)
+    #expect(
+      free.pieces.map { "\($0.streamOffset) \($0.byteOffset) \($0.byteCount) \($0.inStore)" } == [
+        "0 0 4096 false"
+      ])
+  }
+}
