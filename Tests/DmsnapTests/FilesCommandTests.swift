@@ -56,7 +56,7 @@ import Testing
   }
 
   @Test(arguments: [("0", 3), ("10M", 3), ("64K", 3), ("64KiB", 3)])
-  func `bytes have units`(text: String, status: Int) throws {
+  func `bytes have units`(text: String, status: Int32) throws {
     // There is no file system, which is found out first.
     let outcome = try run(["owner", "--offset", text])
     #expect(outcome.status == status && !outcome.errors.contains("offset"), "\(outcome)")
