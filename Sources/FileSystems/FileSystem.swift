@@ -58,6 +58,9 @@ public protocol FileSystem: Sendable {
   /// The bytes that belong to no file and no structure, ascending.
   func freeRanges() throws(FileSystemError) -> [Range<UInt64>]
 
+  /// Whether new content of a file may be written over the old, rather than elsewhere.
+  func mayWriteInPlace(_ inode: Inode) -> Bool
+
   /// What a byte is if it is part of the file system's own structures: `inode table of group 3`.
   func structure(at byteOffset: UInt64) -> String?
 }
@@ -65,5 +68,6 @@ public protocol FileSystem: Sendable {
 extension FileSystem {
   /// Nothing.
   public var notes: [String] { [] }
+  public func mayWriteInPlace(_ inode: Inode) -> Bool { true }
   public func structure(at byteOffset: UInt64) -> String? { nil }
 }

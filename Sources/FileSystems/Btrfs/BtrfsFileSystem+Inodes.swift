@@ -134,6 +134,12 @@ extension BtrfsFileSystem {
       record: Array(leaf.bytes[range.prefix(BtrfsInodeItem.byteCount)]))
   }
 
+  /// Whether new content of a file may be written over the old: only what has no checksums may.
+  public func mayWriteInPlace(_ inode: Inode) -> Bool {
+    let record = inode.record
+    return BtrfsInodeItem(decoding: record.span)?.isWithoutDataChecksums ?? true
+  }
+
   private static func emptyDirectory(_ id: FileID) -> Inode {
     let never = Timestamp(seconds: 0)
     return Inode(

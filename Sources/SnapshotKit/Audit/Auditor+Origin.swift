@@ -45,9 +45,13 @@ extension Auditor {
 extension Audit {
   /// The snapshot of an origin as a salvage at a level shows it; nil if there is nothing to
   /// salvage.
-  public func salvaged(of origin: any BlockSource, _ level: PlacementLevel) -> Snapshot? {
+  ///
+  /// - Parameter isOlderWanted: Whether an older table counts where Linux loads an empty one.
+  public func salvaged(
+    of origin: any BlockSource, _ level: PlacementLevel, isOlderWanted: Bool
+  ) -> Snapshot? {
     guard let plan, let generation = plan.generations.first,
-      generation.isCurrent || load.verdict != .loads
+      generation.isCurrent || load.verdict != .loads || isOlderWanted
     else { return nil }
     return Snapshot(LoadedTable(plan, generation, placement, level), of: origin)
   }

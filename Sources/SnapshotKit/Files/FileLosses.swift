@@ -14,7 +14,8 @@ public struct FileLosses: Sendable {
   package private(set) var unnamed: [Range<UInt64>] = []
   /// What rests on likely evidence alone, or would: its data has a likely place.
   package private(set) var likely: [Range<UInt64>] = []
-  /// What may have been written although no exception says so.
+  /// What may have been written although no exception says so, or rests on an exception that may
+  /// belong to another table.
   package private(set) var doubtful: [Range<UInt64>] = []
   /// Whether exceptions are lost, or may be, that no range accounts for.
   public private(set) var hasUnknown: Bool
@@ -43,9 +44,11 @@ public struct FileLosses: Sendable {
       }
       lost += (snapshot.lost + view.knownLosses + unread).map(\.range)
       likely = Self.inside(bytes, snapshot.likelyRanges)
+      doubtful = Self.inside(bytes, snapshot.doubtfulRanges)
     }
     ranges = Self.inside(bytes, lost)
     likely = likely.without(ranges)
+    doubtful = doubtful.without((ranges + likely).union)
   }
 
   /// What is lost of the snapshot of two file systems, by what its files tell as well.
@@ -61,6 +64,7 @@ public struct FileLosses: Sendable {
     unnamed = written.certain.without(ranges)
     ranges = (ranges + unnamed).union
     likely = likely.without(ranges)
+    doubtful = doubtful.without(ranges)
     // If files account for each exception that is lost, nothing else is in doubt.
     let geometry = files.snapshot.loaded.geometry
     let start = files.bytes.lowerBound
@@ -68,7 +72,8 @@ public struct FileLosses: Sendable {
     let generation = files.snapshot.loaded.generation
     unknownCount = generation?.lostCount(besides: count) ?? 0
     hasUnknown = unknownCount > 0 || generation?.isEndLost == true
-    if hasUnknown { doubtful = written.possible.without(ranges).without(likely) }
+    guard hasUnknown else { return }
+    doubtful = (doubtful + written.possible.without((ranges + likely).union)).union
   }
 
   /// Whether nothing is lost, in doubt, or likely only.
@@ -113,6 +118,16 @@ public struct FileLosses: Sendable {
 }
 
 extension Snapshot {
+  /// What exceptions show that may belong to another table, in bytes of the origin.
+  fileprivate var doubtfulRanges: [Range<UInt64>] {
+    guard let first = loaded.generation?.firstDoubtfulChunk else { return [] }
+    return loaded.table.runs.compactMap { run in
+      let skipped = min(first > run.new ? first - run.new : 0, run.count)
+      return skipped < run.count
+        ? bytes(ofOld: run.old + skipped, count: run.count - skipped) : nil
+    }
+  }
+
   /// What has a likely place, used or not, in bytes of the origin.
   fileprivate var likelyRanges: [Range<UInt64>] {
     loaded.placement.placements(.likely).compactMap { placement in

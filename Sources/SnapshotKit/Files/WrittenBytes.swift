@@ -50,7 +50,9 @@ struct WrittenBytes {
       let left = isSame ? moved : [0..<byteCount]
       add(past.source(of: left), to: \.possible)
     }
-    guard isSame, old?.inode.modified != new?.inode.modified else { return }
+    guard isSame, let inode = new?.inode, old?.inode.modified != inode.modified,
+      files[newer].mayWriteInPlace(inode)
+    else { return }
     add(present.source(of: [0..<byteCount].without(moved)), to: \.possible)
   }
 

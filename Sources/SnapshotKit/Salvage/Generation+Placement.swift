@@ -97,7 +97,8 @@ extension Generation {
       isEndLost: isEndLost, lost: lost.without(oldChunksOf: runs), orphans: rest,
       orphanCount: orphanCount - count,
       inFlightCount: inFlightCount - min(inFlightCount, countByReason[.inFlight] ?? 0),
-      isInDoubt: isInDoubt, findings: findings + [plan.likelyFinding(level)].compactMap(\.self))
+      isInDoubt: isInDoubt, findings: findings + [plan.likelyFinding(level)].compactMap(\.self),
+      firstDoubtfulChunk: firstDoubtfulChunk)
   }
 }
 

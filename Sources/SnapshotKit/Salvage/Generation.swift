@@ -32,6 +32,9 @@ public struct Generation: Sendable {
   public let isInDoubt: Bool
   /// What was decided, and why.
   public let findings: [Finding]
+  /// Exceptions for this chunk of the store, and for those after it, may belong to another table;
+  /// nil if none may, or it is not known which.
+  package internal(set) var firstDoubtfulChunk: UInt64?
 
   /// Whether exceptions are lost, or may be, without a trace of what they were for.
   var hasUnknownLosses: Bool {

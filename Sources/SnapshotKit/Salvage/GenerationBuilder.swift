@@ -121,7 +121,9 @@ struct GenerationBuilder {
       isEndLost: isEndLost, lost: lost, orphans: orphans.chunks, orphanCount: orphans.count,
       inFlightCount: inFlightCount, isInDoubt: isEndInDoubt || !table.doubtfulAreas.isEmpty,
       findings: [shifts?.gaps.finding, unconfirmed].compactMap(\.self)
-        + FindingCode.allCases.compactMap { tallies[$0]?.finding })
+        + FindingCode.allCases.compactMap { tallies[$0]?.finding },
+      firstDoubtfulChunk: isOverwritten
+        ? 0 : table.doubtfulAreas.first.flatMap { geometry.chunk(of: AreaIndex($0))?.index })
   }
 
   /// Whether the table may have continued past its apparent end.

@@ -65,7 +65,8 @@ struct Inspect: ParsableCommand {
     _ audit: Audit, _ origin: (any BlockSource)?
   ) throws -> LostFiles.Search? {
     guard let origin, audit.origin?.contradiction == nil,
-      let snapshot = audit.salvaged(of: origin, input.table.place)
+      let snapshot = audit.salvaged(
+        of: origin, input.table.place, isOlderWanted: files || input.table.reading == .salvage)
     else { return nil }
     return try LostFiles.search(snapshot, fileCountMax: files ? .max : Self.fileCountMax)
   }
