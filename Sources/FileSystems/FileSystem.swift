@@ -68,6 +68,7 @@ public protocol FileSystem: Sendable {
 extension FileSystem {
   /// Nothing.
   public var notes: [String] { [] }
+  /// Most file systems do.
   public func mayWriteInPlace(_ inode: Inode) -> Bool { true }
   public func structure(at byteOffset: UInt64) -> String? { nil }
 }

@@ -113,7 +113,8 @@ struct XFSReplayedSectors {
     unsealed = [:]
   }
 
-  /// Whether the block at the beginning of bytes is not older than a transaction, by what it says itself.
+  /// Whether the block at the beginning of bytes is not older than a transaction, by what it says
+  /// itself.
   func isNewer(_ bytes: [UInt8], than lsn: UInt64) -> Bool {
     guard reader.superblock.hasChecksums,
       let block = XFSBlock(beginning: bytes.span, of: geometry),

@@ -4,10 +4,10 @@ public import FileSystems
 /// What differs between the files of a snapshot and those of its origin.
 ///
 /// One side is before, the other after: usually the snapshot is before. If it is an overlay, which
-/// was written to instead of its origin, the origin is. Inodes are compared by their records, directories that
-/// changed by their names, and contents by where they lie and by the chunks that the table maps and
-/// that really differ: nothing else is read. With `comparesContent` the data of files that seem to
-/// differ is read and compared.
+/// was written to instead of its origin, the origin is. Inodes are compared by their records,
+/// directories that changed by their names, and contents by where they lie and by the chunks that
+/// the table maps and that really differ: nothing else is read. With `comparesContent` the data of
+/// files that seem to differ is read and compared.
 ///
 /// A renamed directory is one change; what is in it keeps its name in it. Times of last access and
 /// of the inode alone are no change.

@@ -3,8 +3,9 @@ internal import FileSystems
 
 /// The files that losses are in, as `inspect`, `export` and `salvage` have them under `fileLosses`.
 ///
-///     {"complete", "unknownExceptionCount", "lostFileCount", "doubtfulFileCount", "likelyFileCount", "lostNameCount",
-///      "lostNames", "freeByteCount", "freeRangeCount", "structureByteCount",
+///     {"complete", "unknownExceptionCount", "lostFileCount", "doubtfulFileCount",
+///      "likelyFileCount", "lostNameCount", "lostNames",
+///      "freeByteCount", "freeRangeCount", "structureByteCount",
 ///      "files": [{"path", "inode", "tree", "byteCount", "lostByteCount", "unnamedByteCount",
 ///      "structureByteCount", "doubtfulByteCount", "likelyByteCount",
 ///      "lost": [{"byteOffset", "byteCount"}]}]}

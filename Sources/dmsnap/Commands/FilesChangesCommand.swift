@@ -10,11 +10,11 @@ struct FilesChangesCommand: ParsableCommand {
     abstract: "Lists the files that differ between a snapshot and its origin.",
     discussion: """
       The first line says which side is before. It is the snapshot, unless files of the snapshot \
-      were changed last, as in an overlay: then the origin is. + created, - deleted, M content, m mode, owner, \
-      time or attributes only, R renamed, T another type. Only metadata and chunks in the table \
-      are read: data that lies elsewhere than before counts as changed, unless --content compares \
-      it. The status is 0 whether or not there are differences, and 2 if anything is damaged or \
-      lost.
+      were changed last, as in an overlay: then the origin is. + created, - deleted, M content, \
+      m mode, owner, time or attributes only, R renamed, T another type. Only metadata and chunks \
+      in the table are read: data that lies elsewhere than before counts as changed, unless \
+      --content compares it. The status is 0 whether or not there are differences, and 2 if \
+      anything is damaged or lost.
       """)
 
   @OptionGroup var input: StoreOptions

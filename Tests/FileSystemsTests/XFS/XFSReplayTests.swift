@@ -109,7 +109,8 @@ struct XFSReplayTests {
         == "the log is damaged, a damaged record at its sector \(record.sector): what follows was"
         + " not replayed, and recent changes may be missing")
     let lines = try XFSListing(system).lines
-    #expect(lines.count > 150 && lines != (try image.truth()))
+    #expect(lines.count > 150)
+    #expect(lines != (try image.truth()))
   }
 
   @Test func `a log on another device is not replayed`() throws {

@@ -5,7 +5,7 @@ import Testing
 /// The log of an image that began at its first sector, as if it had begun at another one, after
 /// nine rounds.
 struct XFSTurnedLog {
-  private(set) var bytes: [UInt8]
+  var bytes: [UInt8]
   /// The records, in their order: where each begins now, and how many sectors it has.
   private(set) var records: [(sector: Int, count: Int)] = []
   let geometry: XFSGeometry
@@ -73,7 +73,8 @@ struct XFSTurnedLog {
 
   /// Makes the checksum of a record right.
   static func seal(_ bytes: inout [UInt8], _ record: XFSLogRecord) {
-    let (span, start) = (bytes.span, record.headerSectorCount * 512)
+    let copy = bytes
+    let (span, start) = (copy.span, record.headerSectorCount * 512)
     var sum = CRC32C()
     sum.add(span.extracting(0..<32))
     sum.addZeroes(4)

@@ -12,7 +12,7 @@ import Testing
     let builder = StoreBuilder(chunkSectors: 1, chunkCount: 40).copying([5, 6, 9])
     #expect(
       try text(builder.image())
-        == #"{"findings":{"damage":0,"note":0,"warning":0},"gaps":[],"generations":["#
+        == #"{"fileLosses":null,"findings":{"damage":0,"note":0,"warning":0},"gaps":[],"generations":["#
         + #"{"areaCount":1,"current":true,"exceptionCount":3,"index":0}],"#
         + #""header":{"chunkSectors":1,"magic":1883336275,"valid":1,"version":1},"#
         + #""kernel":{"reason":"the table is read to its end","status":"5/40 2","verdict":"loads"},"#
@@ -33,7 +33,7 @@ import Testing
   @Test func `no store`() throws {
     #expect(
       try text([])
-        == #"{"findings":{"damage":0,"note":0,"warning":0},"gaps":[],"generations":[],"header":null,"#
+        == #"{"fileLosses":null,"findings":{"damage":0,"note":0,"warning":0},"gaps":[],"generations":[],"header":null,"#
         + #""kernel":{"reason":"Failed to read snapshot metadata (-EIO): the header cannot be read","#
         + #""status":null,"verdict":"refuses"},"#
         + #""placement":{"likelyCount":0,"orphanCount":0,"provenCount":0,"siblings":[],"unplaced":[],"unplacedCount":0},"#
