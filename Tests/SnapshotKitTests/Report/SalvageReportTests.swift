@@ -26,7 +26,8 @@ import Testing
       try text(image)
         == #"{"byteCount":8192,"chunkSectors":8,"chunkSizeFrom":"header","chunkSizes":[],"#
         + #""complete":true,"decisions":[{"count":4,"decision":"kept","ranges":[],"#
-        + #""reason":"supported"}],"endLost":false,"exceptionCount":4,"gaps":[],"generation":0,"#
+        + #""reason":"supported"}],"endLost":false,"exceptionCount":4,"fileLosses":null,"#
+        + #""gaps":[],"generation":0,"#
         + #""lost":[],"lostExceptionCount":0,"orphans":[],"#
         + #""placement":{"likelyCount":0,"orphanCount":0,"provenCount":0,"siblings":[],"unplaced":[],"#
         + #""unplacedCount":0},"placements":[],"#
@@ -46,7 +47,8 @@ import Testing
         + #""reason":"supported"},{"count":1,"decision":"dropped","ranges":[{"byteCount":16,"#
         + "\"byteOffset\":\(start)}],\"reason\":\"exception.unsupported\"},"
         + #"{"count":1,"decision":"lost","ranges":[{"byteCount":512,"byteOffset":5632}],"#
-        + #""reason":"exception.orphans"}],"endLost":false,"exceptionCount":39,"gaps":[],"generation":0,"#
+        + #""reason":"exception.orphans"}],"endLost":false,"exceptionCount":39,"fileLosses":null,"#
+        + #""gaps":[],"generation":0,"#
         + #""lost":[{"byteCount":512,"byteOffset":55808,"reason":"exception-damaged"}],"#
         + #""lostExceptionCount":1,"orphans":[{"count":1,"newChunk":11,"oldChunk":109}],"#
         + #""placement":{"likelyCount":0,"orphanCount":1,"provenCount":0,"siblings":[],"unplaced":"#
