@@ -13,6 +13,7 @@ BENCH ?=
 AREA_TEST ?=
 CRASH_POINTS ?= 100000
 CRASH_TEST ?=
+FILES_TEST ?=
 FUZZ ?=
 KERNEL_TEST ?=
 LVM_TEST ?=
@@ -24,8 +25,8 @@ STORM ?=
 # Debian keeps mke2fs, sfdisk and losetup where an ordinary user's shell does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-# The tests are optimised, or they take three times as long; for what they reach into, a build of its
-# own. All that shares it must agree on the flags and on the variable, which the manifest reads.
+# What is tested is optimised, or the tests take three times as long; what they reach into needs a
+# build of its own. All that shares it must agree on the flags and on the variable, which the manifest reads.
 TEST_BUILD := -c release -Xswiftc -enable-testing --scratch-path $(TESTED)
 lint test docs crash-points: export DMSNAP_WARNINGS_ARE_ERRORS = 1
 
@@ -35,18 +36,13 @@ help:  ## say what there is to make
 demo: release  ## look at, export, merge and un-merge a snapshot that Linux wrote
 	Tests/demo $(RELEASE)
 
-# What the program prints as JSON is held against docs/schema afterwards.
-test: setup  ## run all tests
-	rm -rf $(TESTED)/json
-	swift build --build-tests $(TEST_BUILD)
-	DMSNAP=$(CURDIR)/$(TESTED)/release/dmsnap DMSNAP_JSON_LOG=$(CURDIR)/$(TESTED)/json \
-	  swift test --skip-build --disable-xctest $(TEST_BUILD)
-	Tests/Schema/check $(TESTED)/json
-	Tests/Consumer/check
+# The suite waits for disks and processes half of its time, in which the other package is built.
+test: tested  ## run all tests
+	$(MAKE) --no-print-directory --jobs=2 suite consumer
 
 lint: setup  ## check the style, and build everything with warnings as errors
 	swift format lint --strict --recursive Sources Tests Package.swift
-	swift build --build-tests $(TEST_BUILD)
+	$(MAKE) --no-print-directory tested
 
 # Without the gem, the table says that it is missing.
 bench: release  ## measure against C, thin_check, qemu-img and cp; half an hour, 12 GiB in .build/bench
@@ -77,6 +73,10 @@ overflow-test: release lab  ## have Linux overflow snapshots, and count what no 
 place-test: release  ## have Linux write file systems, lose areas, and judge what gets its place back; hours
 	corpus/lab --install xfsprogs btrfs-progs
 	Tests/KernelTest/place-test --dmsnap $(RELEASE) $(PLACE_TEST)
+
+files-test: release lab  ## have Linux mount snapshots, and compare their files with what dmsnap reads
+	corpus/lab --install xfsprogs btrfs-progs
+	Tests/KernelTest/files-test --dmsnap $(RELEASE) $(FILES_TEST)
 
 storm: release  ## salvage 10,000 stores that are damaged at random: make storm STORM='--seed 2'
 	Tests/KernelTest/storm --dmsnap $(RELEASE) $(STORM)
@@ -124,6 +124,19 @@ setup:
 lab:
 	corpus/lab --install
 
+tested: setup
+	swift build --build-tests $(TEST_BUILD)
+
+# What the program prints as JSON is held against docs/schema afterwards.
+suite:
+	rm -rf $(TESTED)/json
+	DMSNAP=$(CURDIR)/$(TESTED)/release/dmsnap DMSNAP_JSON_LOG=$(CURDIR)/$(TESTED)/json \
+	  swift test --skip-build --disable-xctest $(TEST_BUILD)
+	Tests/Schema/check $(TESTED)/json
+
+consumer:
+	Tests/Consumer/check
+
 # Without the variable that lint and test set, or every other target would build it anew.
 release: setup
 	env -u DMSNAP_WARNINGS_ARE_ERRORS swift build -c release --product dmsnap
@@ -137,4 +150,4 @@ static: setup
 	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell && \
 	  sed -i '1{/^#!/d;}' $(STATIC)/dmsnap.$$shell || exit; done
 
-.PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test place-test storm crash-test crash-points fuzz docs install clean setup lab release static
+.PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test place-test files-test storm crash-test crash-points fuzz docs install clean setup lab tested suite consumer release static

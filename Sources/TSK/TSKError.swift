@@ -9,5 +9,7 @@
     case source(BlockIOError)
     /// libtsk refused, in its words: what it reads is damaged, or not there.
     case library(String)
+    /// libtsk comes to no end, and was left to itself.
+    case stuck
   }
 #endif

@@ -7,7 +7,7 @@
   /// What failed is kept, so that the caller learns the source's own error. Not for two threads
   /// at a time: `TSKVolume` sees to that.
   @safe
-  final class TSKImage {
+  final class TSKImage: @unchecked Sendable {
     // As much as libtsk reads at once for its cache; more is read in pieces.
     private static let bufferByteCount = 64 << 10
 

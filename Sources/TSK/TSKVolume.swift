@@ -5,14 +5,19 @@
 
   /// A file system that libtsk reads from a block source.
   ///
-  /// One call at a time: libtsk keeps state in a file system that its readers share. Every answer
-  /// is a copy; nothing of the library's memory is lent out, and nothing is written.
+  /// One call at a time, on a thread of its own: libtsk keeps state in a file system that its
+  /// readers share, and its errors for each thread. Every answer is a copy; nothing of the library's
+  /// memory is lent out, and nothing is written.
   @safe
   package final class TSKVolume: @unchecked Sendable {
     // A directory of a hostile disk may claim any number of names.
     private static let nameCountMax = 16 << 20
 
+    /// How much processor time a call may use: a large directory takes seconds.
+    package static let callLimit = Duration.seconds(120)
+
     private let lock = Mutex(())
+    private let worker: TSKWorker
     private let image: TSKImage
     private let handle: UnsafeMutablePointer<TSK_FS_INFO>
 
@@ -28,38 +33,64 @@
     package let addresses: ClosedRange<UInt64>
 
     /// The file system in a source.
-    package init(_ source: any BlockSource) throws(TSKError) {
-      guard let image = TSKImage(source) else { throw .notFound }
-      // Not everything that libtsk knows, but what is asked of it here.
-      let types =
-        [TSK_FS_TYPE_NTFS, TSK_FS_TYPE_FAT_DETECT, TSK_FS_TYPE_HFS, TSK_FS_TYPE_ISO9660]
-      var opened: UnsafeMutablePointer<TSK_FS_INFO>?
-      for type in types {
-        unsafe opened = tsk_fs_open_img(image.handle, 0, type)
-        if unsafe opened != nil { break }
+    ///
+    /// - Parameter callLimit: How much processor time a call of libtsk may use.
+    package init(
+      _ source: any BlockSource, callLimit: Duration = TSKVolume.callLimit
+    ) throws(TSKError) {
+      guard let image = TSKImage(source), let worker = TSKWorker(limit: callLimit) else {
+        throw .notFound
       }
-      guard let volume = unsafe opened, let family = unsafe Self.family(volume.pointee.ftype),
-        unsafe volume.pointee.block_size > 0, unsafe volume.pointee.block_pre_size == 0,
-        unsafe volume.pointee.first_inum <= volume.pointee.last_inum
-      else {
-        let failure = image.takeFailure()
-        if let volume = unsafe opened { unsafe tsk_fs_close(volume) }
-        image.close()
-        throw failure.map { .source($0) } ?? .notFound
+      let opened: Opened
+      do throws(TSKError) {
+        opened = try worker.run { () throws(TSKError) in try Opened(image) }
+      } catch {
+        worker.end()
+        if error != .stuck { image.close() }
+        throw error
       }
-      self.image = image
-      unsafe handle = volume
-      self.family = family
-      blockByteCount = unsafe UInt64(volume.pointee.block_size)
-      blockCount = unsafe volume.pointee.block_count
-      root = unsafe volume.pointee.root_inum
-      addresses = unsafe volume.pointee.first_inum...volume.pointee.last_inum
-      _ = image.takeFailure()
+      (self.worker, self.image, family) = (worker, image, opened.family)
+      unsafe handle = opened.handle
+      blockByteCount = unsafe UInt64(handle.pointee.block_size)
+      blockCount = unsafe handle.pointee.block_count
+      root = unsafe handle.pointee.root_inum
+      addresses = unsafe handle.pointee.first_inum...handle.pointee.last_inum
     }
 
     deinit {
+      worker.end()
+      if worker.isStuck { return }
       unsafe tsk_fs_close(handle)
       image.close()
+    }
+
+    /// A file system that libtsk has opened.
+    @safe
+    private struct Opened: @unchecked Sendable {
+      let family: TSKFamily
+      let handle: UnsafeMutablePointer<TSK_FS_INFO>
+
+      init(_ image: TSKImage) throws(TSKError) {
+        // Not everything that libtsk knows, but what is asked of it here.
+        let types = [
+          TSK_FS_TYPE_NTFS, TSK_FS_TYPE_FAT_DETECT, TSK_FS_TYPE_HFS, TSK_FS_TYPE_ISO9660,
+        ]
+        var opened: UnsafeMutablePointer<TSK_FS_INFO>?
+        for type in types {
+          unsafe opened = tsk_fs_open_img(image.handle, 0, type)
+          if unsafe opened != nil { break }
+        }
+        let failure = image.takeFailure()
+        guard let volume = unsafe opened, let family = unsafe family(volume.pointee.ftype),
+          unsafe volume.pointee.block_size > 0, unsafe volume.pointee.block_pre_size == 0,
+          unsafe volume.pointee.first_inum <= volume.pointee.last_inum
+        else {
+          if let volume = unsafe opened { unsafe tsk_fs_close(volume) }
+          throw failure.map { .source($0) } ?? .notFound
+        }
+        self.family = family
+        unsafe handle = volume
+      }
     }
 
     private static func family(_ type: TSK_FS_TYPE_ENUM) -> TSKFamily? {
@@ -76,13 +107,15 @@
     }
 
     /// Calls the library, alone.
-    private func exclusively<Value>(
-      _ body: () throws(TSKError) -> Value
+    private func exclusively<Value: Sendable>(
+      _ body: @escaping @Sendable () throws(TSKError) -> Value
     ) throws(TSKError) -> Value {
       try lock.withLock { _ throws(TSKError) in
-        _ = image.takeFailure()
-        tsk_error_reset()
-        return try body()
+        try worker.run { [self] () throws(TSKError) in
+          _ = image.takeFailure()
+          tsk_error_reset()
+          return try body()
+        }
       }
     }
 
@@ -97,18 +130,18 @@
 
     /// The metadata of the file of that address.
     package func metadata(of address: UInt64) throws(TSKError) -> TSKMetadata {
-      try unsafe withFile(address) { file throws(TSKError) in
+      try unsafe withFile(address) { [self] file throws(TSKError) in
         guard let metadata = unsafe file.pointee.meta else { throw failure }
         return unsafe TSKMetadata(metadata.pointee, family)
       }
     }
 
     /// Lends an open file.
-    private func withFile<Value>(
+    private func withFile<Value: Sendable>(
       _ address: UInt64,
-      _ body: (UnsafeMutablePointer<TSK_FS_FILE>) throws(TSKError) -> Value
+      _ body: @escaping @Sendable (UnsafeMutablePointer<TSK_FS_FILE>) throws(TSKError) -> Value
     ) throws(TSKError) -> Value {
-      try exclusively { () throws(TSKError) in
+      try exclusively { [self] () throws(TSKError) in
         guard addresses.contains(address),
           let file = unsafe tsk_fs_file_open_meta(handle, nil, address)
         else { throw failure }
@@ -122,10 +155,10 @@
       in range: ClosedRange<UInt64>, isDeletedIncluded: Bool
     ) throws(TSKError) -> (found: [TSKMetadata], failure: TSKError?) {
       let range = range.clamped(to: addresses)
-      let found = MetadataList(family)
-      var flags = TSK_FS_META_FLAG_ALLOC.rawValue | TSK_FS_META_FLAG_USED.rawValue
-      if isDeletedIncluded { flags |= TSK_FS_META_FLAG_UNALLOC.rawValue }
-      return try exclusively { () throws(TSKError) in
+      return try exclusively { [self] () throws(TSKError) in
+        let found = MetadataList(family)
+        var flags = TSK_FS_META_FLAG_ALLOC.rawValue | TSK_FS_META_FLAG_USED.rawValue
+        if isDeletedIncluded { flags |= TSK_FS_META_FLAG_UNALLOC.rawValue }
         let status = unsafe tsk_fs_meta_walk(
           handle, range.lowerBound, range.upperBound, TSK_FS_META_FLAG_ENUM(flags),
           { file, context in
@@ -146,7 +179,7 @@
     package func names(
       in directory: UInt64
     ) throws(TSKError) -> (found: [TSKName], failure: TSKError?) {
-      try exclusively { () throws(TSKError) in
+      try exclusively { [self] () throws(TSKError) in
         guard let list = unsafe tsk_fs_dir_open_meta(handle, directory) else { throw failure }
         defer { unsafe tsk_fs_dir_close(list) }
         // The library's error number is no news: it is also set on the way to success.
@@ -164,7 +197,7 @@
 
     /// All streams of a file.
     package func attributes(of address: UInt64) throws(TSKError) -> [TSKAttribute] {
-      try unsafe withFile(address) { file throws(TSKError) in
+      try unsafe withFile(address) { [self] file throws(TSKError) in
         let count = unsafe tsk_fs_file_attr_getsize(file)
         // Not the library's error number: it is also set on the way to success.
         if unsafe count < 0 || file.pointee.meta?.pointee.attr_state == TSK_FS_META_ATTR_ERROR {
@@ -180,7 +213,7 @@
     package func contentAttribute(
       of address: UInt64
     ) throws(TSKError) -> (type: UInt32, identifier: UInt16)? {
-      try unsafe withFile(address) { file throws(TSKError) in
+      try unsafe withFile(address) { [self] file throws(TSKError) in
         guard let attribute = unsafe tsk_fs_file_attr_get(file) else { return nil }
         return unsafe (attribute.pointee.type.rawValue, attribute.pointee.id)
       }
@@ -193,9 +226,11 @@
       _ address: UInt64, type: UInt32, identifier: UInt16, at byteOffset: UInt64,
       into buffer: IOBuffer, _ range: Range<Int>
     ) throws(TSKError) -> Int {
-      try unsafe withFile(address) { file throws(TSKError) in
-        guard let offset = Int64(exactly: byteOffset) else { return 0 }
-        let count = buffer.withMutableBytes(range) { bytes in
+      guard let offset = Int64(exactly: byteOffset) else { return 0 }
+      // A call that is left behind must not write where others read.
+      let own = IOBuffer(byteCount: range.count)
+      let count = try unsafe withFile(address) { [self] file throws(TSKError) in
+        let count = own.withMutableBytes(0..<own.byteCount) { bytes in
           unsafe bytes.withUnsafeMutableBytes {
             unsafe tsk_fs_file_read_type(
               file, TSK_FS_ATTR_TYPE_ENUM(type), identifier, offset,
@@ -204,8 +239,10 @@
           }
         }
         guard count >= 0 else { throw failure }
-        return min(count, range.count)
+        return min(count, own.byteCount)
       }
+      buffer.copy(from: own, 0..<count, to: range.lowerBound)
+      return count
     }
 
     /// The blocks of `range` that nothing uses, as runs, and what failed on the way.
@@ -216,11 +253,11 @@
       let range = range.clamped(
         to: unsafe handle.pointee.first_block..<max(last &+ 1, handle.pointee.first_block))
       guard !range.isEmpty else { return ([], nil) }
-      let found = BlockList()
       let flags =
         TSK_FS_BLOCK_WALK_FLAG_UNALLOC.rawValue | TSK_FS_BLOCK_WALK_FLAG_META.rawValue
         | TSK_FS_BLOCK_WALK_FLAG_CONT.rawValue | TSK_FS_BLOCK_WALK_FLAG_AONLY.rawValue
-      return try exclusively { () throws(TSKError) in
+      return try exclusively { [self] () throws(TSKError) in
+        let found = BlockList()
         let status = unsafe tsk_fs_block_walk(
           handle, range.lowerBound, range.upperBound - 1, TSK_FS_BLOCK_WALK_FLAG_ENUM(flags),
           { block, context in

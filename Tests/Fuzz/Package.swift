@@ -23,7 +23,8 @@ let package = Package(
     .executableTarget(name: "FuzzFileSystem", dependencies: ["FuzzedFormats", "Fuzzing"]),
     .target(name: "Fuzzing", dependencies: ["CFuzzer"], swiftSettings: [.strictMemorySafety()]),
   ]
-    + ["FuzzHeader", "FuzzStore", "FuzzMapfile", "FuzzMetadata", "FuzzPhysicalVolume"].map { name in
+    + ["FuzzHeader", "FuzzStore", "FuzzMapfile", "FuzzMetadata", "FuzzPhysicalVolume", "FuzzTree"]
+    .map { name in
       .executableTarget(
         name: name,
         dependencies: [

@@ -3,10 +3,7 @@ internal import Glibc
 /// A thread of our own, which may be unavailable: because of a limit on processes, or no memory.
 ///
 /// Dispatch would wait for one forever.
-enum BackgroundThread {
-  /// Enough for what runs there.
-  private static let stackByteCount = 1 << 20
-
+package enum BackgroundThread {
   private final class Job: Sendable {
     let body: @Sendable () -> Void
 
@@ -16,7 +13,9 @@ enum BackgroundThread {
   /// Runs `body` on a new thread.
   ///
   /// - Returns: Whether there is one; if not, `body` does not run.
-  static func start(_ body: @escaping @Sendable () -> Void) -> Bool {
+  package static func start(
+    stackByteCount: Int = 1 << 20, _ body: @escaping @Sendable () -> Void
+  ) -> Bool {
     // Not initialised here: which module defines the type depends on the order of the files.
     let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
     defer { unsafe attributes.deallocate() }

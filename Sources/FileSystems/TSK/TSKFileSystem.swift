@@ -172,11 +172,15 @@
       }
     }
 
+    /// What there is to say when a call was given up.
+    private static let stuck = "libtsk comes to no end, and reads nothing more of this file system"
+
     static func error(_ error: TSKError, _ name: String, _ what: String) -> FileSystemError {
       switch error {
       case .notFound: .notFound(name)
       case .source(let error): .io(error)
       case .library(let text): .damaged(name, FileSystemDamage("\(what): \(text)"))
+      case .stuck: .damaged(name, FileSystemDamage("\(what): \(stuck)"))
       }
     }
 
@@ -185,6 +189,7 @@
       switch error {
       case .notFound: return FileSystemDamage("\(what): not there")
       case .library(let text): return FileSystemDamage("\(what): \(text)")
+      case .stuck: return FileSystemDamage("\(what): \(Self.stuck)")
       case .source(let error):
         guard error.isUnreadableMedium else { throw .io(error) }
         return FileSystemDamage("\(what): \(error)", at: error.byteRange)

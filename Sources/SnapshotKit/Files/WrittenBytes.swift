@@ -39,7 +39,7 @@ struct WrittenBytes {
     let isSame = old.map { old in new.map { old.inode.mayBe($0.inode) } ?? false } ?? false
     let none = FileSystems.FileMap()
     let (past, present) = (old?.map ?? none, new?.map ?? none)
-    let byteCount = max(old?.inode.byteCount ?? 0, new?.inode.byteCount ?? 0)
+    let byteCount = Self.wholeBlocks(max(old?.inode.byteCount ?? 0, new?.inode.byteCount ?? 0))
     let moved = FileComparison.differences(
       isSame ? past : none, present, byteCount: byteCount, [])
     add(present.source(of: moved), to: \.certain)
@@ -68,9 +68,15 @@ struct WrittenBytes {
       guard inode.changed > last, !suspects.contains(inode.id),
         let (inode, map) = try file(inode.id, .snapshot)
       else { return true }
-      add(map.source(of: [0..<inode.byteCount]), to: \.possible)
+      add(map.source(of: [0..<Self.wholeBlocks(inode.byteCount)]), to: \.possible)
       return true
     }
+  }
+
+  /// A file's length with the rest of its last block, which Linux writes with it, from the page.
+  private static func wholeBlocks(_ byteCount: UInt64) -> UInt64 {
+    let (end, overflow) = byteCount.addingReportingOverflow(4095)
+    return overflow ? byteCount : end & ~4095
   }
 
   /// A file that holds data, and where; nil if it is none, or damaged.
