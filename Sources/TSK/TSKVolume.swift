@@ -81,7 +81,7 @@
           if unsafe opened != nil { break }
         }
         let failure = image.takeFailure()
-        guard let volume = unsafe opened, let family = unsafe family(volume.pointee.ftype),
+        guard let volume = unsafe opened, let family = unsafe TSKVolume.family(volume.pointee.ftype),
           unsafe volume.pointee.block_size > 0, unsafe volume.pointee.block_pre_size == 0,
           unsafe volume.pointee.first_inum <= volume.pointee.last_inum
         else {

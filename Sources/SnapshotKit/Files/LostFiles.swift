@@ -29,6 +29,8 @@ public struct LostFiles: Sendable {
     public var isLost: Bool { !lost.isEmpty || structureByteCount > 0 }
   }
 
+  /// The number of the partition that they are in; nil if the snapshot itself is a file system.
+  public private(set) var partition: Int?
   /// The files: those that lost most come first.
   public private(set) var files: [File] = []
   /// Names whose file cannot be read, by path: its inode is lost.
@@ -41,6 +43,8 @@ public struct LostFiles: Sendable {
   public private(set) var hasUnknown: Bool
   /// How many they are at most, besides those after a lost end of the table.
   public private(set) var unknownCount: UInt64
+  /// How many of those that are lost the files account for.
+  private var accountedCount: UInt64 = 0
   /// What could not be read: files may be missing if there is any.
   public private(set) var damage: [FileSystemDamage] = []
 
@@ -60,6 +64,7 @@ public struct LostFiles: Sendable {
     guard try fileSystem.hasFiles(atMost: fileCountMax) else { return nil }
     let losses = try FileLosses(files, unread: unread)
     (hasUnknown, unknownCount) = (losses.hasUnknown, losses.unknownCount)
+    accountedCount = known.unknownCount - losses.unknownCount
     let all = (losses.ranges + losses.likely + losses.doubtful).union
     var readable: Set<FileID> = []
     let index = try OwnerIndex(fileSystem, within: all) { inode in
@@ -94,26 +99,41 @@ public struct LostFiles: Sendable {
 
   /// What a search for the files of a snapshot came to.
   public enum Search: Sendable {
-    /// The files.
-    case found(LostFiles)
+    /// The files of each file system.
+    case found([LostFiles])
     /// There are too many files to look at them all.
     case tooMany
     /// There is no file system that can be read, in the snapshot or in the origin.
     case noFileSystem
   }
 
-  /// Finds the files of a snapshot that losses are in, if there is a file system.
+  /// Finds the files of a snapshot that losses are in, if it is a file system, or a disk with
+  /// partitions that are.
   public static func search(
     _ snapshot: Snapshot, unread: [LostRange] = [], fileCountMax: Int = .max
   ) throws(FileSystemError) -> Search {
-    do throws(FileSystemError) {
-      let files = try SnapshotFiles(snapshot)
-      let found = try LostFiles(files, unread: unread, fileCountMax: fileCountMax)
-      return found.map { .found($0) } ?? .tooMany
-    } catch {
-      if error.isFatal { throw error }
-      return .noFileSystem
+    var found: [LostFiles] = []
+    let parts = [nil] + (try snapshot.partitions()).map { $0 }
+    for part in parts {
+      do throws(FileSystemError) {
+        let files = try SnapshotFiles(snapshot, partition: part?.bytes)
+        let lost = try LostFiles(files, unread: unread, fileCountMax: fileCountMax)
+        guard var lost else { return .tooMany }
+        lost.partition = part?.number
+        found.append(lost)
+        if part == nil { break }
+      } catch {
+        if error.isFatal { throw error }
+      }
     }
+    if found.isEmpty { return .noFileSystem }
+    // What the files of one partition account for, those of another need not.
+    let accountedCount = found.reduce(UInt64(0)) { $0 + $1.accountedCount }
+    for index in found.indices {
+      let others = accountedCount - found[index].accountedCount
+      found[index].unknownCount -= min(others, found[index].unknownCount)
+    }
+    return .found(found)
   }
 
   /// Whether nothing is lost, in doubt, or likely only.

@@ -33,7 +33,7 @@ public struct CopyReport: Encodable, Sendable {
   /// The report of a command.
   public init(
     command: String, exceptionCount: UInt64, byteCount: UInt64, lost: [LostRange],
-    isComplete: Bool, dryRun: Bool? = nil, files: LostFiles? = nil
+    isComplete: Bool, dryRun: Bool? = nil, files: [LostFiles]? = nil
   ) {
     fileLosses = files.map { LostFilesReport($0) }
     schema = "dmsnap.\(command).v1"

@@ -74,7 +74,7 @@ public struct InspectReport: Encodable, Sendable {
 
   /// The report of an audit, and of what the snapshot holds and which files losses are in, if that
   /// is known.
-  public init(_ audit: Audit, content: ContentIdentity?, _ files: LostFiles? = nil) {
+  public init(_ audit: Audit, content: ContentIdentity?, _ files: [LostFiles]? = nil) {
     fileLosses = files.map { LostFilesReport($0) }
     store = Place(path: audit.store.source.name, byteCount: audit.store.source.byteCount)
     header = audit.store.header.map { HeaderReport($0) }

@@ -6,7 +6,7 @@ internal import FileSystems
 ///     {"complete", "unknownExceptionCount", "lostFileCount", "doubtfulFileCount",
 ///      "likelyFileCount", "lostNameCount", "lostNames",
 ///      "freeByteCount", "freeRangeCount", "structureByteCount",
-///      "files": [{"path", "inode", "tree", "byteCount", "lostByteCount", "unnamedByteCount",
+///      "files": [{"path", "partition", "inode", "tree", "byteCount", "lostByteCount", "unnamedByteCount",
 ///      "structureByteCount", "doubtfulByteCount", "likelyByteCount",
 ///      "lost": [{"byteOffset", "byteCount"}]}]}
 public struct LostFilesReport: Encodable, Sendable {
@@ -27,6 +27,7 @@ public struct LostFilesReport: Encodable, Sendable {
 
   struct File: Encodable {
     @Nullable var path: String?
+    @Nullable var partition: Int?
     let inode: UInt64
     let tree: UInt64
     let byteCount: UInt64
@@ -38,24 +39,27 @@ public struct LostFilesReport: Encodable, Sendable {
     let lost: [RangeReport]
   }
 
-  /// The report of the files of a snapshot.
-  public init(_ found: LostFiles) {
-    complete = !found.hasUnknown && found.damage.isEmpty
-    unknownExceptionCount = found.unknownCount
-    lostFileCount = found.files.count { $0.isLost }
-    doubtfulFileCount = found.files.count { $0.doubtfulByteCount > 0 }
-    likelyFileCount = found.files.count { $0.likelyByteCount > 0 }
-    lostNameCount = found.names.count
-    lostNames = Array(found.names.prefix(Self.fileCountMax))
-    (freeByteCount, freeRangeCount) = (found.free.totalCount, found.free.count)
-    structureByteCount = found.structures.totalCount
-    files = found.files.prefix(Self.fileCountMax).map {
+  /// The report of the files of a snapshot: of each file system.
+  public init(_ found: [LostFiles]) {
+    complete = !found.contains { $0.hasUnknown || !$0.damage.isEmpty }
+    unknownExceptionCount = found.map(\.unknownCount).max() ?? 0
+    let all = found.flatMap { part in part.files.map { (part.partition, $0) } }
+    lostFileCount = all.count { $0.1.isLost }
+    doubtfulFileCount = all.count { $0.1.doubtfulByteCount > 0 }
+    likelyFileCount = all.count { $0.1.likelyByteCount > 0 }
+    let names = found.flatMap(\.names)
+    lostNameCount = names.count
+    lostNames = Array(names.prefix(Self.fileCountMax))
+    freeByteCount = found.reduce(0) { $0 + $1.free.totalCount }
+    freeRangeCount = found.reduce(0) { $0 + $1.free.count }
+    structureByteCount = found.reduce(0) { $0 + $1.structures.totalCount }
+    files = all.prefix(Self.fileCountMax).map { partition, file in
       File(
-        path: $0.paths.first, inode: $0.id.number, tree: $0.id.tree, byteCount: $0.byteCount,
-        lostByteCount: $0.lost.totalCount, unnamedByteCount: $0.unnamedByteCount,
-        structureByteCount: $0.structureByteCount, doubtfulByteCount: $0.doubtfulByteCount,
-        likelyByteCount: $0.likelyByteCount,
-        lost: $0.lost.prefix(Self.rangeCountMax).map { RangeReport($0) })
+        path: file.paths.first, partition: partition, inode: file.id.number, tree: file.id.tree,
+        byteCount: file.byteCount, lostByteCount: file.lost.totalCount,
+        unnamedByteCount: file.unnamedByteCount, structureByteCount: file.structureByteCount,
+        doubtfulByteCount: file.doubtfulByteCount, likelyByteCount: file.likelyByteCount,
+        lost: file.lost.prefix(Self.rangeCountMax).map { RangeReport($0) })
     }
   }
 }

@@ -71,7 +71,7 @@ public struct SalvageReport: Encodable, Sendable {
   public init(
     _ plan: SalvagePlan, _ generation: Generation, _ placement: PlacementPlan,
     _ level: PlacementLevel, byteCount: UInt64, lost: [LostRange], isComplete: Bool,
-    files: LostFiles? = nil
+    files: [LostFiles]? = nil
   ) {
     fileLosses = files.map { LostFilesReport($0) }
     complete = isComplete

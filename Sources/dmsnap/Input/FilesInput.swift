@@ -1,6 +1,5 @@
 public import ArgumentParser
 import BlockIO
-import Blkid
 import FileSystems
 public import SnapshotKit
 
@@ -68,21 +67,13 @@ struct FilesInput {
   }
 
   private static func partition(_ number: Int, of snapshot: Snapshot) throws -> Range<UInt64> {
-    let view = snapshot.view
-    let partitions = try Probe.identify(view).partitionTable?.partitions ?? []
-    guard
-      let found = partitions.first(where: { $0.number == number && !$0.isExtended }),
-      found.byteOffset < view.byteCount
-    else {
-      let numbers = partitions.filter { !$0.isExtended }.map { "\($0.number)" }
-      throw Failure(
-        .noStore,
-        "\(view.name): no partition \(number)"
-          + (numbers.isEmpty
-            ? "; it has no partitions" : "; it has \(numbers.joined(separator: ", "))"))
-    }
-    let count = min(found.byteCount, view.byteCount - found.byteOffset)
-    return found.byteOffset..<found.byteOffset + count
+    let partitions = try snapshot.partitions()
+    if let found = partitions.first(where: { $0.number == number }) { return found.bytes }
+    let numbers = partitions.map { "\($0.number)" }.joined(separator: ", ")
+    throw Failure(
+      .noStore,
+      "\(snapshot.view.name): no partition \(number)"
+        + (numbers.isEmpty ? "; it has no partitions" : "; it has \(numbers)"))
   }
 
   /// Opens the file system of a side.

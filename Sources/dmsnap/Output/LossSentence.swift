@@ -4,7 +4,7 @@ import SnapshotKit
 
 extension LostFiles.Search {
   /// The files, if they were looked at.
-  var found: LostFiles? { if case .found(let files) = self { files } else { nil } }
+  var found: [LostFiles]? { if case .found(let files) = self { files } else { nil } }
 
   /// Prints the sentence to stderr.
   func say() {
@@ -25,7 +25,26 @@ extension LostFiles.Search {
     let lines = sentence.wrapped(indent: 9)
     return lines.enumerated().map { index, line in
       ColouredLine(index == 0 ? "files".padding(to: 9) + line.dropFirst(9) : line)
-    } + (isComplete ? found?.lines ?? [] : []).map { ColouredLine("".padding(to: 9) + $0) }
+    } + (isComplete ? found ?? [] : []).flatMap(\.lines).map {
+      ColouredLine("".padding(to: 9) + $0)
+    }
+  }
+}
+
+extension [LostFiles] {
+  /// What is lost, in a sentence: "lost: 3 files (/a 64 KiB of 16 MiB, …), 2 free ranges (8 KiB)";
+  /// nil if nothing is.
+  var sentence: String? {
+    let parts = filter { !$0.isNone }
+    if parts.isEmpty { return nil }
+    var sentence = parts.map(\.clause).joined(separator: "; ")
+    let unknownCount = parts.map(\.unknownCount).max() ?? 0
+    if unknownCount > 0 {
+      sentence += "; no file tells what up to \(counted(unknownCount, "lost exception")) were for"
+    } else if parts.contains(where: \.hasUnknown) {
+      sentence += "; the table's end is lost, and no file tells of more"
+    }
+    return sentence
   }
 }
 
@@ -33,10 +52,8 @@ extension LostFiles {
   /// How many files a sentence names.
   private static let namedCount = 3
 
-  /// What is lost, in a sentence: "lost: 3 files (/a 64 KiB of 16 MiB, …), 2 free ranges (8 KiB)";
-  /// nil if nothing is.
-  var sentence: String? {
-    if isNone { return nil }
+  /// What is lost of one file system.
+  fileprivate var clause: String {
     let lost = files.filter(\.isLost)
     var parts: [String] = []
     if !lost.isEmpty {
@@ -65,17 +82,13 @@ extension LostFiles {
         "; with a likely place only: "
         + Self.named(likely.map { "\($0.name) \($0.size($0.likelyByteCount))" }, "file")
     }
-    if unknownCount > 0 {
-      sentence += "; no file tells what up to \(counted(unknownCount, "lost exception")) were for"
-    } else if hasUnknown {
-      sentence += "; the table's end is lost, and no file tells of more"
-    }
-    return sentence
+    return (partition.map { "partition \($0): " } ?? "") + sentence
   }
 
   /// What is to be said of each file.
-  var lines: [String] {
-    files.map(\.line) + names.map { "\($0): its inode is lost" }
+  fileprivate var lines: [String] {
+    let place = partition.map { "partition \($0): " } ?? ""
+    return (files.map(\.line) + names.map { "\($0): its inode is lost" }).map { place + $0 }
   }
 
   private static func named(_ names: [String], _ noun: String) -> String {

@@ -41,7 +41,7 @@ final class BaseImage: Sendable {
       bytes[$0 * Self.blockByteCount..<($0 + 1) * Self.blockByteCount].contains { $0 != 0 }
     }
     let superblock = 65536
-    if let geometry = XFSGeometry(decoding: bytes.span.extracting(0..<512)) {
+    if let geometry = XFSGeometry(bytes.span.extracting(0..<512)) {
       checksums = .xfs(geometry)
     } else if bytes.count > superblock + 4096,
       bytes[superblock + 64..<superblock + 72].elementsEqual("_BHRfS_M".utf8)

@@ -3,7 +3,7 @@ import FileSystems
 
 /// How many files of an image are read, and how many bytes of each: images are small, but what a
 /// patch makes of them need not be.
-private let (fileCountMax, partByteCount) = (3000, 65536)
+private let (fileCountMax, partByteCount) = (1000, 4096)
 
 /// Reads all that a source holds, in every way, and holds it against itself.
 func examine(_ source: PatchedSource) {
