@@ -84,10 +84,16 @@ let package = Package(
         crypto, systemPackage,
       ],
       swiftSettings: strict),
+    .target(
+      name: "Inputs",
+      dependencies: [
+        "BlockIO", "LVM2", "MD", "SnapshotFormat", "SnapshotKit", systemPackage,
+      ],
+      swiftSettings: strict),
     .executableTarget(
       name: "dmsnap",
       dependencies: [
-        "BlockIO", "Blkid", "FileSystems", "LVM2", "MD", "SnapshotFormat", "SnapshotKit",
+        "BlockIO", "Blkid", "FileSystems", "Inputs", "LVM2", "MD", "SnapshotFormat", "SnapshotKit",
         argumentParser, systemPackage,
       ],
       swiftSettings: strict, plugins: ["StampCommit"]),

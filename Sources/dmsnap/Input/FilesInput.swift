@@ -1,7 +1,8 @@
 public import ArgumentParser
-import BlockIO
 import Blkid
+import BlockIO
 import FileSystems
+import Inputs
 public import SnapshotKit
 
 extension SnapshotFiles.Side: ExpressibleByArgument {}
