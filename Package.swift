@@ -38,10 +38,10 @@ let package = Package(
     .library(name: "SnapshotFormat", targets: ["SnapshotFormat"]),
   ],
   traits: [
-    .default(enabledTraits: ["Zlib", "Zstd"]),
+    .default(enabledTraits: ["TSK", "Zlib", "Zstd"]),
     .trait(
       name: "TSK",
-      description: "FAT, exFAT, NTFS and HFS+, by libtsk, which hostile images can hang."),
+      description: "Files of FAT, exFAT, NTFS, ISO 9660 and HFS+, by libtsk; needs libtsk."),
     .trait(name: "Zlib", description: "Files that btrfs compressed by zlib; needs zlib."),
     .trait(name: "Zstd", description: "Files that btrfs compressed by zstd; needs libzstd."),
   ],
@@ -88,10 +88,16 @@ let package = Package(
         crypto, systemPackage,
       ],
       swiftSettings: strict),
+    .target(
+      name: "Inputs",
+      dependencies: [
+        "BlockIO", "LVM2", "MD", "SnapshotFormat", "SnapshotKit", systemPackage,
+      ],
+      swiftSettings: strict),
     .executableTarget(
       name: "dmsnap",
       dependencies: [
-        "BlockIO", "Blkid", "FileSystems", "LVM2", "MD", "SnapshotFormat", "SnapshotKit",
+        "BlockIO", "Blkid", "FileSystems", "Inputs", "LVM2", "MD", "SnapshotFormat", "SnapshotKit",
         argumentParser, systemPackage,
       ],
       swiftSettings: strict, plugins: ["StampCommit"]),

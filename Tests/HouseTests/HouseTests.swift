@@ -49,9 +49,10 @@ import Testing
     "SnapshotKit": [
       "BlockIO", "Blkid", "FileSystemFormat", "FileSystems", "LVM2", "MD", "SnapshotFormat",
     ],
+    "Inputs": ["BlockIO", "LVM2", "MD", "SnapshotFormat", "SnapshotKit"],
     "StampCommit": [],
     "dmsnap": [
-      "BlockIO", "Blkid", "FileSystems", "LVM2", "MD", "SnapshotFormat", "SnapshotKit",
+      "BlockIO", "Blkid", "FileSystems", "Inputs", "LVM2", "MD", "SnapshotFormat", "SnapshotKit",
     ],
   ]
 

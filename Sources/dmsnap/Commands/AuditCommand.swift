@@ -1,5 +1,6 @@
 import ArgumentParser
 import BlockIO
+import Inputs
 import SnapshotKit
 
 /// `dmsnap audit`: every finding.

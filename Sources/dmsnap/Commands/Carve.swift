@@ -1,5 +1,6 @@
 import ArgumentParser
 import BlockIO
+import Inputs
 import SnapshotFormat
 import SnapshotKit
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BlockIO
 import FileSystems
+import Inputs
 import SnapshotKit
 
 /// `dmsnap files changes`: which files differ between snapshot and origin.

@@ -2,6 +2,7 @@ import ArgumentParser
 import BlockIO
 import FileSystems
 import FoundationEssentials
+import Inputs
 import SnapshotKit
 import SystemPackage
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BlockIO
 import FileSystems
+import Inputs
 import SnapshotKit
 
 /// `dmsnap files list`: the files of a directory, or of all below it.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BlockIO
 import FileSystems
+import Inputs
 import SnapshotKit
 
 /// `dmsnap files timeline`: files in the order in which they were first touched.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Blkid
 import BlockIO
+import Inputs
 import MD
 import SnapshotFormat
 import SnapshotKit

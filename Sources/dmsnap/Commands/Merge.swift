@@ -1,5 +1,6 @@
 public import ArgumentParser
 import BlockIO
+import Inputs
 public import SnapshotKit
 import SystemPackage
 

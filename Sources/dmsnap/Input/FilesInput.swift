@@ -1,6 +1,7 @@
 public import ArgumentParser
 import BlockIO
 import FileSystems
+import Inputs
 public import SnapshotKit
 
 extension SnapshotFiles.Side: ExpressibleByArgument {}

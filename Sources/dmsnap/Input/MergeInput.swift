@@ -1,4 +1,5 @@
 import BlockIO
+import Inputs
 import LVM2
 import SnapshotKit
 import SystemPackage

@@ -1,5 +1,6 @@
 public import ArgumentParser
 import BlockIO
+import Inputs
 import SnapshotFormat
 public import SnapshotKit
 import SystemPackage
@@ -145,6 +146,17 @@ struct StoreOptions: ParsableArguments {
   }
 }
 
+extension StoreOptions {
+  /// What they name.
+  var names: StoreNames {
+    var names = StoreNames(store, volumes.names)
+    (names.reading, names.chunkSize) = (table.reading, table.chunkSize)
+    (names.generation, names.place) = (table.generation ?? 0, table.place)
+    (names.siblings, names.map) = (table.siblings, table.map)
+    return names
+  }
+}
+
 /// Where to list the sectors that are worth reading again.
 struct WantedOptions: ParsableArguments {
   @Option(
@@ -179,20 +191,6 @@ struct WantedOptions: ParsableArguments {
       "dmsnap: \(wanted): \(byteSize(sectors.metadataByteCount)) of metadata and"
         + " \(byteSize(sectors.dataByteCount)) of data are worth reading again"
         + (sectors.metadata.isEmpty ? "" : "; metadata that is read then may name more data"))
-  }
-}
-
-extension PathArgument {
-  /// Reads the mapfile that it names.
-  func readMap() throws -> BadSectorMap {
-    let buffer = try readAll(atMost: 1 << 32, as: "a mapfile")
-    do throws(BadSectorMapError) {
-      return try buffer.withBytes(0..<buffer.byteCount) { (bytes) throws(BadSectorMapError) in
-        try BadSectorMap(parsing: bytes)
-      }
-    } catch {
-      throw Failure(.couldNotFinish, "\(text): is not a mapfile: \(error)")
-    }
   }
 }
 

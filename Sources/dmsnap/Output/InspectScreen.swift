@@ -1,5 +1,6 @@
 import Blkid
 import BlockIO
+import Inputs
 import LVM2
 import SnapshotFormat
 import SnapshotKit

@@ -1,5 +1,6 @@
 import BlockIO
 import FoundationEssentials
+import Inputs
 import SystemPackage
 
 /// The files that a command will make.

@@ -1,4 +1,5 @@
 import BlockIO
+import Inputs
 import SnapshotFormat
 import SnapshotKit
 
@@ -85,11 +86,7 @@ func quoted(_ name: String) -> String {
 extension PlacementPlan {
   /// Says which siblings were of no use as witnesses, and why.
   func sayUnusedSiblings() {
-    for sibling in siblings {
-      if let problem = sibling.verdict.problem {
-        Console.say("dmsnap: \(sibling.name): not used as a sibling: \(problem)")
-      }
-    }
+    for line in unusedSiblings { Console.say("dmsnap: \(line)") }
   }
 
   /// Why orphans have no place, and how many bytes they are; nil if all have one.

@@ -1,25 +1,25 @@
-import ArgumentParser
-import BlockIO
-import FoundationEssentials
-import SnapshotKit
-import SystemPackage
+package import BlockIO
+internal import FoundationEssentials
+package import SnapshotKit
+internal import SystemPackage
 
 /// A path of a file or block device, or a part of one, perhaps a copy with gaps:
 /// `PATH[,offset=BYTES][,length=BYTES][,gap=AT:BYTES]…`, in any order.
 ///
 /// All numbers count bytes of the file as it is, regardless of the other numbers: `gap=4096:512`
 /// means that 512 bytes are missing before byte 4096 of the file.
-struct PathArgument: ExpressibleByArgument {
+package struct PathArgument: Sendable {
   /// As the user gave it.
-  let text: String
+  package let text: String
   /// The path by itself.
-  let path: String
+  package let path: String
   /// Where bytes are missing in the file, or too many, in order.
-  let gaps: [Gap]
+  package let gaps: [Gap]
   private let offset: UInt64?
   private let length: UInt64?
 
-  init?(argument: String) {
+  /// Parses it; nil if a number is none, or the gaps overlap.
+  package init?(argument: String) {
     var parts = argument.split(separator: ",", omittingEmptySubsequences: false)
     var numbers: [Substring: UInt64] = [:]
     var gaps: [Gap] = []
@@ -45,10 +45,10 @@ struct PathArgument: ExpressibleByArgument {
   }
 
   /// Whether it is all of the file or device, without gaps.
-  var isWhole: Bool { offset == nil && length == nil && gaps.isEmpty }
+  package var isWhole: Bool { offset == nil && length == nil && gaps.isEmpty }
 
   /// The name of a part of it, from a byte on; without a count, to its end.
-  func part(from byteOffset: UInt64, byteCount: UInt64? = nil) -> String {
+  package func part(from byteOffset: UInt64, byteCount: UInt64? = nil) -> String {
     let (position, lost, after) = filePosition(of: byteOffset)
     let count = byteCount ?? length.map { start + $0 - position }
     return "\(path),offset=\(position)" + (count.map { ",length=\($0)" } ?? "")
@@ -57,7 +57,7 @@ struct PathArgument: ExpressibleByArgument {
   }
 
   /// The same, with further gaps, given in bytes of what it names.
-  func adding(_ others: [Gap]) -> String {
+  package func adding(_ others: [Gap]) -> String {
     others.reduce(into: text) { words, gap in
       let position = filePosition(of: gap.range.lowerBound).byteOffset
       let moved = gap.moved(by: Int64(position) - Int64(gap.range.lowerBound))
@@ -81,36 +81,26 @@ struct PathArgument: ExpressibleByArgument {
   }
 
   /// The file system around it, if it is a part of a file.
-  var surroundings: Surroundings? {
+  package var surroundings: Surroundings? {
     guard start > 0, let file = try? FileSource(path: FilePath(path)) else { return nil }
     return Surroundings(of: start, in: file)
   }
 
-  /// The command that copies it to a new file.
-  ///
-  /// - Parameter byteCount: Its length.
-  func copyCommand(byteCount: UInt64, to copy: String) -> String {
-    isWhole
-      ? "cp --sparse=always \(quoted(path)) \(copy)"
-      : "dd if=\(quoted(path)) of=\(copy) bs=1M iflag=skip_bytes,count_bytes skip=\(start)"
-        + " count=\(byteCount)"
-  }
-
   /// The same, with an absolute path.
-  var absolute: String { absolutePath(path) + text.dropFirst(path.count) }
+  package var absolute: String { absolutePath(path) + text.dropFirst(path.count) }
 
   /// Where the part begins in the file.
-  var start: UInt64 { offset ?? 0 }
+  package var start: UInt64 { offset ?? 0 }
 
   /// Opens it for reading.
   ///
   /// - Parameters:
-  ///   - options: How to read it; nil for a text, which is read whole anyway.
+  ///   - asksForHoles: Whether to ask the file system where data is.
   ///   - map: What was not read of the whole file when it was copied off a bad medium.
-  func open(
-    _ options: InputOptions? = nil, _ map: BadSectorMap? = nil
-  ) throws -> any BlockSource {
-    let whole = try FileSource(path: FilePath(path), asksForHoles: options?.noHoles != true)
+  package func open(
+    asksForHoles: Bool = true, _ map: BadSectorMap? = nil
+  ) throws(BlockIOError) -> any BlockSource {
+    let whole = try FileSource(path: FilePath(path), asksForHoles: asksForHoles)
     let file: any BlockSource = map.map { RescuedSource(whole, $0) } ?? whole
     if isWhole { return file }
     let (end, overflow) = start.addingReportingOverflow(length ?? file.byteCount &- start)
@@ -133,20 +123,30 @@ extension PathArgument {
   /// Reads all of a file.
   ///
   /// - Parameter what: What a longer file cannot be, for the message.
-  func readAll(atMost byteCount: UInt64, as what: String) throws -> IOBuffer {
+  package func readAll(atMost byteCount: UInt64, as what: String) throws -> IOBuffer {
     let source = try open()
-    guard source.byteCount <= byteCount else {
-      throw Failure(.couldNotFinish, "\(text): is too large for \(what)")
-    }
+    guard source.byteCount <= byteCount else { throw InputError.tooLarge(text, what) }
     let buffer = IOBuffer(byteCount: Int(source.byteCount))
     try source.read(at: 0, into: buffer, 0..<buffer.byteCount)
     return buffer
+  }
+
+  /// Reads the mapfile that it names.
+  package func readMap() throws -> BadSectorMap {
+    let buffer = try readAll(atMost: 1 << 32, as: "a mapfile")
+    do throws(BadSectorMapError) {
+      return try buffer.withBytes(0..<buffer.byteCount) { (bytes) throws(BadSectorMapError) in
+        try BadSectorMap(parsing: bytes)
+      }
+    } catch {
+      throw InputError.notAMapfile(text, error)
+    }
   }
 }
 
 /// The absolute path of a path.
 ///
 /// It is not normalised: after a symbolic link, `..` is not where the name suggests.
-func absolutePath(_ path: String) -> String {
+package func absolutePath(_ path: String) -> String {
   FilePath(FileManager.default.currentDirectoryPath).pushing(FilePath(path)).string
 }

@@ -1,0 +1,55 @@
+import ArgumentParser
+import BlockIO
+import Inputs
+import LVM2
+import SnapshotKit
+
+// What the library of inputs opens, by the command's options; what it says goes to stderr.
+
+extension PathArgument: ExpressibleByArgument {
+  /// Opens it for reading.
+  func open(_ options: InputOptions) throws -> any BlockSource {
+    try open(asksForHoles: !options.noHoles)
+  }
+
+  /// The command that copies it to a new file.
+  ///
+  /// - Parameter byteCount: Its length.
+  func copyCommand(byteCount: UInt64, to copy: String) -> String {
+    isWhole
+      ? "cp --sparse=always \(quoted(path)) \(copy)"
+      : "dd if=\(quoted(path)) of=\(copy) bs=1M iflag=skip_bytes,count_bytes skip=\(start)"
+        + " count=\(byteCount)"
+  }
+}
+
+extension StoreInput {
+  /// Finds the store that the options name, and the origin.
+  init(_ options: StoreOptions, origin: PathArgument?) throws {
+    let names = (options.store.text, origin?.text, options.table.reading.rawValue)
+    RunRecord.note { ($0.store, $0.origin, $0.reading) = names }
+    try self.init(options.names, origin: origin) { Console.say("dmsnap: \($0)") }
+  }
+}
+
+extension VolumeInput {
+  /// Finds the groups in what the options name.
+  init(_ options: VolumeOptions) throws {
+    try self.init(options.names) { Console.say("dmsnap: \($0)") }
+  }
+}
+
+extension SnapshotVolume {
+  /// What the group's metadata says about the snapshot.
+  func check() throws -> [Finding] {
+    try VolumeCheck(self).findings
+  }
+
+  /// Warns of problems with the snapshot's volume group.
+  func warn(_ talk: MessageOptions) throws {
+    if talk.quiet { return }
+    for finding in try check() where finding.severity != .note {
+      Console.say("dmsnap: \(store.name): " + finding.line + ": \(finding.found)")
+    }
+  }
+}
