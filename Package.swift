@@ -25,7 +25,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
-// Without the trait nothing of libtsk is built, linked, or needed.
+// Without the trait nothing of libtsk is built or needed; with it, it is loaded when it is needed.
 let tsk = TargetDependencyCondition.when(traits: ["TSK"])
 
 let package = Package(
@@ -41,7 +41,7 @@ let package = Package(
     .default(enabledTraits: ["TSK", "Zlib", "Zstd"]),
     .trait(
       name: "TSK",
-      description: "Files of FAT, exFAT, NTFS, ISO 9660 and HFS+, by libtsk; needs libtsk."),
+      description: "Files of FAT, exFAT, NTFS, ISO 9660 and HFS+, by libtsk."),
     .trait(name: "Zlib", description: "Files that btrfs compressed by zlib; needs zlib."),
     .trait(name: "Zstd", description: "Files that btrfs compressed by zstd; needs libzstd."),
   ],
@@ -55,7 +55,7 @@ let package = Package(
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-    .systemLibrary(name: "CTSK", pkgConfig: "tsk", providers: [.apt(["libtsk-dev"])]),
+    .systemLibrary(name: "CTSK", providers: [.apt(["libtsk-dev"])]),
     .target(name: "SnapshotFormat", swiftSettings: strict),
     .target(name: "FileSystemFormat", swiftSettings: strict),
     .target(name: "BlockIO", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
@@ -117,7 +117,10 @@ let package = Package(
     .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: test),
     .testTarget(
       name: "FileSystemsTests",
-      dependencies: ["BlockIO", "FileSystemFormat", "FileSystems", "TestSupport", systemPackage],
+      dependencies: [
+        "BlockIO", "FileSystemFormat", "FileSystems", "TestSupport", systemPackage,
+        .target(name: "TSK", condition: tsk),
+      ],
       exclude: ["Btrfs/Images", "XFS/Images"], swiftSettings: test),
     .testTarget(
       name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],

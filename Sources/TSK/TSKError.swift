@@ -9,6 +9,8 @@
     case source(BlockIOError)
     /// libtsk refused, in its words: what it reads is damaged, or not there.
     case library(String)
+    /// libtsk is not installed, or of another version than this one.
+    case missing(version: String)
     /// libtsk comes to no end, and was left to itself.
     case stuck
   }

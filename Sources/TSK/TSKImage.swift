@@ -36,7 +36,7 @@
     }
 
     /// Frees the library's image; nothing of it may be used after.
-    func close() { unsafe tsk_img_close(handle) }
+    func close() { unsafe loaded_tsk_img_close(handle) }
 
     /// The error of the source since this was last asked.
     func takeFailure() -> BlockIOError? {

@@ -6,8 +6,8 @@
   /// A file system that libtsk reads from a block source.
   ///
   /// One call at a time, on a thread of its own: libtsk keeps state in a file system that its
-  /// readers share, and its errors for each thread. Every answer is a copy; nothing of the library's
-  /// memory is lent out, and nothing is written.
+  /// readers share, and its errors for each thread. Every answer is a copy; nothing of the
+  /// library's memory is lent out, and nothing is written.
   @safe
   package final class TSKVolume: @unchecked Sendable {
     // A directory of a hostile disk may claim any number of names.
@@ -38,6 +38,9 @@
     package init(
       _ source: any BlockSource, callLimit: Duration = TSKVolume.callLimit
     ) throws(TSKError) {
+      guard unsafe loaded_tsk_once() != nil else {
+        throw unsafe .missing(version: String(cString: wanted_tsk_version()))
+      }
       guard let image = TSKImage(source), let worker = TSKWorker(limit: callLimit) else {
         throw .notFound
       }
@@ -60,7 +63,7 @@
     deinit {
       worker.end()
       if worker.isStuck { return }
-      unsafe tsk_fs_close(handle)
+      unsafe loaded_tsk_fs_close(handle)
       image.close()
     }
 
@@ -77,15 +80,16 @@
         ]
         var opened: UnsafeMutablePointer<TSK_FS_INFO>?
         for type in types {
-          unsafe opened = tsk_fs_open_img(image.handle, 0, type)
+          unsafe opened = loaded_tsk_fs_open_img(image.handle, 0, type)
           if unsafe opened != nil { break }
         }
         let failure = image.takeFailure()
-        guard let volume = unsafe opened, let family = unsafe TSKVolume.family(volume.pointee.ftype),
+        guard let volume = unsafe opened,
+          let family = unsafe TSKVolume.family(volume.pointee.ftype),
           unsafe volume.pointee.block_size > 0, unsafe volume.pointee.block_pre_size == 0,
           unsafe volume.pointee.first_inum <= volume.pointee.last_inum
         else {
-          if let volume = unsafe opened { unsafe tsk_fs_close(volume) }
+          if let volume = unsafe opened { unsafe loaded_tsk_fs_close(volume) }
           throw failure.map { .source($0) } ?? .notFound
         }
         self.family = family
@@ -113,7 +117,7 @@
       try lock.withLock { _ throws(TSKError) in
         try worker.run { [self] () throws(TSKError) in
           _ = image.takeFailure()
-          tsk_error_reset()
+          loaded_tsk_error_reset()
           return try body()
         }
       }
@@ -122,7 +126,9 @@
     /// Why the last call failed.
     private var failure: TSKError {
       if let error = image.takeFailure() { return .source(error) }
-      guard let text = unsafe tsk_error_get() else { return .library("libtsk gives no reason") }
+      guard let text = unsafe loaded_tsk_error_get() else {
+        return .library("libtsk gives no reason")
+      }
       return unsafe .library(String(cString: text))
     }
 
@@ -143,9 +149,9 @@
     ) throws(TSKError) -> Value {
       try exclusively { [self] () throws(TSKError) in
         guard addresses.contains(address),
-          let file = unsafe tsk_fs_file_open_meta(handle, nil, address)
+          let file = unsafe loaded_tsk_fs_file_open_meta(handle, address)
         else { throw failure }
-        defer { unsafe tsk_fs_file_close(file) }
+        defer { unsafe loaded_tsk_fs_file_close(file) }
         return try unsafe body(file)
       }
     }
@@ -159,7 +165,7 @@
         let found = MetadataList(family)
         var flags = TSK_FS_META_FLAG_ALLOC.rawValue | TSK_FS_META_FLAG_USED.rawValue
         if isDeletedIncluded { flags |= TSK_FS_META_FLAG_UNALLOC.rawValue }
-        let status = unsafe tsk_fs_meta_walk(
+        let status = unsafe loaded_tsk_fs_meta_walk(
           handle, range.lowerBound, range.upperBound, TSK_FS_META_FLAG_ENUM(flags),
           { file, context in
             guard let metadata = unsafe file?.pointee.meta, let context = unsafe context else {
@@ -180,13 +186,15 @@
       in directory: UInt64
     ) throws(TSKError) -> (found: [TSKName], failure: TSKError?) {
       try exclusively { [self] () throws(TSKError) in
-        guard let list = unsafe tsk_fs_dir_open_meta(handle, directory) else { throw failure }
-        defer { unsafe tsk_fs_dir_close(list) }
+        guard let list = unsafe loaded_tsk_fs_dir_open_meta(handle, directory) else {
+          throw failure
+        }
+        defer { unsafe loaded_tsk_fs_dir_close(list) }
         // The library's error number is no news: it is also set on the way to success.
         let problem = image.takeFailure().map { TSKError.source($0) }
         var found: [TSKName] = []
-        for index in unsafe 0..<min(tsk_fs_dir_getsize(list), Self.nameCountMax) {
-          guard let name = unsafe tsk_fs_dir_get_name(list, index) else { continue }
+        for index in unsafe 0..<min(loaded_tsk_fs_dir_getsize(list), Self.nameCountMax) {
+          guard let name = unsafe loaded_tsk_fs_dir_get_name(list, index) else { continue }
           unsafe found.append(TSKName(name.pointee))
         }
         return (found, problem)
@@ -198,13 +206,15 @@
     /// All streams of a file.
     package func attributes(of address: UInt64) throws(TSKError) -> [TSKAttribute] {
       try unsafe withFile(address) { [self] file throws(TSKError) in
-        let count = unsafe tsk_fs_file_attr_getsize(file)
+        let count = unsafe loaded_tsk_fs_file_attr_getsize(file)
         // Not the library's error number: it is also set on the way to success.
         if unsafe count < 0 || file.pointee.meta?.pointee.attr_state == TSK_FS_META_ATTR_ERROR {
           throw failure
         }
         return (0..<max(0, min(count, 4096))).compactMap { index in
-          unsafe tsk_fs_file_attr_get_idx(file, index).map { unsafe TSKAttribute($0.pointee) }
+          unsafe loaded_tsk_fs_file_attr_get_idx(file, index).map {
+            unsafe TSKAttribute($0.pointee)
+          }
         }
       }
     }
@@ -214,7 +224,7 @@
       of address: UInt64
     ) throws(TSKError) -> (type: UInt32, identifier: UInt16)? {
       try unsafe withFile(address) { [self] file throws(TSKError) in
-        guard let attribute = unsafe tsk_fs_file_attr_get(file) else { return nil }
+        guard let attribute = unsafe loaded_tsk_fs_file_attr_get(file) else { return nil }
         return unsafe (attribute.pointee.type.rawValue, attribute.pointee.id)
       }
     }
@@ -232,10 +242,9 @@
       let count = try unsafe withFile(address) { [self] file throws(TSKError) in
         let count = own.withMutableBytes(0..<own.byteCount) { bytes in
           unsafe bytes.withUnsafeMutableBytes {
-            unsafe tsk_fs_file_read_type(
+            unsafe loaded_tsk_fs_file_read_type(
               file, TSK_FS_ATTR_TYPE_ENUM(type), identifier, offset,
-              $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count,
-              TSK_FS_FILE_READ_FLAG_NONE)
+              $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
           }
         }
         guard count >= 0 else { throw failure }
@@ -258,7 +267,7 @@
         | TSK_FS_BLOCK_WALK_FLAG_CONT.rawValue | TSK_FS_BLOCK_WALK_FLAG_AONLY.rawValue
       return try exclusively { [self] () throws(TSKError) in
         let found = BlockList()
-        let status = unsafe tsk_fs_block_walk(
+        let status = unsafe loaded_tsk_fs_block_walk(
           handle, range.lowerBound, range.upperBound - 1, TSK_FS_BLOCK_WALK_FLAG_ENUM(flags),
           { block, context in
             guard let block = unsafe block, let context = unsafe context else {

@@ -12,6 +12,7 @@ import Testing
   private struct Report: Decodable {
     struct File: Decodable {
       let path: String?
+      let partition: Int?
       let lostByteCount: Int
       let unnamedByteCount: Int
       let structureByteCount: Int
@@ -86,5 +87,52 @@ import Testing
       #expect(losses.files.allSatisfy { $0.unnamedByteCount <= $0.lostByteCount })
       #expect(losses.lostFileCount == losses.files.count { $0.isLost })
     }
+  }
+
+  /// A disk with one partition of Linux from 1 MiB on, and in it those bytes.
+  private func disk(with content: [UInt8]) -> [UInt8] {
+    var disk = [UInt8](repeating: 0, count: 1 << 20)
+    let sectorCount = UInt32(content.count / 512)
+    disk.replaceSubrange(446..<462, with: [0, 0, 2, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0])
+    for index in 0..<4 { disk[458 + index] = UInt8(truncatingIfNeeded: sectorCount >> (8 * index)) }
+    disk.replaceSubrange(510..<512, with: [0x55, 0xaa])
+    return disk + content
+  }
+
+  /// The store of a snapshot of that disk.
+  private func shifted(_ store: [UInt8]) -> [UInt8] {
+    var store = store
+    for position in ReferenceDecoder(store).exceptions.indices {
+      let area = 1 + position / Self.perArea * (Self.perArea + 1)
+      let place = area * Self.size + position % Self.perArea * 16
+      let old = store[place..<place + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) } + 256
+      for index in 0..<8 { store[place + index] = UInt8(truncatingIfNeeded: old >> (8 * index)) }
+    }
+    return store
+  }
+
+  @Test(arguments: ["ext4-overlay", "xfs-origin"])
+  func `the same files are named if they are in a partition`(name: String) throws {
+    let directory = try TemporaryDirectory()
+    let facts = try Corpus.read("file-systems/\(name)")
+    let store = try Corpus.unpack(facts.store, of: "file-systems/\(name)")
+    let origin = try Corpus.unpack(facts.origin, of: "file-systems/\(name)")
+    func losses(_ store: [UInt8], _ origin: [UInt8], _ title: String) throws -> Report.Losses {
+      var store = store
+      Damage.randomChunk(1, seed: 3).apply(to: &store, of: StoreBuilder(chunkSectors: 8))
+      let outcome = try dmsnap.run([
+        "inspect", try directory.write(store, to: "store-\(title)"), "--origin",
+        try directory.write(origin, to: "origin-\(title)"), "--files", "--format", "json",
+      ])
+      let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+      return try #require(report.fileLosses)
+    }
+    let plain = try losses(store, origin, "plain")
+    let inside = try losses(shifted(store), disk(with: origin), "disk")
+    #expect(!plain.files.isEmpty && plain.files.allSatisfy { $0.partition == nil })
+    #expect(inside.files.allSatisfy { $0.partition == 1 })
+    #expect(inside.files.map(\.path) == plain.files.map(\.path))
+    #expect(inside.files.map(\.lostByteCount) == plain.files.map(\.lostByteCount))
+    #expect(inside.lostNames == plain.lostNames)
   }
 }

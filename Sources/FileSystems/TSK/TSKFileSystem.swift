@@ -15,10 +15,14 @@
 
     /// The file system in a source.
     ///
-    /// - Throws: `notFound` if libtsk knows none in it.
-    public init(_ source: any BlockSource) throws(FileSystemError) {
+    /// - Parameter name: What it looks like, for messages.
+    /// - Throws: `notFound` if libtsk knows none in it; `unsupported` if libtsk is not there.
+    init(_ source: any BlockSource, _ name: String) throws(FileSystemError) {
       self.source = source
       do throws(TSKError) { volume = try TSKVolume(source) } catch {
+        if case .missing(let version) = error {
+          throw .unsupported(source.name, "\(name) without libtsk \(version) (Debian's libtsk19)")
+        }
         throw Self.error(error, source.name, "no file system that libtsk reads")
       }
     }
@@ -177,7 +181,7 @@
 
     static func error(_ error: TSKError, _ name: String, _ what: String) -> FileSystemError {
       switch error {
-      case .notFound: .notFound(name)
+      case .notFound, .missing: .notFound(name)
       case .source(let error): .io(error)
       case .library(let text): .damaged(name, FileSystemDamage("\(what): \(text)"))
       case .stuck: .damaged(name, FileSystemDamage("\(what): \(stuck)"))
@@ -187,7 +191,7 @@
     /// The damage that ended a walk half-way; a source that fails but for a bad place is an error.
     func note(_ error: TSKError, _ what: String) throws(FileSystemError) -> FileSystemDamage {
       switch error {
-      case .notFound: return FileSystemDamage("\(what): not there")
+      case .notFound, .missing: return FileSystemDamage("\(what): not there")
       case .library(let text): return FileSystemDamage("\(what): \(text)")
       case .stuck: return FileSystemDamage("\(what): \(Self.stuck)")
       case .source(let error):

@@ -1,18 +1,17 @@
 public import BlockIO
 
-/// Opens the file systems that libtsk reads, if the program was built with it.
+/// Opens the file systems that libtsk reads, if it is there.
 public enum TSKOpening {
   /// Opens a FAT, exFAT, NTFS, ISO 9660 or HFS+ file system.
   ///
-  /// - Throws: `notFound` if it is none of these; `unsupported` if it looks like one, and the
-  ///   program was built without the trait `TSK`.
+  /// - Throws: `notFound` if it is none of these; `unsupported` if it looks like one, and libtsk is
+  ///   not there, or the program was built without the trait `TSK`.
   public static func open(_ source: any BlockSource) throws(FileSystemError) -> any FileSystem {
     guard let family = try wrapping(FileSystemError.io, try TSKSignature.family(of: source)) else {
       throw .notFound(source.name)
     }
     #if TSK
-      _ = family
-      return try TSKFileSystem(source)
+      return try TSKFileSystem(source, family)
     #else
       throw .unsupported(source.name, "\(family), in a build without libtsk,")
     #endif

@@ -11,8 +11,8 @@ public struct SnapshotPartition: Equatable, Sendable {
 }
 
 extension Snapshot {
-  /// The partitions of the snapshot, but for those that only hold others, and those that begin after
-  /// its end; none if it is no disk.
+  /// The partitions of the snapshot, but for those that only hold others, and those that begin
+  /// after its end; none if it is no disk.
   public func partitions() throws(FileSystemError) -> [SnapshotPartition] {
     let identity: Identity
     do throws(BlkidError) { identity = try Probe.identify(view) } catch {

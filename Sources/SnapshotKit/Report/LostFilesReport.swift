@@ -6,8 +6,8 @@ internal import FileSystems
 ///     {"complete", "unknownExceptionCount", "lostFileCount", "doubtfulFileCount",
 ///      "likelyFileCount", "lostNameCount", "lostNames",
 ///      "freeByteCount", "freeRangeCount", "structureByteCount",
-///      "files": [{"path", "partition", "inode", "tree", "byteCount", "lostByteCount", "unnamedByteCount",
-///      "structureByteCount", "doubtfulByteCount", "likelyByteCount",
+///      "files": [{"path", "partition", "inode", "tree", "byteCount", "lostByteCount",
+///      "unnamedByteCount", "structureByteCount", "doubtfulByteCount", "likelyByteCount",
 ///      "lost": [{"byteOffset", "byteCount"}]}]}
 public struct LostFilesReport: Encodable, Sendable {
   /// More files, names, and ranges of a file are not listed.

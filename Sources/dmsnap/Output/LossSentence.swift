@@ -25,9 +25,10 @@ extension LostFiles.Search {
     let lines = sentence.wrapped(indent: 9)
     return lines.enumerated().map { index, line in
       ColouredLine(index == 0 ? "files".padding(to: 9) + line.dropFirst(9) : line)
-    } + (isComplete ? found ?? [] : []).flatMap(\.lines).map {
-      ColouredLine("".padding(to: 9) + $0)
     }
+      + (isComplete ? found ?? [] : []).flatMap(\.lines).map {
+        ColouredLine("".padding(to: 9) + $0)
+      }
   }
 }
 
