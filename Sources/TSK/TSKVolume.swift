@@ -223,7 +223,7 @@
     package func contentAttribute(
       of address: UInt64
     ) throws(TSKError) -> (type: UInt32, identifier: UInt16)? {
-      try unsafe withFile(address) { [self] file throws(TSKError) in
+      try unsafe withFile(address) { file throws(TSKError) in
         guard let attribute = unsafe loaded_tsk_fs_file_attr_get(file) else { return nil }
         return unsafe (attribute.pointee.type.rawValue, attribute.pointee.id)
       }
