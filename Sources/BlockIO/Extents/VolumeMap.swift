@@ -64,10 +64,11 @@ package struct VolumeMap: Sendable {
   package var byteCount: UInt64 { segments.last?.range.upperBound ?? 0 }
 
   /// Contiguous bytes of a range, and where they are.
-  struct Piece {
+  package struct Piece {
     /// In the volume.
-    let range: Range<UInt64>
-    let place: ExtentPlace
+    package let range: Range<UInt64>
+    /// Where they are.
+    package let place: ExtentPlace
     /// Further copies of the same bytes.
     let copies: [ExtentPlace]
     /// Copies that may be out of date: they are only written.
@@ -75,7 +76,7 @@ package struct VolumeMap: Sendable {
   }
 
   /// Visits the pieces of a range of the volume, in its order.
-  func forEachPiece<Failure: Error>(
+  package func forEachPiece<Failure: Error>(
     of range: Range<UInt64>, _ visit: (Piece) throws(Failure) -> Void
   ) throws(Failure) {
     var position = range.lowerBound

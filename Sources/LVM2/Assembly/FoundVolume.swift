@@ -55,6 +55,29 @@ public struct FoundVolume: Sendable {
     try group.mapper(version, leg: leg).source(of: name)
   }
 
+  /// Where its bytes are in the one source that was searched for the group's physical volumes: in
+  /// its order, without gaps; nil for what is on none of these.
+  package func places() throws(VolumeError) -> [(range: Range<UInt64>, byteOffset: UInt64?)] {
+    // A mirroring array is no range of the source.
+    let members = version.physicalVolumes.compactMap { group.member($0.uuid) }
+      .filter { $0.array == nil }
+    let mapper = VolumeMapper(version) { uuid in
+      members.first { $0.label.uuid == uuid }?.source
+    }
+    let map = try mapper.map(of: name)
+    var places: [(range: Range<UInt64>, byteOffset: UInt64?)] = []
+    map.forEachPiece(of: 0..<map.byteCount) { piece in
+      guard case .device(let device, let byteOffset) = piece.place else {
+        places.append((piece.range, nil))
+        return
+      }
+      let (start, overflow) = members[device].range.lowerBound.addingReportingOverflow(byteOffset)
+      let end = start.addingReportingOverflow(piece.range.upperBound - piece.range.lowerBound)
+      places.append((piece.range, overflow || end.overflow ? nil : start))
+    }
+    return places
+  }
+
   /// What makes its bytes doubtful; reads metadata areas.
   public func doubts() throws(BlockIOError) -> Doubts {
     let used = Set(version.allocations(below: name).map(\.physicalVolume))

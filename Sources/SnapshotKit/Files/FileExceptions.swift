@@ -31,9 +31,9 @@ public struct FileExceptions: Sendable {
 
   /// Finds the pieces of a file of the snapshot's file system.
   ///
-  /// - Parameter bytes: The bytes of the snapshot that the file system is in.
+  /// - Parameter part: The part of the snapshot that the file system is in.
   public init(
-    of inode: Inode, in fileSystem: any FileSystem, of snapshot: Snapshot, at bytes: Range<UInt64>
+    of inode: Inode, in fileSystem: any FileSystem, of snapshot: Snapshot, in part: SnapshotPart
   ) throws(FileSystemError) {
     let map = try fileSystem.map(of: inode)
     damage = map.damage
@@ -43,27 +43,35 @@ public struct FileExceptions: Sendable {
       let isAsLong =
         range.upperBound - range.lowerBound == extent.file.upperBound - extent.file.lowerBound
       let file = isAsLong ? extent.file : nil
-      add(range, file, snapshot.view, bytes.lowerBound, isPlain)
+      add(range, file, snapshot.view, part, isPlain)
     }
-    for range in map.structures { add(range, nil, snapshot.view, bytes.lowerBound, true) }
+    for range in map.structures { add(range, nil, snapshot.view, part, true) }
   }
 
   private mutating func add(
-    _ range: Range<UInt64>, _ file: Range<UInt64>?, _ view: SnapshotView, _ base: UInt64,
+    _ range: Range<UInt64>, _ file: Range<UInt64>?, _ view: SnapshotView, _ part: SnapshotPart,
     _ isPlain: Bool
   ) {
-    let (start, overflow) = range.lowerBound.addingReportingOverflow(base)
-    let end = range.upperBound.addingReportingOverflow(base)
-    guard !overflow, !end.overflow else { return }
-    let bytes = (start..<end.partialValue).clamped(to: 0..<view.byteCount)
+    for piece in part.outside(range) {
+      let within = file.map { $0.lowerBound + (piece.start - range.lowerBound) }
+      add(piece.bytes.clamped(to: 0..<view.byteCount), from: within, view, isPlain)
+    }
+  }
+
+  /// Adds bytes of the view.
+  ///
+  /// - Parameter start: The byte of the file that the first is; nil if they are of none.
+  private mutating func add(
+    _ bytes: Range<UInt64>, from start: UInt64?, _ view: SnapshotView, _ isPlain: Bool
+  ) {
     let geometry = view.table.geometry
     view.forEachSegment(in: bytes) { segment in
       let old = geometry.chunk(containing: segment.range.lowerBound)
       let count = segment.range.upperBound - segment.range.lowerBound
       var store: Range<UInt64>?
       if case .store(let offset) = segment.place { store = offset..<offset + count }
-      let place = file.map { file in
-        let first = file.lowerBound + (segment.range.lowerBound - start)
+      let place = start.map { start in
+        let first = start + (segment.range.lowerBound - bytes.lowerBound)
         return first..<first + count
       }
       pieces.append(

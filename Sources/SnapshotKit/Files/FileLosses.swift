@@ -25,14 +25,14 @@ public struct FileLosses: Sendable {
   /// What is lost of a side, as far as is known without reading any file system.
   ///
   /// - Parameters:
-  ///   - bytes: The bytes of it that the file system is in.
+  ///   - part: The part of it that the file system is in.
   ///   - unread: What of the snapshot could not be read, as far as that was tried.
   public init(
-    _ snapshot: Snapshot, _ side: SnapshotFiles.Side, in bytes: Range<UInt64>,
+    _ snapshot: Snapshot, _ side: SnapshotFiles.Side, in part: SnapshotPart,
     unread: [LostRange] = []
   ) {
     let view = snapshot.view
-    var lost = snapshot.origin.knownUnreadable(in: bytes)
+    var lost = part.pieces.flatMap { snapshot.origin.knownUnreadable(in: $0.bytes) }
     hasUnknown = side == .snapshot && snapshot.loaded.hasUnknownLosses
     unknownCount = hasUnknown ? snapshot.loaded.generation?.lostCount(besides: 0) ?? 0 : 0
     if side == .snapshot {
@@ -43,10 +43,10 @@ public struct FileLosses: Sendable {
         return shown
       }
       lost += (snapshot.lost + view.knownLosses + unread).map(\.range)
-      likely = Self.inside(bytes, snapshot.likelyRanges)
-      doubtful = Self.inside(bytes, snapshot.doubtfulRanges)
+      likely = part.inside(snapshot.likelyRanges.union).union
+      doubtful = part.inside(snapshot.doubtfulRanges.union).union
     }
-    ranges = Self.inside(bytes, lost)
+    ranges = part.inside(lost.union).union
     likely = likely.without(ranges)
     doubtful = doubtful.without((ranges + likely).union)
   }
@@ -58,7 +58,7 @@ public struct FileLosses: Sendable {
   public init(
     _ files: SnapshotFiles, unread: [LostRange] = []
   ) throws(FileSystemError) {
-    self.init(files.snapshot, .snapshot, in: files.bytes, unread: unread)
+    self.init(files.snapshot, .snapshot, in: files.part, unread: unread)
     guard hasUnknown else { return }
     let written = try WrittenBytes(files)
     unnamed = written.certain.without(ranges)
@@ -67,8 +67,7 @@ public struct FileLosses: Sendable {
     doubtful = doubtful.without(ranges)
     // If files account for each exception that is lost, nothing else is in doubt.
     let geometry = files.snapshot.loaded.geometry
-    let start = files.bytes.lowerBound
-    let count = unnamed.chunkCount(geometry, from: start)
+    let count = files.part.outside(unnamed).chunkCount(geometry)
     let generation = files.snapshot.loaded.generation
     unknownCount = generation?.lostCount(besides: count) ?? 0
     hasUnknown = unknownCount > 0 || generation?.isEndLost == true
@@ -78,17 +77,6 @@ public struct FileLosses: Sendable {
 
   /// Whether nothing is lost, in doubt, or likely only.
   public var isNone: Bool { ranges.isEmpty && likely.isEmpty && doubtful.isEmpty && !hasUnknown }
-
-  /// The parts of ranges that are in `bytes`, counted from its first.
-  private static func inside(
-    _ bytes: Range<UInt64>, _ ranges: [Range<UInt64>]
-  ) -> [Range<UInt64>] {
-    ranges.union.compactMap { range in
-      let part = range.clamped(to: bytes)
-      return part.isEmpty
-        ? nil : part.lowerBound - bytes.lowerBound..<part.upperBound - bytes.lowerBound
-    }
-  }
 
   /// How many bytes of a file are lost, in doubt, and likely.
   public struct Counts: Equatable, Sendable {
@@ -146,13 +134,13 @@ extension Generation {
 }
 
 extension [Range<UInt64>] {
-  /// How many chunks ascending ranges are in, which count from a byte of the origin.
-  fileprivate func chunkCount(_ geometry: StoreGeometry, from start: UInt64) -> UInt64 {
+  /// How many chunks ascending ranges of the origin are in.
+  fileprivate func chunkCount(_ geometry: StoreGeometry) -> UInt64 {
     let size = geometry.chunkSize.byteCount
     var (count, next): (UInt64, UInt64) = (0, 0)
     for range in self {
-      let first = Swift.max((range.lowerBound + start) / size, next)
-      let end = (range.upperBound + start - 1) / size + 1
+      let first = Swift.max(range.lowerBound / size, next)
+      let end = (range.upperBound - 1) / size + 1
       if end > first { count += end - first }
       next = Swift.max(next, end)
     }

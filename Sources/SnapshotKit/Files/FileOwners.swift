@@ -46,15 +46,14 @@ public struct FileOwners: Sendable {
     of ranges: [Range<UInt64>], in files: SnapshotFiles,
     sides: [SnapshotFiles.Side] = SnapshotFiles.Side.allCases
   ) throws(FileSystemError) {
-    let inside = files.inside(ranges.union)
-    let start = files.bytes.lowerBound
-    self.ranges = inside.map { $0.lowerBound + start..<$0.upperBound + start }
-    for side in sides { try add(inside, side, files[side], start) }
+    let inside = files.part.inside(ranges.union)
+    self.ranges = files.part.outside(inside)
+    for side in sides { try add(inside, side, files[side], files.part) }
   }
 
   private mutating func add(
     _ ranges: [Range<UInt64>], _ side: SnapshotFiles.Side, _ fileSystem: any FileSystem,
-    _ start: UInt64
+    _ part: SnapshotPart
   ) throws(FileSystemError) {
     let index = try OwnerIndex(fileSystem, within: ranges)
     let all = index.owners(of: ranges)
@@ -79,8 +78,8 @@ public struct FileOwners: Sendable {
     owners += found.values.sorted { ($0.paths.first ?? "", $0.id) < ($1.paths.first ?? "", $1.id) }
     let left = ranges.without(owned.map(\.bytes).union)
     var problems: [FileSystemDamage] = []
-    unowned += try fileSystem.unowned(left, &problems).map { bytes, what in
-      Unowned(side: side, bytes: bytes.lowerBound + start..<bytes.upperBound + start, what: what)
+    unowned += try fileSystem.unowned(left, &problems).flatMap { bytes, what in
+      part.outside(bytes).map { Unowned(side: side, bytes: $0.bytes, what: what) }
     }
     damage += problems.map { (side, $0) }
   }

@@ -41,7 +41,7 @@ public struct FileTimeline: Sendable {
   public init(_ files: SnapshotFiles) throws(FileSystemError) {
     let view = files.snapshot.view
     let table = view.table
-    let ranges = files.inside(table.runs.compactMap { view.bytes(of: $0) })
+    let ranges = files.part.inside(table.runs.compactMap { view.bytes(of: $0) })
     let before = try Owners(files.before, ranges)
     let after = try Owners(files.after, ranges)
     damage =
@@ -52,7 +52,7 @@ public struct FileTimeline: Sendable {
       for within in 0..<run.count {
         defer { order += 1 }
         let bytes = view.bytes(of: ExceptionRun(old: run.old + within, new: run.new, count: 1))
-        guard let bytes, let inside = files.inside([bytes]).first else { continue }
+        guard let bytes, let inside = files.part.inside([bytes]).first else { continue }
         let ids = [before.owner(of: inside), after.owner(of: inside)]
         if ids == lastIDs, last != nil {
           last?.exceptionCount += 1

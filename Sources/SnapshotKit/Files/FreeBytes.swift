@@ -29,38 +29,43 @@ public struct FreeBytes: Sendable {
   /// What is free on a side.
   ///
   /// - Parameters:
-  ///   - bytes: The bytes of the side that the file system is in.
+  ///   - part: The part of the side that the file system is in.
   ///   - losses: What of it is lost.
   public init(
     of fileSystem: any FileSystem, _ snapshot: Snapshot, _ side: SnapshotFiles.Side,
-    in bytes: Range<UInt64>, _ losses: FileLosses
+    in part: SnapshotPart, _ losses: FileLosses
   ) throws(FileSystemError) {
     let source: any BlockSource = side == .snapshot ? snapshot.view : snapshot.origin
     self.source = source
     for range in try fileSystem.freeRanges() {
-      let (lower, overflow) = range.lowerBound.addingReportingOverflow(bytes.lowerBound)
-      let upper = range.upperBound.addingReportingOverflow(bytes.lowerBound)
-      guard !overflow, !upper.overflow else { continue }
-      let free = (lower..<upper.partialValue).clamped(to: bytes)
-      let start = bytes.lowerBound
       let found = losses.ranges.parts(in: range)
-      var position = free.lowerBound
-      while position < free.upperBound,
-        let data = try wrapping(FileSystemError.io, try source.nextData(from: position)),
-        data.lowerBound < free.upperBound
-      {
-        let part = data.clamped(to: position..<free.upperBound)
-        for range in found.parts(in: part.lowerBound - start..<part.upperBound - start) {
-          let first = byteCount + (range.lowerBound + start - part.lowerBound)
-          lost.append(mergingInto: first..<first + (range.upperBound - range.lowerBound))
-        }
-        if side == .snapshot {
-          snapshot.view.forEachSegment(in: part) { add($0.range, inStore: $0.place != .origin) }
-        } else {
-          add(part, inStore: false)
-        }
-        position = max(data.upperBound, position + 1)
+      for piece in part.outside(range) { try add(piece, of: snapshot, side, lost: found) }
+    }
+  }
+
+  /// Adds what of a piece is no hole.
+  private mutating func add(
+    _ piece: SnapshotPart.Piece, of snapshot: Snapshot, _ side: SnapshotFiles.Side,
+    lost found: [Range<UInt64>]
+  ) throws(FileSystemError) {
+    let free = piece.bytes
+    var position = free.lowerBound
+    while position < free.upperBound,
+      let data = try wrapping(FileSystemError.io, try source.nextData(from: position)),
+      data.lowerBound < free.upperBound
+    {
+      let part = data.clamped(to: position..<free.upperBound)
+      let start = piece.start + (part.lowerBound - free.lowerBound)
+      for range in found.parts(in: start..<start + (part.upperBound - part.lowerBound)) {
+        let first = byteCount + (range.lowerBound - start)
+        lost.append(mergingInto: first..<first + (range.upperBound - range.lowerBound))
       }
+      if side == .snapshot {
+        snapshot.view.forEachSegment(in: part) { add($0.range, inStore: $0.place != .origin) }
+      } else {
+        add(part, inStore: false)
+      }
+      position = max(data.upperBound, position + 1)
     }
   }
 

@@ -29,8 +29,8 @@ public struct LostFiles: Sendable {
     public var isLost: Bool { !lost.isEmpty || structureByteCount > 0 }
   }
 
-  /// The number of the partition that they are in; nil if the snapshot itself is a file system.
-  public private(set) var partition: Int?
+  /// The part of the snapshot that they are in.
+  public let part: SnapshotPart.Kind
   /// The files: those that lost most come first.
   public private(set) var files: [File] = []
   /// Names whose file cannot be read, by path: its inode is lost.
@@ -58,7 +58,8 @@ public struct LostFiles: Sendable {
     _ files: SnapshotFiles, unread: [LostRange] = [], fileCountMax: Int = .max
   ) throws(FileSystemError) {
     let fileSystem = files.before
-    let known = FileLosses(files.snapshot, .snapshot, in: files.bytes, unread: unread)
+    let known = FileLosses(files.snapshot, .snapshot, in: files.part, unread: unread)
+    part = files.part.kind
     (hasUnknown, unknownCount) = (known.hasUnknown, known.unknownCount)
     if known.isNone { return }
     guard try fileSystem.hasFiles(atMost: fileCountMax) else { return nil }
@@ -108,26 +109,27 @@ public struct LostFiles: Sendable {
   }
 
   /// Finds the files of a snapshot that losses are in, if it is a file system, or a disk with
-  /// partitions that are.
+  /// partitions or logical volumes that are.
   public static func search(
     _ snapshot: Snapshot, unread: [LostRange] = [], fileCountMax: Int = .max
   ) throws(FileSystemError) -> Search {
     var found: [LostFiles] = []
-    let parts = [nil] + (try snapshot.partitions()).map { $0 }
-    for part in parts {
+    for part in [SnapshotPart(wholeOf: snapshot)] + (try snapshot.partitions())
+      + (try snapshot.volumes())
+    {
       do throws(FileSystemError) {
-        let files = try SnapshotFiles(snapshot, partition: part?.bytes)
-        let lost = try LostFiles(files, unread: unread, fileCountMax: fileCountMax)
-        guard var lost else { return .tooMany }
-        lost.partition = part?.number
+        let files = try SnapshotFiles(snapshot, in: part)
+        guard let lost = try LostFiles(files, unread: unread, fileCountMax: fileCountMax) else {
+          return .tooMany
+        }
         found.append(lost)
-        if part == nil { break }
+        if part.kind == .whole { break }
       } catch {
         if error.isFatal { throw error }
       }
     }
     if found.isEmpty { return .noFileSystem }
-    // What the files of one partition account for, those of another need not.
+    // What the files of one part account for, those of another need not.
     let accountedCount = found.reduce(UInt64(0)) { $0 + $1.accountedCount }
     for index in found.indices {
       let others = accountedCount - found[index].accountedCount

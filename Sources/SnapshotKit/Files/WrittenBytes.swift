@@ -99,14 +99,12 @@ struct WrittenBytes {
   private mutating func add(
     _ ranges: [Range<UInt64>], to list: WritableKeyPath<WrittenBytes, [Range<UInt64>]>
   ) {
-    let (view, start) = (files.snapshot.view, files.bytes.lowerBound)
-    for range in ranges {
-      let inside = range.clamped(to: 0..<files.bytes.upperBound - start)
-      if inside.isEmpty { continue }
-      view.forEachSegment(in: inside.lowerBound + start..<inside.upperBound + start) { segment in
+    for piece in ranges.flatMap({ files.part.outside($0) }) {
+      files.snapshot.view.forEachSegment(in: piece.bytes) { segment in
         guard segment.place == .origin else { return }
+        let first = piece.start + (segment.range.lowerBound - piece.bytes.lowerBound)
         self[keyPath: list].append(
-          segment.range.lowerBound - start..<segment.range.upperBound - start)
+          first..<first + (segment.range.upperBound - segment.range.lowerBound))
       }
     }
   }

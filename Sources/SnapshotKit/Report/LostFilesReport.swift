@@ -6,9 +6,9 @@ internal import FileSystems
 ///     {"complete", "unknownExceptionCount", "lostFileCount", "doubtfulFileCount",
 ///      "likelyFileCount", "lostNameCount", "lostNames",
 ///      "freeByteCount", "freeRangeCount", "structureByteCount",
-///      "files": [{"path", "partition", "inode", "tree", "byteCount", "lostByteCount",
-///      "unnamedByteCount", "structureByteCount", "doubtfulByteCount", "likelyByteCount",
-///      "lost": [{"byteOffset", "byteCount"}]}]}
+///      "files": [{"path", "partition", "volume", "inode", "tree", "byteCount",
+///      "lostByteCount", "unnamedByteCount", "structureByteCount", "doubtfulByteCount",
+///      "likelyByteCount", "lost": [{"byteOffset", "byteCount"}]}]}
 public struct LostFilesReport: Encodable, Sendable {
   /// More files, names, and ranges of a file are not listed.
   private static let (fileCountMax, rangeCountMax) = (100_000, 256)
@@ -28,6 +28,7 @@ public struct LostFilesReport: Encodable, Sendable {
   struct File: Encodable {
     @Nullable var path: String?
     @Nullable var partition: Int?
+    @Nullable var volume: String?
     let inode: UInt64
     let tree: UInt64
     let byteCount: UInt64
@@ -43,7 +44,7 @@ public struct LostFilesReport: Encodable, Sendable {
   public init(_ found: [LostFiles]) {
     complete = !found.contains { $0.hasUnknown || !$0.damage.isEmpty }
     unknownExceptionCount = found.map(\.unknownCount).max() ?? 0
-    let all = found.flatMap { part in part.files.map { (part.partition, $0) } }
+    let all = found.flatMap { part in part.files.map { (part.part, $0) } }
     lostFileCount = all.count { $0.1.isLost }
     doubtfulFileCount = all.count { $0.1.doubtfulByteCount > 0 }
     likelyFileCount = all.count { $0.1.likelyByteCount > 0 }
@@ -53,13 +54,20 @@ public struct LostFilesReport: Encodable, Sendable {
     freeByteCount = found.reduce(0) { $0 + $1.free.totalCount }
     freeRangeCount = found.reduce(0) { $0 + $1.free.count }
     structureByteCount = found.reduce(0) { $0 + $1.structures.totalCount }
-    files = all.prefix(Self.fileCountMax).map { partition, file in
+    files = all.prefix(Self.fileCountMax).map { part, file in
       File(
-        path: file.paths.first, partition: partition, inode: file.id.number, tree: file.id.tree,
+        path: file.paths.first, partition: part.partition, volume: part.volume,
+        inode: file.id.number, tree: file.id.tree,
         byteCount: file.byteCount, lostByteCount: file.lost.totalCount,
         unnamedByteCount: file.unnamedByteCount, structureByteCount: file.structureByteCount,
         doubtfulByteCount: file.doubtfulByteCount, likelyByteCount: file.likelyByteCount,
         lost: file.lost.prefix(Self.rangeCountMax).map { RangeReport($0) })
     }
   }
+}
+
+extension SnapshotPart.Kind {
+  fileprivate var partition: Int? { if case .partition(let number) = self { number } else { nil } }
+
+  fileprivate var volume: String? { if case .volume(let name) = self { name } else { nil } }
 }

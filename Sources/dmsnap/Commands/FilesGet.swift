@@ -126,7 +126,7 @@ struct FilesGet: ParsableCommand {
   private func writeFree(
     of fileSystem: any FileSystem, _ files: FilesInput, _ losses: FileLosses, to path: String
   ) throws {
-    let free = try FreeBytes(of: fileSystem, files.snapshot, side.side, in: files.bytes, losses)
+    let free = try FreeBytes(of: fileSystem, files.snapshot, side.side, in: files.part, losses)
     let list = try OutputText(path: FilePath(path + ".jsonl"))
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]

@@ -107,7 +107,7 @@ struct FilesOwner: ParsableCommand {
     }
     if lost || doubtful, let losses {
       let ranges = lost ? losses.ranges : losses.doubtful + losses.likely
-      return ranges.map { $0.moved(by: files.bytes.lowerBound) }
+      return files.part.outside(ranges)
     }
     if unnamed {
       let (known, unknownCount) = snapshot.unnamedRanges
@@ -181,13 +181,6 @@ struct FilesOwner: ParsableCommand {
   }
 }
 
-extension Range<UInt64> {
-  /// The range that many numbers further on.
-  fileprivate func moved(by distance: UInt64) -> Range {
-    lowerBound + distance..<upperBound + distance
-  }
-}
-
 /// `dmsnap files extents`: where a file of the snapshot lies.
 struct FilesExtents: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -219,7 +212,7 @@ struct FilesExtents: ParsableCommand {
     let fileSystem = try files.fileSystem(.snapshot)
     let file = try FileTree(fileSystem).find(path)
     let found = try FileExceptions(
-      of: file.inode, in: fileSystem, of: files.snapshot, at: files.bytes)
+      of: file.inode, in: fileSystem, of: files.snapshot, in: files.part)
     switch format {
     case .json: try Console.print(json: FilesExtentsReport(file, found))
     case .text:

@@ -13,6 +13,55 @@ struct PartitionOptions: ParsableArguments {
       "The number of the partition that the file system is in, if the snapshot is a whole disk.",
       valueName: "number"))
   var partition: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "The logical volume that the file system is in, if the snapshot is a disk, or has partitions,"
+        + " that volume groups lie on: of a virtual machine, for example.",
+      valueName: "vg/lv"))
+  var inner: String?
+
+  func validate() throws {
+    if partition != nil, inner != nil {
+      throw ValidationError("--partition and --inner name the same thing: give one of them.")
+    }
+  }
+}
+
+extension PartitionOptions {
+  /// The part of a snapshot that is meant.
+  func part(of snapshot: Snapshot) throws -> SnapshotPart {
+    let name = snapshot.view.name
+    if let inner {
+      if let found = try snapshot.volume(named: inner) { return found }
+      let names = try snapshot.volumes().map(\.name)
+      throw Failure(
+        .noStore,
+        "\(name): no volume \(inner) in it"
+          + (names.isEmpty
+            ? "; it has no volume groups" : "; it has \(names.joined(separator: ", "))"))
+    }
+    guard let partition else { return SnapshotPart(wholeOf: snapshot) }
+    let partitions = try snapshot.partitions()
+    if let found = partitions.first(where: { $0.kind == .partition(partition) }) { return found }
+    let names = partitions.map(\.name)
+    throw Failure(
+      .noStore,
+      "\(name): no partition \(partition)"
+        + (names.isEmpty
+          ? "; it has no partitions" : "; it has \(names.joined(separator: ", "))"))
+  }
+}
+
+extension SnapshotPart {
+  /// Its name, as the options take it.
+  fileprivate var name: String {
+    switch kind {
+    case .whole: ""
+    case .partition(let number): "\(number)"
+    case .volume(let name): name
+    }
+  }
 }
 
 /// Whose files.
@@ -42,10 +91,9 @@ struct InodeArgument: ExpressibleByArgument {
 struct FilesInput {
   let found: StoreInput
   let snapshot: Snapshot
-  /// The bytes of the snapshot that the file system is in.
-  let bytes: Range<UInt64>
+  /// The part of the snapshot that the file system is in.
+  let part: SnapshotPart
   private let check: OriginCheck
-  private let isPart: Bool
   private let talk: MessageOptions
 
   /// Opens the snapshot.
@@ -59,35 +107,20 @@ struct FilesInput {
     snapshot = Snapshot(try found.loadTable(), of: try found.requireOrigin())
     check = try snapshot.checkOrigin()
     snapshot.warn(check, talk)
-    isPart = place.partition != nil
-    if let number = place.partition {
-      bytes = try Self.partition(number, of: snapshot)
-    } else {
-      bytes = 0..<snapshot.view.byteCount
-    }
-  }
-
-  private static func partition(_ number: Int, of snapshot: Snapshot) throws -> Range<UInt64> {
-    let partitions = try snapshot.partitions()
-    if let found = partitions.first(where: { $0.number == number }) { return found.bytes }
-    let numbers = partitions.map { "\($0.number)" }.joined(separator: ", ")
-    throw Failure(
-      .noStore,
-      "\(snapshot.view.name): no partition \(number)"
-        + (numbers.isEmpty ? "; it has no partitions" : "; it has \(numbers)"))
+    part = try place.part(of: snapshot)
   }
 
   /// Opens the file system of a side.
   func fileSystem(_ side: SnapshotFiles.Side) throws -> any FileSystem {
     let source: any BlockSource = side == .snapshot ? snapshot.view : snapshot.origin
-    let found = try FileSystemOpening.open(isPart ? SliceSource(source, bytes) : source)
+    let found = try FileSystemOpening.open(part.source(in: source))
     say(found, side)
     return found
   }
 
   /// Opens both file systems.
   func bothFileSystems() throws -> SnapshotFiles {
-    let files = try SnapshotFiles(snapshot, partition: isPart ? bytes : nil)
+    let files = try SnapshotFiles(snapshot, in: part)
     for side in SnapshotFiles.Side.allCases { say(files[side], side) }
     return files
   }
@@ -102,14 +135,14 @@ struct FilesInput {
 
   /// What of a side is known to be lost, without reading it.
   func knownLosses(_ side: SnapshotFiles.Side) -> FileLosses {
-    FileLosses(snapshot, side, in: bytes)
+    FileLosses(snapshot, side, in: part)
   }
 
   /// What of a side is lost, by what the files of both tell as well, if both can be read.
   func losses(_ side: SnapshotFiles.Side) throws -> FileLosses {
     guard side == .snapshot else { return knownLosses(side) }
     do throws(FileSystemError) {
-      return try FileLosses(SnapshotFiles(snapshot, partition: isPart ? bytes : nil))
+      return try FileLosses(SnapshotFiles(snapshot, in: part))
     } catch {
       if error.isFatal { throw error }
       return knownLosses(side)

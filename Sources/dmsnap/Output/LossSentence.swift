@@ -83,13 +83,12 @@ extension LostFiles {
         "; with a likely place only: "
         + Self.named(likely.map { "\($0.name) \($0.size($0.likelyByteCount))" }, "file")
     }
-    return (partition.map { "partition \($0): " } ?? "") + sentence
+    return part.prefix + sentence
   }
 
   /// What is to be said of each file.
   fileprivate var lines: [String] {
-    let place = partition.map { "partition \($0): " } ?? ""
-    return (files.map(\.line) + names.map { "\($0): its inode is lost" }).map { place + $0 }
+    (files.map(\.line) + names.map { "\($0): its inode is lost" }).map { part.prefix + $0 }
   }
 
   private static func named(_ names: [String], _ noun: String) -> String {
@@ -133,5 +132,16 @@ extension LostFiles.File {
     if doubtfulByteCount > 0 { words.append("\(byteSize(doubtfulByteCount)) in doubt") }
     if likelyByteCount > 0 { words.append("\(byteSize(likelyByteCount)) with a likely place only") }
     return "\(name): " + words.joined(separator: "; ")
+  }
+}
+
+extension SnapshotPart.Kind {
+  /// What stands before what is said of it.
+  fileprivate var prefix: String {
+    switch self {
+    case .whole: ""
+    case .partition(let number): "partition \(number): "
+    case .volume(let name): "\(name): "
+    }
   }
 }

@@ -127,7 +127,7 @@ import Testing
     #expect(events.map { $0.after?.path } == ["/z", "/x"])
     let x = try FileTree(files.before).find("/x").inode
     let pieces = try FileExceptions(
-      of: x, in: files.before, of: files.snapshot, at: files.bytes
+      of: x, in: files.before, of: files.snapshot, in: files.part
     ).pieces
     #expect(pieces.map(\.oldChunk) == [1] && pieces.map(\.newChunk) == [3])
     #expect(pieces.map(\.store) == [block * 3..<block * 3 + 3])

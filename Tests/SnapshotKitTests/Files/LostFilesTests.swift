@@ -157,8 +157,8 @@ import Testing
     let files = try files(
       snapshot: [.file("a", "a")], origin: [.file("a", "b")], lost: [])
     let free = try FreeBytes(
-      of: files.before, files.snapshot, .snapshot, in: files.bytes,
-      FileLosses(files.snapshot, .snapshot, in: files.bytes))
+      of: files.before, files.snapshot, .snapshot, in: files.part,
+      FileLosses(files.snapshot, .snapshot, in: files.part))
     #expect(free.byteCount == 4096 && free.lost.isEmpty)
     #expect(
       free.pieces.map { "\($0.streamOffset) \($0.byteOffset) \($0.byteCount) \($0.inStore)" } == [
