@@ -89,6 +89,39 @@ import Testing
     }
   }
 
+  @Test(
+    arguments: [
+      "ext4-overlay", "ext4-origin", "xfs-overlay", "xfs-origin", "btrfs-overlay", "btrfs-origin",
+    ])
+  func `if the last area is zeroes, what may be lost is in doubt, or known to be lost`(
+    name: String
+  ) throws {
+    let directory = try TemporaryDirectory()
+    let facts = try Corpus.read("file-systems/\(name)")
+    let bytes = try Corpus.unpack(facts.store, of: "file-systems/\(name)")
+    let store = try directory.write(bytes, to: "store")
+    let origin = try directory.write(
+      Corpus.unpack(facts.origin, of: "file-systems/\(name)"), to: "origin")
+    let intact = try files(store, origin, to: directory.path("intact"))
+    let area =
+      1 + (ReferenceDecoder(bytes).exceptions.count - 1) / Self.perArea * (Self.perArea + 1)
+    var damaged = bytes
+    damaged.replaceSubrange(
+      area * Self.size..<(area + 1) * Self.size, with: repeatElement(0, count: Self.size))
+    let path = try directory.write(damaged, to: "damaged")
+    let shown = try files(path, origin, to: directory.path("shown"), "--reading", "salvage")
+    let outcome = try dmsnap.run([
+      "inspect", path, "--origin", origin, "--files", "--format", "json",
+    ])
+    let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+    let losses = try #require(report.fileLosses)
+    let differing = Set(intact.keys.filter { shown[$0] != nil && intact[$0] != shown[$0] })
+    let named = Set(losses.files.compactMap(\.path)).union(losses.lostNames)
+    #expect(differing.isSubset(of: named), "\(differing.subtracting(named))")
+    let lost = Set(losses.files.filter(\.isLost).compactMap(\.path)).intersection(shown.keys)
+    #expect(lost.isSubset(of: differing), "\(lost.subtracting(differing))")
+  }
+
   /// A disk with one partition of Linux from 1 MiB on, and in it those bytes.
   private func disk(with content: [UInt8]) -> [UInt8] {
     var disk = [UInt8](repeating: 0, count: 1 << 20)

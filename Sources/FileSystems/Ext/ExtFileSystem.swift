@@ -27,15 +27,17 @@ public final class ExtFileSystem: FileSystem {
 
   /// Opens the file system at the beginning of a source.
   ///
-  /// - Parameter isJournalReplayed: Whether to show the file system as it is once its journal is
-  ///   replayed, as a mount does. Otherwise it is shown as it is on the disk, as a mount with
-  ///   `noload` does.
+  /// - Parameters:
+  ///   - isJournalReplayed: Whether to show the file system as it is once its journal is replayed,
+  ///     as a mount does. Otherwise it is shown as it is on the disk, as a mount with `noload`
+  ///     does.
+  ///   - isTracked: Whether to look for copies of the superblock where none is in its place.
   /// - Throws: `notFound` if there is none; `unsupported` if it has a feature that changes how
   ///   files are read and that is unknown here; `io`.
   public init(
-    _ source: any BlockSource, isJournalReplayed: Bool = true
+    _ source: any BlockSource, isJournalReplayed: Bool = true, isTracked: Bool = true
   ) throws(FileSystemError) {
-    let opening = try ExtOpening(source)
+    let opening = try ExtOpening(source, isTracked: isTracked)
     var (found, notes) = (opening.found, opening.notes)
     self.source = source
     var reader = ExtReader(source, found.superblock, uuid: found.uuid)

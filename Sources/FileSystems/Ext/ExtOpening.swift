@@ -24,8 +24,13 @@ struct ExtOpening {
   /// casefold.
   private static let knownFeatures: UInt32 = 0x3_e7d7
 
-  init(_ source: any BlockSource) throws(FileSystemError) {
+  /// Finds the superblock.
+  ///
+  /// - Parameter isTracked: Whether copies are looked for where none is in its place: hundreds of
+  ///   reads all over the source.
+  init(_ source: any BlockSource, isTracked: Bool) throws(FileSystemError) {
     let primary = try Self.superblock(of: source, at: 1024)
+    if primary == nil, !isTracked { throw .notFound(source.name) }
     if let primary, primary.superblock.isChecksumRight, primary.superblock.group == 0 {
       found = primary
     } else if let (copy, group) = try Self.copy(in: source, like: primary?.superblock) {
@@ -91,11 +96,16 @@ struct ExtOpening {
       if let damaged {
         places.insert(damaged.firstBlock(ofGroup: group) * UInt64(damaged.blockByteCount))
       }
-      // As long as a bitmap of one block allows; clusters have up to sixteen blocks by default.
+      // As many blocks as a bitmap of one block allows, of clusters of up to sixteen blocks; or
+      // fewer, if mke2fs was told so.
       for shift in 0...6 {
         let size: UInt64 = 1024 << UInt64(shift)
-        places.insert((group * 8 * size + (shift == 0 ? 1 : 0)) * size)
-        places.insert(group * 8 * size * 16 * size)
+        var count = 8 * size * 16
+        while count >= 256 {
+          places.insert(group * count * size)
+          if shift == 0 { places.insert((group * count + 1) * size) }
+          count /= 2
+        }
       }
       for place in places.sorted() {
         guard let found = try superblock(of: source, at: place) else { continue }

@@ -21,6 +21,8 @@ public struct FileLosses: Sendable {
   public private(set) var hasUnknown: Bool
   /// How many they are at most, besides those after a lost end.
   package private(set) var unknownCount: UInt64
+  /// Whether the evidence does not decide if exceptions after the table's end are lost.
+  public private(set) var isEndInDoubt: Bool
 
   /// What is lost of a side, as far as is known without reading any file system.
   ///
@@ -34,6 +36,8 @@ public struct FileLosses: Sendable {
     let view = snapshot.view
     var lost = part.pieces.flatMap { snapshot.origin.knownUnreadable(in: $0.bytes) }
     hasUnknown = side == .snapshot && snapshot.loaded.hasUnknownLosses
+    isEndInDoubt =
+      side == .snapshot && !hasUnknown && snapshot.loaded.generation?.isInDoubt == true
     unknownCount = hasUnknown ? snapshot.loaded.generation?.lostCount(besides: 0) ?? 0 : 0
     if side == .snapshot {
       // What the origin cannot show matters where the snapshot shows the origin.
@@ -59,7 +63,7 @@ public struct FileLosses: Sendable {
     _ files: SnapshotFiles, unread: [LostRange] = []
   ) throws(FileSystemError) {
     self.init(files.snapshot, .snapshot, in: files.part, unread: unread)
-    guard hasUnknown else { return }
+    guard hasUnknown || isEndInDoubt else { return }
     let written = try WrittenBytes(files)
     unnamed = written.certain.without(ranges)
     ranges = (ranges + unnamed).union
@@ -70,13 +74,18 @@ public struct FileLosses: Sendable {
     let count = files.part.outside(unnamed).chunkCount(geometry)
     let generation = files.snapshot.loaded.generation
     unknownCount = generation?.lostCount(besides: count) ?? 0
-    hasUnknown = unknownCount > 0 || generation?.isEndLost == true
-    guard hasUnknown else { return }
+    // What was written without an exception decides the doubt: the end is lost.
+    let isEndLost = generation?.isEndLost == true || isEndInDoubt && !unnamed.isEmpty
+    hasUnknown = unknownCount > 0 || isEndLost
+    if isEndLost { isEndInDoubt = false }
+    guard hasUnknown || isEndInDoubt else { return }
     doubtful = (doubtful + written.possible.without((ranges + likely).union)).union
   }
 
   /// Whether nothing is lost, in doubt, or likely only.
-  public var isNone: Bool { ranges.isEmpty && likely.isEmpty && doubtful.isEmpty && !hasUnknown }
+  public var isNone: Bool {
+    ranges.isEmpty && likely.isEmpty && doubtful.isEmpty && !hasUnknown && !isEndInDoubt
+  }
 
   /// How many bytes of a file are lost, in doubt, and likely.
   public struct Counts: Equatable, Sendable {

@@ -43,6 +43,8 @@ public struct LostFiles: Sendable {
   public private(set) var hasUnknown: Bool
   /// How many they are at most, besides those after a lost end of the table.
   public private(set) var unknownCount: UInt64
+  /// Whether the evidence does not decide if exceptions after the table's end are lost.
+  public private(set) var isEndInDoubt: Bool
   /// How many of those that are lost the files account for.
   private var accountedCount: UInt64 = 0
   /// What could not be read: files may be missing if there is any.
@@ -61,11 +63,13 @@ public struct LostFiles: Sendable {
     let known = FileLosses(files.snapshot, .snapshot, in: files.part, unread: unread)
     part = files.part.kind
     (hasUnknown, unknownCount) = (known.hasUnknown, known.unknownCount)
+    isEndInDoubt = known.isEndInDoubt
     if known.isNone { return }
     guard try fileSystem.hasFiles(atMost: fileCountMax) else { return nil }
     let losses = try FileLosses(files, unread: unread)
     (hasUnknown, unknownCount) = (losses.hasUnknown, losses.unknownCount)
-    accountedCount = known.unknownCount - losses.unknownCount
+    isEndInDoubt = losses.isEndInDoubt
+    accountedCount = known.unknownCount - min(losses.unknownCount, known.unknownCount)
     let all = (losses.ranges + losses.likely + losses.doubtful).union
     var readable: Set<FileID> = []
     let index = try OwnerIndex(fileSystem, within: all) { inode in

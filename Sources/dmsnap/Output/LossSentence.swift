@@ -39,6 +39,9 @@ extension [LostFiles] {
     let parts = filter { !$0.isNone }
     if parts.isEmpty { return nil }
     var sentence = parts.map(\.clause).joined(separator: "; ")
+    if parts.contains(where: \.isEndInDoubt) {
+      sentence += ", if exceptions after the table's end are lost: nothing decides that"
+    }
     let unknownCount = parts.map(\.unknownCount).max() ?? 0
     if unknownCount > 0 {
       sentence += "; no file tells what up to \(counted(unknownCount, "lost exception")) were for"
@@ -68,22 +71,26 @@ extension LostFiles {
     if !structures.isEmpty {
       parts.append("\(byteSize(structures.totalCount)) of the file system's structures")
     }
-    var sentence =
-      "lost: " + (parts.isEmpty ? "nothing that is known" : parts.joined(separator: ", "))
-    let doubtful = files.filter { $0.doubtfulByteCount > 0 }
-    if !doubtful.isEmpty {
-      sentence +=
-        "; in doubt: "
-        + Self.named(
-          doubtful.map { "\($0.name) \($0.size($0.doubtfulByteCount))" }, "file")
+    var clauses: [String] = []
+    if !parts.isEmpty || !isEndInDoubt {
+      clauses.append(
+        "lost: " + (parts.isEmpty ? "nothing that is known" : parts.joined(separator: ", ")))
     }
     let likely = files.filter { $0.likelyByteCount > 0 }
     if !likely.isEmpty {
-      sentence +=
-        "; with a likely place only: "
-        + Self.named(likely.map { "\($0.name) \($0.size($0.likelyByteCount))" }, "file")
+      clauses.append(
+        "with a likely place only: "
+          + Self.named(likely.map { "\($0.name) \($0.size($0.likelyByteCount))" }, "file"))
     }
-    return part.prefix + sentence
+    let doubtful = files.filter { $0.doubtfulByteCount > 0 }
+    if !doubtful.isEmpty {
+      clauses.append(
+        "in doubt: "
+          + Self.named(
+            doubtful.map { "\($0.name) \($0.size($0.doubtfulByteCount))" }, "file"))
+    }
+    if clauses.isEmpty { clauses.append("in doubt: no file that is known") }
+    return part.prefix + clauses.joined(separator: "; ")
   }
 
   /// What is to be said of each file.

@@ -183,6 +183,23 @@ struct ExtTests {
     }
   }
 
+  @Test(arguments: [
+    ["-b", "1024", "-g", "2048"], ["-b", "1024"], ["-b", "4096", "-g", "1024"],
+    ["-b", "1024", "-O", "bigalloc", "-C", "4096", "-g", "8192"],
+  ])
+  func `without its beginning, a file system is found by a copy of its superblock`(
+    options: [String]
+  ) throws {
+    var image = try ExtImage(["-t", "ext4"] + options, size: "24M") { folder in
+      try Data(Self.pattern(5000)).write(to: URL(filePath: folder + "/a"))
+    }
+    image.bytes.replaceSubrange(0..<2048, with: repeatElement(0, count: 2048))
+    let system = try FileSystemOpening.open(MemorySource(image.bytes))
+    #expect(system.notes == ["the superblock is damaged: its copy in group 1 was used"])
+    let ext = try #require(system as? ExtFileSystem)
+    #expect(try ext.has("a", Self.pattern(5000)))
+  }
+
   @Test func `damage is said, and the rest is read`() throws {
     let image = try ExtImage(["-t", "ext4", "-b", "1024"]) { folder in
       try Data(Self.pattern(5000)).write(to: URL(filePath: folder + "/a"))
