@@ -164,17 +164,16 @@ struct InodeDigests {
   private struct Digest {
     let id: FileID
     let hash: Int
+    /// When it was changed, in nanoseconds.
+    let changed: Int64
   }
 
   private var digests: [Digest] = []
-  /// When an inode was changed last.
-  let newestChange: Timestamp?
   /// What could not be read.
   let damage: [FileSystemDamage]
 
   init(_ fileSystem: any FileSystem) throws(FileSystemError) {
     var digests: [Digest] = []
-    var newest: Timestamp?
     damage = try fileSystem.forEachInode(isDeletedIncluded: false) { inode in
       var hasher = Hasher()
       hasher.combine(inode.kind)
@@ -189,41 +188,65 @@ struct InodeDigests {
       // The standard library hashes an array byte by byte.
       let record = inode.record
       hasher.combine(ContentHash(record.span).value)
-      digests.append(Digest(id: inode.id, hash: hasher.finalize()))
-      newest = max(newest ?? inode.changed, inode.changed)
+      digests.append(
+        Digest(
+          id: inode.id, hash: hasher.finalize(), changed: inode.changed.saturatedNanoseconds))
       return true
     }
     digests.sort { $0.id < $1.id }
-    (self.digests, newestChange) = (digests, newest)
+    self.digests = digests
   }
 
-  /// Which of two sides is newer: the one where an inode was changed last; nil if both have that.
+  /// Which of two sides is newer: the one where an inode was changed last that the other has not
+  /// as well; nil if that tells nothing.
+  ///
+  /// What both have tells nothing: where exceptions are lost, a snapshot shows its origin's inodes.
   static func newer(snapshot: InodeDigests, origin: InodeDigests) -> SnapshotFiles.Side? {
-    guard let mine = snapshot.newestChange, let theirs = origin.newestChange, mine != theirs else {
-      return nil
+    var (mine, theirs) = (Int64.min, Int64.min)
+    snapshot.forEachDifference(from: origin) { own, other in
+      if let own { mine = max(mine, own.changed) }
+      if let other { theirs = max(theirs, other.changed) }
     }
-    return mine < theirs ? .origin : .snapshot
+    return mine == theirs ? nil : mine < theirs ? .origin : .snapshot
   }
 
   /// The files that only one of two has, or that are not the same.
   func differences(from other: InodeDigests) -> Set<FileID> {
     var found: Set<FileID> = []
+    forEachDifference(from: other) { mine, theirs in
+      if let id = (mine ?? theirs)?.id { found.insert(id) }
+    }
+    return found
+  }
+
+  /// Visits the files that only one of two has, or that are not the same.
+  private func forEachDifference(
+    from other: InodeDigests, _ visit: (_ mine: Digest?, _ theirs: Digest?) -> Void
+  ) {
     var (mine, theirs) = (digests[...], other.digests[...])
     while let left = mine.first, let right = theirs.first {
       if left.id == right.id {
-        if left.hash != right.hash { found.insert(left.id) }
+        if left.hash != right.hash { visit(left, right) }
         mine.removeFirst()
         theirs.removeFirst()
       } else if left.id < right.id {
-        found.insert(left.id)
+        visit(left, nil)
         mine.removeFirst()
       } else {
-        found.insert(right.id)
+        visit(nil, right)
         theirs.removeFirst()
       }
     }
-    found.formUnion(mine.map(\.id))
-    found.formUnion(theirs.map(\.id))
-    return found
+    for left in mine { visit(left, nil) }
+    for right in theirs { visit(nil, right) }
+  }
+}
+
+extension Timestamp {
+  /// Nanoseconds since 1970, or as many as there can be.
+  fileprivate var saturatedNanoseconds: Int64 {
+    let (nanoseconds, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    return overflow
+      ? (seconds < 0 ? .min : .max) : max(nanoseconds, nanoseconds &+ Int64(self.nanoseconds))
   }
 }

@@ -83,14 +83,16 @@ import Testing
   @Test func `what another file has by now is lost, and what was written in place is in doubt`()
     throws
   {
+    // The newest inode is the same on both sides, as where the snapshot shows its origin's.
     let snapshot: [Node] = [
       .file("written", "before").with(number: 20), .file("gone", "was here").with(number: 21),
-      .file("same", "same").with(number: 22), .file("kept", "kept").with(number: 23),
+      .file("same", "same").with(seconds: 1_900_000_000, number: 22),
+      .file("kept", "kept").with(number: 23),
     ]
     let origin: [Node] = [
       .file("written", "after!").with(seconds: 1_800_000_000, number: 20),
       .file("new", "is here!").with(seconds: 1_800_000_000, number: 30),
-      .file("same", "same").with(number: 22),
+      .file("same", "same").with(seconds: 1_900_000_000, number: 22),
       .file("kept", "KEPT").with(seconds: 1_800_000_000, number: 23),
     ]
     let files = try files(snapshot: snapshot, origin: origin, lost: [1, 2])
