@@ -61,6 +61,9 @@ public protocol FileSystem: Sendable {
   /// Whether new content of a file may be written over the old, rather than elsewhere.
   func mayWriteInPlace(_ inode: Inode) -> Bool
 
+  /// Whether several files may share what they have: a new file need not have been written.
+  var sharesExtents: Bool { get }
+
   /// What a byte is if it is part of the file system's own structures: `inode table of group 3`.
   func structure(at byteOffset: UInt64) -> String?
 }
@@ -70,5 +73,7 @@ extension FileSystem {
   public var notes: [String] { [] }
   /// Most file systems do.
   public func mayWriteInPlace(_ inode: Inode) -> Bool { true }
+  /// Most file systems do not.
+  public var sharesExtents: Bool { false }
   public func structure(at byteOffset: UInt64) -> String? { nil }
 }

@@ -41,7 +41,11 @@
       guard unsafe loaded_tsk_once() != nil else {
         throw unsafe .missing(version: String(cString: wanted_tsk_version()))
       }
-      guard let image = TSKImage(source), let worker = TSKWorker(limit: callLimit) else {
+      guard let worker = TSKWorker(limit: callLimit) else {
+        throw .library("there is no thread to be had")
+      }
+      guard let image = TSKImage(source) else {
+        worker.end()
         throw .notFound
       }
       let opened: Opened

@@ -156,22 +156,22 @@ package final class DirectoryTarget: Sendable {
   package func set(
     _ attributes: Attributes, of part: [UInt8], isLink: Bool
   ) throws(BlockIOError) -> [[UInt8]] {
+    var refused: [[UInt8]] = []
     if let owner = attributes.owner {
       let result = unsafe withName(part) {
         unsafe fchownat(number, $0, owner.user, owner.group, AT_SYMLINK_NOFOLLOW)
       }
-      guard result == 0 else { throw error(part, .write) }
+      try Self.note(result, "its owner", &refused, path(part))
     }
-    // Between its making and this, nobody else could put a link in its place, unless they could
-    // write to the directory, which is its owner's alone until it is given its mode.
     if !isLink {
+      // Somebody else may have put a link in its place, if the directory was there before.
       let result = unsafe withName(part) {
-        unsafe fchmodat(number, $0, mode_t(attributes.keptPermissions), 0)
+        unsafe fchmodat(number, $0, mode_t(attributes.keptPermissions), AT_SYMLINK_NOFOLLOW)
       }
-      guard result == 0 else { throw error(part, .write) }
+      try Self.note(result, "its mode", &refused, path(part))
     }
     let place = Array("/proc/self/fd/\(number)/".utf8) + part
-    let refused = attributes.extended.filter { attribute in
+    refused += attributes.extended.filter { attribute in
       unsafe withName(place) { place in
         unsafe withName(attribute.name) { name in
           unsafe attribute.value.withUnsafeBytes {
@@ -179,35 +179,46 @@ package final class DirectoryTarget: Sendable {
           }
         }
       } != 0
-    }
+    }.map(\.name)
     let times = attributes.times
     let result = unsafe withName(part) {
       unsafe utimensat(number, $0, times, AT_SYMLINK_NOFOLLOW)
     }
-    guard result == 0 else { throw error(part, .write) }
-    return refused.map(\.name)
+    try Self.note(result, "its times", &refused, path(part))
+    return refused
+  }
+
+  /// Notes what a file may not have, because of the user's rights or of the file system's kind.
+  private static func note(
+    _ result: CInt, _ what: String, _ refused: inout [[UInt8]], _ name: String
+  ) throws(BlockIOError) {
+    if result == 0 { return }
+    let errno = Errno(rawValue: Glibc.errno)
+    let isRefused: [Errno] = [
+      .notPermitted, .invalidArgument, .notSupportedOnSocket, .notSupported,
+    ]
+    guard isRefused.contains(errno) else { throw BlockIOError(name, .write, .system(errno)) }
+    refused.append(Array(what.utf8))
   }
 
   fileprivate static func set(
     _ attributes: Attributes, of number: CInt, named name: String
   ) throws(BlockIOError) -> [[UInt8]] {
+    var refused: [[UInt8]] = []
     // First the owner: a change of it takes bits of the mode, and capabilities, away.
     if let owner = attributes.owner {
-      guard fchown(number, owner.user, owner.group) == 0 else {
-        throw BlockIOError(name, .write, .system(Errno(rawValue: Glibc.errno)))
-      }
+      try note(fchown(number, owner.user, owner.group), "its owner", &refused, name)
     }
-    let refused = attributes.extended.filter { attribute in
+    refused += attributes.extended.filter { attribute in
       unsafe withName(attribute.name) { attributeName in
         unsafe attribute.value.withUnsafeBytes {
           unsafe fsetxattr(number, attributeName, $0.baseAddress, $0.count, 0)
         }
       } != 0
-    }
-    guard fchmod(number, mode_t(attributes.keptPermissions)) == 0,
-      unsafe futimens(number, attributes.times) == 0
-    else { throw BlockIOError(name, .write, .system(Errno(rawValue: Glibc.errno))) }
-    return refused.map(\.name)
+    }.map(\.name)
+    try note(fchmod(number, mode_t(attributes.keptPermissions)), "its mode", &refused, name)
+    try note(unsafe futimens(number, attributes.times), "its times", &refused, name)
+    return refused
   }
 
   private func path(_ part: [UInt8]) -> String {

@@ -94,6 +94,16 @@ package struct XFSGeometry: Equatable, Sendable {
   /// The length of the data section in bytes.
   package var byteCount: UInt64 { blockCount * UInt64(blockByteCount) }
 
+  /// Whether another says the same of where everything is, whenever it was logged.
+  package func isSame(as other: XFSGeometry) -> Bool {
+    (uuid, metaUUID) == (other.uuid, other.metaUUID)
+      && (blockByteCount, sectorByteCount) == (other.blockByteCount, other.sectorByteCount)
+      && (directoryBlockByteCount, inodeByteCount)
+        == (other.directoryBlockByteCount, other.inodeByteCount)
+      && (blockCount, groupBlockCount) == (other.blockCount, other.groupBlockCount)
+      && (logStart, logBlockCount) == (other.logStart, other.logBlockCount)
+  }
+
   /// Where a group begins, in bytes from the beginning of the file system; nil if it has no such
   /// group.
   package func byteOffset(ofGroup group: UInt64) -> UInt64? {

@@ -117,7 +117,8 @@ package struct XFSLogInodes: Equatable, Sendable {
     inodeByteCount = Int(bytes.big(at: 16, as: UInt32.self))
     blockCount = UInt64(bytes.big(at: 20, as: UInt32.self))
     generation = bytes.big(at: 24)
-    guard 1...XFSInodeChunk.inodeCount ~= count else { return nil }
+    // A chunk of inodes, or a block of 64 KiB if that has more.
+    guard 1...2 * XFSInodeChunk.inodeCount ~= count else { return nil }
   }
 
   /// The bytes of a new inode.

@@ -59,7 +59,6 @@ package struct XFSLogTransaction: Equatable, Sendable {
   }
 
   private mutating func append(_ span: Span<UInt8>) {
-    bytes.reserveCapacity(bytes.count + span.count)
     for index in span.indices { bytes.append(span[index]) }
   }
 

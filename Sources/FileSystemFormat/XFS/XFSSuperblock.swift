@@ -12,6 +12,8 @@ package struct XFSSuperblock: Equatable, Sendable {
   package let hasFileTypes: Bool
   /// Whether chunks of inodes may have holes.
   package let hasSparseInodes: Bool
+  /// Whether files may share extents.
+  package let hasSharedExtents: Bool
   /// Whether xfs_repair must run before Linux mounts it.
   package let needsRepair: Bool
   /// Whether mkfs did not finish; it leaves that in the copies.
@@ -38,6 +40,7 @@ package struct XFSSuperblock: Equatable, Sendable {
     let more: UInt32 = bits & 0x8000 != 0 ? bytes.big(at: 200) : 0
     hasFileTypes = version == 5 ? features & 1 != 0 : more & 0x200 != 0
     hasSparseInodes = features & 2 != 0
+    hasSharedExtents = version == 5 && bytes.big(at: 212, as: UInt32.self) & 4 != 0
     needsRepair = features & 0x10 != 0
     isUnfinished = bytes[126] != 0
     // Attributes that are set in several steps.

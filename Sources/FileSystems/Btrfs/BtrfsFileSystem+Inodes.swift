@@ -134,6 +134,9 @@ extension BtrfsFileSystem {
       record: Array(leaf.bytes[range.prefix(BtrfsInodeItem.byteCount)]))
   }
 
+  /// Clones share extents, and subvolumes whole trees.
+  public var sharesExtents: Bool { true }
+
   /// Whether new content of a file may be written over the old: only what has no checksums may.
   public func mayWriteInPlace(_ inode: Inode) -> Bool {
     let record = inode.record

@@ -14,6 +14,8 @@ package final class DirectorySink: ExtractionSink {
   /// The directory in which the last file was made.
   private var current: (path: [[UInt8]], target: DirectoryTarget)
   private var links: [Link] = []
+  /// Where in ``links`` a path is.
+  private var linkIndices: [[[UInt8]]: Int] = [:]
   private var directories: [(path: [[UInt8]], attributes: DirectoryTarget.Attributes)] = []
   /// The directories that were made: another name that leads to one of them is the same name to
   /// that file system.
@@ -124,6 +126,7 @@ package final class DirectorySink: ExtractionSink {
   package func link(
     _ path: [[UInt8]], to target: [UInt8], _ inode: Inode, _ attributes: [ExtendedAttribute]
   ) {
+    linkIndices[path] = links.count
     links.append(
       Link(path: path, target: target, attributes: Self.attributes(inode, attributes)))
   }
@@ -131,7 +134,7 @@ package final class DirectorySink: ExtractionSink {
   package func hardLink(
     _ path: [[UInt8]], to first: [[UInt8]], _ inode: Inode
   ) throws(ExtractionError) {
-    if inode.kind == .link, let index = links.lastIndex(where: { $0.path == first }) {
+    if inode.kind == .link, let index = linkIndices[first] {
       links[index].names.append(path)
       return
     }
@@ -233,7 +236,8 @@ package final class DirectorySink: ExtractionSink {
       case .system(let errno):
         let isOneFiles: [Errno] = [
           .fileNameTooLong, .notDirectory, .noSuchFileOrDirectory, .tooManySymbolicLinkLevels,
-          .invalidArgument, .illegalByteSequence, .tooManyLinks, .fileTooLarge,
+          .invalidArgument, .illegalByteSequence, .tooManyLinks, .fileTooLarge, .notPermitted,
+          .notSupported,
         ]
         if isOneFiles.contains(errno) { throw .cannotMake("cannot be made there: \(errno)") }
         throw .target(error)

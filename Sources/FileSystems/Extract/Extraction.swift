@@ -119,7 +119,9 @@ public struct Extraction {
       note(name, "extended attributes: \(error.damage.problem)")
     }
     switch inode.kind {
-    case .directory: try sink.directory(path, inode, attributes)
+    case .directory:
+      try sink.directory(path, inode, attributes)
+      try noteLosses(of: inode, named: name)
     case .regular:
       let content = try wrapping(ExtractionError.source, try fileSystem.content(of: inode))
       let (done, total) = (byteCount, UInt64(0))
@@ -127,15 +129,7 @@ public struct Extraction {
         progress(done &+ $0, total)
       }
       byteCount &+= content.byteCount
-      var lost = unread
-      if !self.lost.isEmpty {
-        let map = try wrapping(ExtractionError.source, try fileSystem.map(of: inode))
-        lost = (lost + map.lost(self.lost)).union
-      }
-      if !lost.isEmpty {
-        let count = lost.totalCount
-        note(name, "\(count) of its bytes \(count == 1 ? "is" : "are") lost", lost)
-      }
+      try noteLosses(of: inode, named: name, unread: unread)
     case .link:
       let target = try wrapping(ExtractionError.source, try fileSystem.target(ofLink: inode))
       guard !target.isEmpty, !target.contains(0) else {
@@ -143,6 +137,7 @@ public struct Extraction {
         return
       }
       try sink.link(path, to: target, inode, attributes)
+      try noteLosses(of: inode, named: name)
     case .characterDevice, .blockDevice, .fifo, .socket:
       try sink.special(path, inode, attributes)
     case .unknown:
@@ -151,6 +146,26 @@ public struct Extraction {
     }
     fileCount += 1
     if inode.linkCount > 1, inode.kind != .directory { firstPaths[inode.id] = path }
+  }
+
+  /// Notes what of a file is lost: its content, or where that is, or its names or attributes.
+  private mutating func noteLosses(
+    of inode: Inode, named name: String, unread: [Range<UInt64>] = []
+  ) throws(ExtractionError) {
+    var (lost, isMapLost) = (unread, false)
+    if !self.lost.isEmpty {
+      let map = try wrapping(ExtractionError.source, try fileSystem.map(of: inode))
+      lost = (lost + map.lost(self.lost)).union
+      isMapLost = map.structures.contains { self.lost.touches($0) }
+    }
+    if !lost.isEmpty, inode.kind == .regular {
+      let count = lost.totalCount
+      note(name, "\(count) of its bytes \(count == 1 ? "is" : "are") lost", lost)
+    } else if !lost.isEmpty {
+      note(name, inode.kind == .directory ? "some of its names are lost" : "its target is lost")
+    } else if isMapLost {
+      note(name, "where its content is, or its attributes, are lost in part")
+    }
   }
 
   /// Notes what is only one file's fault.

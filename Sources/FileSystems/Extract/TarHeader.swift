@@ -23,9 +23,9 @@ struct TarHeader {
     where time.nanoseconds != 0 || time.seconds < 0 || time.seconds >= 1 << 33 || key == "atime" {
       records.append((key, Array(Self.text(time).utf8)))
     }
-    for attribute in attributes where Self.canName(attribute.name) {
-      let key = "SCHILY.xattr." + String(decoding: attribute.name, as: UTF8.self)
-      records.append((key, attribute.value))
+    for attribute in attributes {
+      guard let name = Self.key(attribute.name) else { continue }
+      records.append(("SCHILY.xattr." + name, attribute.value))
     }
   }
 
@@ -68,10 +68,13 @@ struct TarHeader {
     return Array("\(length) \(key)=".utf8) + value + [UInt8(ascii: "\n")]
   }
 
-  /// Whether a record can have an attribute's name: `=` would end it.
-  private static func canName(_ name: [UInt8]) -> Bool {
-    String(validating: name, as: UTF8.self) != nil && !name.contains(UInt8(ascii: "="))
-      && !name.contains(0)
+  /// An attribute's name as a record can have it, in which `=` would end it; nil if none can.
+  ///
+  /// GNU tar writes and reads it so.
+  static func key(_ name: [UInt8]) -> String? {
+    guard !name.contains(0) else { return nil }
+    return String(validating: name, as: UTF8.self)?.replacing("%", with: "%25")
+      .replacing("=", with: "%3D")
   }
 
   /// A time in seconds, with its nanoseconds if it has any.

@@ -90,7 +90,8 @@
         for name in names where name.isAllocated || isDeletedIncluded {
           guard isShown(name, in: directory), seen.insert(name.address).inserted else { continue }
           if name.kind == .virtualDirectory {
-            waiting.insert(name.address, at: 0)
+            // The deleted ones, for which libtsk searches all that is free.
+            if isDeletedIncluded { waiting.insert(name.address, at: 0) }
             continue
           }
           do throws(FileSystemError) {
@@ -153,10 +154,18 @@
     }
 
     public func freeRanges() throws(FileSystemError) -> [Range<UInt64>] {
-      let (found, failure) = try calling("the map of free space") { () throws(TSKError) in
-        try volume.freeBlocks(in: 0..<volume.blockCount)
+      var found: [Range<UInt64>] = []
+      var start: UInt64 = 0
+      while start < volume.blockCount {
+        // Few enough for a call not to take minutes.
+        let end = min(start + 1 << 24, volume.blockCount)
+        let (blocks, failure) = try calling("the map of free space") { () throws(TSKError) in
+          try volume.freeBlocks(in: start..<end)
+        }
+        if let failure { throw Self.error(failure, source.name, "the map of free space") }
+        for range in blocks { found.append(mergingInto: range) }
+        start = end
       }
-      if let failure { throw Self.error(failure, source.name, "the map of free space") }
       return found.compactMap { blocks in
         let start = blocks.lowerBound.multipliedReportingOverflow(by: volume.blockByteCount)
         let end = blocks.upperBound.multipliedReportingOverflow(by: volume.blockByteCount)

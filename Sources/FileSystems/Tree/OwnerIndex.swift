@@ -40,6 +40,8 @@ public struct OwnerIndex: Sendable {
   private var files: [FileID] = []
   /// By start.
   private var extents: [Extent] = []
+  /// Files whose map could not be read, or not whole: what they own is not known.
+  public private(set) var unmapped: [FileID] = []
   /// What could not be read: owners may be missing if there is any.
   public private(set) var damage: [FileSystemDamage] = []
 
@@ -67,8 +69,10 @@ public struct OwnerIndex: Sendable {
     do throws(FileSystemError) { map = try fileSystem.map(of: inode) } catch {
       if error.isFatal { throw error }
       damage.append(error.damage)
+      unmapped.append(inode.id)
       return
     }
+    if !map.damage.isEmpty { unmapped.append(inode.id) }
     damage += map.damage
     guard let file = UInt32(exactly: files.count) else { return }
     let known = extents.count

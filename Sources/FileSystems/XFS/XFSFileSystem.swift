@@ -15,6 +15,9 @@ public final class XFSFileSystem: FileSystem {
   public let root: FileID
   public var family: String { "xfs" }
 
+  /// With the feature reflink, clones share extents.
+  public var sharesExtents: Bool { reader.superblock.hasSharedExtents }
+
   /// What a reader should know of the file system as a whole: a log that was replayed, or not; a
   /// superblock that was damaged; empty if there is nothing to say.
   public let notes: [String]
@@ -68,7 +71,7 @@ public final class XFSFileSystem: FileSystem {
     guard let overlay else { return reader }
     // The superblock may be among what was replayed.
     let superblock = try beginning(of: overlay, at: 0).flatMap { XFSSuperblock($0.span) }
-    guard let superblock, superblock.geometry == replay.sectors.geometry,
+    guard let superblock, superblock.geometry.isSame(as: replay.sectors.geometry),
       superblock.unsupported.isEmpty
     else { return XFSReader(overlay, reader.superblock) }
     return XFSReader(overlay, superblock)

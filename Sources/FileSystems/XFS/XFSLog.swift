@@ -14,11 +14,17 @@ struct XFSLog {
     /// The sector that the oldest record begins at.
     var tail: UInt64
     /// In which round that was written.
-    let cycle: UInt32
+    var cycle: UInt32
     /// How many sectors there are from there to the head.
     var length: UInt64
     /// Whether records after the head did not arrive completely.
     let isTorn: Bool
+
+    /// A sector of the log, that many after the tail, and in which round it was written.
+    func place(_ position: UInt64, in sectorCount: UInt64) -> (sector: UInt64, cycle: UInt32) {
+      let sector = tail + position
+      return sector >= sectorCount ? (sector - sectorCount, cycle &+ 1) : (sector, cycle)
+    }
   }
 
   /// How a log was left.
@@ -184,7 +190,9 @@ struct XFSLog {
   }
 
   private func isUnmount(_ record: XFSLogRecord) throws(FileSystemError) -> Bool {
-    guard record.operationCount == 1, let bytes = try bytes(of: record),
+    // Without its checksum, as Linux does: mkfs.xfs and xfs_repair write none.
+    guard record.operationCount == 1,
+      let bytes = try sectors(record.sector, UInt64(record.sectorCount)),
       let data = record.data(bytes)
     else { return false }
     return XFSLogOperation.all(of: record, data)?.first?.kind == .unmount
@@ -195,7 +203,7 @@ struct XFSLog {
     let tail = last.tailLSN & 0xffff_ffff
     var (record, torn, count) = (last, XFSLogRecord?.none, 0)
     while true {
-      if try bytes(of: record) == nil { torn = record }
+      if try bytes(of: record) == nil, try !isUnmount(record) { torn = record }
       count += 1
       guard count < Self.inFlightMax, record.sector != tail,
         let other = try self.record(before: record.sector)
@@ -215,14 +223,33 @@ struct XFSLog {
     }
     var stretch = Stretch(
       tail: tail, cycle: cycle, length: (head + sectorCount - tail) % sectorCount, isTorn: isTorn)
-    guard isTorn else { return .dirty(stretch) }
-    // What was written last and not completely may have reached the tail.
-    let room = UInt64(Self.inFlightMax * last.bufferSectorCount)
-    while stretch.length > 0, sectorCount - stretch.length < room {
-      if let record = try header(stretch.tail), try bytes(of: record) != nil { break }
-      (stretch.tail, stretch.length) = ((stretch.tail + 1) % sectorCount, stretch.length - 1)
-    }
+    try skipOverwritten(&stretch, within: UInt64(Self.inFlightMax * last.bufferSectorCount))
     return .dirty(stretch)
+  }
+
+  /// Moves the tail past what was overwritten: records that did not arrive completely, after the
+  /// head, may have reached it.
+  ///
+  /// - Parameter room: How far from the head that may be, in sectors.
+  private func skipOverwritten(
+    _ stretch: inout Stretch, within room: UInt64
+  ) throws(FileSystemError) {
+    var position: UInt64 = 0
+    while position < stretch.length, sectorCount - stretch.length + position <= room {
+      let (sector, cycle) = stretch.place(position, in: sectorCount)
+      if let record = try header(sector), record.cycle == cycle,
+        UInt64(record.sectorCount) <= stretch.length - position, try bytes(of: record) != nil
+      {
+        position += UInt64(record.sectorCount)
+        continue
+      }
+      var next = position + 1
+      while next < stretch.length, sectorCount - stretch.length + next <= room,
+        try header(stretch.place(next, in: sectorCount).sector) == nil
+      { next += 1 }
+      (stretch.tail, stretch.cycle) = stretch.place(next, in: sectorCount)
+      (stretch.length, position) = (stretch.length - next, 0)
+    }
   }
 
   // MARK: - Records
@@ -237,8 +264,7 @@ struct XFSLog {
   ) throws(FileSystemError) -> String? {
     var position: UInt64 = 0
     while position < stretch.length {
-      let sector = (stretch.tail + position) % sectorCount
-      let cycle = stretch.tail + position >= sectorCount ? stretch.cycle &+ 1 : stretch.cycle
+      let (sector, cycle) = stretch.place(position, in: sectorCount)
       guard let record = try header(sector), record.cycle == cycle,
         UInt64(record.sectorCount) <= stretch.length - position
       else { return "no record at its sector \(sector)" }

@@ -55,6 +55,9 @@ public struct FoundVolume: Sendable {
     try group.mapper(version, leg: leg).source(of: name)
   }
 
+  /// More pieces would take too much memory: stripes of 64 KiB in a volume of 64 GiB have as many.
+  private static let placeCountMax = 1 << 20
+
   /// Where its bytes are in the one source that was searched for the group's physical volumes: in
   /// its order, without gaps; nil for what is on none of these.
   package func places() throws(VolumeError) -> [(range: Range<UInt64>, byteOffset: UInt64?)] {
@@ -66,7 +69,10 @@ public struct FoundVolume: Sendable {
     }
     let map = try mapper.map(of: name)
     var places: [(range: Range<UInt64>, byteOffset: UInt64?)] = []
-    map.forEachPiece(of: 0..<map.byteCount) { piece in
+    try map.forEachPiece(of: 0..<map.byteCount) { (piece) throws(VolumeError) in
+      guard places.count < Self.placeCountMax else {
+        throw .unsupported(text, "more than \(Self.placeCountMax) pieces")
+      }
       guard case .device(let device, let byteOffset) = piece.place else {
         places.append((piece.range, nil))
         return

@@ -50,7 +50,7 @@ public struct FileLosses: Sendable {
       likely = part.inside(snapshot.likelyRanges.union).union
       doubtful = part.inside(snapshot.doubtfulRanges.union).union
     }
-    ranges = part.inside(lost.union).union
+    ranges = (part.inside(lost.union) + part.missing).union
     likely = likely.without(ranges)
     doubtful = doubtful.without((ranges + likely).union)
   }
@@ -86,6 +86,9 @@ public struct FileLosses: Sendable {
   public var isNone: Bool {
     ranges.isEmpty && likely.isEmpty && doubtful.isEmpty && !hasUnknown && !isEndInDoubt
   }
+
+  /// Whether something may be lost of which nothing is known, or rests on likely evidence.
+  public var isInDoubt: Bool { isEndInDoubt || !doubtful.isEmpty || !likely.isEmpty }
 
   /// How many bytes of a file are lost, in doubt, and likely.
   public struct Counts: Equatable, Sendable {

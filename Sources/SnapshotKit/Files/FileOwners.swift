@@ -59,8 +59,9 @@ public struct FileOwners: Sendable {
     let all = index.owners(of: ranges)
     let paths = try TreePaths(fileSystem, of: Set(all.map(\.id)))
     // A journal is a file without a name, and better told of as what it is.
+    let named = Set(all.map(\.id)).filter { !paths.paths(of: $0).isEmpty }
     let owned = all.filter {
-      !paths.paths(of: $0.id).isEmpty || fileSystem.structure(at: $0.bytes.lowerBound) == nil
+      named.contains($0.id) || fileSystem.structure(at: $0.bytes.lowerBound) == nil
     }
     damage += (index.damage + paths.damage).map { (side, $0) }
     var found: [FileID: Owner] = [:]

@@ -71,12 +71,19 @@ public struct FileTimeline: Sendable {
   /// The owners of what a table maps, on one side.
   private struct Owners {
     private let owned: [OwnerIndex.Owned]
+    /// How far each of them, and those before it, reach.
+    private let reach: [UInt64]
     private var files: [FileID: Owner] = [:]
     let damage: [FileSystemDamage]
 
     init(_ fileSystem: any FileSystem, _ ranges: [Range<UInt64>]) throws(FileSystemError) {
       let index = try OwnerIndex(fileSystem, within: ranges)
       owned = index.owners(of: ranges)
+      var end: UInt64 = 0
+      reach = owned.map {
+        end = max(end, $0.bytes.upperBound)
+        return end
+      }
       let ids = Set(owned.map(\.id))
       let paths = try TreePaths(fileSystem, of: ids)
       damage = index.damage + paths.damage
@@ -88,12 +95,14 @@ public struct FileTimeline: Sendable {
 
     /// The file that owns the first owned byte of a chunk.
     func owner(of chunk: Range<UInt64>) -> FileID? {
-      // Owned parts are ascending by their first byte; those of one chunk begin in it, for the
-      // ranges that were asked for are chunks, unless a part goes on from the chunk before.
-      var index = owned.partitioningIndex { $0.bytes.lowerBound >= chunk.lowerBound }
-      if index > 0, owned[index - 1].bytes.upperBound > chunk.lowerBound { index -= 1 }
-      guard index < owned.count, owned[index].bytes.overlaps(chunk) else { return nil }
-      return owned[index].id
+      // Owned parts are ascending by their first byte, and those of several files may lie over
+      // each other: what reaches the chunk may be far before it.
+      var index = reach.partitioningIndex { $0 > chunk.lowerBound }
+      while index < owned.count, owned[index].bytes.lowerBound < chunk.upperBound {
+        if owned[index].bytes.overlaps(chunk) { return owned[index].id }
+        index += 1
+      }
+      return nil
     }
 
     func file(_ id: FileID?) -> Owner? { id.flatMap { files[$0] } }

@@ -49,6 +49,8 @@ public struct LostFiles: Sendable {
   private var accountedCount: UInt64 = 0
   /// What could not be read: files may be missing if there is any.
   public private(set) var damage: [FileSystemDamage] = []
+  /// Whether the file system could not be read at all.
+  public private(set) var isUnreadable = false
 
   /// Finds the files of a snapshot that losses are in.
   ///
@@ -78,16 +80,21 @@ public struct LostFiles: Sendable {
     }
     let owned = index.owners(of: all)
     var lost: [(directory: FileID, name: [UInt8])] = []
-    let paths = try TreePaths(fileSystem, of: Set(owned.map(\.id))) { directory, entry in
+    let unmapped = Set(index.unmapped)
+    let paths = try TreePaths(
+      fileSystem, of: Set(owned.map(\.id)).union(unmapped)
+    ) { directory, entry in
       if !readable.contains(entry.id) { lost.append((directory, entry.name)) }
     }
     damage = index.damage + paths.damage
     names = lost.compactMap { paths.path(of: $0.name, in: $0.directory) }.sorted()
     // A journal is a file without a name, and better told of as what it is.
+    let named = Set(owned.map(\.id)).filter { !paths.paths(of: $0).isEmpty }
     let ids = Set(
       owned.filter {
-        !paths.paths(of: $0.id).isEmpty || fileSystem.structure(at: $0.bytes.lowerBound) == nil
-      }.map(\.id))
+        named.contains($0.id) || fileSystem.structure(at: $0.bytes.lowerBound) == nil
+      }.map(\.id)
+    ).union(unmapped)
     for id in ids {
       let file = try Self.file(id, paths.paths(of: id), losses, fileSystem)
       if let file { self.files.append(file) }
@@ -100,6 +107,12 @@ public struct LostFiles: Sendable {
     let kinds = try fileSystem.unowned(rest, &damage)
     free = kinds.filter { $0.what == "free" }.map(\.bytes).union
     structures = kinds.filter { $0.what != "free" }.map(\.bytes).union
+  }
+
+  /// A part whose file system cannot be read.
+  private init(_ part: SnapshotPart.Kind, _ damage: FileSystemDamage) {
+    (self.part, self.damage, isUnreadable) = (part, [damage], true)
+    (hasUnknown, unknownCount, isEndInDoubt) = (true, 0, false)
   }
 
   /// What a search for the files of a snapshot came to.
@@ -118,18 +131,21 @@ public struct LostFiles: Sendable {
     _ snapshot: Snapshot, unread: [LostRange] = [], fileCountMax: Int = .max
   ) throws(FileSystemError) -> Search {
     var found: [LostFiles] = []
-    for part in [SnapshotPart(wholeOf: snapshot)] + (try snapshot.partitions())
-      + (try snapshot.volumes())
-    {
+    var parts = [SnapshotPart(wholeOf: snapshot)]
+    while let part = parts.popLast() {
       do throws(FileSystemError) {
         let files = try SnapshotFiles(snapshot, in: part)
         guard let lost = try LostFiles(files, unread: unread, fileCountMax: fileCountMax) else {
           return .tooMany
         }
         found.append(lost)
-        if part.kind == .whole { break }
       } catch {
         if error.isFatal { throw error }
+        if part.kind == .whole {
+          parts = Array((try snapshot.partitions() + snapshot.volumes()).reversed())
+        }
+        // What looks like a file system and cannot be read has losses that nobody can name.
+        if case .damaged(_, let problem) = error { found.append(LostFiles(part.kind, problem)) }
       }
     }
     if found.isEmpty { return .noFileSystem }
@@ -151,13 +167,16 @@ public struct LostFiles: Sendable {
   private static func file(
     _ id: FileID, _ paths: [String], _ losses: FileLosses, _ fileSystem: any FileSystem
   ) throws(FileSystemError) -> File? {
-    let (inode, map): (Inode, FileSystems.FileMap)
-    do throws(FileSystemError) {
-      inode = try fileSystem.inode(id)
-      map = try fileSystem.map(of: inode)
-    } catch {
+    let inode: Inode
+    var map = FileSystems.FileMap()
+    do throws(FileSystemError) { inode = try fileSystem.inode(id) } catch {
       if error.isFatal { throw error }
       return nil
+    }
+    do throws(FileSystemError) { map = try fileSystem.map(of: inode) } catch {
+      if error.isFatal { throw error }
+      // What says where it is, is lost.
+      map.extents = [FileExtent(0..<max(inode.byteCount, 1), .lost)]
     }
     let structureCount = map.structures.union.reduce(UInt64(0)) {
       $0 + losses.ranges.parts(in: $1).totalCount

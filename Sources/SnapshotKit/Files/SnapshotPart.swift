@@ -53,16 +53,27 @@ public struct SnapshotPart: Sendable {
   package init(wholeOf snapshot: Snapshot) { self.init(.whole, 0..<snapshot.view.byteCount) }
 
   /// A logical volume inside a snapshot.
-  fileprivate init(_ volume: FoundVolume) throws(VolumeError) {
+  ///
+  /// - Parameter snapshotByteCount: What lies after the snapshot's end is missing.
+  fileprivate init(_ volume: FoundVolume, within snapshotByteCount: UInt64) throws(VolumeError) {
     let places = try volume.places()
     self.init(
       .volume(volume.text), byteCount: places.last?.range.upperBound ?? 0,
       places.compactMap { place in
-        place.byteOffset.map { start in
-          let count = place.range.upperBound - place.range.lowerBound
-          return Piece(bytes: start..<start + count, start: place.range.lowerBound)
-        }
+        guard let start = place.byteOffset, start < snapshotByteCount else { return nil }
+        let count = min(
+          place.range.upperBound - place.range.lowerBound, snapshotByteCount - start)
+        return Piece(bytes: start..<start + count, start: place.range.lowerBound)
       })
+    for (piece, next) in zip(piecesByPlace, piecesByPlace.dropFirst())
+    where piece.bytes.upperBound > next.bytes.lowerBound {
+      throw .unsupported(volume.text, "parts that lie over each other")
+    }
+  }
+
+  /// What of the part the snapshot does not have.
+  package var missing: [Range<UInt64>] {
+    [0..<byteCount].without(pieces.map(\.inside))
   }
 
   /// Its bytes in the snapshot or in the origin.
@@ -70,7 +81,8 @@ public struct SnapshotPart: Sendable {
     in whole: any BlockSource
   ) throws(FileSystemError) -> any BlockSource {
     if kind == .whole { return whole }
-    if pieces.count == 1, let bytes = pieces.first?.bytes, byteCount == pieces[0].inside.upperBound
+    if pieces.count == 1, let piece = pieces.first, piece.inside == 0..<byteCount,
+      case let bytes = piece.bytes, bytes.upperBound <= whole.byteCount
     {
       return try wrapping(FileSystemError.io, try SliceSource(whole, bytes))
     }
@@ -168,7 +180,8 @@ extension Snapshot {
     guard let catalog = try volumeGroups() else { return [] }
     return catalog.groups.flatMap { group in
       group.group.wholeVolumes.compactMap { volume in
-        try? SnapshotPart(FoundVolume(volume.name, of: group.group, group))
+        try? SnapshotPart(
+          FoundVolume(volume.name, of: group.group, group), within: view.byteCount)
       }
     }
   }
@@ -181,7 +194,7 @@ extension Snapshot {
     return try wrapping(
       SnapshotPartError.volume,
       try catalog.volume(named: name).map { (found) throws(VolumeError) in
-        try SnapshotPart(found)
+        try SnapshotPart(found, within: view.byteCount)
       })
   }
 }

@@ -17,6 +17,8 @@ struct WrittenBytes {
   private(set) var possible: [Range<UInt64>] = []
 
   private let files: SnapshotFiles
+  /// What is free on the older side; nil if files do not share what they have.
+  private var free: [Range<UInt64>]?
 
   /// Compares the inodes of both sides, and the maps of those that differ.
   init(_ files: SnapshotFiles) throws(FileSystemError) {
@@ -24,6 +26,9 @@ struct WrittenBytes {
     let (before, after) = (try InodeDigests(files.before), try InodeDigests(files.after))
     newer = InodeDigests.newer(snapshot: before, origin: after)
     guard let newer else { return }
+    if files[newer].sharesExtents {
+      free = (try? files[newer.other].freeRanges()) ?? []
+    }
     let suspects = before.differences(from: after)
     for id in suspects.sorted() { try compare(id, newer) }
     if newer == .origin { try addOriginsOwn(besides: suspects) }
@@ -35,16 +40,27 @@ struct WrittenBytes {
   private mutating func compare(
     _ id: FileID, _ newer: SnapshotFiles.Side
   ) throws(FileSystemError) {
-    let (old, new) = (try file(id, newer.other), try file(id, newer))
-    let isSame = old.map { old in new.map { old.inode.mayBe($0.inode) } ?? false } ?? false
+    let new = try file(id, newer).found
     let none = FileSystems.FileMap()
-    let (past, present) = (old?.map ?? none, new?.map ?? none)
+    let present = new?.map ?? none
+    let before = try file(id, newer.other)
+    if case .damaged = before {
+      // It may have had just this.
+      add(present.source(of: [0..<Self.wholeBlocks(new?.inode.byteCount ?? 0)]), to: \.possible)
+      add(present.structures.union, to: \.possible)
+      return
+    }
+    let old = before.found
+    let isSame = old.map { old in new.map { old.inode.mayBe($0.inode) } ?? false } ?? false
+    let past = old?.map ?? none
     let byteCount = Self.wholeBlocks(max(old?.inode.byteCount ?? 0, new?.inode.byteCount ?? 0))
+    let unknown = isSame ? past.extents.compactMap { $0.place == .lost ? $0.file : nil } : []
     let moved = FileComparison.differences(
       isSame ? past : none, present, byteCount: byteCount, [])
-    add(present.source(of: moved), to: \.certain)
+    addWritten(present.source(of: moved.without(unknown)))
+    add(present.source(of: unknown), to: \.possible)
     let known = isSame ? (past.structures + past.extents.compactMap(\.sourceRange)).union : []
-    add(present.structures.union.without(known), to: \.certain)
+    addWritten(present.structures.union.without(known))
     // What a file has left may have been another's for a time.
     if newer == .origin {
       let left = isSame ? moved : [0..<byteCount]
@@ -54,6 +70,19 @@ struct WrittenBytes {
       files[newer].mayWriteInPlace(inode)
     else { return }
     add(present.source(of: [0..<byteCount].without(moved)), to: \.possible)
+  }
+
+  /// Adds what a file has on the newer side that it had not on the older.
+  ///
+  /// If files may share extents, it may have been another's there, and never written: only what was
+  /// free on the older side was certainly written.
+  private mutating func addWritten(_ ranges: [Range<UInt64>]) {
+    guard let free else {
+      add(ranges, to: \.certain)
+      return
+    }
+    add(ranges.flatMap { free.parts(in: $0) }, to: \.certain)
+    add(ranges, to: \.possible)
   }
 
   /// Adds the files whose inodes are the origin's although they were changed after the last of the
@@ -66,7 +95,7 @@ struct WrittenBytes {
     guard let last else { return }
     _ = try fileSystem.forEachInode(isDeletedIncluded: false) { inode throws(FileSystemError) in
       guard inode.changed > last, !suspects.contains(inode.id),
-        let (inode, map) = try file(inode.id, .snapshot)
+        let (inode, map) = try file(inode.id, .snapshot).found
       else { return true }
       add(map.source(of: [0..<Self.wholeBlocks(inode.byteCount)]), to: \.possible)
       return true
@@ -79,19 +108,33 @@ struct WrittenBytes {
     return overflow ? byteCount : end & ~4095
   }
 
-  /// A file that holds data, and where; nil if it is none, or damaged.
+  /// What a file is on a side.
+  private enum Known {
+    /// A file that holds data, and where.
+    case file(Inode, FileSystems.FileMap)
+    /// None, or one that holds no data.
+    case none
+    /// It cannot be read.
+    case damaged
+
+    var found: (inode: Inode, map: FileSystems.FileMap)? {
+      if case .file(let inode, let map) = self { (inode, map) } else { nil }
+    }
+  }
+
   private func file(
     _ id: FileID, _ side: SnapshotFiles.Side
-  ) throws(FileSystemError) -> (inode: Inode, map: FileSystems.FileMap)? {
+  ) throws(FileSystemError) -> Known {
     do throws(FileSystemError) {
       let inode = try files[side].inode(id)
       guard inode.isAllocated, inode.kind == .regular || inode.kind == .directory else {
-        return nil
+        return .none
       }
-      return (inode, try files[side].map(of: inode))
+      return .file(inode, try files[side].map(of: inode))
     } catch {
       if error.isFatal { throw error }
-      return nil
+      if case .noFile = error { return .none }
+      return .damaged
     }
   }
 

@@ -119,7 +119,7 @@ struct FilesGet: ParsableCommand {
     try say(extraction, losses)
     try files.finish(
       isWhole: extraction.isWhole && !losses.hasUnknown,
-      isInDoubt: extraction.forbiddenCount > 0)
+      isInDoubt: extraction.forbiddenCount > 0 || losses.isInDoubt)
   }
 
   /// Writes what is in no file, and where each piece of it was.
@@ -153,7 +153,7 @@ struct FilesGet: ParsableCommand {
       }
     }
     if !lost.isEmpty { Console.say("dmsnap: \(path): \(byteSize(lost.totalCount)) lost") }
-    try files.finish(isWhole: lost.isEmpty && !losses.hasUnknown)
+    try files.finish(isWhole: lost.isEmpty && !losses.hasUnknown, isInDoubt: losses.isInDoubt)
   }
 
   private func say(_ extraction: Extraction, _ losses: FileLosses) throws {
@@ -184,6 +184,8 @@ struct FilesGet: ParsableCommand {
       Console.say(
         "dmsnap: exceptions are lost, or may be; what they were for is unknown: any file may be"
           + " wrong")
+    } else if losses.isInDoubt {
+      Console.say("dmsnap: some files are in doubt: `dmsnap inspect --files` names them")
     }
   }
 }
@@ -247,7 +249,7 @@ struct FilesCat: ParsableCommand {
           + " \(count == 1 ? "is" : "are") lost")
     }
     if lost.count > 20 { Console.say("dmsnap: and \(lost.count - 20) more ranges") }
-    try files.finish(isWhole: lost.isEmpty && !losses.hasUnknown)
+    try files.finish(isWhole: lost.isEmpty && !losses.hasUnknown, isInDoubt: losses.isInDoubt)
   }
 
   /// Writes content to stdout.

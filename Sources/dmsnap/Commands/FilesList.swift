@@ -79,7 +79,8 @@ struct FilesList: ParsableCommand {
       Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
     }
     try files.finish(
-      isWhole: damage.isEmpty && !losses.hasUnknown && printer.lostByteCount == 0)
+      isWhole: damage.isEmpty && !losses.hasUnknown && printer.lostByteCount == 0,
+      isInDoubt: losses.isInDoubt)
   }
 
   /// Prints files in the format that is asked for.

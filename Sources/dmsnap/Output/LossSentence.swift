@@ -45,7 +45,7 @@ extension [LostFiles] {
     let unknownCount = parts.map(\.unknownCount).max() ?? 0
     if unknownCount > 0 {
       sentence += "; no file tells what up to \(counted(unknownCount, "lost exception")) were for"
-    } else if parts.contains(where: \.hasUnknown) {
+    } else if parts.contains(where: { $0.hasUnknown && !$0.isUnreadable }) {
       sentence += "; the table's end is lost, and no file tells of more"
     }
     return sentence
@@ -58,6 +58,9 @@ extension LostFiles {
 
   /// What is lost of one file system.
   fileprivate var clause: String {
+    if isUnreadable {
+      return part.prefix + "its file system cannot be read: \(damage.first?.problem ?? "damaged")"
+    }
     let lost = files.filter(\.isLost)
     var parts: [String] = []
     if !lost.isEmpty {
