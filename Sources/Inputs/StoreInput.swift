@@ -31,6 +31,7 @@ package struct StoreNames: Sendable {
 
 /// A store and its origin, opened by their names: files, or volumes of a group.
 package struct StoreInput {
+  /// The store.
   package let store: Store
   /// Whether it is a volume of a group, a snapshot's or not.
   package let isStoreVolume: Bool
