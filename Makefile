@@ -6,6 +6,8 @@ DESTDIR ?=
 RELEASE := .build/release/dmsnap
 STATIC := .build-static
 TESTED := .build-test
+# The program, and what it runs to serve: beside it here, in PREFIX/lib/dmsnap once installed.
+PRODUCTS := dmsnap dmsnap-fuse nbdkit-dmsnap-plugin
 
 # Options for Tests/Benchmarks/bench, Tests/CrashTest/crash-test, Tests/Fuzz/fuzz and what is in
 # Tests/KernelTest: make bench BENCH='--rounds 3'
@@ -19,7 +21,9 @@ KERNEL_TEST ?=
 LVM_TEST ?=
 OVERFLOW_TEST ?=
 PLACE_TEST ?=
+RECIPE_TEST ?=
 SALVAGE_TEST ?=
+SERVE_TEST ?=
 STORM ?=
 
 # Debian keeps mke2fs, sfdisk and losetup where an ordinary user's shell does not look.
@@ -78,6 +82,13 @@ files-test: release lab  ## have Linux mount snapshots, and compare their files 
 	corpus/lab --install xfsprogs btrfs-progs
 	Tests/KernelTest/files-test --dmsnap $(RELEASE) $(FILES_TEST)
 
+serve-test: release  ## serve and mount snapshots, compare with export, and measure: 4 GiB, a few minutes
+	corpus/lab --install nbdkit libnbd-bin fuse3 qemu-utils xfsprogs sleuthkit strace
+	Tests/ServeTest/serve-test --dmsnap $(RELEASE) $(SERVE_TEST)
+
+recipe-test: release lab  ## have Linux run the commands that `dmsnap recipe` prints
+	Tests/KernelTest/recipe-test --dmsnap $(RELEASE) $(RECIPE_TEST)
+
 storm: release  ## salvage 10,000 stores that are damaged at random: make storm STORM='--seed 2'
 	Tests/KernelTest/storm --dmsnap $(RELEASE) $(STORM)
 
@@ -106,6 +117,8 @@ docs: setup  ## write the generated pages of docs/ again, and the libraries' ref
 
 install: static  ## install the program, its manual, completions and docs below PREFIX
 	install -D -s -m 755 $(STATIC)/release/dmsnap $(DESTDIR)$(PREFIX)/bin/dmsnap
+	install -D -s -m 755 -t $(DESTDIR)$(PREFIX)/lib/dmsnap \
+	  $(STATIC)/release/dmsnap-fuse $(STATIC)/release/libnbdkit-dmsnap-plugin.so
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/dmsnap LICENSE docs/*.md
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(STATIC)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
@@ -139,15 +152,18 @@ consumer:
 
 # Without the variable that lint and test set, or every other target would build it anew.
 release: setup
-	env -u DMSNAP_WARNINGS_ARE_ERRORS swift build -c release --product dmsnap
+	for product in $(PRODUCTS); do \
+	  env -u DMSNAP_WARNINGS_ARE_ERRORS swift build -c release --product $$product || exit; done
 
 # All that `install` copies.
 static: setup
-	swift build -c release --product dmsnap --static-swift-stdlib --scratch-path $(STATIC)
+	for product in $(PRODUCTS); do \
+	  swift build -c release --product $$product --static-swift-stdlib -Xswiftc -static-stdlib \
+	    --scratch-path $(STATIC) || exit; done
 	rm -rf $(STATIC)/man
 	docs/man/make $(STATIC)/release/dmsnap $(STATIC)/man $(PREFIX)/share/doc/dmsnap
 	for shell in bash zsh fish; do \
 	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell && \
 	  sed -i '1{/^#!/d;}' $(STATIC)/dmsnap.$$shell || exit; done
 
-.PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test place-test files-test storm crash-test crash-points fuzz docs install clean setup lab tested suite consumer release static
+.PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test place-test files-test serve-test recipe-test storm crash-test crash-points fuzz docs install clean setup lab tested suite consumer release static

@@ -28,6 +28,10 @@ let argumentParser = Target.Dependency.product(
 // Without the trait nothing of libtsk is built or needed; with it, it is loaded when it is needed.
 let tsk = TargetDependencyCondition.when(traits: ["TSK"])
 
+// Each of these two is a product by itself: dmsnap needs no library for serving.
+let nbdkit = TargetDependencyCondition.when(traits: ["Nbdkit"])
+let fuse = TargetDependencyCondition.when(traits: ["Fuse"])
+
 let package = Package(
   name: "dmsnap",
   products: [
@@ -36,9 +40,15 @@ let package = Package(
     .library(name: "BlockIO", targets: ["BlockIO"]),
     .library(name: "LVM2", targets: ["LVM2"]),
     .library(name: "SnapshotFormat", targets: ["SnapshotFormat"]),
+    .library(name: "nbdkit-dmsnap-plugin", type: .dynamic, targets: ["NbdkitPlugin"]),
+    .executable(name: "dmsnap-fuse", targets: ["FuseMount"]),
   ],
   traits: [
-    .default(enabledTraits: ["TSK", "Zlib", "Zstd"]),
+    .default(enabledTraits: ["Fuse", "Nbdkit", "TSK", "Zlib", "Zstd"]),
+    .trait(name: "Fuse", description: "dmsnap-fuse, which `dmsnap mount` needs; needs libfuse3."),
+    .trait(
+      name: "Nbdkit",
+      description: "nbdkit's plugin, which `dmsnap serve` needs; needs nbdkit-plugin-dev."),
     .trait(
       name: "TSK",
       description: "Files of FAT, exFAT, NTFS, ISO 9660 and HFS+, by libtsk."),
@@ -56,6 +66,9 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CTSK", providers: [.apt(["libtsk-dev"])]),
+    .systemLibrary(
+      name: "CNbdkit", pkgConfig: "nbdkit", providers: [.apt(["nbdkit-plugin-dev"])]),
+    .systemLibrary(name: "CFuse", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
     .target(name: "SnapshotFormat", swiftSettings: strict),
     .target(name: "FileSystemFormat", swiftSettings: strict),
     .target(name: "BlockIO", dependencies: ["CLinux", systemPackage], swiftSettings: strict),
@@ -94,11 +107,26 @@ let package = Package(
         "BlockIO", "LVM2", "MD", "SnapshotFormat", "SnapshotKit", systemPackage,
       ],
       swiftSettings: strict),
+    .target(
+      name: "Serving",
+      dependencies: [
+        "BlockIO", "Blkid", "FileSystems", "Inputs", "LVM2", "SnapshotFormat", "SnapshotKit",
+        systemPackage,
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "NbdkitPlugin",
+      dependencies: ["BlockIO", "Serving", .target(name: "CNbdkit", condition: nbdkit)],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "FuseMount",
+      dependencies: ["BlockIO", "Serving", .target(name: "CFuse", condition: fuse)],
+      swiftSettings: strict),
     .executableTarget(
       name: "dmsnap",
       dependencies: [
-        "BlockIO", "Blkid", "FileSystems", "Inputs", "LVM2", "MD", "SnapshotFormat", "SnapshotKit",
-        argumentParser, systemPackage,
+        "BlockIO", "Blkid", "FileSystems", "Inputs", "LVM2", "MD", "Serving", "SnapshotFormat",
+        "SnapshotKit", argumentParser, systemPackage,
       ],
       swiftSettings: strict, plugins: ["StampCommit"]),
     .plugin(
@@ -136,6 +164,12 @@ let package = Package(
       dependencies: [
         "BlockIO", "FileSystemFormat", "FileSystems", "LVM2", "SnapshotFormat", "SnapshotKit",
         "TestSupport",
+      ],
+      swiftSettings: test),
+    .testTarget(
+      name: "ServingTests",
+      dependencies: [
+        "BlockIO", "Serving", "SnapshotFormat", "SnapshotKit", "TestSupport", systemPackage,
       ],
       swiftSettings: test),
     .testTarget(name: "HouseTests", swiftSettings: test),

@@ -16,10 +16,12 @@ public final class IOBuffer: @unchecked Sendable {
   /// How many bytes it holds.
   public let byteCount: Int
   let base: UnsafeMutableRawPointer
+  private let isBorrowed: Bool
 
   /// Memory of `byteCount` bytes, at least one, all zero.
   public init(byteCount: Int) {
     self.byteCount = byteCount
+    isBorrowed = false
     guard byteCount >= Self.mappedByteCountMin else {
       unsafe base = .allocate(byteCount: max(byteCount, 1), alignment: Self.alignment)
       unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
@@ -33,7 +35,14 @@ public final class IOBuffer: @unchecked Sendable {
     unsafe base = pages
   }
 
+  /// Memory of someone else, who keeps it as long as the buffer is used.
+  package init(borrowing memory: UnsafeMutableRawPointer, byteCount: Int) {
+    unsafe base = memory
+    (self.byteCount, isBorrowed) = (byteCount, true)
+  }
+
   deinit {
+    if isBorrowed { return }
     if byteCount >= Self.mappedByteCountMin {
       unsafe munmap(base, byteCount)
     } else {

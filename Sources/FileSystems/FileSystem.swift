@@ -18,6 +18,9 @@ public protocol FileSystem: Sendable {
   /// structures that had to serve.
   var notes: [String] { get }
 
+  /// What is damaged of the whole: files may be missing, or an older state is shown.
+  var damage: [FileSystemDamage] { get }
+
   /// Finds a file by its number.
   ///
   /// - Throws: If there is no such inode, or it is damaged.
@@ -71,6 +74,8 @@ public protocol FileSystem: Sendable {
 extension FileSystem {
   /// Nothing.
   public var notes: [String] { [] }
+  /// Nothing.
+  public var damage: [FileSystemDamage] { [] }
   /// Most file systems do.
   public func mayWriteInPlace(_ inode: Inode) -> Bool { true }
   /// Most file systems do not.

@@ -23,6 +23,7 @@ struct Dmsnap: ParsableCommand {
           Explain.self,
         ]),
       CommandGroup(name: "Files", subcommands: [Files.self]),
+      CommandGroup(name: "Use", subcommands: [Serve.self, MountCommand.self, RecipeCommand.self]),
       CommandGroup(name: "Rescue", subcommands: [Salvage.self, Carve.self, Export.self]),
       CommandGroup(name: "Merge", subcommands: [Merge.self]),
       CommandGroup(name: "LVM", subcommands: [Lvm.self]),
@@ -90,6 +91,18 @@ extension AuditCommand: ReportingCommand {
 
 extension Export: ReportingCommand {
   var schema: String? { format == .json ? "dmsnap.export.v1" : nil }
+}
+
+extension Serve: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.serve.v1" : nil }
+}
+
+extension RecipeCommand: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.recipe.v1" : nil }
+}
+
+extension MountCommand: ReportingCommand {
+  var schema: String? { format == .json ? "dmsnap.mount.v1" : nil }
 }
 
 extension Diff: ReportingCommand {

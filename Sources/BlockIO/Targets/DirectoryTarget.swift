@@ -217,6 +217,9 @@ package final class DirectoryTarget: Sendable {
       } != 0
     }.map(\.name)
     try note(fchmod(number, mode_t(attributes.keptPermissions)), "its mode", &refused, name)
+    if attributes.keptPermissions != attributes.permissions {
+      refused.append(Array("a part of its mode".utf8))
+    }
     try note(unsafe futimens(number, attributes.times), "its times", &refused, name)
     return refused
   }

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import SystemPackage
+package import SystemPackage
 
 /// What bytes are written to once, in order.
 package protocol ByteSink: AnyObject {
@@ -18,7 +18,8 @@ package final class OutputStream: ByteSink, Sendable {
   /// Standard error.
   package static let standardError = OutputStream(.standardError, name: "standard error")
 
-  private init(_ descriptor: FileDescriptor, name: String) {
+  /// A stream that an open descriptor leads to; it is not closed.
+  package init(_ descriptor: FileDescriptor, name: String) {
     self.descriptor = descriptor
     self.name = name
   }

@@ -17,6 +17,8 @@ public final class BtrfsFileSystem: FileSystem {
   public let notes: [String]
 
   let superblock: BtrfsDiskSuperblock
+  /// Trees that cannot be read, or an older state that is shown.
+  public let damage: [FileSystemDamage]
   let nodes: BtrfsNodeReader
   let roots: BtrfsRoots
 
@@ -50,7 +52,9 @@ public final class BtrfsFileSystem: FileSystem {
     if let tree = opened.roots.defaultTree, tree != Self.topTree {
       notes.append("a mount shows subvolume \(tree), its default; here the top is shown")
     }
-    notes += opened.roots.damage.map { "tree of roots: \($0.problem)" }
+    damage =
+      opened.damage
+      + opened.roots.damage.map { FileSystemDamage("tree of roots: \($0.problem)", at: $0.bytes) }
     self.source = source
     self.superblock = superblock
     (nodes, roots) = (opened.nodes, opened.roots)
@@ -108,6 +112,8 @@ struct BtrfsSuperblocks {
 struct BtrfsOpening {
   let nodes: BtrfsNodeReader
   let roots: BtrfsRoots
+  /// Whether an older state is shown.
+  private(set) var damage: [FileSystemDamage] = []
 
   /// Reads the newest chunks and roots that can be read.
   init(
@@ -125,9 +131,10 @@ struct BtrfsOpening {
           BtrfsTree(id: 1, root: candidate.root, nodes: nodes), superblock.rootDirectory)
         self.nodes = nodes
         if candidate != newest {
-          notes.append(
-            "the newest roots cannot be read; it is shown as of transaction"
-              + " \(candidate.root.generation), not \(superblock.generation)")
+          damage.append(
+            FileSystemDamage(
+              "the newest roots cannot be read; it is shown as of transaction"
+                + " \(candidate.root.generation), not \(superblock.generation)"))
         }
         return
       } catch {

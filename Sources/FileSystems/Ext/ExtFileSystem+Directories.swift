@@ -161,11 +161,9 @@ private struct ExtDirectoryScan {
       let name = entry.name.map { bytes[$0] }
       let isDots = name == [0x2e] || name == [0x2e, 0x2e]
       if entry.inode != 0, !isDots {
-        if name.isEmpty || name.contains(where: { $0 == 0 || $0 == 0x2f }) && !isEncrypted {
-          if isFirstPass { note("an entry has an impossible name", at: range) }
-        } else if try !body(name, entry) {
-          return false
-        }
+        let isPossible = !name.isEmpty && !name.contains { $0 == 0 || $0 == 0x2f } || isEncrypted
+        if !isPossible, isFirstPass { note("an entry has an impossible name", at: range) }
+        if !name.isEmpty, try !body(name, entry) { return false }
       }
       // An inner node of the tree of hashes is an entry that takes all of its block.
       let isNode =

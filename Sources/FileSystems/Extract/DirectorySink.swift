@@ -8,11 +8,13 @@ package import SystemPackage
 /// directories get their attributes, for making files in them would change their times.
 package final class DirectorySink: ExtractionSink {
   private static let smallByteCountMax: UInt64 = 1 << 20
+  /// More directories are not kept open, whatever the depth.
+  private static let openCountMax = 64
 
   private let root: DirectoryTarget
   private let buffer = IOBuffer(byteCount: Int(smallByteCountMax))
-  /// The directory in which the last file was made.
-  private var current: (path: [[UInt8]], target: DirectoryTarget)
+  /// The directory that was used last, and those above it that are still open, the innermost last.
+  private var trail: (path: [[UInt8]], targets: [DirectoryTarget]) = ([], [])
   private var links: [Link] = []
   /// Where in ``links`` a path is.
   private var linkIndices: [[[UInt8]]: Int] = [:]
@@ -34,7 +36,6 @@ package final class DirectorySink: ExtractionSink {
   /// An extraction into the directory at a path, which is made if nothing is there.
   package init(path: FilePath) throws(BlockIOError) {
     root = try DirectoryTarget(path: path)
-    current = ([], root)
   }
 
   // MARK: - Directories
@@ -58,14 +59,21 @@ package final class DirectorySink: ExtractionSink {
 
   /// Opens a directory that was made, by its path.
   private func directory(at path: ArraySlice<[UInt8]>) throws(BlockIOError) -> DirectoryTarget {
-    if current.path[...] == path { return current.target }
-    var target = root
-    var rest = path
-    if path.starts(with: current.path) {
-      (target, rest) = (current.target, path.dropFirst(current.path.count))
+    let common = zip(trail.path, path).prefix { $0 == $1 }.count
+    let excess = trail.path.count - common
+    if excess < trail.targets.count {
+      trail.path.removeLast(excess)
+      trail.targets.removeLast(excess)
+    } else {
+      trail = ([], [])
     }
-    for name in rest { target = try target.directory(name) }
-    current = (Array(path), target)
+    var target = trail.targets.last ?? root
+    for name in path.dropFirst(trail.path.count) {
+      target = try target.directory(name)
+      trail.path.append(name)
+      trail.targets.append(target)
+      if trail.targets.count > Self.openCountMax { trail.targets.removeFirst() }
+    }
     return target
   }
 

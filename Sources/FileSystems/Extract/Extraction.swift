@@ -158,6 +158,7 @@ public struct Extraction {
       lost = (lost + map.lost(self.lost)).union
       isMapLost = map.structures.contains { self.lost.touches($0) }
     }
+    if inode.kind == .regular { lost = lost.parts(in: 0..<inode.byteCount) }
     if !lost.isEmpty, inode.kind == .regular {
       let count = lost.totalCount
       note(name, "\(count) of its bytes \(count == 1 ? "is" : "are") lost", lost)

@@ -74,8 +74,8 @@
 
     /// The other streams of a file.
     ///
-    /// Those of NTFS as `ntfs.streams.NAME`, the resource fork of HFS+ as
-    /// `com.apple.ResourceFork`, its attributes by their own names. What is longer than 64 KiB,
+    /// Those of NTFS as `user.NAME`, as ntfs-3g has them, the resource fork of HFS+ as
+    /// `user.com.apple.ResourceFork`, its attributes as `user.NAME`. What is longer than 64 KiB,
     /// Linux' limit, is left out.
     public func attributes(
       of inode: Inode
@@ -91,10 +91,10 @@
           guard let own = stream.name, !own.isEmpty, !own.elementsEqual("N/A".utf8) else {
             continue
           }
-          name = Array("ntfs.streams.".utf8) + own
+          name = Array("user.".utf8) + own
         case Stream.hfsResource where stream.byteCount > 0:
-          name = Array("com.apple.ResourceFork".utf8)
-        case Stream.hfsAttribute: name = stream.name ?? []
+          name = Array("user.com.apple.ResourceFork".utf8)
+        case Stream.hfsAttribute: name = Array("user.".utf8) + (stream.name ?? [])
         default: continue
         }
         let content = TSKContent(

@@ -87,8 +87,12 @@ public struct FileLosses: Sendable {
     ranges.isEmpty && likely.isEmpty && doubtful.isEmpty && !hasUnknown && !isEndInDoubt
   }
 
-  /// Whether something may be lost of which nothing is known, or rests on likely evidence.
-  public var isInDoubt: Bool { isEndInDoubt || !doubtful.isEmpty || !likely.isEmpty }
+  /// Whether exceptions are lost, or may be, that no range accounts for, or the table may have
+  /// gone on.
+  public var isAnyUnknown: Bool { hasUnknown || isEndInDoubt }
+
+  /// Whether some of it may be lost, or rests on likely evidence.
+  public var isInDoubt: Bool { !doubtful.isEmpty || !likely.isEmpty }
 
   /// How many bytes of a file are lost, in doubt, and likely.
   public struct Counts: Equatable, Sendable {
@@ -110,9 +114,13 @@ public struct FileLosses: Sendable {
   ) throws(FileSystemError) -> Counts {
     guard inode.kind == .regular else { return Counts() }
     let map = try fileSystem.map(of: inode)
-    var counts = Counts(lost: map.lost(ranges).totalCount)
-    counts.doubtful = map.touched(by: doubtful).totalCount
-    counts.likely = map.touched(by: likely).totalCount
+    let end = fileSystem.source.byteCount
+    let bytes = 0..<inode.byteCount
+    // A copy of the origin may be cut.
+    var counts = Counts(
+      lost: map.lost(ranges + [end..<max(end, .max)]).parts(in: bytes).totalCount)
+    counts.doubtful = map.touched(by: doubtful).parts(in: bytes).totalCount
+    counts.likely = map.touched(by: likely).parts(in: bytes).totalCount
     return counts
   }
 }

@@ -49,6 +49,8 @@ public struct LostFiles: Sendable {
   private var accountedCount: UInt64 = 0
   /// What could not be read: files may be missing if there is any.
   public private(set) var damage: [FileSystemDamage] = []
+  /// What of it is damaged of the whole: an older state is shown, for example.
+  public private(set) var wholeDamage: [FileSystemDamage] = []
   /// Whether the file system could not be read at all.
   public private(set) var isUnreadable = false
 
@@ -66,7 +68,9 @@ public struct LostFiles: Sendable {
     part = files.part.kind
     (hasUnknown, unknownCount) = (known.hasUnknown, known.unknownCount)
     isEndInDoubt = known.isEndInDoubt
-    if known.isNone { return }
+    wholeDamage = fileSystem.damage
+    damage = wholeDamage
+    if known.isNone, damage.isEmpty { return }
     guard try fileSystem.hasFiles(atMost: fileCountMax) else { return nil }
     let losses = try FileLosses(files, unread: unread)
     (hasUnknown, unknownCount) = (losses.hasUnknown, losses.unknownCount)
@@ -86,7 +90,7 @@ public struct LostFiles: Sendable {
     ) { directory, entry in
       if !readable.contains(entry.id) { lost.append((directory, entry.name)) }
     }
-    damage = index.damage + paths.damage
+    damage += index.damage + paths.damage
     names = lost.compactMap { paths.path(of: $0.name, in: $0.directory) }.sorted()
     // A journal is a file without a name, and better told of as what it is.
     let named = Set(owned.map(\.id)).filter { !paths.paths(of: $0).isEmpty }

@@ -90,13 +90,15 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
     of own: Identity, _ view: SnapshotView, as content: ContentIdentity?
   ) throws(BlockIOError) -> Partition? {
     guard let table = own.partitionTable else { return nil }
-    var parts: [(Partition, any BlockSource)] = []
+    var parts: [(Partition, SliceSource)] = []
+    var isConfirmed = false
     for partition in table.partitions where !partition.isExtended {
       guard partition.byteOffset > 0, partition.byteOffset < view.origin.byteCount else { continue }
       let room = view.origin.byteCount - partition.byteOffset
-      let slice = try SliceSource(
-        view.origin, partition.byteOffset..<partition.byteOffset + min(room, partition.byteCount))
+      let bytes = partition.byteOffset..<partition.byteOffset + min(room, partition.byteCount)
+      let slice = try SliceSource(view.origin, bytes)
       let identity = partition.content.flatMap { ContentIdentity($0) }
+      if let uuid = identity?.uuid { isConfirmed = isConfirmed || view.confirms(uuid, in: bytes) }
       parts.append(
         (Partition(path: slice.name, number: partition.number, content: identity), slice))
     }
@@ -106,7 +108,8 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
       // By type alone, it must be the only one.
       if named.count == 1 { return named[0].0 }
     }
-    if parts.isEmpty { return nil }
+    // Metadata that names its file system, and not its place, would do in any partition.
+    if parts.isEmpty || isConfirmed { return nil }
     if try OriginRelation(view, view.origin, uuid: nil).isRelated { return nil }
     for (part, slice) in parts
     where try OriginRelation(view, slice, uuid: part.content?.uuid).isRelated {
@@ -169,6 +172,16 @@ extension SnapshotView {
       let byteOffset = signature.byteOffset, byteOffset < byteCount
     else { return false }
     return isMapped(byteOffset)
+  }
+
+  /// Whether the snapshot's own superblock of that UUID is in its place in a partition.
+  fileprivate func confirms(_ uuid: String, in partition: Range<UInt64>) -> Bool {
+    guard partition.upperBound <= byteCount, let part = try? SliceSource(self, partition),
+      let shown = try? Probe.identify(part),
+      let signature = ContentIdentity.signature(of: shown), signature.uuid == uuid,
+      let byteOffset = signature.byteOffset, byteOffset < part.byteCount
+    else { return false }
+    return isMapped(partition.lowerBound + byteOffset)
   }
 
   /// Whether the table maps the byte, which is in the snapshot.

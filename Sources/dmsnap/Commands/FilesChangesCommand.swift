@@ -57,7 +57,7 @@ struct FilesChangesCommand: ParsableCommand {
       if !talk.quiet { Console.say("dmsnap: " + Self.summary(found.changes)) }
     }
     let losses = SnapshotFiles.Side.allCases.map { files.knownLosses($0) }
-    let isLost = losses.contains { !$0.ranges.isEmpty || $0.hasUnknown }
+    let isLost = losses.contains { !$0.ranges.isEmpty || $0.isAnyUnknown }
     found.damage.say()
     if isLost {
       Console.say("dmsnap: bytes of the snapshot are lost; there may be changes among them")

@@ -118,7 +118,7 @@ struct FilesGet: ParsableCommand {
     line.end()
     try say(extraction, losses)
     try files.finish(
-      isWhole: extraction.isWhole && !losses.hasUnknown,
+      isWhole: extraction.isWhole && !losses.isAnyUnknown,
       isInDoubt: extraction.forbiddenCount > 0 || losses.isInDoubt)
   }
 
@@ -144,7 +144,7 @@ struct FilesGet: ParsableCommand {
     switch format {
     case .json:
       try Console.print(
-        json: FilesGetReport(path, free, lost: lost, hasUnknownLosses: losses.hasUnknown))
+        json: FilesGetReport(path, free, lost: lost, hasUnknownLosses: losses.isAnyUnknown))
     case .text:
       if !talk.quiet {
         try Console.print(
@@ -153,13 +153,13 @@ struct FilesGet: ParsableCommand {
       }
     }
     if !lost.isEmpty { Console.say("dmsnap: \(path): \(byteSize(lost.totalCount)) lost") }
-    try files.finish(isWhole: lost.isEmpty && !losses.hasUnknown, isInDoubt: losses.isInDoubt)
+    try files.finish(isWhole: lost.isEmpty && !losses.isAnyUnknown, isInDoubt: losses.isInDoubt)
   }
 
   private func say(_ extraction: Extraction, _ losses: FileLosses) throws {
     switch format {
     case .json:
-      try Console.print(json: FilesGetReport(extraction, hasUnknownLosses: losses.hasUnknown))
+      try Console.print(json: FilesGetReport(extraction, hasUnknownLosses: losses.isAnyUnknown))
     case .text:
       if !talk.quiet, tar != "-" {
         try Console.print(
@@ -180,7 +180,7 @@ struct FilesGet: ParsableCommand {
         "dmsnap: \(path): \(what) needs rights that you do not have"
           + (more == 0 ? "" : "; and \(more) more such"))
     }
-    if losses.hasUnknown {
+    if losses.isAnyUnknown {
       Console.say(
         "dmsnap: exceptions are lost, or may be; what they were for is unknown: any file may be"
           + " wrong")
@@ -249,7 +249,7 @@ struct FilesCat: ParsableCommand {
           + " \(count == 1 ? "is" : "are") lost")
     }
     if lost.count > 20 { Console.say("dmsnap: and \(lost.count - 20) more ranges") }
-    try files.finish(isWhole: lost.isEmpty && !losses.hasUnknown, isInDoubt: losses.isInDoubt)
+    try files.finish(isWhole: lost.isEmpty && !losses.isAnyUnknown, isInDoubt: losses.isInDoubt)
   }
 
   /// Writes content to stdout.

@@ -75,11 +75,11 @@ struct FilesList: ParsableCommand {
       }
       if damage.count > 20 { Console.say("dmsnap: and \(damage.count - 20) more such lines") }
     }
-    if losses.hasUnknown {
+    if losses.isAnyUnknown {
       Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
     }
     try files.finish(
-      isWhole: damage.isEmpty && !losses.hasUnknown && printer.lostByteCount == 0,
+      isWhole: damage.isEmpty && !losses.isAnyUnknown && printer.lostByteCount == 0,
       isInDoubt: losses.isInDoubt)
   }
 

@@ -75,7 +75,7 @@ struct FilesOwner: ParsableCommand {
     case .text: try Console.print(lines: lines(found))
     }
     found.damage.say()
-    let hasUnknown = losses?.hasUnknown == true
+    let hasUnknown = losses?.isAnyUnknown == true
     if hasUnknown {
       Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
     }

@@ -47,7 +47,7 @@ struct FilesTimeline: ParsableCommand {
     }
     try lines.flush()
     found.damage.say()
-    let hasUnknown = files.knownLosses(.snapshot).hasUnknown
+    let hasUnknown = files.knownLosses(.snapshot).isAnyUnknown
     if hasUnknown {
       Console.say("dmsnap: exceptions are lost, or may be: what they say of the order is missing")
     }

@@ -56,6 +56,7 @@ struct Inspect: ParsableCommand {
           .lines + (losses?.lines(isComplete: files) ?? []))
     }
     try audit.finish()
+    if losses?.found?.contains(where: { !$0.isNone }) == true { throw Failure(.warnings) }
   }
 
   /// If there are more files, they are looked at only if that is asked for: some ten seconds.

@@ -1,6 +1,7 @@
 public import ArgumentParser
 import BlockIO
 import Inputs
+import Serving
 public import SnapshotKit
 import SystemPackage
 
@@ -13,6 +14,7 @@ struct Merge: ParsableCommand {
     usage: """
       dmsnap merge STORE --origin ORIGIN (--undo FILE | --no-undo | --to FILE) [OPTIONS]
       dmsnap merge STORE --origin ORIGIN [--undo FILE | --no-undo | --to FILE] --dry-run [OPTIONS]
+      dmsnap merge STORE --origin ORIGIN --preview [OPTIONS]
       dmsnap merge STORE --origin ORIGIN [--undo FILE | --no-undo] --plan FILE [OPTIONS]
       dmsnap merge VG/SNAPSHOT --pv PATH... (--undo FILE | --no-undo | --to FILE) [OPTIONS]
       dmsnap merge --apply FILE [STORE] [--origin ORIGIN] [--undo FILE | --no-undo] [OPTIONS]
@@ -53,6 +55,9 @@ struct Merge: ParsableCommand {
 
   @Flag(help: "Show what would be done, and write nothing.")
   var dryRun = false
+
+  @Flag(help: "Serve what the merge would leave, as `dmsnap serve` does, and write nothing.")
+  var preview = false
 
   @Option(
     help: ArgumentHelp(
@@ -96,7 +101,7 @@ struct Merge: ParsableCommand {
     }
     let ways = (undo == nil ? 0 : 1) + (noUndo ? 1 : 0) + (to == nil ? 0 : 1)
     // Whether a plan names a way back is known only once it is read.
-    guard ways == 1 || (ways == 0 && (dryRun || plan != nil || apply != nil)) else {
+    guard ways == 1 || (ways == 0 && (dryRun || preview || plan != nil || apply != nil)) else {
       throw ValidationError("give exactly one of --undo FILE, --no-undo and --to FILE")
     }
     if to != nil {
@@ -106,6 +111,9 @@ struct Merge: ParsableCommand {
       if plan != nil || apply != nil {
         throw ValidationError("--plan and --apply go with a merge in place")
       }
+    }
+    if preview, dryRun || verify || plan != nil || to != nil {
+      throw ValidationError("--preview serves and does nothing else")
     }
     if plan != nil, apply != nil || dryRun || verify {
       throw ValidationError("--plan writes a plan and nothing else")
@@ -129,13 +137,20 @@ struct Merge: ParsableCommand {
     let input = try MergeInput(self)
     try input.found.volume?.warn(talk)
     let progress = MergeProgressLine(talk)
-    let purpose: MergePurpose = to != nil ? .copy : dryRun || plan != nil ? .trial : .merge
+    let purpose: MergePurpose =
+      to != nil ? .copy : dryRun || preview || plan != nil ? .trial : .merge
     let merge = try wrapping(
       input.advised, try input.request.checked(for: purpose, progress: progress.update))
     progress.end()
     merge.snapshot.loaded.placement.sayUnusedSiblings()
     if !talk.quiet { for note in merge.notes { Console.say("dmsnap: \(note)") } }
     merge.snapshot.warn(merge.origin, talk, isDoubted: to != nil)
+    if preview {
+      var request = ServeRequest(input.options.names, origin: input.origin)
+      // A merge leaves alone what is lost.
+      request.policy = .origin
+      return try Server(request, socket: nil, port: nil).run(format, talk)
+    }
     let evidence = try list.prepare(merge.snapshot.loaded, input.options.table.place)
     if let to, !dryRun {
       try evidence?.publish()

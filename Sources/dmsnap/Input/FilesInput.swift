@@ -95,6 +95,12 @@ struct FilesInput {
   let part: SnapshotPart
   private let check: OriginCheck
   private let talk: MessageOptions
+  /// What is damaged of the file systems that were opened.
+  private let damage = Damage()
+
+  private final class Damage {
+    var count = 0
+  }
 
   /// Opens the snapshot.
   init(
@@ -113,9 +119,21 @@ struct FilesInput {
   /// Opens the file system of a side.
   func fileSystem(_ side: SnapshotFiles.Side) throws -> any FileSystem {
     let source: any BlockSource = side == .snapshot ? snapshot.view : snapshot.origin
-    let found = try FileSystemOpening.open(part.source(in: source))
-    say(found, side)
-    return found
+    do throws(FileSystemError) {
+      let found = try FileSystemOpening.open(part.source(in: source))
+      say(found, side)
+      return found
+    } catch {
+      guard case .notFound = error, part.kind == .whole else { throw error }
+      let partitions = try snapshot.partitions().map(\.name)
+      let volumes = try snapshot.volumes().map(\.name)
+      let hints =
+        (partitions.isEmpty ? [] : ["--partition \(partitions.joined(separator: " or "))"])
+        + (volumes.isEmpty ? [] : ["--inner \(volumes.joined(separator: " or "))"])
+      if hints.isEmpty { throw error }
+      throw Failure(
+        .noStore, "\(snapshot.view.name): is a disk: give \(hints.joined(separator: ", or "))")
+    }
   }
 
   /// Opens both file systems.
@@ -127,8 +145,9 @@ struct FilesInput {
 
   /// Says what is to be known of how a file system is read.
   private func say(_ fileSystem: any FileSystem, _ side: SnapshotFiles.Side) {
-    if talk.quiet { return }
-    for note in fileSystem.notes {
+    damage.count += fileSystem.damage.count
+    let notes = talk.quiet ? [] : fileSystem.notes
+    for note in fileSystem.damage.map(\.problem) + notes {
       Console.say("dmsnap: the \(fileSystem.family) of the \(side.rawValue): \(note)")
     }
   }
@@ -152,7 +171,7 @@ struct FilesInput {
   /// Ends the command: with status 2 if anything is damaged or lost, and with 1 if it is in doubt.
   func finish(isWhole: Bool, isInDoubt: Bool = false) throws {
     try found.requireUnchanged()
-    guard isWhole else { throw Failure(.damage) }
+    guard isWhole, damage.count == 0 else { throw Failure(.damage) }
     if isInDoubt || check.isInDoubt { throw Failure(.warnings) }
     try found.finish()
   }

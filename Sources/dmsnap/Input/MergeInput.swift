@@ -78,6 +78,13 @@ struct MergeInput {
     }
   }
 
+  /// The command that shows what the merge would leave.
+  var previewCommand: String {
+    "dmsnap merge \(quoted(options.store.text))"
+      + " --origin \(originWords)" + options.table.words + options.volumes.words
+      + words(request.accepted) + " --preview"
+  }
+
   /// An error of the merge; an interruption, with how to go on.
   func advised(_ error: MergeError) -> Failure {
     var description = error.description

@@ -17,9 +17,9 @@ extension LostFiles.Search {
   func lines(isComplete: Bool) -> [ColouredLine] {
     let sentence =
       switch self {
-      case .found(let files): files.sentence
+      case .found(let files): files.sentence ?? (isComplete ? "nothing lost that is known" : nil)
       case .tooMany: "too many to be looked at; --files looks at all of them"
-      case .noFileSystem: nil as String?
+      case .noFileSystem: isComplete ? "none that can be read: no file system is known" : nil
       }
     guard let sentence else { return [] }
     let lines = sentence.wrapped(indent: 9)
@@ -74,8 +74,8 @@ extension LostFiles {
     if !structures.isEmpty {
       parts.append("\(byteSize(structures.totalCount)) of the file system's structures")
     }
-    var clauses: [String] = []
-    if !parts.isEmpty || !isEndInDoubt {
+    var clauses: [String] = wholeDamage.prefix(1).map(\.problem)
+    if !parts.isEmpty || !isEndInDoubt && clauses.isEmpty {
       clauses.append(
         "lost: " + (parts.isEmpty ? "nothing that is known" : parts.joined(separator: ", ")))
     }

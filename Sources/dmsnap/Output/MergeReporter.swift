@@ -61,6 +61,9 @@ struct MergeReporter {
     lines += [
       "Nothing was written\(command.plan == nil ? "" : " but the plan")."
     ]
+    if command.plan == nil {
+      lines.append("to look at the result first: \(input.previewCommand)")
+    }
     if let plan = command.plan {
       lines.append(
         "to do just this, after a look at the plan: dmsnap merge --apply \(quoted(plan))"

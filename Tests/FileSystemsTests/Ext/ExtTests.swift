@@ -185,7 +185,6 @@ struct ExtTests {
 
   @Test(arguments: [
     ["-b", "1024", "-g", "2048"], ["-b", "1024"], ["-b", "4096", "-g", "1024"],
-    ["-b", "1024", "-O", "bigalloc", "-C", "4096", "-g", "8192"],
   ])
   func `without its beginning, a file system is found by a copy of its superblock`(
     options: [String]

@@ -99,7 +99,8 @@ import Testing
     let found = try #require(try LostFiles(files))
     #expect(
       words(found) == [
-        "/gone lost [8] unnamed 8 doubtful 0", "/written lost [] unnamed 0 doubtful 6",
+        "/gone lost [8] unnamed 8 doubtful 0", "/same lost [] unnamed 0 doubtful 4",
+        "/written lost [] unnamed 0 doubtful 6",
       ])
     #expect(found.hasUnknown && found.unknownCount == 1)
   }

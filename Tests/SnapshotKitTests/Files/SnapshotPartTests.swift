@@ -1,6 +1,7 @@
 import BlockIO
 import FileSystemFormat
 import FileSystems
+import Foundation
 import LVM2
 import TestSupport
 import Testing
@@ -12,7 +13,7 @@ import Testing
   /// A snapshot that shows that disk, whose first sector the store has.
   private func snapshot(of disk: [UInt8]) throws -> Snapshot {
     var store = StoreBuilder().copying([0]).image()
-    store.put(disk[0..<4096], at: 2 * 4096)
+    store.put(Array(disk[0..<4096]), at: 2 * 4096)
     var origin = disk
     origin.replaceSubrange(0..<512, with: repeatElement(0xee, count: 512))
     return try Snapshot(
@@ -21,10 +22,9 @@ import Testing
 
   /// The first disk of a group that LVM2 made.
   private func disk(_ name: String) throws -> [UInt8] {
-    let volume = try VolumeCorpus.read(name).pvs[0]
-    let image = Corpus.Image(
-      file: volume.file, byteCount: volume.byteCount, sha256: volume.sha256)
-    return try Corpus.unpack(image, of: "lvm/\(name)")
+    let directory = try TemporaryDirectory()
+    let paths = try VolumeCorpus.unpack(VolumeCorpus.read(name), in: directory)
+    return Array(try Data(contentsOf: URL(filePath: paths[0])))
   }
 
   private func digest(_ source: any BlockSource) throws -> String {

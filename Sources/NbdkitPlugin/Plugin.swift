@@ -1,0 +1,239 @@
+#if Nbdkit
+  internal import BlockIO
+  public import CNbdkit
+  internal import Glibc
+  internal import Serving
+  internal import Synchronization
+
+  // The plugin's table of functions. nbdkit calls them from several threads, one at a time for each
+  // connection: with more, Debian's nbdkit 1.32 aborts when a client goes away in mid-read.
+
+  /// The parameters, and once all is opened, what is served.
+  private struct Plugin {
+    var parameters: [(key: String, value: String)] = []
+    var served: Served?
+
+    static let shared = Mutex(Plugin())
+
+    /// What is served; nbdkit connects nobody before it is there.
+    static var served: Served? { shared.withLock { $0.served } }
+
+    /// Opens what the parameters name.
+    static func open() throws {
+      let parameters = shared.withLock { $0.parameters }
+      var descriptor: Int32?
+      let outcome: ServeOutcome
+      var failure: (any Error)?
+      do {
+        let request = try ServeRequest(parameters: parameters)
+        descriptor = request.report
+        let served = try Served(request)
+        shared.withLock { $0.served = served }
+        outcome = .served(served.report)
+        if descriptor == nil {
+          for note in served.report.notes { debug(note) }
+        }
+      } catch {
+        failure = error
+        outcome = .failed(ServeFailure(error))
+      }
+      if let descriptor { try outcome.write(to: descriptor) }
+      if let failure {
+        if descriptor == nil { say("\(failure)") }
+        throw failure
+      }
+    }
+  }
+
+  private func say(_ message: String) {
+    unsafe message.withCString { unsafe dmsnap_nbdkit_error($0) }
+  }
+  private func debug(_ message: String) {
+    unsafe message.withCString { unsafe dmsnap_nbdkit_debug($0) }
+  }
+
+  /// One client's connection to a part of the snapshot.
+  private final class Connection {
+    let served: Served
+    let part: ServedPart
+    let bytes: Range<UInt64>
+
+    init(_ served: Served, _ part: ServedPart) {
+      (self.served, self.part) = (served, part)
+      bytes = served.bytes(of: part)
+    }
+
+    /// The connection that a handle stands for.
+    static func of(_ handle: UnsafeMutableRawPointer?) -> Connection? {
+      unsafe handle.map { unsafe Unmanaged<Connection>.fromOpaque($0).takeUnretainedValue() }
+    }
+  }
+
+  /// Does what a request asks for; if it fails, the client gets EIO.
+  private func answering(_ body: () throws -> Void) -> Int32 {
+    do {
+      try body()
+      return 0
+    } catch {
+      debug("\(error)")
+      nbdkit_set_error(EIO)
+      return -1
+    }
+  }
+
+  /// Calls `body` with the bytes of a connection's snapshot that a request is for.
+  private func answering(
+    _ handle: UnsafeMutableRawPointer?, _ count: UInt32, _ offset: UInt64,
+    _ body: (Connection, Range<UInt64>) throws -> Void
+  ) -> Int32 {
+    answering {
+      guard let connection = unsafe Connection.of(handle) else { return }
+      let start = connection.bytes.lowerBound + offset
+      try body(connection, start..<start + UInt64(count))
+    }
+  }
+
+  private let parametersHelp = """
+    store=PATH          (required) The COW store: a file, device, part, or vg/lv.
+    origin=PATH         What the snapshot was taken of; found automatically with pv=.
+    reading=READING     kernel (the default), kernel-6.12 or salvage.
+    place=LEVEL         none, proven or likely; implies reading=salvage.
+    chunk-size=SECTORS, generation=N, sibling=STORE, map=MAPFILE
+                        As for the dmsnap command.
+    pv=PATH, vgcfg=FILE, seqno=N, leg=N
+                        Volume groups, as for the dmsnap command.
+    lost=POLICY         What lost bytes read as: error (the default), zero, origin, pattern.
+    partition=N         Serve this partition only; without it, each is an export.
+    layer=FILE          Keep what is written in FILE, a new COW store over the snapshot.
+    limit=BYTES         How long that may become.
+    """
+
+  /// The table, which lives as long as the process.
+  private func makeTable() -> UnsafeMutablePointer<nbdkit_plugin> {
+    let pointer = UnsafeMutablePointer<nbdkit_plugin>.allocate(capacity: 1)
+    unsafe pointer.initialize(to: nbdkit_plugin())
+    func text(_ string: String) -> UnsafePointer<CChar>? { unsafe UnsafePointer(strdup(string)) }
+    unsafe pointer.pointee._struct_size = UInt64(MemoryLayout<nbdkit_plugin>.size)
+    unsafe pointer.pointee._api_version = NBDKIT_API_VERSION
+    unsafe pointer.pointee._thread_model = NBDKIT_THREAD_MODEL_SERIALIZE_REQUESTS
+    unsafe pointer.pointee.name = text("dmsnap")
+    unsafe pointer.pointee.longname = text("device-mapper snapshots")
+    unsafe pointer.pointee.description = text("Serves the snapshot that a COW store holds.")
+    unsafe pointer.pointee.magic_config_key = text("store")
+    unsafe pointer.pointee.config_help = text(parametersHelp)
+    unsafe pointer.pointee.config = { key, value in
+      guard let key = unsafe key, let value = unsafe value else { return -1 }
+      let parameter = unsafe (key: String(cString: key), value: String(cString: value))
+      Plugin.shared.withLock { $0.parameters.append(parameter) }
+      return 0
+    }
+    // Errors that come before nbdkit goes into the background end it with status 1.
+    unsafe pointer.pointee.get_ready = {
+      do { try Plugin.open() } catch { return -1 }
+      return 0
+    }
+    unsafe pointer.pointee.open = { _ in
+      guard let served = Plugin.served, let name = unsafe nbdkit_export_name() else { return nil }
+      let wanted = unsafe String(cString: name)
+      // A client that names nothing gets the snapshot, or the only part that is served.
+      guard
+        let part = served.parts.first(where: { $0.exportName == wanted })
+          ?? (wanted.isEmpty ? served.parts.first : nil)
+      else {
+        say("there is no export \(wanted)")
+        nbdkit_set_error(ENOENT)
+        return nil
+      }
+      return unsafe Unmanaged.passRetained(Connection(served, part)).toOpaque()
+    }
+    unsafe pointer.pointee.close = { handle in
+      unsafe handle.map { unsafe Unmanaged<Connection>.fromOpaque($0).release() }
+    }
+    unsafe pointer.pointee.get_size = { handle in
+      unsafe Connection.of(handle).flatMap { Int64(exactly: $0.bytes.count) } ?? -1
+    }
+    unsafe addRequests(to: pointer)
+    unsafe addFacts(to: pointer)
+    return unsafe pointer
+  }
+
+  /// The functions that move bytes.
+  private func addRequests(to pointer: UnsafeMutablePointer<nbdkit_plugin>) {
+    unsafe pointer.pointee.pread = { handle, memory, count, offset, _ in
+      unsafe answering(handle, count, offset) { connection, bytes in
+        guard let memory = unsafe memory else { return }
+        let buffer = unsafe IOBuffer(borrowing: memory, byteCount: Int(count))
+        try connection.served.source.read(at: bytes.lowerBound, into: buffer, 0..<Int(count))
+      }
+    }
+    unsafe pointer.pointee.pwrite = { handle, memory, count, offset, flags in
+      unsafe answering(handle, count, offset) { connection, bytes in
+        guard let memory = unsafe memory, let layer = connection.served.layer else { return }
+        let buffer = unsafe IOBuffer(
+          borrowing: UnsafeMutableRawPointer(mutating: memory), byteCount: Int(count))
+        try layer.write(at: bytes.lowerBound, from: buffer, 0..<Int(count))
+        if flags & UInt32(NBDKIT_FLAG_FUA) != 0 { try layer.flush() }
+      }
+    }
+    unsafe pointer.pointee.flush = { handle, _ in
+      answering { try unsafe Connection.of(handle)?.served.layer?.flush() }
+    }
+    unsafe pointer.pointee.cache = { handle, count, offset, _ in
+      unsafe answering(handle, count, offset) { connection, bytes in
+        connection.served.source.willRead(bytes)
+      }
+    }
+    unsafe pointer.pointee.extents = { handle, count, offset, flags, list in
+      unsafe answering(handle, count, offset) { connection, bytes in
+        let isOne = flags & UInt32(NBDKIT_FLAG_REQ_ONE) != 0
+        let extents = try connection.served.view.extents(in: bytes, atMost: isOne ? 1 : 4096)
+        for extent in extents {
+          let isHole = extent.content == .hole
+          guard
+            unsafe nbdkit_add_extent(
+              list, extent.range.lowerBound - connection.bytes.lowerBound,
+              UInt64(extent.range.count),
+              isHole ? UInt32(NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO) : 0) == 0
+          else { return }
+        }
+      }
+    }
+  }
+
+  /// The functions that say what a connection can do.
+  private func addFacts(to pointer: UnsafeMutablePointer<nbdkit_plugin>) {
+    unsafe pointer.pointee.can_write = { unsafe Connection.of($0)?.served.layer != nil ? 1 : 0 }
+    unsafe pointer.pointee.can_flush = { unsafe Connection.of($0)?.served.layer != nil ? 1 : 0 }
+    unsafe pointer.pointee.can_fua = {
+      unsafe Connection.of($0)?.served.layer != nil ? NBDKIT_FUA_NATIVE : NBDKIT_FUA_NONE
+    }
+    // What one connection has flushed, all see.
+    unsafe pointer.pointee.can_multi_conn = { _ in 1 }
+    unsafe pointer.pointee.can_cache = { _ in NBDKIT_CACHE_NATIVE }
+    // What a layer changes is data where the snapshot has holes.
+    unsafe pointer.pointee.can_extents = { unsafe Connection.of($0)?.served.layer == nil ? 1 : 0 }
+    unsafe pointer.pointee.is_rotational = { _ in 0 }
+    unsafe pointer.pointee.list_exports = { _, _, list in
+      for part in Plugin.served?.parts ?? [] {
+        let isAdded = unsafe part.exportName.withCString { name in
+          unsafe (part.type ?? "").withCString { unsafe nbdkit_add_export(list, name, $0) }
+        }
+        if isAdded != 0 { return -1 }
+      }
+      return 0
+    }
+    unsafe pointer.pointee.default_export = { _, _ in
+      unsafe (Plugin.served?.parts.first?.exportName ?? "").withCString {
+        unsafe nbdkit_strdup_intern($0)
+      }
+    }
+    unsafe pointer.pointee.export_description = { handle in
+      guard let type = unsafe Connection.of(handle)?.part.type else { return nil }
+      return unsafe type.withCString { unsafe nbdkit_strdup_intern($0) }
+    }
+  }
+
+  /// What nbdkit looks for when it loads the plugin.
+  @_cdecl("plugin_init")
+  public func pluginInit() -> UnsafeMutablePointer<nbdkit_plugin> { unsafe makeTable() }
+#endif

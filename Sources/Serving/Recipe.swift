@@ -1,0 +1,148 @@
+internal import BlockIO
+internal import Inputs
+internal import SnapshotFormat
+package import SnapshotKit
+
+/// The commands by which the system's own tools use a snapshot, each safe for the evidence: store
+/// and origin are read-only for the kernel too, and nothing replays a journal.
+package struct Recipe: Sendable {
+  /// One way to use it.
+  package struct Way: Encodable, Sendable {
+    /// A word for it: `device-mapper`, `file`, `nbd`, `lvm`.
+    package let name: String
+    /// What it is, in a sentence.
+    package let title: String
+    /// The commands that set it up, in order.
+    package let commands: [String]
+    /// The commands that end it.
+    package let ends: [String]
+  }
+
+  /// The ways.
+  package private(set) var ways: [Way] = []
+  /// Why the device mapper cannot show it; nil if it can.
+  package private(set) var problem: String?
+
+  /// The ways to use a snapshot.
+  ///
+  /// - Parameters:
+  ///   - isVolume: Whether the store or the origin is a volume of a group.
+  ///   - words: The command line that names the snapshot: STORE, origin, how it is read.
+  ///   - quote: Makes one word of a path, for a shell.
+  package init(
+    _ request: ServeRequest, _ snapshot: Snapshot, isVolume: Bool, words: String,
+    quote: (String) -> String
+  ) throws {
+    let parts = try ServedPart.all(of: snapshot.view)
+    problem = Self.problem(request, isVolume)
+    if problem == nil, let origin = request.origin {
+      ways.append(Self.deviceMapper(request.names.store, origin, snapshot, parts, quote))
+    }
+    ways += [Self.file(parts, words), Self.nbd(words)]
+    if parts.contains(where: { $0.type == "LVM2_member" }) { ways.append(Self.lvm(parts)) }
+  }
+
+  /// Why the device mapper is of no use.
+  private static func problem(
+    _ request: ServeRequest, _ isVolume: Bool
+  ) -> String? {
+    if isVolume { return "the store or the origin is a volume of a group that is not active" }
+    if request.names.reading == .salvage { return "Linux knows nothing of the salvage reading" }
+    if request.names.map != nil { return "Linux knows nothing of mapfiles" }
+    if !request.names.store.gaps.isEmpty || request.origin?.gaps.isEmpty == false {
+      return "Linux knows nothing of gaps"
+    }
+    return nil
+  }
+
+  /// Linux's own view, through loop devices that cannot be written.
+  private static func deviceMapper(
+    _ store: PathArgument, _ origin: PathArgument, _ snapshot: Snapshot, _ parts: [ServedPart],
+    _ quote: (String) -> String
+  ) -> Way {
+    let device = "/dev/mapper/dmsnap-view"
+    let table =
+      "0 \(snapshot.view.byteCount / 512) snapshot $origin $store P"
+      + " \(snapshot.loaded.geometry.chunkSize.sectorCount)"
+    var commands = [
+      "origin=$(\(loop(origin, snapshot.origin, quote)))",
+      "store=$(\(loop(store, snapshot.loaded.store.source, quote)))",
+      "dmsetup create dmsnap-view --readonly --table \"\(table)\"",
+    ]
+    var ends = [
+      "dmsetup remove dmsnap-view", "losetup --detach $store", "losetup --detach $origin",
+    ]
+    if let options = parts.first?.mountOptions {
+      commands += ["mkdir -p mnt", "mount -o \(options) \(device) mnt"]
+      ends.insert("umount mnt", at: 0)
+    }
+    return Way(
+      name: "device-mapper",
+      title: "Linux's own view as \(device), over loop devices that cannot be written; needs root",
+      commands: commands, ends: ends)
+  }
+
+  private static func loop(
+    _ path: PathArgument, _ source: any BlockSource, _ quote: (String) -> String
+  ) -> String {
+    "losetup --read-only --find --show"
+      + (path.isWhole ? "" : " --offset \(path.start) --sizelimit \(source.byteCount)")
+      + " \(quote(path.path))"
+  }
+
+  private static func file(_ parts: [ServedPart], _ words: String) -> Way {
+    var commands = ["mkdir -p view", "dmsnap mount \(words) view"]
+    var ends = ["dmsnap mount --end view"]
+    if let part = parts.first(where: { $0.mountOptions != nil }),
+      let options = part.mountOptions
+    {
+      commands += ["mkdir -p mnt", "mount -o loop,\(options) view/\(part.fileName) mnt"]
+      ends.insert("umount mnt", at: 0)
+    }
+    return Way(
+      name: "file",
+      title: "a file, for every program that reads files; mounting its file system needs root",
+      commands: commands, ends: ends)
+  }
+
+  private static func nbd(_ words: String) -> Way {
+    Way(
+      name: "nbd",
+      title: "a block device that the kernel cannot write; needs root and the module nbd",
+      commands: [
+        "dmsnap serve \(words) --socket ./dmsnap.socket &", "modprobe nbd",
+        "qemu-nbd --read-only --connect=/dev/nbd0 --format=raw"
+          + " 'nbd+unix:///?socket=./dmsnap.socket'",
+      ],
+      ends: ["qemu-nbd --disconnect /dev/nbd0", "kill %1"])
+  }
+
+  /// The volume group in the snapshot has the UUIDs of the one in use: lvm2 must see one of them.
+  private static func lvm(_ parts: [ServedPart]) -> Way {
+    Way(
+      name: "lvm",
+      title: "lvm2, which must not see the origin's physical volume beside the snapshot's",
+      commands: [
+        "lvs --readonly --devicesfile '' --config 'devices { filter = ["
+          + " \"a|^/dev/mapper/dmsnap-view$|\", \"a|^/dev/nbd0|\", \"r|.*|\" ] }'"
+      ],
+      ends: [])
+  }
+}
+
+extension ServedPart {
+  /// The options with which its file system is mounted as it is; nil if it is none that Linux
+  /// mounts.
+  ///
+  /// A journal is not replayed, and nothing is refused because of its state, or because a file
+  /// system with the same UUID is mounted.
+  package var mountOptions: String? {
+    switch type {
+    case "ext3", "ext4": "ro,noload"
+    case "xfs": "ro,norecovery,nouuid"
+    case "btrfs": "ro,rescue=all"
+    case "ext2", "vfat", "exfat", "ntfs", "ntfs3", "iso9660", "squashfs", "erofs", "f2fs": "ro"
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,148 @@
+package import BlockIO
+internal import FileSystems
+package import SnapshotKit
+
+/// A snapshot as it is served: its view, in which what is lost reads as the user chose.
+///
+/// It is read by several threads at a time, and nothing is written anywhere.
+package final class ServedView: ForwardingSource {
+  let view: SnapshotView
+  /// What is lost, ascending.
+  package let lost: [Range<UInt64>]
+  private let policy: LossPolicy
+
+  /// The view of a snapshot.
+  ///
+  /// If exceptions are lost without a trace, the file systems in it are read to find out what was.
+  package init(_ snapshot: Snapshot, _ policy: LossPolicy) throws {
+    self.policy = policy
+    view = snapshot.view
+    lost = try snapshot.lostBytes()
+  }
+
+  package var base: any BlockSource { view }
+
+  /// How many bytes of it the store has.
+  package var mappedByteCount: UInt64 { view.mappedByteCount }
+
+  package func read(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    let bytes = try checkBounds(at: byteOffset, count: range.count)
+    // One failure is for all of a request: nothing of it is shown.
+    if policy == .error, let first = losses(in: bytes).first { throw unreadable(first, bytes) }
+    try forEachPiece(of: bytes) { (piece, isLost) throws(BlockIOError) in
+      let place = range.lowerBound + Int(piece.lowerBound - byteOffset)
+      if isLost {
+        try fill(piece, into: buffer, at: place)
+      } else {
+        try read(piece, into: buffer, at: place)
+      }
+    }
+  }
+
+  package func readUncached(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    try read(at: byteOffset, into: buffer, range)
+  }
+
+  package func nextData(from byteOffset: UInt64) throws(BlockIOError) -> Range<UInt64>? {
+    let index = lost.indexOfFirst(endingAfter: byteOffset)
+    guard index < lost.count else { return try view.nextData(from: byteOffset) }
+    let loss = max(lost[index].lowerBound, byteOffset)..<lost[index].upperBound
+    guard loss.lowerBound > byteOffset, let data = try view.nextData(from: byteOffset),
+      data.lowerBound < loss.lowerBound
+    else { return loss }
+    return data
+  }
+
+  package func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] {
+    policy == .error ? losses(in: range) : []
+  }
+
+  // MARK: - What is lost
+
+  /// The lost bytes of a range, ascending.
+  private func losses(in range: Range<UInt64>) -> [Range<UInt64>] {
+    lost[lost.indexOfFirst(endingAfter: range.lowerBound)...]
+      .prefix { $0.lowerBound < range.upperBound }
+      .map { $0.clamped(to: range) }.filter { !$0.isEmpty }
+  }
+
+  /// Calls `body` with the pieces of a range that are lost, and those that are not, ascending.
+  func forEachPiece(
+    of range: Range<UInt64>, _ body: (Range<UInt64>, _ isLost: Bool) throws(BlockIOError) -> Void
+  ) throws(BlockIOError) {
+    var position = range.lowerBound
+    for loss in losses(in: range) {
+      if position < loss.lowerBound { try body(position..<loss.lowerBound, false) }
+      try body(loss, true)
+      position = loss.upperBound
+    }
+    if position < range.upperBound { try body(position..<range.upperBound, false) }
+  }
+
+  /// Reads bytes that are not known to be lost; a medium may fail all the same.
+  private func read(
+    _ bytes: Range<UInt64>, into buffer: IOBuffer, at place: Int
+  ) throws(BlockIOError) {
+    let error: BlockIOError
+    do throws(BlockIOError) {
+      return try view.read(at: bytes.lowerBound, into: buffer, place..<place + bytes.count)
+    } catch let failure {
+      guard policy != .error, failure.isUnreadableMedium else { throw failure }
+      error = failure
+    }
+    var unread: [LostRange] = []
+    try view.read(bytes, into: buffer, at: place, lost: &unread)
+    for loss in unread {
+      // The origin cannot take the place of itself.
+      if policy == .origin, loss.reason == .originUnreadable { throw error }
+      try fill(loss.range, into: buffer, at: place + Int(loss.range.lowerBound - bytes.lowerBound))
+    }
+  }
+
+  /// Puts what the policy says in the place of lost bytes.
+  private func fill(
+    _ bytes: Range<UInt64>, into buffer: IOBuffer, at place: Int
+  ) throws(BlockIOError) {
+    let target = place..<place + bytes.count
+    switch policy {
+    case .error: throw unreadable(bytes, bytes)
+    case .zero: buffer.zero(target)
+    case .origin: try view.origin.read(at: bytes.lowerBound, into: buffer, target)
+    case .pattern:
+      let pattern = LossPolicy.patternBytes
+      let phase = Int(bytes.lowerBound % UInt64(pattern.count))
+      buffer.withMutableBytes(target) { span in
+        for index in span.indices { span[index] = pattern[(phase + index) % pattern.count] }
+      }
+    }
+  }
+
+  private func unreadable(_ loss: Range<UInt64>, _ bytes: Range<UInt64>) -> BlockIOError {
+    BlockIOError(name, .read, .missing("what is lost of the snapshot", loss), at: bytes)
+  }
+}
+
+extension Snapshot {
+  /// The bytes of it that are lost, ascending: by its reading, by maps of bad sectors, and, if
+  /// exceptions are lost without a trace, by what its files and those of the origin tell.
+  package func lostBytes() throws -> [Range<UInt64>] {
+    let whole = SnapshotPart(wholeOf: self)
+    let known = FileLosses(self, .snapshot, in: whole)
+    guard known.hasUnknown || known.isEndInDoubt else { return known.ranges }
+    var lost = known.ranges
+    for part in [whole] + (try partitions()) + (try volumes()) {
+      do throws(FileSystemError) {
+        let files = try SnapshotFiles(self, in: part)
+        lost += part.outside(try FileLosses(files).ranges)
+      } catch {
+        // Without a file system that can be read, nothing tells.
+        if error.isFatal { throw error }
+      }
+    }
+    return lost.union
+  }
+}

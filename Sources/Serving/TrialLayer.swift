@@ -1,0 +1,208 @@
+package import BlockIO
+package import SnapshotFormat
+internal import Synchronization
+internal import SystemPackage
+
+/// What is written to a served view, in a new COW store over it: Linux and dmsnap can use it like
+/// any other.
+///
+/// A chunk is copied with its first write. What it writes is on the medium after `flush()`, in the
+/// kernel's order: the data, a flush, the area that names it. Until then, a process that is killed
+/// leaves the writes up to some point, all of them and no later one: a chunk that an area names is
+/// overwritten only once the writes before it are named too.
+///
+/// If it is full, writes that need another chunk fail. Linux would invalidate the snapshot; here
+/// what was written stays.
+///
+/// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_commit_exception`.
+package final class TrialLayer: BlockSource {
+  private let base: any BlockSource
+  private let target: any BlockTarget
+  private let geometry: StoreGeometry
+  private let state: Mutex<State>
+
+  /// What changes with each write.
+  private struct State {
+    /// The chunks of the view that were written, and the order in which they were.
+    var positions: [UInt64: UInt64] = [:]
+    /// How many of them an area on the medium, or in the system's cache, names.
+    var committedCount: UInt64 = 0
+    /// The area that is being filled.
+    let area: IOBuffer
+    /// A chunk that is being put together.
+    let chunk: IOBuffer
+  }
+
+  /// Makes a new layer over a view.
+  ///
+  /// - Parameters:
+  ///   - target: The store: all zeroes, and as long as it may become.
+  ///   - chunkSize: What is copied at once.
+  /// - Throws: If there is no room for a single chunk.
+  package init(
+    over base: any BlockSource, in target: any BlockTarget,
+    chunkSize: ChunkSize = TrialLayer.chunkSize
+  ) throws(BlockIOError) {
+    (self.base, self.target) = (base, target)
+    geometry = StoreGeometry(chunkSize: chunkSize, byteCount: target.byteCount)
+    let count = Int(chunkSize.byteCount)
+    state = Mutex(State(area: IOBuffer(byteCount: count), chunk: IOBuffer(byteCount: count)))
+    guard target.byteCount >= Self.byteCountMin(chunkSize) else {
+      throw BlockIOError(
+        target.name, .create,
+        .refused("a layer has at least \(Self.byteCountMin(chunkSize)) bytes"))
+    }
+    let header = IOBuffer(byteCount: 512)
+    header.withMutableBytes(0..<512) { SnapshotHeader(chunkSize: chunkSize).encode(into: &$0) }
+    try target.write(at: 0, from: header, 0..<512)
+    try target.flush()
+  }
+
+  /// What a file system writes at once.
+  package static let chunkSize = ChunkSize.all[3]
+
+  /// The length of a layer with one chunk.
+  private static func byteCountMin(_ chunkSize: ChunkSize) -> UInt64 {
+    (StoreGeometry.firstDataChunk + 1) * chunkSize.byteCount
+  }
+
+  package var name: String { "\(target.name) over \(base.name)" }
+
+  /// Whole sectors only: Linux sees no others.
+  package var byteCount: UInt64 { base.byteCount / 512 * 512 }
+
+  package var files: [FileSource] { base.files }
+
+  // MARK: - Reading
+
+  package func read(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    let bytes = try checkBounds(at: byteOffset, count: range.count)
+    try state.withLock { (state) throws(BlockIOError) in
+      // What was not written is read at once, across as many chunks as there are.
+      var start = bytes.lowerBound
+      var position = start
+      func readBase() throws(BlockIOError) {
+        let place = range.lowerBound + Int(start - byteOffset)
+        try base.read(at: start, into: buffer, place..<place + Int(position - start))
+      }
+      while position < bytes.upperBound {
+        let (chunk, piece) = piece(at: position, in: bytes)
+        if let order = state.positions[chunk] {
+          if start < position { try readBase() }
+          let place = range.lowerBound + Int(position - byteOffset)
+          try target.read(
+            at: self.byteOffset(ofData: order) + piece.lowerBound % chunkByteCount, into: buffer,
+            place..<place + piece.count)
+          start = piece.upperBound
+        }
+        position = piece.upperBound
+      }
+      if start < position { try readBase() }
+    }
+  }
+
+  private var chunkByteCount: UInt64 { geometry.chunkSize.byteCount }
+
+  /// The chunk that a byte is in, and the bytes of a range that are in it from there on.
+  private func piece(
+    at position: UInt64, in bytes: Range<UInt64>
+  ) -> (chunk: UInt64, bytes: Range<UInt64>) {
+    let chunk = position / chunkByteCount
+    return (chunk, position..<min((chunk + 1) * chunkByteCount, bytes.upperBound))
+  }
+
+  // MARK: - Writing
+
+  /// Writes `range` of `buffer` at `byteOffset`; if it throws, perhaps a part of it.
+  package func write(
+    at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    let bytes = try checkBounds(at: byteOffset, count: range.count, to: .write)
+    try state.withLock { (state) throws(BlockIOError) in
+      var position = bytes.lowerBound
+      while position < bytes.upperBound {
+        let (chunk, piece) = piece(at: position, in: bytes)
+        let place = range.lowerBound + Int(position - byteOffset)
+        let source = place..<place + piece.count
+        if let order = state.positions[chunk] {
+          if order < state.committedCount { try commit(&state) }
+          try target.write(
+            at: self.byteOffset(ofData: order) + position % chunkByteCount, from: buffer, source)
+        } else {
+          try copy(chunk, changing: piece, to: buffer, source, &state)
+        }
+        position = piece.upperBound
+      }
+    }
+  }
+
+  /// Returns when everything written is on the medium.
+  package func flush() throws(BlockIOError) {
+    try state.withLock { (state) throws(BlockIOError) in
+      try commit(&state)
+      try target.flush()
+    }
+  }
+
+  /// Gives a chunk a place in the store, with its bytes as they are now, but for those of a write.
+  private func copy(
+    _ chunk: UInt64, changing piece: Range<UInt64>, to buffer: IOBuffer, _ source: Range<Int>,
+    _ state: inout State
+  ) throws(BlockIOError) {
+    let order = UInt64(state.positions.count)
+    // An area that is full, and that could not be written, comes first.
+    if order % geometry.chunkSize.exceptionsPerArea == 0 { try commit(&state) }
+    guard hasRoom(for: order) else {
+      throw BlockIOError(target.name, .write, .system(.noSpace), at: piece)
+    }
+    let start = chunk * chunkByteCount
+    let end = min(start + chunkByteCount, base.byteCount)
+    let whole = state.chunk
+    whole.zero(0..<whole.byteCount)
+    // What is overwritten is not read: it may be what cannot be.
+    try base.read(at: start, into: whole, 0..<Int(piece.lowerBound - start))
+    try base.read(
+      at: piece.upperBound, into: whole, Int(piece.upperBound - start)..<Int(end - start))
+    whole.copy(from: buffer, source, to: Int(piece.lowerBound - start))
+    try target.write(at: byteOffset(ofData: order), from: whole, 0..<whole.byteCount)
+    let slot = Int(order % geometry.chunkSize.exceptionsPerArea)
+    state.area.withMutableRecords(
+      of: DiskException.self, count: Int(geometry.chunkSize.exceptionsPerArea)
+    ) {
+      $0[slot] = DiskException(oldChunk: chunk, newChunk: newChunk(order))
+    }
+    state.positions[chunk] = order
+    if slot + 1 == Int(geometry.chunkSize.exceptionsPerArea) { try commit(&state) }
+  }
+
+  /// Names on the medium what was copied: data first.
+  private func commit(_ state: inout State) throws(BlockIOError) {
+    let count = UInt64(state.positions.count)
+    guard count > state.committedCount else { return }
+    try target.flush()
+    let area = state.committedCount / geometry.chunkSize.exceptionsPerArea
+    guard let place = geometry.byteOffset(of: AreaIndex(area)) else { return }
+    try target.write(at: place, from: state.area, 0..<state.area.byteCount)
+    state.committedCount = count
+    // The next area is zero: nothing was ever written there.
+    if count % geometry.chunkSize.exceptionsPerArea == 0 {
+      state.area.zero(0..<state.area.byteCount)
+    }
+  }
+
+  /// Whether the store has the chunk that is copied next, and the area after it if it fills one.
+  private func hasRoom(for order: UInt64) -> Bool {
+    let perArea = geometry.chunkSize.exceptionsPerArea
+    let isLast = (order + 1) % perArea == 0
+    return newChunk(order) + (isLast ? 1 : 0) < geometry.wholeChunkCount
+  }
+
+  /// The chunk of the store that is handed out in that order: an area comes before its chunks.
+  private func newChunk(_ order: UInt64) -> UInt64 {
+    geometry.dataChunk(inOrder: order)?.index ?? .max
+  }
+
+  private func byteOffset(ofData order: UInt64) -> UInt64 { newChunk(order) * chunkByteCount }
+}

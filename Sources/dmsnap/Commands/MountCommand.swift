@@ -1,0 +1,175 @@
+import ArgumentParser
+import BlockIO
+import FoundationEssentials
+import Glibc
+import Inputs
+import Serving
+import SnapshotKit
+
+/// `dmsnap mount`: the snapshot as a file.
+struct MountCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "mount",
+    abstract: "Shows the snapshot as a file, DIR/snapshot.img, without copying it (FUSE).",
+    usage: """
+      dmsnap mount STORE DIR --origin ORIGIN [--loop] [OPTIONS]
+      dmsnap mount VG/SNAPSHOT DIR --pv PATH... [--loop] [OPTIONS]
+      dmsnap mount --end DIR
+      """,
+    discussion: """
+      A disk's partitions are DIR/partition1.img and so on. Nothing is written to the store or the \
+      origin, and only the user who mounts can read what is there. With --loop, root mounts the \
+      file systems too, on DIR/files or DIR/files1 and so on, read-only and without replaying any \
+      journal. The images are ordinary files: other commands take them as STORE or ORIGIN. The \
+      status is that of an export: 2 if anything is lost, 1 if the origin is in doubt.
+      """)
+
+  @Argument(
+    help: "The COW store: a file, a block device, PATH,offset=BYTES,length=BYTES; vg/lv with --pv.")
+  var store: PathArgument?
+
+  @Argument(help: "An empty directory.")
+  var directory: String?
+
+  @OptionGroup var originInput: OriginOptions
+  @OptionGroup var losses: LossOptions
+
+  @Flag(
+    help: ArgumentHelp(
+      "Mount the file systems too, read-only, with the options that leave them as they are; needs"
+        + " root."))
+  var loop = false
+
+  @Option(help: ArgumentHelp("Unmount what is mounted on DIR.", valueName: "dir"))
+  var end: String?
+
+  @OptionGroup var volumes: VolumeOptions
+  @OptionGroup var table: TableOptions
+
+  @Option(help: "Output format.")
+  var format = OutputFormat.text
+
+  @OptionGroup var talk: MessageOptions
+
+  func validate() throws {
+    if end != nil {
+      guard store == nil, directory == nil else { throw ValidationError("--end takes DIR only") }
+      return
+    }
+    guard store != nil else { throw ValidationError("Missing expected argument '<store>'") }
+    guard directory != nil else { throw ValidationError("Missing expected argument '<directory>'") }
+    try OriginOptions.require(originInput.origin, volumes)
+  }
+
+  func run() throws {
+    if let end { return try Unmounting(end).run() }
+    guard let store, let directory else { preconditionFailure("arguments were not validated") }
+    let options = StoreOptions(store, volumes, table)
+    var request = ServeRequest(options.names, origin: originInput.origin)
+    request.policy = losses.lost
+    let names = (store.text, originInput.origin?.text, table.reading.rawValue)
+    RunRecord.note { ($0.store, $0.origin, $0.reading) = names }
+    let report = try mount(request, directory)
+    let paths = report.parts.map { "\(directory)/\($0.fileName)" }
+    if !talk.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
+    var mounted: [String] = []
+    if loop {
+      do { mounted = try mountFileSystems(of: report, directory) } catch {
+        try? Unmounting(directory).run()
+        throw error
+      }
+    }
+    switch format {
+    case .json:
+      try Console.print(
+        json: ServedReport("dmsnap.mount.v1", report, paths, request, socket: nil))
+    case .text:
+      var lines = zip(report.parts, paths).map { part, path in
+        "image    \(path)" + (part.type.map { "   \($0)" } ?? "")
+      }
+      lines += mounted.map { "files    \($0)" }
+      if !talk.quiet { lines.append("end      dmsnap mount --end \(quoted(directory))") }
+      try Console.print(lines: lines)
+      report.sayLosses(request.policy)
+    }
+    try report.finish()
+  }
+
+  /// Runs the program that mounts, until it is in the background.
+  private func mount(_ request: ServeRequest, _ directory: String) throws -> ServeReport {
+    guard let program = Helper.mount else {
+      throw Failure(
+        .couldNotFinish, "dmsnap-fuse: is not beside dmsnap, nor in ../lib/dmsnap",
+        code: "mount.no-helper")
+    }
+    var request = request
+    request.report = ChildProcess.reportDescriptor
+    let child = try ChildProcess(program, [directory] + request.parameters, hasReport: true)
+    let status = try child.status() ?? 1
+    switch ServeOutcome(json: child.report) {
+    case .served(let report) where status == 0: return report
+    case .failed(let failure): throw failure
+    default:
+      throw Failure(
+        .couldNotFinish, "dmsnap-fuse: ended with status \(status); what it printed says why",
+        code: "mount.failed")
+    }
+  }
+
+  /// Mounts the file systems that are in the images.
+  ///
+  /// - Returns: Where.
+  private func mountFileSystems(of report: ServeReport, _ directory: String) throws -> [String] {
+    var places: [String] = []
+    for part in report.parts {
+      guard let options = part.mountOptions else { continue }
+      let place = "\(directory)/\(part.filesName)"
+      let child = try ChildProcess(
+        "mount", ["-o", "loop,\(options)", "\(directory)/\(part.fileName)", place])
+      guard try child.status() == 0 else {
+        throw Failure(.couldNotFinish, "\(place): cannot be mounted", code: "mount.failed")
+      }
+      places.append(place)
+    }
+    if places.isEmpty {
+      throw Failure(.noStore, "\(directory): no file system to mount", code: "filesystem.not-found")
+    }
+    return places
+  }
+}
+
+/// The end of a mount.
+struct Unmounting {
+  private let directory: String
+
+  init(_ directory: String) { self.directory = directory }
+
+  /// Unmounts the file systems, and then the images.
+  func run() throws {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    guard names.contains(where: { $0.hasSuffix(".img") }) else {
+      throw Failure(.couldNotFinish, "\(directory): is no mount of dmsnap", code: "mount.failed")
+    }
+    for name in names where name.hasPrefix("files") {
+      let place = "\(directory)/\(name)"
+      guard isMounted(place, in: directory) else { continue }
+      try unmount("umount", [place], place)
+    }
+    try unmount("fusermount3", ["-u", directory], directory)
+  }
+
+  private func unmount(_ program: String, _ arguments: [String], _ place: String) throws {
+    guard try ChildProcess(program, arguments).status() == 0 else {
+      throw Failure(
+        .couldNotFinish, "\(place): cannot be unmounted: is it in use?", code: "mount.failed")
+    }
+  }
+
+  /// Whether a directory is on another device than the one that it is in.
+  private func isMounted(_ place: String, in directory: String) -> Bool {
+    let numbers = [place, directory].map { path in
+      (try? FileManager.default.attributesOfItem(atPath: path))?[.systemNumber].map { "\($0)" }
+    }
+    return numbers[0] != numbers[1]
+  }
+}

@@ -1,0 +1,285 @@
+import ArgumentParser
+import BlockIO
+import FoundationEssentials
+import Glibc
+import Inputs
+import Serving
+import SnapshotKit
+import SystemPackage
+
+extension LossPolicy: ExpressibleByArgument {}
+
+/// What lost bytes read as.
+struct LossOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "What lost bytes read as: error, so that no copy of them lies (the default), zero, what the"
+        + " origin has there, or a pattern that nobody takes for data.", valueName: "policy"))
+  var lost = LossPolicy.error
+}
+
+/// `dmsnap serve`: the snapshot as a network block device.
+struct Serve: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Serves the snapshot as a block device (NBD), until it is interrupted.",
+    discussion: """
+      Nothing is copied, and nothing is written to the store or the origin. Every client of NBD \
+      can use it: nbdcopy, qemu, nbdfuse, nbd-client. Partitions are exports of their own: \
+      partition1, partition2. nbdkit serves, by the plugin beside this program. Without --port, \
+      the socket is in a new directory of which only this user knows the inside. The status is \
+      that of an export: 2 if anything is lost, 1 if the origin is in doubt.
+      """)
+
+  @OptionGroup var input: StoreOptions
+  @OptionGroup var originInput: OriginOptions
+  @OptionGroup var losses: LossOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Serve this partition only, by its number, if the snapshot is a whole disk.",
+      valueName: "number"))
+  var partition: Int?
+
+  @Option(help: ArgumentHelp("The socket to make, for this user only.", valueName: "path"))
+  var socket: String?
+
+  @Option(help: ArgumentHelp("A port of 127.0.0.1, instead of a socket.", valueName: "number"))
+  var port: UInt16?
+
+  @Option(
+    help: ArgumentHelp(
+      "Let clients write, and keep what they write in a new COW store over the snapshot.",
+      valueName: "layer"))
+  var writable: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How long LAYER may become: 512M, 10G; 1G by default. Writes that need more fail.",
+      valueName: "bytes"))
+  var limit: ByteCountArgument?
+
+  @Option(help: "Output format.")
+  var format = OutputFormat.text
+
+  @OptionGroup var talk: MessageOptions
+
+  func validate() throws {
+    try OriginOptions.require(originInput.origin, input.volumes)
+    if socket != nil, port != nil { throw ValidationError("give --socket or --port, not both") }
+    if socket == "" || writable == "" { throw ValidationError("an output needs a name") }
+    if limit != nil, writable == nil { throw ValidationError("--limit goes with --writable") }
+    if port == 0 { throw ValidationError("--port counts from 1") }
+  }
+
+  func run() throws {
+    var request = ServeRequest(input.names, origin: originInput.origin)
+    (request.policy, request.partition) = (losses.lost, partition)
+    (request.layer, request.limit) = (writable, limit?.byteCount ?? request.limit)
+    note(request)
+    try Server(request, socket: socket, port: port).run(format, talk)
+  }
+
+  private func note(_ request: ServeRequest) {
+    let names = (request.names.store.text, request.origin?.text, request.names.reading.rawValue)
+    RunRecord.note { ($0.store, $0.origin, $0.reading) = names }
+  }
+}
+
+/// Runs nbdkit with the plugin: the work of `serve`, and of `merge --preview`.
+struct Server {
+  private let request: ServeRequest
+  private let port: UInt16?
+  /// A new directory for the socket and the number of the process.
+  private let directory: String
+  private let socket: String
+
+  /// - Parameters:
+  ///   - socket: Where the socket is made; nil for one in a new directory.
+  ///   - port: The port of 127.0.0.1; nil for a socket.
+  init(_ request: ServeRequest, socket: String?, port: UInt16?) throws {
+    self.request = request
+    self.port = port
+    if let socket { try OutputFile.checkAbsent(FilePath(socket)) }
+    let parent =
+      ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"].flatMap { $0.isEmpty ? nil : $0 }
+    directory = "\(parent ?? "/tmp")/dmsnap-\(UInt64.random(in: 0 ... .max))"
+    self.socket = absolutePath(socket ?? "\(directory)/socket")
+  }
+
+  /// Serves until a signal or nbdkit ends it.
+  func run(_ format: OutputFormat, _ talk: MessageOptions) throws {
+    umask(0o077)  // of what nbdkit makes, the socket
+    do {
+      try FileManager.default.createDirectory(
+        atPath: directory, withIntermediateDirectories: false)
+    } catch {
+      throw Failure(.couldNotFinish, "\(directory): cannot be made: \(error)")
+    }
+    defer {
+      if port == nil { try? FileManager.default.removeItem(atPath: socket) }
+      try? FileManager.default.removeItem(atPath: directory)
+    }
+    StopRequest.listen()
+    let child = try start()
+    let report = try served(child)
+    try awaitReadiness(of: child)
+    if !talk.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
+    try show(report, format, talk)
+    var isAsked = false
+    while true {
+      if let status = try child.status(waits: false) {
+        guard isAsked || status == 0 else { throw Self.ended(status) }
+        break
+      }
+      if StopRequest.isMade, !isAsked {
+        child.terminate()
+        isAsked = true
+      }
+      usleep(50_000)
+    }
+    try report.finish()
+  }
+
+  /// Runs nbdkit, which tells by the plugin what it serves.
+  private func start() throws -> ChildProcess {
+    var request = request
+    request.report = ChildProcess.reportDescriptor
+    let place = port.map { ["-i", "127.0.0.1", "-p", "\($0)"] } ?? ["-U", socket]
+    let arguments =
+      ["--foreground", "--exit-with-parent", "--pidfile", pidFile] + place
+      + (request.layer == nil ? ["--readonly"] : []) + [Helper.plugin] + request.parameters
+    do throws(BlockIOError) {
+      return try ChildProcess("nbdkit", arguments, hasReport: true)
+    } catch {
+      guard error.reason == .system(.noSuchFileOrDirectory) else { throw error }
+      throw Failure(
+        .couldNotFinish,
+        "nbdkit: is not installed; it serves what dmsnap reads (Debian: apt-get install nbdkit)",
+        code: "serve.no-nbdkit")
+    }
+  }
+
+  private var pidFile: String { "\(directory)/pid" }
+
+  private func served(_ child: ChildProcess) throws -> ServeReport {
+    switch ServeOutcome(json: child.report) {
+    case .served(let report): return report
+    case .failed(let failure):
+      _ = try child.status()
+      throw failure
+    case nil: throw Self.ended(try child.status() ?? 1)
+    }
+  }
+
+  /// Waits until nbdkit takes connections, which is when it writes its number.
+  private func awaitReadiness(of child: ChildProcess) throws {
+    while FileManager.default.contents(atPath: pidFile)?.isEmpty != false {
+      if let status = try child.status(waits: false) { throw Self.ended(status) }
+      if StopRequest.isMade { child.terminate() }
+      usleep(5_000)
+    }
+    // nbdkit sets its own umask; without a right to write, others could not connect anyway.
+    if port == nil {
+      try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: socket)
+    }
+  }
+
+  private static func ended(_ status: Int32) -> Failure {
+    Failure(
+      .couldNotFinish, "nbdkit: ended with status \(status); what it printed says why",
+      code: "serve.ended")
+  }
+
+  /// The address of a part.
+  private func uri(of part: ServedPart) -> String {
+    // The only part that is served needs no name.
+    let name = request.partition == nil ? part.exportName : ""
+    return port.map { "nbd://127.0.0.1:\($0)/\(name)" }
+      ?? "nbd+unix:///\(name)?socket=\(socket.percentEncoded)"
+  }
+
+  private func show(
+    _ report: ServeReport, _ format: OutputFormat, _ talk: MessageOptions
+  ) throws {
+    let uris = report.parts.map { uri(of: $0) }
+    switch format {
+    case .json:
+      try Console.print(
+        json: ServedReport(
+          "dmsnap.serve.v1", report, uris, request, socket: port == nil ? socket : nil))
+    case .text:
+      var lines = zip(report.parts, uris).map { part, uri in
+        "uri      \(uri)"
+          + (part.number.map { "   partition \($0)" } ?? "") + (part.type.map { "   \($0)" } ?? "")
+      }
+      if !talk.quiet, let uri = uris.first {
+        let image = quoted(uri)
+        lines += [
+          "copy     nbdcopy \(image) FILE",
+          "look     nbdinfo --map \(image)",
+          "device   qemu-nbd \(request.layer == nil ? "--read-only " : "")--connect=/dev/nbd0"
+            + " --format=raw \(image)",
+          "end      Ctrl-C",
+        ]
+      }
+      try Console.print(lines: lines)
+      report.sayLosses(request.policy)
+    }
+  }
+}
+
+extension ServeReport {
+  /// Says how much is lost, and what it reads as.
+  func sayLosses(_ policy: LossPolicy) {
+    let words =
+      switch policy {
+      case .error: "reading them fails"
+      case .zero: "they read as zeroes"
+      case .origin: "they read as what the origin has there"
+      case .pattern: "they read as a pattern"
+      }
+    if !lost.isEmpty {
+      Console.say(
+        "dmsnap: \(byteSize(lost.totalCount)) of the snapshot are lost, in"
+          + " \(counted(UInt64(lost.count), "range")): \(words)")
+    }
+    if !isComplete, lost.isEmpty {
+      Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
+    }
+  }
+
+  /// Ends the command with status 2 if anything is missing, and with 1 if it is in doubt.
+  func finish() throws {
+    guard isComplete else { throw Failure(.damage) }
+    if isInDoubt { throw Failure(.warnings) }
+  }
+}
+
+extension String {
+  /// The path as a part of a URI's query.
+  fileprivate var percentEncoded: String {
+    utf8.map { byte in
+      let isPlain =
+        UnicodeScalar(byte).properties.isAlphabetic && byte < 0x80
+        || (0x30...0x39).contains(byte) || "/._-~".utf8.contains(byte)
+      return isPlain ? String(UnicodeScalar(byte)) : "%" + byte.hexadecimal(digitCount: 2)
+    }.joined()
+  }
+}
+
+/// The programs that come with this one.
+enum Helper {
+  /// The plugin of nbdkit: beside this program, below its prefix, or where nbdkit looks.
+  static var plugin: String { path(of: "libnbdkit-dmsnap-plugin.so") ?? "dmsnap" }
+
+  /// The program that mounts; nil if it is not there.
+  static var mount: String? { path(of: "dmsnap-fuse") }
+
+  private static func path(of name: String) -> String? {
+    let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let own = FilePath(link ?? CommandLine.arguments[0]).removingLastComponent()
+    let places = [own, own.removingLastComponent().pushing("lib/dmsnap")]
+    return places.map { $0.appending(name).string }
+      .first { FileManager.default.fileExists(atPath: $0) }
+  }
+}

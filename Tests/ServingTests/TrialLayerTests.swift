@@ -1,0 +1,192 @@
+import BlockIO
+@testable import Serving
+import SnapshotFormat
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What is written to a served view is a COW store over it, whatever happens meanwhile.
+@Suite struct TrialLayerTests {
+  private let base = Stamp.origin(byteCount: 16 * 4096 + 1536)
+
+  private func layer(
+    chunkCount: Int = 400, _ chunkSize: ChunkSize = TrialLayer.chunkSize,
+    power: PowerSupply = PowerSupply()
+  ) throws -> (layer: TrialLayer, target: VolatileTarget) {
+    let target = VolatileTarget(
+      [UInt8](repeating: 0, count: chunkCount * Int(chunkSize.byteCount)), name: "layer.img",
+      power: power)
+    return (try TrialLayer(over: FaultySource(base), in: target, chunkSize: chunkSize), target)
+  }
+
+  /// What Linux shows of a store over the base.
+  private func view(_ store: [UInt8]) throws -> [UInt8] {
+    let reference = ReferenceDecoder(store)
+    try #require(reference.verdict == .loads)
+    let (bytes, unreadable) = reference.view(of: base)
+    #expect(unreadable.isEmpty)
+    return bytes
+  }
+
+  private static let sizes = [ChunkSize.all[0], ChunkSize.all[1], ChunkSize.all[3]]
+
+  @Test(arguments: sizes, UInt64(1)...3)
+  func `a thousand reads and writes are what a model does`(size: ChunkSize, seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    let (layer, target) = try layer(chunkCount: 400 >> Int(size.shift), size)
+    var model = base
+    let buffer = IOBuffer(byteCount: 20_000)
+    for _ in 0..<1000 {
+      let count = 1 + random.below(random.oneIn(4) ? 20_000 : 3000)
+      let start = random.below(base.count - count + 1)
+      switch random.below(5) {
+      case 0, 1:
+        let bytes = random.bytes(count)
+        buffer.put(bytes[...], at: 0)
+        try layer.write(at: UInt64(start), from: buffer, 0..<count)
+        model.put(bytes, at: start)
+      case 2 where random.oneIn(8):
+        try layer.flush()
+        #expect(target.isFlushed)
+        #expect(try view(target.bytes).firstDifference(from: model) == nil)
+      default:
+        try layer.read(at: UInt64(start), into: buffer, 0..<count)
+        #expect(buffer.bytes(0..<count) == Array(model[start..<start + count]))
+      }
+    }
+    try layer.flush()
+    #expect(try view(target.bytes).firstDifference(from: model) == nil)
+    let whole = try layer.allBytes()
+    #expect(whole.firstDifference(from: Array(model.prefix(whole.count))) == nil)
+  }
+
+  @Test func `bytes after the last whole sector are not served`() throws {
+    let target = VolatileTarget([UInt8](repeating: 0, count: 1 << 20))
+    let layer = try TrialLayer(over: FaultySource(base + [1, 2, 3]), in: target)
+    #expect(layer.byteCount == UInt64(base.count))
+  }
+
+  // MARK: - Full
+
+  @Test(arguments: 3...40)
+  func `a full layer takes no more, and keeps what it has`(chunkCount: Int) throws {
+    let size = ChunkSize.all[0]  // 32 exceptions fill an area
+    let (layer, target) = try layer(chunkCount: chunkCount, size)
+    var model = base
+    let buffer = IOBuffer(byteCount: 512)
+    var count = 0
+    for chunk in 0..<60 {
+      let bytes = [UInt8](repeating: UInt8(chunk + 1), count: 512)
+      buffer.put(bytes[...], at: 0)
+      do throws(BlockIOError) {
+        try layer.write(at: UInt64(chunk * 512), from: buffer, 0..<512)
+      } catch {
+        #expect(error.reason == .system(.noSpace))
+        continue
+      }
+      model.put(bytes, at: chunk * 512)
+      count += 1
+    }
+    // Two chunks are the header and the first area. A full area needs the next one to end it.
+    let room = chunkCount - 2
+    #expect(count == (room < 32 ? room : room == 32 ? 31 : room - 1))
+    try layer.flush()
+    #expect(try view(target.bytes).firstDifference(from: model) == nil)
+    // What was written can be written again.
+    try layer.write(at: 0, from: buffer, 0..<512)
+  }
+
+  @Test func `a layer without room for a chunk is refused`() {
+    #expect(throws: BlockIOError.self) { try layer(chunkCount: 2) }
+  }
+
+  // MARK: - Losses beneath it
+
+  @Test func `what is overwritten is not read`() throws {
+    let lost = UInt64(3 * 4096)..<UInt64(3 * 4096 + 512)
+    let source = FaultySource(base, unreadable: [lost])
+    let target = VolatileTarget([UInt8](repeating: 0, count: 1 << 20))
+    let layer = try TrialLayer(over: source, in: target)
+    let buffer = IOBuffer(byteCount: 4096)
+    #expect(throws: BlockIOError.self) {
+      try layer.write(at: 3 * 4096 + 1024, from: buffer, 0..<512)
+    }
+    try layer.write(at: 3 * 4096, from: buffer, 0..<4096)
+    try layer.read(at: 3 * 4096, into: buffer, 0..<4096)
+    #expect(buffer.bytes(0..<4096).allSatisfy { $0 == 0 })
+  }
+
+  // MARK: - Crashes
+
+  /// Writes numbered blocks at random, and says after each what everything should be.
+  private func write(
+    _ layer: TrialLayer, seed: UInt64, _ step: (_ model: [UInt8], _ isFlushed: Bool) throws -> Void
+  ) throws {
+    var random = SplitMix64(seed: seed)
+    var model = base
+    let buffer = IOBuffer(byteCount: 1024)
+    for number in 0..<80 {
+      if random.oneIn(9) {
+        try layer.flush()
+        try step(model, true)
+        continue
+      }
+      // One sector, so that a write is not torn.
+      let sector = random.below(20) * 3
+      let bytes = [UInt8](repeating: UInt8(number + 1), count: 512)
+      buffer.put(bytes[...], at: 0)
+      try layer.write(at: UInt64(sector * 512), from: buffer, 0..<512)
+      model.put(bytes, at: sector * 512)
+      try step(model, false)
+    }
+  }
+
+  @Test(arguments: sizes, UInt64(1)...4)
+  func `a killed process leaves the writes up to some point`(
+    size: ChunkSize, seed: UInt64
+  ) throws {
+    let (layer, target) = try layer(chunkCount: 200 >> Int(size.shift), size)
+    var states = [base]
+    var flushed = 0
+    try write(layer, seed: seed) { model, isFlushed in
+      states.append(model)
+      if isFlushed { flushed = states.count - 1 }
+      let left = try view(target.bytes)
+      #expect(states[flushed...].contains(left), "after \(states.count - 1) steps")
+    }
+  }
+
+  @Test(arguments: sizes, UInt64(1)...3)
+  func `a power cut leaves what was flushed, and nothing that was never written`(
+    size: ChunkSize, seed: UInt64
+  ) throws {
+    let (layer, target) = try layer(chunkCount: 200 >> Int(size.shift), size)
+    var random = SplitMix64(seed: seed)
+    var safe = base
+    // Of each sector, what may be there: as it was flushed, or as a write since left it.
+    var versions: [Int: [[UInt8]]] = [:]
+    var last = base
+    try write(layer, seed: seed) { model, isFlushed in
+      if isFlushed { (safe, versions) = (model, [:]) }
+      for sector in 0..<60 {
+        let now = Array(model[sector * 512..<(sector + 1) * 512])
+        if now != Array(last[sector * 512..<(sector + 1) * 512]) {
+          versions[sector, default: []].append(now)
+        }
+      }
+      last = model
+      guard random.oneIn(3) else { return }
+      for fate in target.fates(using: &random) {
+        let left = try view(target.contentAfterPowerCut(fate))
+        #expect(left[(60 * 512)...] == safe[(60 * 512)...])
+        for sector in 0..<60 {
+          let bytes = Array(left[sector * 512..<(sector + 1) * 512])
+          let isKnown =
+            bytes == Array(safe[sector * 512..<(sector + 1) * 512])
+            || versions[sector]?.contains(bytes) == true
+          #expect(isKnown, "sector \(sector) after \(fate)")
+        }
+      }
+    }
+  }
+}
