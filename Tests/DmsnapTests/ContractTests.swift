@@ -34,6 +34,7 @@ import Testing
     #expect(
       sections == [
         ["identify", "inspect", "table", "diff", "audit", "explain"], ["files"],
+        ["serve", "mount", "recipe"],
         ["salvage", "carve", "export"], ["merge"], ["lvm"],
       ], "\(help)")
     #expect(help.output.contains("lvm list, lvm extract"), "\(help)")
