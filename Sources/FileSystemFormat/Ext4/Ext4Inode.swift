@@ -20,6 +20,9 @@ package struct Ext4Inode: Equatable, Sendable {
   package let generation: UInt32
   /// When it was last changed, in nanoseconds since 1970, modulo 2^64.
   package let changeTime: UInt64
+  /// When its content was last read, as far as that was noted, in nanoseconds since 1970, modulo
+  /// 2^64.
+  package let accessTime: UInt64
   /// When its content was last written, in nanoseconds since 1970, modulo 2^64.
   package let writeTime: UInt64
   /// Whether its blocks are found through a tree of extents.
@@ -51,6 +54,7 @@ package struct Ext4Inode: Equatable, Sendable {
     hasInlineData = flags & 0x1000_0000 != 0
     changeTime = Self.time(bytes, at: 0x0c, extra: 0x84)
     writeTime = Self.time(bytes, at: 0x10, extra: 0x88)
+    accessTime = Self.time(bytes, at: 0x08, extra: 0x8c)
   }
 
   /// A time of seconds, and of two more bits and nanoseconds if the inode has room for them.

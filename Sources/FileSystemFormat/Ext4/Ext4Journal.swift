@@ -156,6 +156,13 @@ package struct Ext4JournalLayout: Equatable, Sendable {
     return checksum.register == bytes.big(at: 16)
   }
 
+  /// When a transaction was committed by that block, in nanoseconds since 1970, modulo 2^64.
+  package func time(ofCommit bytes: Span<UInt8>) -> UInt64 {
+    guard bytes.count >= 64 else { return 0 }
+    return bytes.big(at: 48, as: UInt64.self) &* 1_000_000_000
+      &+ UInt64(bytes.big(at: 56, as: UInt32.self))
+  }
+
   /// Whether the checksum at the end of a descriptor or of revocations is right.
   private func hasRightTail(_ bytes: Span<UInt8>) -> Bool {
     guard bytes.count >= 1024 else { return false }

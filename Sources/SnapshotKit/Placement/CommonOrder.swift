@@ -10,6 +10,8 @@ struct CommonOrder {
 
   /// The links in one order, ascending by both places.
   private(set) var links: [Link]
+  /// How many places of the first store, before all links, may have one of the second.
+  private let countBefore: UInt64
 
   /// Finds the longest common order, and where it begins to hold.
   ///
@@ -21,41 +23,69 @@ struct CommonOrder {
   ///   - links: What both have, in any order; each place at most once.
   ///   - ownStrangers: Places of the first store that the second has nothing for.
   ///   - otherStrangers: Places of the second store that the first has nothing for.
-  init(_ links: [Link], ownStrangers: [UInt64], otherStrangers: [UInt64]) {
-    let chain = Self.longestChain(links.sorted { $0.own < $1.own })
-    let (own, other) = (Set(chain.map(\.own)), Set(chain.map(\.other)))
-    let byOwn = Self.beginning(
-      agreeing: chain.map(\.own),
-      disagreeing: ownStrangers + links.map(\.own).filter { !own.contains($0) })
-    let byOther = Self.beginning(
-      agreeing: chain.map(\.other),
-      disagreeing: otherStrangers + links.map(\.other).filter { !other.contains($0) })
-    self.links =
+  ///   - candidates: Places of the first store that may be the same as others of the second,
+  ///     ascending.
+  init(
+    _ links: [Link], ownStrangers: [UInt64], otherStrangers: [UInt64], candidates: [UInt64]
+  ) {
+    let byOwn = Self.beginning(links.map { ($0.own, $0.other) }, ownStrangers)
+    let byOther = Self.beginning(links.map { ($0.other, $0.own) }, otherStrangers)
+    let common =
       byOwn.score >= byOther.score
-      ? chain.filter { $0.own >= byOwn.start } : chain.filter { $0.other >= byOther.start }
+      ? links.filter { $0.own >= byOwn.start } : links.filter { $0.other >= byOther.start }
+    self.links = Self.longestChain(common.sorted { $0.own < $1.own })
+    countBefore =
+      self.links.first.map { first in
+        UInt64(candidates.partitioningIndex { $0 >= first.own })
+      } ?? 0
   }
 
-  /// The places of the second store that fit a place of the first; nil before the order begins.
-  func otherRange(around own: UInt64) -> Range<UInt64>? {
+  /// Places of the second store that fit a place of the first.
+  struct Fit: Hashable {
+    let range: Range<UInt64>
+    /// Whether both stores have something in common before it, so that both snapshots were there.
+    let isAfterLink: Bool
+  }
+
+  /// The places of the second store that fit a place of the first; nil without any order.
+  ///
+  /// Before the first link it is not known which was copied when both snapshots were there. What
+  /// the second store has of it is no more than what of the first may be the same.
+  func fit(of own: UInt64) -> Fit? {
+    guard let first = links.first else { return nil }
     let index = links.partitioningIndex { $0.own >= own }
     if index < links.count, links[index].own == own {
-      return links[index].other..<links[index].other + 1
+      return Fit(range: links[index].other..<links[index].other + 1, isAfterLink: true)
     }
-    guard index > 0 else { return nil }
+    guard index > 0 else {
+      let start = first.other - min(first.other, countBefore)
+      return Fit(range: start..<first.other, isAfterLink: false)
+    }
     let end = index < links.count ? links[index].other : .max
-    return links[index - 1].other + 1..<max(end, links[index - 1].other + 1)
+    let start = links[index - 1].other + 1
+    return Fit(range: start..<max(end, start), isAfterLink: true)
   }
 
   /// Where, up to the end, what agrees outweighs what does not most.
+  ///
+  /// What is before the beginning may be in an order by chance, and in a longer one than what is
+  /// common there: so the longest order from each place on is what counts.
   private static func beginning(
-    agreeing: [UInt64], disagreeing: [UInt64]
+    _ links: [(place: UInt64, other: UInt64)], _ strangers: [UInt64]
   ) -> (start: UInt64, score: Int) {
     let steps =
-      (agreeing.map { ($0, 1) } + disagreeing.map { ($0, -1) }).sorted { $0.0 > $1.0 }
-    var (score, best, start) = (0, 0, UInt64.max)
-    for (position, weight) in steps {
-      score += weight
-      if score > best { (best, start) = (score, position) }
+      (links.map { ($0.place, Optional($0.other)) } + strangers.map { ($0, nil) })
+      .sorted { $0.0 > $1.0 }
+    var tails: [UInt64] = []  // where the best chain of each length begins, from the end
+    var (seen, best, start) = (0, 0, UInt64.max)
+    for (place, other) in steps {
+      seen += 1
+      if let other {
+        let length = tails.partitioningIndex { $0 <= other }
+        if length == tails.count { tails.append(other) } else { tails[length] = other }
+      }
+      let score = 2 * tails.count - seen
+      if score > best { (best, start) = (score, place) }
     }
     return (start, best)
   }

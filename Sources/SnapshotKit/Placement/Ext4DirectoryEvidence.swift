@@ -14,6 +14,8 @@ struct Ext4DirectoryEvidence {
     let register: UInt32
     let inode: Ext4Inode
     let map: [UInt8]
+    /// The block that has it.
+    let home: UInt64
   }
 
   func place(_ claims: inout Ext4Claims) throws(BlockIOError) {
@@ -27,7 +29,7 @@ struct Ext4DirectoryEvidence {
       default: break
       }
     }
-    guard homes.isDecidable, !wanted.isEmpty else { return }
+    guard homes.limit != nil, !wanted.isEmpty else { return }
     for owner in try owners(Set(wanted.keys)) {
       try place(wanted[owner.register] ?? [], of: owner, &claims)
     }
@@ -37,13 +39,17 @@ struct Ext4DirectoryEvidence {
     _ places: [Int], of owner: Owner, _ claims: inout Ext4Claims
   ) throws(BlockIOError) {
     let tree = try volume.extents(owner.map, register: owner.register, of: view, limit: 1 << 14)
+    // What is known of the inode must be the snapshot's.
+    guard homes.isDecided || homes.isCurrent(owner.home, claims) else { return }
     let isTree: (Int) -> Bool = { [orphans = claims.orphans] in
       orphans.blocks[$0].role == .extents
     }
     try place(
       places.filter(isTree), tree.nodes.filter { $0 < volume.superblock.blockCount }, owner,
       .ext4Extent, &claims)
-    guard owner.inode.kind == .directory, tree.isWhole else { return }
+    guard owner.inode.kind == .directory, tree.isWhole,
+      homes.isDecided || tree.nodes.allSatisfy({ homes.isCurrent($0, claims) })
+    else { return }
     var blocks: [UInt64] = []
     for extent in tree.extents where extent.isWritten {
       guard blocks.count + Int(extent.count) <= 1 << 14 else { return }
@@ -62,6 +68,10 @@ struct Ext4DirectoryEvidence {
     guard let first = left.first, try claims.areSame(left.map { $0 / perChunk }) else { return }
     var missing: [UInt64] = []
     for block in blocks where !claims.isKnown(volume.chunk(of: block)) {
+      if let rewritten = homes.rewritten, homes.isWhole {
+        if try rewritten.has(block, claims.originContent(block)) { missing.append(block) }
+        continue
+      }
       guard let bytes = try volume.read(block, of: view) else { continue }
       let registers = [
         Ext4Block.register(ofDirectory: bytes.span), Ext4Block.register(ofHashTree: bytes.span),
@@ -86,7 +96,9 @@ struct Ext4DirectoryEvidence {
         Ext4Inode.isRight(bytes, number: number, seed: volume.superblock.seed)
       else { return }
       owners.append(
-        Owner(register: register, inode: inode, map: Ext4Inode.map.map { bytes[$0] }))
+        Owner(
+          register: register, inode: inode, map: Ext4Inode.map.map { bytes[$0] },
+          home: volume.place(ofInode: number)?.block ?? 0))
     }
     return owners
   }

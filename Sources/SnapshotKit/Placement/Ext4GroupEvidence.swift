@@ -30,7 +30,7 @@ struct Ext4GroupEvidence {
       return
     }
     let fit = try claims.fit(found[0], chunk)
-    guard fit.isPossible, fit.unknownCount == 0 || homes.isDecidable else { return }
+    guard fit.isPossible, fit.unknownCount == 0 || homes.isDecided else { return }
     claims.claim(found[0], chunk, .ext4Group)
   }
 
@@ -40,7 +40,7 @@ struct Ext4GroupEvidence {
       let perBlock = volume.blockByteCount / volume.superblock.descriptorByteCount
       // The descriptor must be the snapshot's.
       guard let block = volume.superblock.block(ofDescriptors: UInt64(index / perBlock)),
-        claims.isKnown(volume.chunk(of: block))
+        claims.scene.isMapped(volume.chunk(of: block))
       else { continue }
       if !group.isBlockBitmapUnused {
         homesOf[UInt64(group.blockBitmapChecksum) << 32, default: []].append(group.blockBitmap)

@@ -7,15 +7,20 @@ internal import SnapshotFormat
 ///
 /// When all that was written to the journal has its place, what is left was at home. That a block
 /// was copied at all is certain in an overlay, where the store has nothing else; in the store of a
-/// volume that was written on, only if the origin's journal says that it was overwritten.
+/// volume that was written on, only if the origin's journal says that it was overwritten. The right
+/// version is among the orphans, if all are there: where there is no other it is the right one,
+/// whatever the journal lacks.
 struct Ext4Homes {
   private let volume: Ext4Volume
   /// What was overwritten since the snapshot was taken; nil in an overlay.
   let rewritten: Ext4Rewritten?
   /// Whether the journal has all of its blocks.
   let isJournalFilled: Bool
+  /// Whether what was at the homes that are lost is among the orphans, and can be read.
+  let isWhole: Bool
+  /// How far it can be trusted that what has no rival is at home; nil if nothing can be said.
+  let limit: Evidence.Strength?
   private let direction: Ext4History.Direction?
-  private let isDirectionKnown: Bool
 
   init(
     _ volume: Ext4Volume, _ history: Ext4History, _ journal: Ext4JournalEvidence,
@@ -23,7 +28,7 @@ struct Ext4Homes {
   ) throws(BlockIOError) {
     self.volume = volume
     direction = history.direction
-    isDirectionKnown = history.direction != nil && journal.log.superblock != nil
+    let isDirectionKnown = history.direction != nil && journal.log.superblock != nil
     let (log, place) = (journal.log, journal.log.place)
     func isFilled(_ position: Int) -> Bool {
       log.isFilled(position) || claims.isKnown(volume.chunk(of: place.block(position)))
@@ -42,10 +47,26 @@ struct Ext4Homes {
         journal.isComplete && journal.isEndKnown && start != nil
         && ((start ?? 0)..<max((end ?? 0) + 1, start ?? 0)).allSatisfy(isFilled)
     }
+    // What the log still has to write home may be there or not.
+    let isWritten = rewritten != nil || log.superblock?.start == 0
+    let mayBeWiped = try claims.mayBeWiped()
+    isWhole = isWritten && claims.isAllSeen && !mayBeWiped
+    if !isDirectionKnown {
+      limit = nil
+    } else if isJournalFilled || isWhole {
+      limit = .proven
+    } else {
+      limit = rewritten != nil && claims.isAllSeen ? .likely : nil
+    }
   }
 
-  /// Whether what is left can be at home at all.
-  var isDecidable: Bool { isDirectionKnown && isJournalFilled }
+  /// Whether what is left was at home, and is no copy in the journal.
+  var isDecided: Bool { limit != nil && isJournalFilled }
+
+  /// Whether a block is the snapshot's as it is known: it has not been overwritten since.
+  func isCurrent(_ block: UInt64, _ claims: Ext4Claims) -> Bool {
+    claims.scene.isMapped(volume.chunk(of: block)) || rewritten?.isNamed(block) == false
+  }
 
   /// Whether the store has what was written, and nothing else.
   var isOverlay: Bool { direction == .new }
@@ -64,13 +85,13 @@ struct Ext4Homes {
     _ orphan: Int, _ block: UInt64, _ claims: inout Ext4Claims
   ) throws(BlockIOError) -> Evidence.Strength? {
     let chunk = volume.chunk(of: block)
-    guard isDecidable, block < volume.superblock.blockCount, !claims.isKnown(chunk),
+    guard let limit, block < volume.superblock.blockCount, !claims.isKnown(chunk),
       !claims.placed.contains(orphan)
     else { return nil }
     if let rewritten, try !rewritten.has(block, claims.originContent(block)) { return nil }
     guard try claims.fit(orphan, chunk).isPossible else { return nil }
     switch claims.reasons[orphan] {
-    case .exceptionLost: return .proven
+    case .exceptionLost: return limit
     case .endLost, .endInDoubt: return .likely
     case .inFlight, .leaked: return nil
     }

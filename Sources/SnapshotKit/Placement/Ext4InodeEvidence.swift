@@ -7,13 +7,20 @@ struct Ext4InodeEvidence {
   let homes: Ext4Homes
   let volume: Ext4Volume
   let scene: PlacementScene
+  /// When the last transaction before the snapshot was committed, in nanoseconds since 1970.
+  let lastCommit: UInt64?
 
   func place(_ claims: inout Ext4Claims) throws(BlockIOError) {
     let versions = homes.versions(.inodes, claims) { $0 }
-    try homes.claim(versions, .ext4Inode, &claims)
-    guard let rewritten = homes.rewritten, let time = try snapshotTime(claims) else { return }
+    if homes.isDecided { try homes.claim(versions, .ext4Inode, &claims) }
+    guard let rewritten = homes.rewritten else { return }
     var limit = Evidence.Strength.likely
-    if claims.isAllSeen, try !claims.mayBeWiped() { limit = .proven }
+    var time = lastCommit
+    if let written = try snapshotTime(claims) {
+      time = written
+      if claims.isAllSeen, try !claims.mayBeWiped() { limit = .proven }
+    }
+    guard let time else { return }
     for (block, orphans) in versions.sorted(by: { $0.key < $1.key }) {
       let chunk = volume.chunk(of: block)
       guard !claims.isKnown(chunk), try rewritten.has(block, claims.originContent(block)) else {
@@ -26,7 +33,8 @@ struct Ext4InodeEvidence {
         let fit = try claims.fit(orphan, chunk)
         guard fit.isPossible, try mayBeOfSnapshot(orphan, chunk, time, claims) else { continue }
         possible.append(orphan)
-        if fit.unknownCount == 0, claims.isCertain(orphan) { certain = certain ?? orphan }
+        let unused = try unusedCount(orphan, chunk, rewritten, &claims)
+        if fit.unknownCount == unused, claims.isCertain(orphan) { certain = certain ?? orphan }
       }
       guard let certain, try claims.areSame(possible) else { continue }
       // An older version in the journal passes as well, if all that changed since then changed once
@@ -68,6 +76,20 @@ struct Ext4InodeEvidence {
     }
   }
 
+  /// How many blocks of an orphan are zeroes where an inode table was not in use, and is now.
+  private func unusedCount(
+    _ orphan: Int, _ chunk: UInt64, _ rewritten: Ext4Rewritten, _ claims: inout Ext4Claims
+  ) throws(BlockIOError) -> Int {
+    var count = 0
+    for index in 0..<volume.blocksPerChunk {
+      guard claims.orphans.blocks[orphan * volume.blocksPerChunk + index].role == .zero,
+        let home = volume.block(index, of: chunk), isUnused(home, rewritten, claims)
+      else { continue }
+      if try claims.originContent(home) != 0 { count += 1 }
+    }
+    return count
+  }
+
   /// Whether the snapshot's descriptor of its group says that a block of an inode table was never
   /// used, and is all zeroes.
   private func isUnused(
@@ -91,8 +113,8 @@ struct Ext4InodeEvidence {
 
   /// Whether inode tables in a chunk may be of the time at which the snapshot was taken.
   ///
-  /// What is different in the origin was changed later. Older versions, which the journal has, lack
-  /// changes that were made before.
+  /// What is different in the origin was changed later, or read later and not changed. Older
+  /// versions, which the journal has, lack changes that were made before.
   private func mayBeOfSnapshot(
     _ orphan: Int, _ chunk: UInt64, _ time: UInt64, _ claims: Ext4Claims
   ) throws(BlockIOError) -> Bool {
@@ -107,7 +129,10 @@ struct Ext4InodeEvidence {
       for slot in 0..<before.count / size {
         let bytes = slot * size..<(slot + 1) * size
         if before[bytes] == now[bytes] { continue }
-        if Ext4Inode(decoding: now.span.extracting(bytes)).changeTime < time { return false }
+        let inode = Ext4Inode(decoding: now.span.extracting(bytes))
+        if inode.changeTime >= time { continue }
+        let last = Ext4Inode(decoding: before.span.extracting(bytes)).changeTime
+        if inode.changeTime != last || inode.accessTime < time { return false }
       }
     }
     return true

@@ -42,6 +42,8 @@ struct Ext4Log: Sendable {
   private var doubtful: [Int: Control] = [:]
   /// Where the last transaction before the log of the origin's superblock was committed.
   private var originEnd: (sequence: UInt32, position: Int)?
+  /// When transactions that the view has were committed.
+  private var commitTimes: [UInt32: UInt64] = [:]
   /// Where certain blocks with that content are.
   private var certainPositions: [UInt32: [Int]] = [:]
   /// The journal's superblock of the snapshot, if that is certain.
@@ -68,6 +70,7 @@ struct Ext4Log: Sendable {
     var found: [(Int, Control)] = []
     var superblock: Ext4JournalSuperblock?
     var tagCount = 0
+    var times: [UInt32: UInt64] = [:]
     let layout = place.superblock.layout
     for position in contents.indices { isCertain[position] = isMapped(place.block(position)) }
     try place.forEach(volume, of: view) { position, bytes in
@@ -87,14 +90,16 @@ struct Ext4Log: Sendable {
         guard let revoked = layout.revoked(by: bytes) else { return }
         control.revoked = revoked
         tagCount += revoked.count
-      case .commit: guard layout.isRight(commit: bytes) else { return }
+      case .commit:
+        guard layout.isRight(commit: bytes) else { return }
+        times[header.sequence] = layout.time(ofCommit: bytes)
       case .superblock:
         if position == 0 { superblock = Ext4JournalSuperblock(decoding: bytes) }
         return
       }
       found.append((position, control))
     }
-    (self.contents, self.isCertain) = (contents, isCertain)
+    (self.contents, self.isCertain, commitTimes) = (contents, isCertain, times)
     if isCertain[0], superblock?.layout == layout { self.superblock = superblock }
     for (position, control) in found {
       noteEnd(control, at: position)
@@ -124,6 +129,11 @@ struct Ext4Log: Sendable {
   /// What a tag's block leads to from zero.
   func content(of tag: Ext4JournalTag, sequence: UInt32) -> UInt32 {
     shift(place.superblock.layout.register(sequence: sequence)) ^ tag.checksum
+  }
+
+  /// When the last transaction before one was committed, in nanoseconds since 1970.
+  func commitTime(before sequence: UInt32) -> UInt64? {
+    Self.steps.lazy.compactMap { [commitTimes] in commitTimes[sequence &- $0] }.first
   }
 
   /// The highest transaction that is certain; nil if there is none.

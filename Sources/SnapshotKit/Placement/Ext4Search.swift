@@ -120,7 +120,10 @@ struct Ext4Search: EvidenceSearch {
     }
     let now = try volume.with(groupsOf: scene.view)
     try Ext4GroupEvidence(homes: homes, volume: now, origin: scene.origin).place(&claims)
-    try Ext4InodeEvidence(homes: homes, volume: now, scene: scene).place(&claims)
+    try Ext4InodeEvidence(
+      homes: homes, volume: now, scene: scene,
+      lastCommit: log.superblock.flatMap { log.commitTime(before: $0.sequence) }
+    ).place(&claims)
     try Ext4DirectoryEvidence(homes: homes, volume: now, view: scene.view).place(&claims)
     // What is only likely comes last, so that it proves nothing.
     if homes.isOverlay { try Ext4NewestInodes(homes, now, scene).place(&claims) }

@@ -54,7 +54,8 @@ struct SiblingAnchors {
     return after ?? before ?? false
   }
 
-  /// Whether any of the first that can be compared is the same; nil without any.
+  /// Whether any of the first that can be compared is the same; nil if they are too few to tell:
+  /// they may have been written through a snapshot.
   private mutating func isAnySame(_ links: [CommonOrder.Link]) throws(BlockIOError) -> Bool? {
     var count = 0
     for link in links where count < Self.reach {
@@ -62,7 +63,7 @@ struct SiblingAnchors {
       if isSame { return true }
       count += 1
     }
-    return count == 0 ? nil : false
+    return count < Self.reach ? nil : false
   }
 
   /// Whether both hold the same; nil if that cannot be read, or is zeroes.

@@ -10,6 +10,8 @@ internal import SnapshotFormat
 struct SiblingSearch: EvidenceSearch {
   /// Fewer exceptions in a common order may be chance.
   private static let chainCountMin = 4
+  /// Where one store has more chunks than so many that the other lacks, nothing is counted.
+  private static let surplusMax = 8
 
   private let sibling: Sibling
   /// The exceptions of the store that survive, by their places in its order.
@@ -52,30 +54,21 @@ struct SiblingSearch: EvidenceSearch {
     let order = SiblingOrder(sibling)
     let matches = try matches(order)
     var links: [CommonOrder.Link] = []
-    var isLinked: [Bool] = Array(repeating: false, count: orphans.count)
-    for (index, orphan) in orphans.enumerated() {
+    for orphan in orphans {
       guard let places = matches[orphan.hash], places.places.count == 1, places.orphanCount == 1,
         !orphan.hash.isZero
       else { continue }
-      isLinked[index] = true
       links.append(CommonOrder.Link(own: orphan.position, other: places.places[0].position))
     }
-    var strangers: [UInt64] = []
-    for (position, run) in known {
-      for within in 0..<run.count {
-        if let other = order.position(of: run.old + within) {
-          links.append(CommonOrder.Link(own: position + within, other: other))
-        } else if sibling.isComplete {
-          strangers.append(position + within)
-        }
-      }
-    }
-    for (index, orphan) in orphans.enumerated()
-    where !isLinked[index] && matches[orphan.hash] == nil {
-      strangers.append(orphan.position)
-    }
+    let named = try NamedLinks(known, store, geometry, order, sibling)
+    links += named.links
+    var strangers = named.ownStrangers
+    strangers += orphans.lazy.filter { matches[$0.hash] == nil }.map(\.position)
+    let candidates = orphans.filter { matches[$0.hash] != nil }.map(\.position)
     let common = CommonOrder(
-      links, ownStrangers: strangers, otherStrangers: strangersOfSibling(order, matches))
+      links, ownStrangers: strangers,
+      otherStrangers: named.otherStrangers + strangersOfSibling(order, matches),
+      candidates: candidates)
     guard common.links.count >= Self.chainCountMin else { return [] }
     var anchors = SiblingAnchors(
       common.links.filter { known.containsPosition($0.own) }, store, sibling.store, geometry)
@@ -85,7 +78,7 @@ struct SiblingSearch: EvidenceSearch {
     }
     verdict = .used
     let equal = try evidence(common, matches, &anchors)
-    let counted = try unread(scene, common, order, besides: equal, &anchors)
+    let counted = try counted(scene, common, order, besides: equal, &anchors)
     substitutes = substitutes(common, order, counted)
     return equal + counted
   }
@@ -150,52 +143,74 @@ struct SiblingSearch: EvidenceSearch {
     return strangers
   }
 
-  /// What the common order says of orphans that cannot be read as a whole.
+  /// What the common order says of the orphans that are left, read or not.
   ///
   /// Between two things that both stores have, the sibling has just as many more chunks as there
-  /// are such orphans: these are they, in that order, and the sibling has their content. It is
-  /// proven by what can be read of them; of one of which nothing can be read it is likely, because
-  /// it may have been written through the sibling.
-  private func unread(
+  /// are orphans: these are they, in that order, and the sibling has their content. One that cannot
+  /// be read as a whole is proven by what can be read of it; if that is nothing it is likely,
+  /// because it may have been written through the sibling. So is everything where something that
+  /// can be read is not the same: it was written through a snapshot, perhaps of this store alone.
+  ///
+  /// Where one of the stores has a few more, what is the same wherever those are is likely.
+  private func counted(
     _ scene: PlacementScene, _ common: CommonOrder, _ order: SiblingOrder,
     besides equal: [Evidence], _ anchors: inout SiblingAnchors
   ) throws(BlockIOError) -> [Evidence] {
-    let (seen, given) = (Set(orphans.map(\.new)), Set(equal.map(\.old)))
+    let (placed, given) = (Set(equal.map(\.new)), Set(equal.map(\.old)))
     var groups: [Range<UInt64>: [UInt64]] = [:]
     for orphan in scene.orphans {
-      for new in orphan.new..<orphan.new + orphan.count where !seen.contains(new) {
+      for new in orphan.new..<orphan.new + orphan.count where !placed.contains(new) {
         guard let position = geometry.position(ofData: Chunk(new)),
-          let range = common.otherRange(around: position), range.upperBound < .max
+          let fit = common.fit(of: position), fit.isAfterLink, fit.range.upperBound < .max
         else { continue }
-        groups[range, default: []].append(new)
+        groups[fit.range, default: []].append(new)
       }
     }
-    // What can be read and equals nothing was written through its snapshot: which of the chunks
-    // that the sibling has there it is, is not known.
-    let placed = Set(equal.map(\.new))
-    for orphan in orphans where !placed.contains(orphan.new) {
-      if let range = common.otherRange(around: orphan.position) { groups[range] = nil }
-    }
-    let size = geometry.chunkSize.byteCount
-    let comparison = ChunkComparison(store, sibling.store, chunkByteCount: size)
     var evidence: [Evidence] = []
     for (range, news) in groups {
-      let olds = order.olds(in: range, limit: news.count + given.count).filter {
+      let limit = news.count + given.count + Self.surplusMax
+      let olds = order.olds(in: range, limit: limit).filter {
         !scene.isMapped($0) && !given.contains($0)
       }
-      guard olds.count == news.count, let first = geometry.position(ofData: Chunk(news[0])),
-        try anchors.hold(around: first)
+      guard !olds.isEmpty, abs(news.count - olds.count) <= Self.surplusMax,
+        let first = geometry.position(ofData: Chunk(news[0])), try anchors.hold(around: first)
       else { continue }
-      for (new, old) in zip(news, olds) {
-        guard let place = order.byteOffset(of: old, sibling.geometry) else { continue }
-        let found = try comparison?.compare(new * size, place) ?? .none
-        guard found.isEqual else { continue }
-        evidence.append(
-          Evidence(
-            kind: .sibling, strength: found.hasContent ? .proven : .likely, new: new, old: old))
-      }
+      evidence += try counted(news, olds, order)
     }
     return evidence
+  }
+
+  /// What orphans and a sibling's chunks, both in order, have in common.
+  private func counted(
+    _ news: [UInt64], _ olds: [UInt64], _ order: SiblingOrder
+  ) throws(BlockIOError) -> [Evidence] {
+    let size = geometry.chunkSize.byteCount
+    guard let comparison = ChunkComparison(store, sibling.store, chunkByteCount: size) else {
+      return []
+    }
+    let surplus = news.count - olds.count
+    var isSure = surplus == 0
+    var evidence: [Evidence] = []
+    var next = 0
+    for (index, old) in olds.enumerated() {
+      guard let place = order.byteOffset(of: old, sibling.geometry) else { continue }
+      var (isEqual, isShown) = (true, true)
+      let window = (index + min(surplus, 0)...index + max(surplus, 0)).clamped(
+        to: 0...news.count - 1)
+      for new in news[window] where isEqual {
+        let found = try comparison.compare(new * size, place)
+        if found.isDifferent { isSure = false }
+        isEqual = found.isEqual
+        isShown = isShown && (found.isWhole || found.hasContent)
+      }
+      let slot = max(next, window.lowerBound)
+      guard isEqual, isShown || surplus == 0, slot <= window.upperBound else { continue }
+      next = slot + 1
+      evidence.append(
+        Evidence(
+          kind: .sibling, strength: isShown ? .proven : .likely, new: news[slot], old: old))
+    }
+    return isSure ? evidence : evidence.map(\.atMostLikely)
   }
 
   /// What both stores hold, by the common order.
@@ -235,27 +250,27 @@ struct SiblingSearch: EvidenceSearch {
   ///
   /// If the sibling has more of that content there, which are missing is not known: zeroes are
   /// everywhere, and what was written through a snapshot leaves gaps in the order. If it has fewer,
-  /// the places are likely: the others belong to what only this store copied.
+  /// the places are likely: the others belong to what only this store copied. So they are before
+  /// anything that both stores have.
   private func alike(
     _ common: CommonOrder, _ matches: [ContentHash: Matches]
   ) -> [(orphans: [UInt64], places: [Place], strength: Evidence.Strength)] {
     struct Key: Hashable {
       let hash: ContentHash
-      let range: Range<UInt64>
+      let fit: CommonOrder.Fit
     }
     var groups: [Key: [UInt64]] = [:]
     for orphan in orphans where matches[orphan.hash] != nil {
-      guard let range = common.otherRange(around: orphan.position) else { continue }
-      groups[Key(hash: orphan.hash, range: range), default: []].append(orphan.new)
+      guard let fit = common.fit(of: orphan.position) else { continue }
+      groups[Key(hash: orphan.hash, fit: fit), default: []].append(orphan.new)
     }
     return groups.compactMap { key, news in
       let places = matches[key.hash]?.places ?? []
-      let first = places.partitioningIndex { $0.position >= key.range.lowerBound }
-      let end = places.partitioningIndex { $0.position >= key.range.upperBound }
+      let first = places.partitioningIndex { $0.position >= key.fit.range.lowerBound }
+      let end = places.partitioningIndex { $0.position >= key.fit.range.upperBound }
       guard first < end, end - first <= news.count else { return nil }
-      return (
-        news, Array(places[first..<end]), end - first == news.count ? .proven : .likely
-      )
+      let isSure = key.fit.isAfterLink && end - first == news.count
+      return (news, Array(places[first..<end]), isSure ? .proven : .likely)
     }
   }
 

@@ -55,27 +55,38 @@ struct Orphans {
     }
   }
 
-  /// Adds the chunks of slots at the table's end whose exceptions are lost, if they hold anything:
-  /// it is unknown how many of the slots after `usedEnd` were in use.
+  /// Adds the chunks of slots at the table's end whose exceptions are lost, up to the last that
+  /// holds anything: it is unknown how many of the slots after `usedEnd` were in use.
+  ///
+  /// Linux hands chunks out in order: what lies before one that was in use was in use as well, and
+  /// a copy of zeroes.
   ///
   /// - Parameter reason: Why no exception names those after `usedEnd`.
   mutating func addTail(
     _ positions: Range<UInt64>, usedEnd: UInt64, _ reason: Orphan.Reason, _ survey: AreaSurvey
   ) throws(BlockIOError) {
+    var end = positions.lowerBound
     for position in positions {
       guard let new = geometry.dataChunk(inOrder: position), new.index < geometry.chunkCount else {
-        return
+        break
       }
       if position >= usedEnd, try !survey.used.contains(new) { continue }
-      count += 1
-      let reason = position < usedEnd ? .exceptionLost : reason
-      if let last = chunks.last, last.old == nil, last.new + last.count == new.index,
-        last.reason == reason
-      {
-        chunks[chunks.count - 1].count += 1
-      } else if chunks.count < Self.countMax {
-        chunks.append(Orphan(new: new.index, count: 1, old: nil, reason: reason))
+      for position in end...position {
+        addToTail(position, position < usedEnd ? .exceptionLost : reason)
       }
+      end = position + 1
+    }
+  }
+
+  private mutating func addToTail(_ position: UInt64, _ reason: Orphan.Reason) {
+    guard let new = geometry.dataChunk(inOrder: position) else { return }
+    count += 1
+    if let last = chunks.last, last.old == nil, last.new + last.count == new.index,
+      last.reason == reason
+    {
+      chunks[chunks.count - 1].count += 1
+    } else if chunks.count < Self.countMax {
+      chunks.append(Orphan(new: new.index, count: 1, old: nil, reason: reason))
     }
   }
 

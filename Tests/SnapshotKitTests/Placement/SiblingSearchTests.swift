@@ -177,4 +177,41 @@ import Testing
     #expect(found.provenCount == 32)
     #expect(found.placements.allSatisfy { $0.old == $0.new + 97 })
   }
+
+  @Test func `what was written twice in one order is nothing that both copied`() throws {
+    var model = CopyModel(chunkCount: 400)
+    model.snap()
+    for chunk in 0..<200 { model.write(chunk) }
+    model.snap()
+    for chunk in 200..<264 { model.write(chunk) }
+    for chunk in 0..<200 { model.write(chunk) }
+    let found = try placement(model, 1, by: 0, lost: [0])
+    #expect(proven(found.plan, model, 1) == 32)
+  }
+
+  @Test func `copies of zeroes are proven at the table's end, before what was copied later`() throws
+  {
+    let copies = (0..<70).map { (old: 100 + $0, content: $0 % 3 == 0 ? UInt64($0) + 1 : 0) }
+    let plan = try SalvagePlan(Store(FaultySource(image(copies, lost: 2))))
+    let found = try plan.placements(
+      of: try plan.generation(0), origin: nil, siblings: [Sibling(Store(image(copies)))])
+    #expect(found.orphanCount == 6 && found.provenCount == 6)
+    #expect(found.placements.map(\.new) == [68] && found.placements.map(\.old) == [164])
+  }
+
+  @Test func `where one store has more, what is the same all around is likely`() throws {
+    var copies = (0..<96).map { (old: 100 + $0, content: UInt64($0) + 1) }
+    for index in 32..<64 { copies[index].content = 0 }
+    let other = Sibling(try Store(image(copies)))
+    copies.insert((old: 999, content: 777), at: 40)
+    let builder = StoreBuilder(chunkSectors: 1).copying(copies.map(\.old))
+    let unread = builder.bytes(ofChunk: Int(builder.exceptions[50].new))
+    let plan = try SalvagePlan(
+      Store(FaultySource(image(copies, lost: 1), unreadable: [unread])))
+    let found = try plan.placements(
+      of: try plan.generation(0), origin: nil, siblings: [other])
+    #expect(found.orphanCount == 32 && found.provenCount == 0 && found.likelyCount == 27)
+    let olds = found.placements.flatMap { $0.old..<$0.old + $0.count }
+    #expect(Set(olds).isDisjoint(with: [139, 140, 149, 150, 999]))
+  }
 }

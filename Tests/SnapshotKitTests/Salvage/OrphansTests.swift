@@ -114,9 +114,9 @@ import Testing
     return orphans.chunks
   }
 
-  @Test func `slots at the end had a chunk if there is something in it`() throws {
-    #expect(try tail(0..<10, used: [4, 5, 9]).map(\.new) == [4, 9])
-    #expect(try tail(0..<10, used: [4, 5, 9]).map(\.count) == [2, 1])
+  @Test func `slots at the end had a chunk up to the last that has something in it`() throws {
+    #expect(try tail(0..<10, used: [4, 5, 9]).map(\.new) == [2])
+    #expect(try tail(0..<10, used: [4, 5, 9]).map(\.count) == [8])
     #expect(try tail(0..<10, used: [12, 199]) == [])
     #expect(try tail(3..<10, used: [2, 3, 4]) == [])
   }
@@ -126,16 +126,16 @@ import Testing
     #expect(
       found == [
         Orphan(new: 2, count: 3, old: nil, reason: .exceptionLost),
-        Orphan(new: 7, count: 1, old: nil, reason: .endLost),
+        Orphan(new: 5, count: 3, old: nil, reason: .endLost),
       ])
   }
 
   @Test func `a chunk that cannot be read may have something in it`() throws {
-    #expect(try tail(0..<10, used: [], unreadable: [7]).map(\.new) == [7])
+    #expect(try tail(0..<10, used: [], unreadable: [7]).map(\.count) == [6])
   }
 
   @Test func `slots whose chunks lie past the end had none`() throws {
-    #expect(try tail(180..<1 << 40, used: [188, 198]).map(\.new) == [188, 198])
+    #expect(try tail(180..<1 << 40, used: [188, 198]).map(\.new) == [187])
     #expect(try tail(1 << 40..<1 << 41, used: [198]) == [])
   }
 }
