@@ -192,7 +192,9 @@ import Testing
   @Test func `copies of zeroes are proven at the table's end, before what was copied later`() throws
   {
     var copies: [(old: Int, content: UInt64)] = []
-    for index in 0..<70 { copies.append((100 + index, UInt64(index % 3 == 0 ? index + 1 : 0))) }
+    for index in 0..<70 {
+      copies.append((old: 100 + index, content: index % 3 == 0 ? UInt64(index) + 1 : 0))
+    }
     let plan = try SalvagePlan(Store(FaultySource(image(copies, lost: 2))))
     let found = try plan.placements(
       of: try plan.generation(0), origin: nil, siblings: [Sibling(Store(image(copies)))])
@@ -202,7 +204,7 @@ import Testing
 
   @Test func `where one store has more, what is the same all around is likely`() throws {
     var copies: [(old: Int, content: UInt64)] = []
-    for index in 0..<96 { copies.append((100 + index, UInt64(index + 1))) }
+    for index in 0..<96 { copies.append((old: 100 + index, content: UInt64(index) + 1)) }
     for index in 32..<64 { copies[index].content = 0 }
     let other = try Sibling(Store(image(copies)))
     copies.insert((old: 999, content: 777), at: 40)
