@@ -64,8 +64,8 @@ package final class ChildProcess: Sendable {
     return result & 0x7f == 0 ? (result >> 8) & 0xff : 128 + (result & 0x7f)
   }
 
-  /// Asks it to end.
-  package func terminate() { kill(process, SIGTERM) }
+  /// Asks it to end, or ends it.
+  package func terminate(atOnce: Bool = false) { kill(process, atOnce ? SIGKILL : SIGTERM) }
 
   /// Reads all that comes until every writer is gone; a failure ends it too.
   private static func readAll(_ descriptor: FileDescriptor) -> [UInt8] {

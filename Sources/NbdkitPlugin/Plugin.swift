@@ -147,6 +147,8 @@
       return unsafe Unmanaged.passRetained(Connection(served, part)).toOpaque()
     }
     unsafe pointer.pointee.close = { handle in
+      // A client that goes away without a flush need not lose what it wrote.
+      do { try unsafe Connection.of(handle)?.served.layer?.flush() } catch { say("\(error)") }
       unsafe handle.map { unsafe Unmanaged<Connection>.fromOpaque($0).release() }
     }
     unsafe pointer.pointee.get_size = { handle in

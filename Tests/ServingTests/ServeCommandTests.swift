@@ -127,6 +127,24 @@ import Testing
     #expect(server.end().status == 0)
   }
 
+  @Test func `a client that stays connected does not keep it from ending`() throws {
+    let pair = try Case("written", in: directory)
+    let server = try Server(pair.arguments, in: directory)
+    let client = try Tools.start(
+      "python3",
+      [
+        "-c",
+        "import socket,sys,time; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+          + " s.recv(18); s.sendall(bytes([0, 0, 0, 3]) + b'IHAVEOPT' + bytes([0, 0, 0, 1] + [0] * 4));"
+          + " s.recv(10); open(sys.argv[2], 'w').close(); time.sleep(60)",
+        server.socket, directory.path("connected"),
+      ])
+    while !Files.exist(directory.path("connected")), client.isRunning { usleep(2000) }
+    #expect(server.end().status == 0)
+    #expect(!Files.exist(server.socket))
+    client.signal(SIGKILL)
+  }
+
   // MARK: - The trial layer
 
   @Test func `what is written is a store over the snapshot, and nowhere else`() throws {

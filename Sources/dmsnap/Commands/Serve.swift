@@ -125,20 +125,31 @@ struct Server {
     try awaitReadiness(of: child)
     if !talk.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
     try show(report, format, talk)
-    var isAsked = false
+    try serve(child)
+    try report.finish()
+  }
+
+  /// Waits until nbdkit ends, because of a signal to this process or by itself.
+  private func serve(_ child: ChildProcess) throws {
+    var stopTime: ContinuousClock.Instant?
     while true {
       if let status = try child.status(waits: false) {
-        guard isAsked || status == 0 else { throw Self.ended(status) }
-        break
+        guard stopTime != nil || status == 0 else { throw Self.ended(status) }
+        return
       }
-      if StopRequest.isMade, !isAsked {
-        child.terminate()
-        isAsked = true
+      if StopRequest.isMade {
+        if stopTime == nil { child.terminate() }
+        let start = stopTime ?? .now
+        stopTime = start
+        // nbdkit would wait as long as any client stays connected.
+        if ContinuousClock.now - start > Self.patience { child.terminate(atOnce: true) }
       }
       usleep(50_000)
     }
-    try report.finish()
   }
+
+  /// How long clients have to finish once the server is to end.
+  private static let patience = Duration.seconds(2)
 
   /// Runs nbdkit, which tells by the plugin what it serves.
   private func start() throws -> ChildProcess {
