@@ -29,9 +29,7 @@ final class Notes: Sendable {
     if let volume {
       let own = try VolumeCheck(volume).findings
       findings += own
-      if own.contains(where: { Self.doubts.contains($0.code) }) {
-        state.withLock { $0.isInDoubt = true }
-      }
+      if own.putVolumeInDoubt { state.withLock { $0.isInDoubt = true } }
     }
     for finding in findings where finding.severity != .note {
       add(
@@ -39,7 +37,4 @@ final class Notes: Sendable {
           + " \(finding.code.rawValue): \(finding.code.entry.title)")
     }
   }
-
-  /// What puts a volume's bytes in doubt.
-  private static let doubts: Set<FindingCode> = [.volumeReused, .pvMissing, .volumeStale]
 }

@@ -190,3 +190,11 @@ package struct VolumeCheck {
     return numbers(writer).lexicographicallyPrecedes(numbers(Self.mendedVersion))
   }
 }
+
+extension [Finding] {
+  /// Whether any of them puts a volume's bytes in doubt.
+  package var putVolumeInDoubt: Bool {
+    let doubts: Set<FindingCode> = [.volumeReused, .pvMissing, .volumeStale]
+    return contains { doubts.contains($0.code) }
+  }
+}

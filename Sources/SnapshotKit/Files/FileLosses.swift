@@ -118,7 +118,7 @@ public struct FileLosses: Sendable {
     let bytes = 0..<inode.byteCount
     // A copy of the origin may be cut.
     var counts = Counts(
-      lost: map.lost(ranges + [end..<max(end, .max)]).parts(in: bytes).totalCount)
+      lost: map.lost(ranges + [end..<UInt64.max]).parts(in: bytes).totalCount)
     counts.doubtful = map.touched(by: doubtful).parts(in: bytes).totalCount
     counts.likely = map.touched(by: likely).parts(in: bytes).totalCount
     return counts

@@ -75,7 +75,6 @@ extension StoreInput {
 extension SnapshotVolume {
   /// Ends the command with status 1 if what the volume is on is in doubt.
   func finish() throws {
-    let inDoubt: Set<FindingCode> = [.volumeReused, .pvMissing, .volumeStale]
-    if try check().contains(where: { inDoubt.contains($0.code) }) { throw Failure(.warnings) }
+    if try check().putVolumeInDoubt { throw Failure(.warnings) }
   }
 }
