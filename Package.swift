@@ -4,8 +4,8 @@ import PackageDescription
 
 /// The settings of every target.
 ///
-/// `make lint` and `make test` set DMSNAP_WARNINGS_ARE_ERRORS; a user's build does not, so that a
-/// newer compiler's new warning cannot break it.
+/// `make test` sets DMSNAP_WARNINGS_ARE_ERRORS; a user's build does not, so that a newer compiler's
+/// new warning cannot break it.
 let strict: [SwiftSetting] =
   [
     .strictMemorySafety(),
