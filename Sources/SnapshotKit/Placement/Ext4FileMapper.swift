@@ -114,6 +114,14 @@ struct Ext4FileMapper: FileMapper {
       && journal.sequence > place.superblock.sequence
   }
 
+  /// Whether a block is a journal's, an extent tree's, or a directory's with a checksum.
+  func isStructure(_ block: Span<UInt8>) -> Bool {
+    guard block.count >= 16 else { return false }
+    if block.littleEndian(at: 0, as: UInt32.self) == 0x9839_3bc0 { return true }
+    if block.littleEndian(at: 0, as: UInt16.self) == 0xf30a { return true }
+    return block.littleEndian(at: block.count - 12, as: UInt64.self) == 0xde00_000c_0000_0000
+  }
+
   /// More free ranges are not kept: 64 MiB.
   private static let rangeCountMax = 1 << 22
 }

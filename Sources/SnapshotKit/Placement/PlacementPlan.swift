@@ -79,6 +79,7 @@ public struct PlacementPlan: Sendable {
     for start in try fileSystemStarts(view) {
       let searches: [(any EvidenceSearch)?] = [
         try Ext4FileMapper(view, start: start).map { FileDataSearch($0) },
+        try XFSFileMapper(view, start: start).map { FileDataSearch($0) },
         try Ext4Search(view, start: start), try XFSSearch(view, at: start),
         try BtrfsSearch(view: view, at: start, chunkByteCount: chunkByteCount),
       ]
