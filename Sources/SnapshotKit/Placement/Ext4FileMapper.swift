@@ -105,13 +105,28 @@ struct Ext4FileMapper: FileMapper {
       return snapshot.uuid == origin.uuid && snapshot.kilobytesWritten > origin.kilobytesWritten
         && snapshot.writeTime >= origin.writeTime
     }
-    guard let place = try Ext4JournalPlace(volume, view.origin),
+    if let place = try Ext4JournalPlace(volume, view.origin),
       isMapped(volume.byteOffset(of: place.block(0))),
       let now = try volume.read(place.block(0), of: view),
       let journal = Ext4JournalSuperblock(decoding: now.span)
-    else { return false }
-    return journal.layout == place.superblock.layout
-      && journal.sequence > place.superblock.sequence
+    {
+      return journal.layout == place.superblock.layout
+        && journal.sequence > place.superblock.sequence
+    }
+    let origin = SnapshotView(
+      of: view.origin, through: ExceptionTable(view.table, runs: []), of: view.store)
+    return try lastChange(in: view) > lastChange(in: origin)
+  }
+
+  /// When any inode was changed last.
+  private func lastChange(in view: SnapshotView) throws(BlockIOError) -> UInt64 {
+    var last: UInt64 = 0
+    let seed = volume.superblock.seed
+    try volume.forEachInode(of: view) { number, bytes in
+      let time = Ext4Inode(decoding: bytes).changeTime
+      if time > last, Ext4Inode.isRight(bytes, number: number, seed: seed) { last = time }
+    }
+    return last
   }
 
   /// Whether a block is a journal's, an extent tree's, or a directory's with a checksum.

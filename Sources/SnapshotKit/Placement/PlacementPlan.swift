@@ -173,10 +173,19 @@ public struct PlacementPlan: Sendable {
         orphans, runs, originChunkCount: originChunkCount, contradicted: contradicted)
       likely = []
     }
-    // What proves nothing may build on what is likely.
-    var guess = ledger
-    guess.add(likely)
-    let last = scene(guess.placements.map(\.run), guess.placed)
+    // What would be proven if that were proven is likely, and so is what proves nothing.
+    func scene(assuming likely: [Evidence]) -> PlacementScene {
+      var guess = ledger
+      guess.add(likely)
+      return scene(guess.placements.map(\.run), guess.placed)
+    }
+    if !likely.isEmpty {
+      let now = scene(assuming: likely)
+      for index in searches.indices where !searches[index].provesNothing {
+        likely += try searches[index].evidence(in: now).map(\.atMostLikely)
+      }
+    }
+    let last = scene(assuming: likely)
     for index in searches.indices where searches[index].provesNothing {
       var found = try searches[index].evidence(in: last)
       found.removeAll { $0.strength != .likely }
