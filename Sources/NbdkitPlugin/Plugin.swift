@@ -188,7 +188,8 @@
     unsafe pointer.pointee.extents = { handle, count, offset, flags, list in
       unsafe answering(handle, count, offset) { connection, bytes in
         let isOne = flags & UInt32(NBDKIT_FLAG_REQ_ONE) != 0
-        let extents = try connection.served.view.extents(in: bytes, atMost: isOne ? 1 : 4096)
+        let extents = try connection.served.view.extents(
+          in: bytes, under: connection.served.layer, atMost: isOne ? 1 : 4096)
         for extent in extents {
           let isHole = extent.content == .hole
           guard
@@ -212,8 +213,7 @@
     // What one connection has flushed, all see.
     unsafe pointer.pointee.can_multi_conn = { _ in 1 }
     unsafe pointer.pointee.can_cache = { _ in NBDKIT_CACHE_NATIVE }
-    // What a layer changes is data where the snapshot has holes.
-    unsafe pointer.pointee.can_extents = { unsafe Connection.of($0)?.served.layer == nil ? 1 : 0 }
+    unsafe pointer.pointee.can_extents = { _ in 1 }
     unsafe pointer.pointee.is_rotational = { _ in 0 }
     unsafe pointer.pointee.list_exports = { _, _, list in
       for part in Plugin.served?.parts ?? [] {

@@ -11,6 +11,8 @@ package struct ServedExtent: Equatable, Sendable {
     case origin
     /// The store.
     case store
+    /// What was written to the trial layer.
+    case layer
     /// They are lost.
     case lost
   }
@@ -22,40 +24,60 @@ package struct ServedExtent: Equatable, Sendable {
 }
 
 extension ServedView {
-  /// How much of the view is looked at before the count of extents is.
+  /// How many bytes are looked at before the count of extents is.
   private static let stepByteCount: UInt64 = 64 << 20
 
   /// The extents that a range begins with, ascending, as many as there are up to about `count`.
+  ///
+  /// - Parameter layer: What was written to it.
   package func extents(
-    in range: Range<UInt64>, atMost count: Int = 4096
+    in range: Range<UInt64>, under layer: TrialLayer? = nil, atMost count: Int = 4096
   ) throws(BlockIOError) -> [ServedExtent] {
     var extents: [ServedExtent] = []
     var holes = HoleSearch(view.origin)
     var position = range.lowerBound
     while position < range.upperBound, extents.count < count {
       let end = position + min(Self.stepByteCount, range.upperBound - position)
-      try forEachPiece(of: position..<end) { (piece, isLost) throws(BlockIOError) in
-        if isLost { return extents.append(merging: piece, .lost) }
-        try view.forEachSegment(in: piece) { (segment) throws(BlockIOError) in
-          if segment.place != .origin { return extents.append(merging: segment.range, .store) }
-          try holes.forEachPiece(of: segment.range) { (piece, isHole) in
-            extents.append(merging: piece, isHole ? .hole : .origin)
-          }
+      for written in layer?.written(in: position..<end) ?? [] {
+        try forEachExtent(in: position..<written.lowerBound, &holes) {
+          extents.append(merging: $0)
         }
+        extents.append(merging: ServedExtent(range: written, content: .layer))
+        position = written.upperBound
       }
+      try forEachExtent(in: position..<end, &holes) { extents.append(merging: $0) }
       position = end
     }
     return extents
   }
+
+  /// Calls `body` with the extents that make up a range, ascending; neighbours may be alike.
+  private func forEachExtent(
+    in range: Range<UInt64>, _ holes: inout HoleSearch, _ body: (ServedExtent) -> Void
+  ) throws(BlockIOError) {
+    try forEachPiece(of: range) { (piece, isLost) throws(BlockIOError) in
+      if isLost { return body(ServedExtent(range: piece, content: .lost)) }
+      try view.forEachSegment(in: piece) { (segment) throws(BlockIOError) in
+        guard segment.place == .origin else {
+          return body(ServedExtent(range: segment.range, content: .store))
+        }
+        try holes.forEachPiece(of: segment.range) { (piece, isHole) in
+          body(ServedExtent(range: piece, content: isHole ? .hole : .origin))
+        }
+      }
+    }
+  }
 }
 
 extension [ServedExtent] {
-  /// Appends bytes, merged with the last if they come from the same.
-  fileprivate mutating func append(merging range: Range<UInt64>, _ content: ServedExtent.Content) {
-    if let last, last.content == content, last.range.upperBound == range.lowerBound {
-      self[count - 1].range = last.range.lowerBound..<range.upperBound
+  /// Appends an extent, merged with the last if it comes from the same.
+  fileprivate mutating func append(merging extent: ServedExtent) {
+    if let last, last.content == extent.content,
+      last.range.upperBound == extent.range.lowerBound
+    {
+      self[count - 1].range = last.range.lowerBound..<extent.range.upperBound
     } else {
-      append(ServedExtent(range: range, content: content))
+      append(extent)
     }
   }
 }

@@ -103,6 +103,20 @@ package final class TrialLayer: BlockSource {
     }
   }
 
+  /// What of a range was written, ascending: in whole chunks, as far as the range goes.
+  package func written(in range: Range<UInt64>) -> [Range<UInt64>] {
+    state.withLock { state in
+      var written: [Range<UInt64>] = []
+      var position = range.lowerBound
+      while position < range.upperBound {
+        let (chunk, piece) = piece(at: position, in: range)
+        if state.positions[chunk] != nil { written.append(mergingInto: piece) }
+        position = piece.upperBound
+      }
+      return written
+    }
+  }
+
   private var chunkByteCount: UInt64 { geometry.chunkSize.byteCount }
 
   /// The chunk that a byte is in, and the bytes of a range that are in it from there on.
