@@ -37,7 +37,12 @@
         failure = error
         outcome = .failed(ServeFailure(error))
       }
-      if let descriptor { try outcome.write(to: descriptor) }
+      if let descriptor {
+        do { try outcome.write(to: descriptor) } catch {
+          say("\(error)")
+          throw error
+        }
+      }
       if let failure {
         if descriptor == nil { say("\(failure)") }
         throw failure
@@ -191,12 +196,11 @@
         let extents = try connection.served.view.extents(
           in: bytes, under: connection.served.layer, atMost: isOne ? 1 : 4096)
         for extent in extents {
-          let isHole = extent.content == .hole
           guard
             unsafe nbdkit_add_extent(
               list, extent.range.lowerBound - connection.bytes.lowerBound,
               UInt64(extent.range.count),
-              isHole ? UInt32(NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO) : 0) == 0
+              extent.isHole ? UInt32(NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO) : 0) == 0
           else { return }
         }
       }

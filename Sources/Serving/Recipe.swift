@@ -112,7 +112,8 @@ package struct Recipe: Sendable {
       "until test -S dmsnap.socket || ! kill -0 $server; do sleep 0.1; done",
       "modprobe nbd max_part=16",
       "qemu-nbd --read-only --connect=/dev/nbd0 --format=raw"
-        + " 'nbd+unix:///?socket=./dmsnap.socket'",
+        + " 'nbd+unix:///?socket=./dmsnap.socket' &&"
+        + " until test $(cat /sys/block/nbd0/size) -gt 0; do sleep 0.1; done",
     ]
     var ends = ["qemu-nbd --disconnect /dev/nbd0", "kill $server"]
     if let part = parts.first(where: { $0.mountOptions != nil }),
