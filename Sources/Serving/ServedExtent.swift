@@ -44,8 +44,8 @@ extension ServedView {
     return extents
   }
 
-  /// Calls `body` with the pieces of a hole of the origin that are holes of the view, and those that
-  /// are not, ascending.
+  /// Calls `body` with the pieces of a hole of the origin that are holes of the view too, and with
+  /// the others, ascending.
   private func forEachHole(
     in range: Range<UInt64>, _ body: (Range<UInt64>, _ isHole: Bool) -> Void
   ) {
