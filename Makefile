@@ -25,6 +25,7 @@ RECIPE_TEST ?=
 SALVAGE_TEST ?=
 SERVE_TEST ?=
 STORM ?=
+TRIAL_TEST ?=
 
 # Debian keeps mke2fs, sfdisk and losetup where an ordinary user's shell does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -82,10 +83,15 @@ files-test: release lab  ## have Linux mount snapshots, and compare their files 
 	Tests/KernelTest/files-test --dmsnap $(RELEASE) $(FILES_TEST)
 
 serve-test: release  ## serve and mount snapshots, compare with export, and measure: 4 GiB, a few minutes
-	corpus/lab --install nbdkit libnbd-bin fuse3 qemu-utils xfsprogs sleuthkit strace
+	corpus/lab --install nbdkit libnbd-bin fuse3 qemu-utils xfsprogs btrfs-progs sleuthkit strace
 	Tests/ServeTest/serve-test --dmsnap $(RELEASE) $(SERVE_TEST)
 
+trial-test: release lab  ## cut the power while a trial layer is written; Linux loads what is left of it
+	corpus/lab --install nbdkit strace
+	Tests/ServeTest/trial-test --dmsnap $(RELEASE) $(TRIAL_TEST)
+
 recipe-test: release lab  ## have Linux run the commands that `dmsnap recipe` prints
+	corpus/lab --install nbdkit libnbd-bin fuse3 qemu-utils binutils
 	Tests/KernelTest/recipe-test --dmsnap $(RELEASE) $(RECIPE_TEST)
 
 storm: release  ## salvage 10,000 stores that are damaged at random: make storm STORM='--seed 2'
@@ -165,4 +171,4 @@ static: setup
 	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell && \
 	  sed -i '1{/^#!/d;}' $(STATIC)/dmsnap.$$shell || exit; done
 
-.PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test place-test files-test serve-test recipe-test storm crash-test crash-points fuzz docs install clean setup lab tested suite consumer release static
+.PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test place-test files-test serve-test trial-test recipe-test storm crash-test crash-points fuzz docs install clean setup lab tested suite consumer release static

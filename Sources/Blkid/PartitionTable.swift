@@ -57,4 +57,11 @@ package struct Partition: Equatable, Sendable {
     self.isExtended = isExtended
     self.content = content
   }
+
+  /// Its bytes in a source of that length, as far as that has them; nil if there are none, and for
+  /// a partition that only contains others.
+  package func bytes(inSourceOf sourceByteCount: UInt64) -> Range<UInt64>? {
+    guard !isExtended, byteOffset < sourceByteCount, byteCount > 0 else { return nil }
+    return byteOffset..<byteOffset + min(byteCount, sourceByteCount - byteOffset)
+  }
 }

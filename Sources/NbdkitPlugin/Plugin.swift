@@ -37,7 +37,12 @@
         failure = error
         outcome = .failed(ServeFailure(error))
       }
-      if let descriptor { try outcome.write(to: descriptor) }
+      if let descriptor {
+        do { try outcome.write(to: descriptor) } catch {
+          say("\(error)")
+          throw error
+        }
+      }
       if let failure {
         if descriptor == nil { say("\(failure)") }
         throw failure
@@ -188,14 +193,14 @@
     unsafe pointer.pointee.extents = { handle, count, offset, flags, list in
       unsafe answering(handle, count, offset) { connection, bytes in
         let isOne = flags & UInt32(NBDKIT_FLAG_REQ_ONE) != 0
-        let extents = try connection.served.view.extents(in: bytes, atMost: isOne ? 1 : 4096)
+        let extents = try connection.served.view.extents(
+          in: bytes, under: connection.served.layer, atMost: isOne ? 1 : 4096)
         for extent in extents {
-          let isHole = extent.content == .hole
           guard
             unsafe nbdkit_add_extent(
               list, extent.range.lowerBound - connection.bytes.lowerBound,
               UInt64(extent.range.count),
-              isHole ? UInt32(NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO) : 0) == 0
+              extent.isHole ? UInt32(NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO) : 0) == 0
           else { return }
         }
       }
@@ -212,8 +217,7 @@
     // What one connection has flushed, all see.
     unsafe pointer.pointee.can_multi_conn = { _ in 1 }
     unsafe pointer.pointee.can_cache = { _ in NBDKIT_CACHE_NATIVE }
-    // What a layer changes is data where the snapshot has holes.
-    unsafe pointer.pointee.can_extents = { unsafe Connection.of($0)?.served.layer == nil ? 1 : 0 }
+    unsafe pointer.pointee.can_extents = { _ in 1 }
     unsafe pointer.pointee.is_rotational = { _ in 0 }
     unsafe pointer.pointee.list_exports = { _, _, list in
       for part in Plugin.served?.parts ?? [] {

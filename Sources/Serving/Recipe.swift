@@ -38,8 +38,9 @@ package struct Recipe: Sendable {
     if problem == nil, let origin = request.origin {
       ways.append(Self.deviceMapper(request.names.store, origin, snapshot, parts, quote))
     }
-    ways += [Self.file(parts, words), Self.nbd(words)]
-    if parts.contains(where: { $0.type == "LVM2_member" }) { ways.append(Self.lvm(parts)) }
+    ways += [Self.file(parts, words), Self.nbd(parts, words)]
+    let groups = Set(try snapshot.volumes().compactMap(\.groupName)).sorted()
+    if !groups.isEmpty { ways.append(Self.lvm(groups)) }
   }
 
   /// Why the device mapper is of no use.
@@ -105,28 +106,49 @@ package struct Recipe: Sendable {
       commands: commands, ends: ends)
   }
 
-  private static func nbd(_ words: String) -> Way {
-    Way(
+  private static func nbd(_ parts: [ServedPart], _ words: String) -> Way {
+    var commands = [
+      "dmsnap serve \(words) --socket ./dmsnap.socket &", "server=$!",
+      "until test -S dmsnap.socket || ! kill -0 $server; do sleep 0.1; done",
+      "modprobe nbd max_part=16",
+      "qemu-nbd --read-only --connect=/dev/nbd0 --format=raw"
+        + " 'nbd+unix:///?socket=./dmsnap.socket' &&"
+        + " until test $(cat /sys/block/nbd0/size) -gt 0; do sleep 0.1; done",
+    ]
+    var ends = ["qemu-nbd --disconnect /dev/nbd0", "kill $server"]
+    if let part = parts.first(where: { $0.mountOptions != nil }),
+      let options = part.mountOptions
+    {
+      let device = "/dev/nbd0" + (part.number.map { "p\($0)" } ?? "")
+      commands += ["mkdir -p mnt", "mount -o \(options) \(device) mnt"]
+      ends.insert("umount mnt", at: 0)
+    }
+    return Way(
       name: "nbd",
       title: "a block device that the kernel cannot write; needs root and the module nbd",
-      commands: [
-        "dmsnap serve \(words) --socket ./dmsnap.socket &", "modprobe nbd",
-        "qemu-nbd --read-only --connect=/dev/nbd0 --format=raw"
-          + " 'nbd+unix:///?socket=./dmsnap.socket'",
-      ],
-      ends: ["qemu-nbd --disconnect /dev/nbd0", "kill %1"])
+      commands: commands, ends: ends)
   }
 
-  /// The volume group in the snapshot has the UUIDs of the one in use: lvm2 must see one of them.
-  private static func lvm(_ parts: [ServedPart]) -> Way {
-    Way(
+  /// The volume groups in the snapshot have the names and UUIDs of those in use: lvm2 must see one
+  /// of them.
+  private static func lvm(_ groups: [String]) -> Way {
+    let names = groups.map { "\"\($0)\"" }.joined(separator: ", ")
+    let options =
+      "--devicesfile '' --config 'devices { filter = [ \"a|^/dev/mapper/dmsnap-view$|\","
+      + " \"a|^/dev/nbd0|\", \"r|.*|\" ] } activation { read_only_volume_list = [ \(names) ] }'"
+    return Way(
       name: "lvm",
-      title: "lvm2, which must not see the origin's physical volume beside the snapshot's",
-      commands: [
-        "lvs --readonly --devicesfile '' --config 'devices { filter = ["
-          + " \"a|^/dev/mapper/dmsnap-view$|\", \"a|^/dev/nbd0|\", \"r|.*|\" ] }'"
-      ],
-      ends: [])
+      title: "lvm2, on the device of device-mapper or nbd; it must not see the origin's beside it",
+      commands: ["lvs \(options)", "vgchange --activate y \(options)"],
+      ends: ["vgchange --activate n \(options)"])
+  }
+}
+
+extension SnapshotPart {
+  /// The name of the volume group that it is a volume of.
+  fileprivate var groupName: String? {
+    guard case .volume(let text) = kind else { return nil }
+    return text.split(separator: "/").first.map(String.init)
   }
 }
 

@@ -42,7 +42,7 @@ package struct ServeRequest: Sendable {
         names.chunkSize = try Self.parse(key, value) {
           UInt32($0).flatMap { try? ChunkSize(sectorCount: $0) }
         }
-      case "generation": names.generation = try Self.parse(key, value) { Int(UInt32($0) ?? .max) }
+      case "generation": names.generation = try Self.parse(key, value) { UInt32($0).map(Int.init) }
       case "place": names.place = try Self.parse(key, value, PlacementLevel.init(rawValue:))
       case "sibling": names.siblings.append(try Self.path(key, value))
       case "map": names.map = try Self.path(key, value)
@@ -66,7 +66,12 @@ package struct ServeRequest: Sendable {
     }
     names.reading = readingAsked ?? (impliesSalvage ? .salvage : .kernel)
     if impliesSalvage, names.reading != .salvage { throw .wrong("reading", names.reading.rawValue) }
-    if origin == nil, names.volumes.physicalVolumes.isEmpty { throw .missing("origin") }
+    let keys = Set(parameters.map(\.key))
+    if keys.contains("limit"), layer == nil { throw .missing("layer") }
+    if names.volumes.physicalVolumes.isEmpty {
+      if !keys.isDisjoint(with: ["vgcfg", "seqno", "leg"]) { throw .missing("pv") }
+      if origin == nil { throw .missing("origin") }
+    }
   }
 
   /// The parameters that say all that.

@@ -1,66 +1,74 @@
 package import BlockIO
 internal import SnapshotKit
 
-/// Contiguous bytes of a served view, and where they come from.
+/// Contiguous bytes of what is served that are a hole, or are not.
 package struct ServedExtent: Equatable, Sendable {
-  /// Where bytes come from.
-  package enum Content: Sendable {
-    /// Nowhere: they are zero in the origin, which has a hole there.
-    case hole
-    /// The origin.
-    case origin
-    /// The store.
-    case store
-    /// They are lost.
-    case lost
-  }
-
   /// The bytes.
   package var range: Range<UInt64>
-  /// Where they come from.
-  package var content: Content
+  /// Whether they are zero because the origin has a hole there, and neither the store, a loss nor a
+  /// client's write takes its place.
+  package var isHole: Bool
 }
 
 extension ServedView {
-  /// How much of the view is looked at before the count of extents is.
-  private static let stepByteCount: UInt64 = 64 << 20
+  /// How many bytes are looked at first, and at once at the most, before the count of extents is.
+  private static let stepByteCounts: ClosedRange<UInt64> = 1 << 20...1 << 30
 
-  /// The extents that a range begins with, ascending, as many as there are up to about `count`.
+  /// The extents that a range begins with, ascending, as many as there are up to about `count`; the
+  /// last of them may go on.
+  ///
+  /// - Parameter layer: What was written to it.
   package func extents(
-    in range: Range<UInt64>, atMost count: Int = 4096
+    in range: Range<UInt64>, under layer: TrialLayer? = nil, atMost count: Int = 4096
   ) throws(BlockIOError) -> [ServedExtent] {
     var extents: [ServedExtent] = []
     var holes = HoleSearch(view.origin)
     var position = range.lowerBound
-    while position < range.upperBound, extents.count < count {
-      let end = position + min(Self.stepByteCount, range.upperBound - position)
-      try forEachPiece(of: position..<end) { (piece, isLost) throws(BlockIOError) in
-        if isLost { return extents.append(merging: piece, .lost) }
-        try view.forEachSegment(in: piece) { (segment) throws(BlockIOError) in
-          if segment.place != .origin { return extents.append(merging: segment.range, .store) }
-          try holes.forEachPiece(of: segment.range) { (piece, isHole) in
-            extents.append(merging: piece, isHole ? .hole : .origin)
-          }
+    var step = Self.stepByteCounts.lowerBound
+    // One more tells where the last of those that were asked for ends.
+    while position < range.upperBound, extents.count <= count {
+      let end = position + min(step, range.upperBound - position)
+      try holes.forEachPiece(of: position..<end) { (piece, isHole) throws(BlockIOError) in
+        guard isHole else { return extents.append(merging: piece, isHole: false) }
+        var start = piece.lowerBound
+        for written in layer?.written(in: piece) ?? [] {
+          forEachHole(in: start..<written.lowerBound) { extents.append(merging: $0, isHole: $1) }
+          extents.append(merging: written, isHole: false)
+          start = written.upperBound
         }
+        forEachHole(in: start..<piece.upperBound) { extents.append(merging: $0, isHole: $1) }
       }
       position = end
+      step = min(2 * step, Self.stepByteCounts.upperBound)
     }
     return extents
+  }
+
+  /// Calls `body` with the pieces of a hole of the origin that are holes of the view too, and with
+  /// the others, ascending.
+  private func forEachHole(
+    in range: Range<UInt64>, _ body: (Range<UInt64>, _ isHole: Bool) -> Void
+  ) {
+    forEachPiece(of: range) { piece, isLost in
+      if isLost { return body(piece, false) }
+      view.forEachSegment(in: piece) { body($0.range, $0.place == .origin) }
+    }
   }
 }
 
 extension [ServedExtent] {
-  /// Appends bytes, merged with the last if they come from the same.
-  fileprivate mutating func append(merging range: Range<UInt64>, _ content: ServedExtent.Content) {
-    if let last, last.content == content, last.range.upperBound == range.lowerBound {
+  /// Appends bytes, merged with the last if they are alike.
+  fileprivate mutating func append(merging range: Range<UInt64>, isHole: Bool) {
+    if range.isEmpty { return }
+    if let last, last.isHole == isHole {
       self[count - 1].range = last.range.lowerBound..<range.upperBound
     } else {
-      append(ServedExtent(range: range, content: content))
+      append(ServedExtent(range: range, isHole: isHole))
     }
   }
 }
 
-/// The holes of a source, asked for once each: small segments ask again and again in the same one.
+/// The holes of a source, asked for once each: a hole or data may be longer than what is looked at.
 private struct HoleSearch {
   private let source: any BlockSource
   /// What the last answer was about: a hole up to the data, then the data.
@@ -70,20 +78,16 @@ private struct HoleSearch {
 
   /// Calls `body` with the holes and the data of a range, ascending.
   mutating func forEachPiece(
-    of range: Range<UInt64>, _ body: (Range<UInt64>, _ isHole: Bool) -> Void
+    of range: Range<UInt64>,
+    _ body: (Range<UInt64>, _ isHole: Bool) throws(BlockIOError) -> Void
   ) throws(BlockIOError) {
     var position = range.lowerBound
     while position < range.upperBound {
       let data = try data(from: position)
-      if position < data.lowerBound {
-        let end = min(data.lowerBound, range.upperBound)
-        body(position..<end, true)
-        position = end
-      } else {
-        let end = min(data.upperBound, range.upperBound)
-        body(position..<end, false)
-        position = end
-      }
+      let isHole = position < data.lowerBound
+      let end = min(isHole ? data.lowerBound : data.upperBound, range.upperBound)
+      try body(position..<end, isHole)
+      position = end
     }
   }
 

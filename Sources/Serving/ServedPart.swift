@@ -27,12 +27,10 @@ package struct ServedPart: Equatable, Codable, Sendable {
     let partitions = identity.partitionTable?.partitions ?? []
     return [whole]
       + partitions.compactMap { partition in
-        guard !partition.isExtended, partition.byteOffset < view.byteCount else { return nil }
-        let count = min(partition.byteCount, view.byteCount - partition.byteOffset)
-        return ServedPart(
-          number: partition.number,
-          bytes: partition.byteOffset..<partition.byteOffset + count,
-          type: partition.content?.signatures.first?.type)
+        partition.bytes(inSourceOf: view.byteCount).map {
+          ServedPart(
+            number: partition.number, bytes: $0, type: partition.content?.signatures.first?.type)
+        }
       }
   }
 }

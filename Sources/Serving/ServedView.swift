@@ -71,9 +71,9 @@ package final class ServedView: ForwardingSource {
   }
 
   /// Calls `body` with the pieces of a range that are lost, and those that are not, ascending.
-  func forEachPiece(
-    of range: Range<UInt64>, _ body: (Range<UInt64>, _ isLost: Bool) throws(BlockIOError) -> Void
-  ) throws(BlockIOError) {
+  func forEachPiece<Failure: Error>(
+    of range: Range<UInt64>, _ body: (Range<UInt64>, _ isLost: Bool) throws(Failure) -> Void
+  ) throws(Failure) {
     var position = range.lowerBound
     for loss in losses(in: range) {
       if position < loss.lowerBound { try body(position..<loss.lowerBound, false) }

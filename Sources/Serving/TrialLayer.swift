@@ -12,7 +12,7 @@ internal import SystemPackage
 /// overwritten only once the writes before it are named too.
 ///
 /// If it is full, writes that need another chunk fail. Linux would invalidate the snapshot; here
-/// what was written stays.
+/// what was written stays. Once a flush has failed, nothing is written any more.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_commit_exception`.
 package final class TrialLayer: BlockSource {
@@ -31,6 +31,9 @@ package final class TrialLayer: BlockSource {
     let area: IOBuffer
     /// A chunk that is being put together.
     let chunk: IOBuffer
+    /// How a flush of the store failed: what was written since the one before may be gone, even if
+    /// another succeeds.
+    var failure: BlockIOError?
   }
 
   /// Makes a new layer over a view.
@@ -103,6 +106,21 @@ package final class TrialLayer: BlockSource {
     }
   }
 
+  /// What of a range was written, ascending: in whole chunks, as far as the range goes.
+  package func written(in range: Range<UInt64>) -> [Range<UInt64>] {
+    state.withLock { state in
+      if state.positions.isEmpty { return [] }
+      var written: [Range<UInt64>] = []
+      var position = range.lowerBound
+      while position < range.upperBound {
+        let (chunk, piece) = piece(at: position, in: range)
+        if state.positions[chunk] != nil { written.append(mergingInto: piece) }
+        position = piece.upperBound
+      }
+      return written
+    }
+  }
+
   private var chunkByteCount: UInt64 { geometry.chunkSize.byteCount }
 
   /// The chunk that a byte is in, and the bytes of a range that are in it from there on.
@@ -121,6 +139,7 @@ package final class TrialLayer: BlockSource {
   ) throws(BlockIOError) {
     let bytes = try checkBounds(at: byteOffset, count: range.count, to: .write)
     try state.withLock { (state) throws(BlockIOError) in
+      if let failure = state.failure { throw failure }
       var position = bytes.lowerBound
       while position < bytes.upperBound {
         let (chunk, piece) = piece(at: position, in: bytes)
@@ -142,7 +161,7 @@ package final class TrialLayer: BlockSource {
   package func flush() throws(BlockIOError) {
     try state.withLock { (state) throws(BlockIOError) in
       try commit(&state)
-      try target.flush()
+      try flushTarget(&state)
     }
   }
 
@@ -181,7 +200,7 @@ package final class TrialLayer: BlockSource {
   private func commit(_ state: inout State) throws(BlockIOError) {
     let count = UInt64(state.positions.count)
     guard count > state.committedCount else { return }
-    try target.flush()
+    try flushTarget(&state)
     let area = state.committedCount / geometry.chunkSize.exceptionsPerArea
     guard let place = geometry.byteOffset(of: AreaIndex(area)) else { return }
     try target.write(at: place, from: state.area, 0..<state.area.byteCount)
@@ -189,6 +208,14 @@ package final class TrialLayer: BlockSource {
     // The next area is zero: nothing was ever written there.
     if count % geometry.chunkSize.exceptionsPerArea == 0 {
       state.area.zero(0..<state.area.byteCount)
+    }
+  }
+
+  private func flushTarget(_ state: inout State) throws(BlockIOError) {
+    if let failure = state.failure { throw failure }
+    do throws(BlockIOError) { try target.flush() } catch {
+      state.failure = error
+      throw error
     }
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -77,6 +78,67 @@ struct MountCommandTests {
     #expect(read.outputBytes == letter && letter.count > 100, "\(read)")
     try end()
     #expect([try FileState(pair.store), try FileState(pair.origin)] == before)
+  }
+
+  @Test(
+    .enabled(if: LoopDevice.isAvailable, Comment(rawValue: LoopDevice.unavailable)),
+    arguments: ["ext4-overlay", "xfs-overlay", "btrfs-overlay"])
+  func `Linux mounts each kind of file system as it is`(name: String) throws {
+    let kind = String(name.prefix { $0 != "-" })
+    let known = try String(contentsOfFile: "/proc/filesystems", encoding: .utf8)
+    // `make recipe-test` has kernels with all of them.
+    guard known.contains("\t\(kind)\n") else { return }
+    let facts = try Corpus.read("file-systems/\(name)")
+    let files = [facts.store, facts.origin]
+    let paths = try zip(files, ["store", "origin"]).map { file, path in
+      try directory.write(Corpus.unpack(file, of: "file-systems/\(name)"), to: path)
+    }
+    let before = try paths.map { try FileState($0) }
+    let arguments = [paths[0], "--origin", paths[1]]
+    let outcome = try mount(arguments + ["--loop"])
+    #expect(outcome.status == 0, "\(outcome)")
+    let shown = try Tools.run("sh", ["-c", Self.digests, "\(place)/files"])
+    try end()
+    let read = directory.path("read")
+    _ = try ToolRunner.dmsnap.succeed(["files", "get"] + arguments + ["/", "--to", read])
+    let expected = try Tools.run("sh", ["-c", Self.digests, read])
+    #expect(shown.output == expected.output && shown.outputLines.count > 10)
+    #expect(try paths.map { try FileState($0) } == before)
+  }
+
+  /// Prints the digests of all files in a directory.
+  private static let digests =
+    #"cd "$0" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"#
+
+  @Test(.enabled(if: geteuid() == 0, "only root becomes another user"))
+  func `a user who is not root mounts, but no file systems`() throws {
+    let pair = try Case("ext4-snapshot-changed", in: directory)
+    for path in [directory.path, place, pair.store, pair.origin] {
+      try #require(chown(path, 65534, 65534) == 0)
+    }
+    let user = ["--reuid=65534", "--regid=65534", "--clear-groups"]
+    func run(_ words: [String]) throws -> ToolOutcome { try Tools.run("setpriv", user + words) }
+    func dmsnap(_ words: String...) throws -> ToolOutcome {
+      try run([ToolRunner.dmsnap.path, "mount"] + words)
+    }
+    let loop = try dmsnap(pair.store, place, "--origin", pair.origin, "--loop")
+    #expect(loop.status == 5 && loop.errors.contains("only root"), "\(loop)")
+    let mounted = try dmsnap(pair.store, place, "--origin", pair.origin)
+    #expect(mounted.status == 0, "\(mounted)")
+    let digest = try run(["sha256sum", "\(place)/snapshot.img"])
+    #expect(digest.output.hasPrefix(pair.digest), "\(digest)")
+    // It is that user's only: not even root can look.
+    #expect(throws: (any Error).self) { try Files.bytes("\(place)/snapshot.img") }
+    #expect(try dmsnap("--end", place).status == 0)
+  }
+
+  @Test func `a mount whose server was killed can be ended`() throws {
+    let pair = try Case("written", in: directory)
+    _ = try mount(pair.arguments)
+    let killed = try Tools.run("pkill", ["-KILL", "-f", "dmsnap-fuse \(place) "])
+    #expect(killed.status == 0, "\(killed)")
+    while (try? Files.bytes("\(place)/snapshot.img")) != nil { usleep(2000) }
+    try end()
   }
 
   @Test func `what cannot be mounted says why, and nothing stays mounted`() throws {

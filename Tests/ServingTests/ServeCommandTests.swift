@@ -184,6 +184,54 @@ import Testing
     #expect(try ToolRunner.dmsnap.run(["table", layer]).status == 0)
   }
 
+  @Test func `a client is told what was written to a layer, and that the rest is a hole`() throws {
+    let origin = try directory.write(sparse: 8 << 20, [], to: "origin")
+    let store = try directory.write(
+      StoreBuilder(chunkSectors: 8, chunkCount: 20).image(), to: "empty")
+    let server = try Server(
+      [store, "--origin", origin, "--writable", directory.path("layer")], in: directory)
+    func map() throws -> [[Substring]] {
+      try Tools.run("nbdinfo", ["--map", server.uri]).outputLines.map { $0.split(separator: " ") }
+    }
+    #expect(try map() == [["0", "8388608", "3", "hole,zero"]])
+    let data = try directory.write(
+      sparse: 8 << 20, [(at: 1 << 20, bytes: Stamp.origin(byteCount: 65536))], to: "data")
+    let copied = try Tools.run("nbdcopy", ["--destination-is-zero", "--flush", data, server.uri])
+    #expect(copied.status == 0, "\(copied)")
+    #expect(
+      try map() == [
+        ["0", "1048576", "3", "hole,zero"], ["1048576", "65536", "0", "data"],
+        ["1114112", "7274496", "3", "hole,zero"],
+      ])
+    #expect(server.end().status == 0)
+  }
+
+  // MARK: - Volume groups
+
+  @Test(arguments: ["linear", "striped", "partitioned"])
+  func `a snapshot of a volume group is served and mounted by its name`(name: String) throws {
+    let facts = try VolumeCorpus.read(name)
+    let disks = try VolumeCorpus.unpack(facts, in: directory)
+    let volume = try #require(facts.volumes.first { $0.origin != nil && $0.sha256 != nil })
+    let before = try disks.map { try FileState($0) }
+    let arguments =
+      ["\(volume.vg)/\(volume.name)"] + disks.flatMap { ["--pv", $0] } + ["--quiet"]
+    let server = try Server(arguments, in: directory)
+    #expect(try copy(server.uri).status == 0)
+    #expect(try Files.sha256(directory.path("copy")) == volume.sha256)
+    #expect(server.end().status == 0)
+    if Files.exist("/dev/fuse") {
+      let place = directory.path("mounted")
+      try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
+      let mounted = try ToolRunner.dmsnap.run(
+        ["mount", arguments[0], place] + arguments.dropFirst())
+      #expect(mounted.status == 0, "\(mounted)")
+      #expect(try Files.sha256("\(place)/snapshot.img") == volume.sha256)
+      #expect(try ToolRunner.dmsnap.run(["mount", "--end", place]).status == 0)
+    }
+    #expect(try disks.map { try FileState($0) } == before)
+  }
+
   // MARK: - What goes wrong
 
   @Test func `without nbdkit it says so`() throws {

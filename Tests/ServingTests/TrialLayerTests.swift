@@ -100,6 +100,51 @@ import Testing
     #expect(throws: BlockIOError.self) { try layer(chunkCount: 2) }
   }
 
+  // MARK: - Errors
+
+  @Test(arguments: 2...60)
+  func `after an error of the medium, nothing is called flushed that is not`(count: Int) throws {
+    let power = PowerSupply(.failure(afterOperations: count, .system(.ioError)), seed: 5)
+    let (layer, target) = try layer(ChunkSize.all[0], power: power)
+    let buffer = IOBuffer(byteCount: 512)
+    var model = base
+    var torn: Set<Int> = []  // sectors of which nobody knows whether they were written
+    var random = SplitMix64(seed: UInt64(count))
+    var isFlushLost = false
+    for number in 0..<120 {
+      let sector = random.below(40)
+      let place = sector * 512..<(sector + 1) * 512
+      let isFlush = random.oneIn(6)
+      do throws(BlockIOError) {
+        if isFlush {
+          try layer.flush()
+        } else {
+          let bytes = [UInt8](repeating: UInt8(number + 1), count: 512)
+          buffer.put(bytes[...], at: 0)
+          try layer.write(at: UInt64(place.lowerBound), from: buffer, 0..<512)
+          model.put(bytes, at: place.lowerBound)
+          torn.remove(sector)
+        }
+      } catch {
+        #expect(error.reason == .system(.ioError))
+        if !isFlush { torn.insert(sector) }
+        // The kernel says once that a flush failed; what was lost then, no later one writes.
+        isFlushLost = isFlushLost || error.operation == .flush
+        continue
+      }
+      #expect(!isFlushLost)
+      guard isFlush else { continue }
+      #expect(target.isFlushed)
+      let left = try view(target.bytes)
+      for sector in 0..<40 where !torn.contains(sector) {
+        let place = sector * 512..<(sector + 1) * 512
+        #expect(left[place] == model[place], "sector \(sector)")
+      }
+    }
+    #expect(power.wasInterrupted)
+    if isFlushLost { #expect(throws: BlockIOError.self) { try layer.flush() } }
+  }
+
   // MARK: - Losses beneath it
 
   @Test func `what is overwritten is not read`() throws {

@@ -103,15 +103,10 @@ public struct PhysicalVolumeSearch: Sendable {
     _ array: MirrorArray?
   ) throws(BlkidError) {
     guard depth < Self.depthMax else { return }
-    for partition in try Probe.identify(source).partitionTable?.partitions ?? []
-    where !partition.isExtended && partition.byteOffset < source.byteCount {
-      let room = source.byteCount - partition.byteOffset
-      let end = partition.byteOffset + min(partition.byteCount, room)
-      guard partition.byteOffset < end else { continue }
-      let slice = try wrapping(
-        BlkidError.source, try SliceSource(source, partition.byteOffset..<end))
-      try search(
-        slice, of: input, at: byteOffset + partition.byteOffset, depth: depth + 1, array)
+    for partition in try Probe.identify(source).partitionTable?.partitions ?? [] {
+      guard let bytes = partition.bytes(inSourceOf: source.byteCount) else { continue }
+      let slice = try wrapping(BlkidError.source, try SliceSource(source, bytes))
+      try search(slice, of: input, at: byteOffset + bytes.lowerBound, depth: depth + 1, array)
     }
   }
 }

@@ -154,12 +154,9 @@ extension Snapshot {
       return []  // libblkid refuses it: what it would have told is not known
     }
     return (identity.partitionTable?.partitions ?? []).compactMap { partition in
-      guard !partition.isExtended, partition.byteOffset < view.byteCount,
-        partition.byteCount > 0
-      else { return nil }
-      let count = min(partition.byteCount, view.byteCount - partition.byteOffset)
-      return SnapshotPart(
-        .partition(partition.number), partition.byteOffset..<partition.byteOffset + count)
+      partition.bytes(inSourceOf: view.byteCount).map {
+        SnapshotPart(.partition(partition.number), $0)
+      }
     }
   }
 

@@ -26,10 +26,8 @@ package struct IdentifiedContent: Sendable {
     arrayMember = try wrapping(BlkidError.source, try ArraySuperblock(of: source))
     container = ContainerFormat(of: source)
     partitionHeaders = (identity.partitionTable?.partitions ?? []).map { partition in
-      guard !partition.isExtended, partition.byteOffset < source.byteCount else { return nil }
-      let end = min(source.byteCount - partition.byteOffset, partition.byteCount)
-      let slice = try? SliceSource(source, partition.byteOffset..<partition.byteOffset + end)
-      return slice.flatMap(Self.header)
+      partition.bytes(inSourceOf: source.byteCount)
+        .flatMap { try? SliceSource(source, $0) }.flatMap(Self.header)
     }
   }
 

@@ -92,10 +92,9 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
     guard let table = own.partitionTable else { return nil }
     var parts: [(Partition, SliceSource)] = []
     var isConfirmed = false
-    for partition in table.partitions where !partition.isExtended {
-      guard partition.byteOffset > 0, partition.byteOffset < view.origin.byteCount else { continue }
-      let room = view.origin.byteCount - partition.byteOffset
-      let bytes = partition.byteOffset..<partition.byteOffset + min(room, partition.byteCount)
+    for partition in table.partitions {
+      guard let bytes = partition.bytes(inSourceOf: view.origin.byteCount), bytes.lowerBound > 0
+      else { continue }
       let slice = try SliceSource(view.origin, bytes)
       let identity = partition.content.flatMap { ContentIdentity($0) }
       if let uuid = identity?.uuid { isConfirmed = isConfirmed || view.confirms(uuid, in: bytes) }

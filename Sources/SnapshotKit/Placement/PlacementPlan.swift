@@ -94,8 +94,10 @@ public struct PlacementPlan: Sendable {
     for source in [view, view.origin] as [any BlockSource] {
       do {
         guard let table = try Probe.identify(source).partitionTable else { continue }
-        let starts = table.partitions.filter { !$0.isExtended }.map(\.byteOffset)
-        return [0] + starts.filter { $0 > 0 && $0 < view.byteCount }.prefix(fileSystemCountMax)
+        let starts = table.partitions.compactMap {
+          $0.bytes(inSourceOf: view.byteCount)?.lowerBound
+        }
+        return [0] + starts.filter { $0 > 0 }.prefix(fileSystemCountMax)
       } catch .source(let error) {
         throw error
       } catch {

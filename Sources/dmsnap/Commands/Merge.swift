@@ -146,9 +146,8 @@ struct Merge: ParsableCommand {
     if !talk.quiet { for note in merge.notes { Console.say("dmsnap: \(note)") } }
     merge.snapshot.warn(merge.origin, talk, isDoubted: to != nil)
     if preview {
-      var request = ServeRequest(input.options.names, origin: input.origin)
       // A merge leaves alone what is lost.
-      request.policy = .origin
+      let request = ServeRequest(input.options, origin: input.origin, .origin)
       return try Server(request, socket: nil, port: nil).run(format, talk)
     }
     let evidence = try list.prepare(merge.snapshot.loaded, input.options.table.place)

@@ -5,6 +5,7 @@ import Glibc
 import Inputs
 import Serving
 import SnapshotKit
+import SystemPackage
 
 /// `dmsnap mount`: the snapshot as a file.
 struct MountCommand: ParsableCommand {
@@ -64,11 +65,13 @@ struct MountCommand: ParsableCommand {
   func run() throws {
     if let end { return try Unmounting(end).run() }
     guard let store, let directory else { preconditionFailure("arguments were not validated") }
+    guard !loop || geteuid() == 0 else {
+      throw Failure(
+        .couldNotFinish, "--loop: only root mounts file systems; \(directory) was not touched",
+        code: "mount.failed")
+    }
     let options = StoreOptions(store, volumes, table)
-    var request = ServeRequest(options.names, origin: originInput.origin)
-    request.policy = losses.lost
-    let names = (store.text, originInput.origin?.text, table.reading.rawValue)
-    RunRecord.note { ($0.store, $0.origin, $0.reading) = names }
+    let request = ServeRequest(options, origin: originInput.origin, losses.lost)
     let report = try mount(request, directory)
     let paths = report.parts.map { "\(directory)/\($0.fileName)" }
     if !talk.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
@@ -146,6 +149,8 @@ struct Unmounting {
 
   /// Unmounts the file systems, and then the images.
   func run() throws {
+    // If the program that serves it was killed, nothing can be looked up there.
+    if isDead { return try unmount("fusermount3", ["-u", "-z", directory], directory) }
     let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
     guard names.contains(where: { $0.hasSuffix(".img") }) else {
       throw Failure(.couldNotFinish, "\(directory): is no mount of dmsnap", code: "mount.failed")
@@ -163,6 +168,13 @@ struct Unmounting {
       throw Failure(
         .couldNotFinish, "\(place): cannot be unmounted: is it in use?", code: "mount.failed")
     }
+  }
+
+  private var isDead: Bool {
+    do {
+      try FileDescriptor.open(FilePath(directory), .readOnly).close()
+      return false
+    } catch { return (error as? Errno) == .socketNotConnected }
   }
 
   /// Whether a directory is on another device than the one that it is in.

@@ -72,16 +72,20 @@ struct Serve: ParsableCommand {
   }
 
   func run() throws {
-    var request = ServeRequest(input.names, origin: originInput.origin)
-    (request.policy, request.partition) = (losses.lost, partition)
+    var request = ServeRequest(input, origin: originInput.origin, losses.lost)
+    request.partition = partition
     (request.layer, request.limit) = (writable, limit?.byteCount ?? request.limit)
-    note(request)
     try Server(request, socket: socket, port: port).run(format, talk)
   }
+}
 
-  private func note(_ request: ServeRequest) {
-    let names = (request.names.store.text, request.origin?.text, request.names.reading.rawValue)
+extension ServeRequest {
+  /// What the options name.
+  init(_ options: StoreOptions, origin: PathArgument?, _ policy: LossPolicy) {
+    let names = (options.store.text, origin?.text, options.table.reading.rawValue)
     RunRecord.note { ($0.store, $0.origin, $0.reading) = names }
+    self.init(options.names, origin: origin)
+    self.policy = policy
   }
 }
 
