@@ -109,8 +109,16 @@ struct FilesGet: ParsableCommand {
     let line = ProgressLine("taken out", talk)
     var extraction = Extraction(fileSystem, to: sink, lost: losses.ranges) { line.update($0, $1) }
     for (path, error) in missing { extraction.miss(path, error) }
-    for place in places { try extraction.extract(place) }
-    try extraction.finish()
+    do throws(ExtractionError) {
+      for place in places { try extraction.extract(place) }
+      try extraction.finish()
+    } catch {
+      if let to {
+        Console.say(
+          "dmsnap: \(to): what is there is whole; the same command goes on with --resume")
+      }
+      throw error
+    }
     try files.found.requireUnchanged()
     try archive?.publish()
     line.end()
