@@ -149,7 +149,7 @@ let package = Package(
         "BlockIO", "FileSystemFormat", "FileSystems", "TestSupport", systemPackage,
         .target(name: "TSK", condition: tsk),
       ],
-      exclude: ["Btrfs/Images", "XFS/Images"], swiftSettings: test),
+      exclude: ["Btrfs/Images", "TSK/Images", "XFS/Images"], swiftSettings: test),
     .testTarget(
       name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],
       swiftSettings: test),

@@ -56,6 +56,15 @@
       return try source("fat.img")
     }
 
+    /// The exFAT file system that `Images/make` makes.
+    func exFAT() throws -> FileSource {
+      let packed = URL(filePath: #filePath).deletingLastPathComponent().appending(
+        path: "Images/exfat.img.xz")
+      try FileManager.default.copyItem(at: packed, to: url("exfat.img.xz"))
+      try run("xz", "-d", "exfat.img.xz")
+      return try source("exfat.img")
+    }
+
     /// An NTFS file system with some of the tree's files at the top, and a stream of `hello.txt`.
     func ntfs() throws -> FileSource {
       try run("truncate", "-s", "8M", "ntfs.img")
