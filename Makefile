@@ -82,6 +82,10 @@ files-test: release lab  ## have Linux mount snapshots, and compare their files 
 	corpus/lab --install xfsprogs btrfs-progs
 	Tests/KernelTest/files-test --dmsnap $(RELEASE) $(FILES_TEST)
 
+log-test: release  ## have Linux crash with btrfs, and compare what its replay shows; as root, where Linux mounts btrfs
+	corpus/lab --install btrfs-progs
+	Tests/KernelTest/log-test --dmsnap $(RELEASE) $(LOG_TEST)
+
 serve-test: release  ## serve and mount snapshots, compare with export, and measure: 4 GiB, a few minutes
 	corpus/lab --install nbdkit libnbd-bin fuse3 qemu-utils xfsprogs btrfs-progs sleuthkit strace
 	Tests/ServeTest/serve-test --dmsnap $(RELEASE) $(SERVE_TEST)
@@ -171,4 +175,4 @@ static: setup
 	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell && \
 	  sed -i '1{/^#!/d;}' $(STATIC)/dmsnap.$$shell || exit; done
 
-.PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test place-test files-test serve-test trial-test recipe-test storm crash-test crash-points fuzz docs install clean setup lab tested suite consumer release static
+.PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test place-test files-test log-test serve-test trial-test recipe-test storm crash-test crash-points fuzz docs install clean setup lab tested suite consumer release static

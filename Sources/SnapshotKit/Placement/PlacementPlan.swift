@@ -181,6 +181,8 @@ public struct PlacementPlan: Sendable {
       guess.add(likely)
       return scene(guess.placements.map(\.run), guess.placed)
     }
+    substitutes = searches.flatMap(\.substitutes)
+    siblings = searches.compactMap(\.siblingUse)
     if !likely.isEmpty {
       let now = scene(assuming: likely)
       for index in searches.indices where !searches[index].provesNothing {
@@ -195,8 +197,6 @@ public struct PlacementPlan: Sendable {
       if likely.isEmpty { swap(&likely, &found) } else { likely += found }
     }
     ledger.add(consume likely)
-    substitutes = searches.flatMap(\.substitutes)
-    siblings = searches.compactMap(\.siblingUse)
     placements = ledger.placements
     unplaced =
       seen.unplaced(orphans, placements, Set(ledger.contradicted))

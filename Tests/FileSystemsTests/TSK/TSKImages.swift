@@ -8,7 +8,7 @@
   final class TSKImages {
     let path = NSTemporaryDirectory() + "tsk-\(UUID().uuidString)"
     /// The content of `big.bin`, which takes many blocks.
-    let big = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 3 &+ $0 >> 9) }
+    let big = (0..<300_000).map { UInt8(truncatingIfNeeded: ($0 &* 7) >> 3 &+ $0 >> 9) }
 
     init() throws {
       for folder in ["tree/dir/sub", "tree/empty"] {
