@@ -55,6 +55,38 @@ struct Ext4Claims {
 
   // MARK: - What is known
 
+  /// Whether all orphans can be read, and none is all zeroes, as what could not be read elsewhere is
+  /// in many copies of disks.
+  var isIntact: Bool {
+    let perChunk = volume.blocksPerChunk
+    return isAllSeen
+      && !orphans.chunks.indices.contains { orphan in
+        reasons[orphan] != .leaked
+          && orphans.blocks[orphan * perChunk..<(orphan + 1) * perChunk].allSatisfy {
+            $0.role == .zero
+          }
+      }
+  }
+
+  /// Whether the store has an orphan's block right beside another block, as the origin has.
+  ///
+  /// - Parameters:
+  ///   - step: -1 where the other is before it, 1 where it is after it.
+  ///   - other: The orphan's block that the other is; nil if it is known otherwise.
+  func isBeside(
+    _ place: Int, _ block: UInt64, _ otherBlock: UInt64, step: Int, _ other: Int?
+  ) -> Bool {
+    let (chunk, otherChunk) = (volume.chunk(of: block), volume.chunk(of: otherBlock))
+    if chunk == otherChunk { return true }
+    let beside =
+      other.map { new($0 / volume.blocksPerChunk) } ?? new(for: otherChunk)
+      ?? scene.view.table.newChunk(for: Chunk(otherChunk))?.index
+    guard let beside, let position = scene.position(new(place / volume.blocksPerChunk)) else {
+      return false
+    }
+    return scene.position(beside) == position + step
+  }
+
   /// Whether data of orphans may have been overwritten with zeroes together with metadata of the
   /// store: then the right orphan may not be among those that were seen, as if it were unreadable.
   func mayBeWiped() throws(BlockIOError) -> Bool {

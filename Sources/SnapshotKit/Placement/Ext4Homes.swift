@@ -8,8 +8,8 @@ internal import SnapshotFormat
 /// When all that was written to the journal has its place, what is left was at home. That a block
 /// was copied at all is certain in an overlay, where the store has nothing else; in the store of a
 /// volume that was written on, only if the origin's journal says that it was overwritten. The right
-/// version is among the orphans, if all are there: where there is no other it is the right one,
-/// whatever the journal lacks.
+/// version is among the orphans, if all are there: where there is no other it is likely the right one,
+/// whatever the journal lacks. It may have been overwritten.
 struct Ext4Homes {
   private let volume: Ext4Volume
   /// What was overwritten since the snapshot was taken; nil in an overlay.
@@ -48,18 +48,18 @@ struct Ext4Homes {
         && ((start ?? 0)..<max((end ?? 0) + 1, start ?? 0)).allSatisfy(isFilled)
     }
     // What the log still has to write home may be there or not.
-    let isWritten = rewritten != nil || log.superblock?.start == 0
+    let isClean = log.superblock?.start == 0
     let mayBeWiped = try claims.mayBeWiped()
-    isWhole = isWritten && claims.isAllSeen && !mayBeWiped
+    isWhole = isClean && claims.isAllSeen && !mayBeWiped
     if history.direction == .new, log.superblock == nil {
       // The only version that is left is the one at home, unless that one was wiped.
       limit = claims.isAllSeen ? .likely : nil
     } else if !isDirectionKnown {
       limit = nil
-    } else if isJournalFilled || isWhole {
+    } else if isJournalFilled, isClean || rewritten == nil {
       limit = .proven
     } else {
-      limit = rewritten != nil && claims.isAllSeen ? .likely : nil
+      limit = isWhole || rewritten != nil && claims.isAllSeen ? .likely : nil
     }
   }
 

@@ -14,13 +14,7 @@ struct Ext4InodeEvidence {
     let versions = homes.versions(.inodes, claims) { $0 }
     if homes.isDecided { try homes.claim(versions, .ext4Inode, &claims) }
     guard let rewritten = homes.rewritten else { return }
-    var limit = Evidence.Strength.likely
-    var time = lastCommit
-    if let written = try snapshotTime(claims) {
-      time = written
-      if claims.isAllSeen, try !claims.mayBeWiped() { limit = .proven }
-    }
-    guard let time else { return }
+    guard let time = try snapshotTime(claims) ?? lastCommit else { return }
     for (block, orphans) in versions.sorted(by: { $0.key < $1.key }) {
       let chunk = volume.chunk(of: block)
       guard !claims.isKnown(chunk), try rewritten.has(block, claims.originContent(block)) else {
@@ -39,7 +33,7 @@ struct Ext4InodeEvidence {
       guard let certain, try claims.areSame(possible) else { continue }
       // An older version in the journal passes as well, if all that changed since then changed once
       // more after the snapshot. It is the only one where the right one is lost.
-      claims.claim(certain, chunk, .ext4Inode, limit)
+      claims.claim(certain, chunk, .ext4Inode, .likely)
     }
     try placeUnused(rewritten, Set(versions.keys), &claims)
   }

@@ -40,7 +40,13 @@ struct Ext4JournalEvidence {
       guard let next = found.first(where: { $0 > last }) ?? found.first,
         let trust = claims.trust(next)
       else { continue }
-      let isSure = isRare || claims.isInOrder(next, chunk)
+      // All versions of a superblock have the same checksum, so that one at home seems to be a copy.
+      let isSuperblock =
+        claims.orphans.blocks[next * volume.blocksPerChunk + volume.index(of: block)].role
+        == .superblock
+      let isSure =
+        isSuperblock
+        ? claims.isBetween(next, chunk) : isRare || claims.isInOrder(next, chunk)
       claims.claim(next, chunk, .ext4Journal, isSure ? trust : .likely)
       last = next
     }

@@ -14,6 +14,9 @@ struct Ext4LogDeduction {
   private let orphans: Ext4OrphanBlocks
   private let isFromLostEnd: (Int) -> Bool
   private let mayLay: (Int) -> Bool
+  private let isBeside: (Int, Int, Int, Int?) -> Bool
+  /// The orphans' blocks by their place in the log.
+  private var laid: [Int: Int] = [:]
   /// How many tags a descriptor has room for.
   private let tagLimit: Int
 
@@ -24,10 +27,14 @@ struct Ext4LogDeduction {
   ///     store; what is not, structures nothing.
   ///   - mayLay: Whether it is looked for where such a block was; if not, it is only known that
   ///     something has no place.
+  ///   - isBeside: Whether nothing is missing between an orphan's block and what is in the log
+  ///     beside a position, before it (-1) or after it (1), which may be another orphan's block: a
+  ///     transaction that was destroyed leaves no other trace.
   ///   - isFromLostEnd: Whether it may be of another use of the store's space all the same: then
   ///     nothing else may claim to be the same.
   init(
     _ log: Ext4Log, _ orphans: Ext4OrphanBlocks, blockByteCount: Int,
+    isBeside: @escaping (_ place: Int, _ position: Int, _ step: Int, _ other: Int?) -> Bool,
     mayStructure: (Int) -> Bool, mayLay: @escaping (Int) -> Bool,
     isFromLostEnd: @escaping (Int) -> Bool
   ) {
@@ -35,6 +42,7 @@ struct Ext4LogDeduction {
     self.orphans = orphans
     self.isFromLostEnd = isFromLostEnd
     self.mayLay = mayLay
+    self.isBeside = isBeside
     tagLimit = (blockByteCount - 32) / 16
     for (place, block) in orphans.blocks.enumerated() where mayStructure(place) {
       let kind: Ext4JournalHeader.Kind
@@ -95,13 +103,14 @@ struct Ext4LogDeduction {
         let position =
           switch kind {
           case .descriptor: descriptorPosition(place, key)
-          case .commit: commitPosition(key)
-          case .revocation: revocationPosition(key)
+          case .commit: commitPosition(place, key)
+          case .revocation: revocationPosition(place, key)
           case .superblock: nil as Int?
           }
         guard let position else { continue }
         log.lay(control(place, key), at: position, content: orphans.blocks[place].content)
         positions[place] = position
+        laid[position] = place
         unlaid[key]?.removeAll { $0 == place }
         if unlaid[key]?.isEmpty == true { unlaid[key] = nil }
         isNew = true
@@ -139,7 +148,9 @@ struct Ext4LogDeduction {
       after = log.position(of: .revocation, key.sequence).map { $0 + 1 }
     }
     if let before, let after, before != after { return nil }
-    guard let position = before ?? after, log.mayBe(control, at: position) else { return nil }
+    guard let position = before ?? after, log.mayBe(control, at: position),
+      before != nil || isBeside(place, position, -1, laid[position - 1])
+    else { return nil }
     return position
   }
 
@@ -167,23 +178,26 @@ struct Ext4LogDeduction {
     return log.isCertain[first] || log.startOverOrigin.map { $0 != first } == true
   }
 
-  private func commitPosition(_ key: Ext4Log.Key) -> Int? {
+  private func commitPosition(_ place: Int, _ key: Ext4Log.Key) -> Int? {
     guard isOnly(key) else { return nil }
-    var found: Set<Int> = []
+    var (before, after): (Int?, Int?)
     let descriptors = Ext4Log.Key(kind: .descriptor, sequence: key.sequence)
     if unlaid[descriptors]?.isEmpty != false,
       let last = log.positions[descriptors]?.max(),
       let tagCount = log.controls[last]?.tags.count, tagCount < tagLimit
     {
-      found.insert(last + tagCount + 1)
+      before = last + tagCount + 1
     }
     let next = Ext4Log.steps.lazy.map { key.sequence &+ $0 }.first {
       isUnlaid($0) || firstPosition(of: $0) != nil
     }
     if let next, let first = firstPosition(of: next), first > log.place.first {
-      found.insert(first - 1)
+      after = first - 1
     }
-    guard found.count == 1, let position = found.first, log.isFree(position) else { return nil }
+    if let before, let after, before != after { return nil }
+    guard let position = before ?? after, log.isFree(position),
+      before != nil || isBeside(place, position, 1, laid[position + 1])
+    else { return nil }
     return position
   }
 
@@ -199,11 +213,11 @@ struct Ext4LogDeduction {
     return control.kind == .revocation || control.tags.count < tagLimit ? first : nil
   }
 
-  private func revocationPosition(_ key: Ext4Log.Key) -> Int? {
+  private func revocationPosition(_ place: Int, _ key: Ext4Log.Key) -> Int? {
     guard isOnly(key) else { return nil }
     let descriptors = Ext4Log.Key(kind: .descriptor, sequence: key.sequence)
     guard unlaid[descriptors]?.isEmpty != false, let known = log.positions[descriptors],
-      known.count == 1, log.isFree(known[0] - 1)
+      known.count == 1, log.isFree(known[0] - 1), isBeside(place, known[0] - 1, 1, laid[known[0]])
     else { return nil }
     return known[0] - 1
   }

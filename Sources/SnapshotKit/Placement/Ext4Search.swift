@@ -40,7 +40,7 @@ struct Ext4Search: EvidenceSearch {
     claims.sameContents = sameContents
     let log = try log(of: place, scene)
     try search(log, place, &claims)
-    if claims.hasDoubts || !claims.isComplete {
+    if claims.hasDoubts || !claims.isComplete || !claims.isIntact {
       claims.level = .likely
       try search(log, place, &claims)
     }
@@ -101,6 +101,9 @@ struct Ext4Search: EvidenceSearch {
     let mayLayEnd = claims.level == .likely || claims.isComplete
     let deduction = Ext4LogDeduction(
       log, orphans, blockByteCount: volume.blockByteCount,
+      isBeside: { [isSure = claims.level == .likely || claims.isIntact, claims] in
+        isSure || claims.isBeside($0, place.block($1), place.block($1 + $2), step: $2, $3)
+      },
       mayStructure: { reasons[$0 / perChunk] != .leaked && reasons[$0 / perChunk] != .inFlight },
       mayLay: { mayLayEnd || reasons[$0 / perChunk] == .exceptionLost },
       isFromLostEnd: {

@@ -33,6 +33,11 @@ struct FileDataAlignment {
   /// How much worse everything else must fit, for the orphan and for the chunk.
   private static let (orphanMargin, chunkMargin): (Int32, Int32) = (16, 24)
 
+  /// Sums of more fit in no number.
+  private static let fitMax: Int32 = 1 << 12
+  /// More orphans are not laid out at once, for the same reason.
+  static let rowCountMax = 1 << 14
+
   let targets: [Target]
   /// Where in the store's order the orphans are, ascending.
   let positions: [Int]
@@ -48,7 +53,8 @@ struct FileDataAlignment {
     var fits = [Int32](repeating: 0, count: rows * columns)
     for row in 0..<rows {
       for column in 0..<columns where targets[column].need != nil {
-        fits[row * columns + column] = max(score(row, column), FileDataScores.impossible)
+        fits[row * columns + column] = min(
+          max(score(row, column), FileDataScores.impossible), Self.fitMax)
       }
     }
     var (sums, none) = forward(fits)

@@ -14,7 +14,8 @@ struct FileDataPlaces {
 
   init(_ scene: PlacementScene, free: [Range<UInt64>]) {
     self.scene = scene
-    self.free = free
+    let end = scene.origin.byteCount
+    self.free = free.lazy.filter { $0.lowerBound < end }.map { $0.clamped(to: 0..<end) }
     for (new, old) in scene.proven {
       if let position = scene.position(new) { olds[position] = old }
     }

@@ -1,18 +1,15 @@
-/// Drops what nothing but its neighbours speaks for, unless they are the same file's.
+/// Drops what nothing but its neighbours speaks for, unless they are the same file's, or there is
+/// just as much of it as must be there.
 struct FileDataRuns {
   private let needs: FileDataNeeds
   private let places: FileDataPlaces
   private let scores: FileDataScores
-  /// Where in the store's order orphans are that have no place.
-  private let open: Set<Int>
 
   /// A run that fills its gap exactly needs no witness if it is that long.
   private static let exactCountMin = 8
 
-  init(
-    _ needs: FileDataNeeds, _ places: FileDataPlaces, _ scores: FileDataScores, open: Set<Int>
-  ) {
-    (self.needs, self.places, self.scores, self.open) = (needs, places, scores, open)
+  init(_ needs: FileDataNeeds, _ places: FileDataPlaces, _ scores: FileDataScores) {
+    (self.needs, self.places, self.scores) = (needs, places, scores)
   }
 
   /// An orphan, where in the store's order it is, and what it may be a copy of.
@@ -84,8 +81,8 @@ struct FileDataRuns {
   /// between things that are known, or where it begins or ends.
   private func isExact(_ pairs: ArraySlice<Pair>) -> Bool {
     guard let first = pairs.first, let last = pairs.last else { return false }
-    return !open.contains(first.position - 1) && !open.contains(last.position + 1)
-      && !isTorn(first.chunk) && !isTorn(last.chunk + 1)
+    return (first.position == 0 || places.old(at: first.position - 1) != nil)
+      && places.old(at: last.position + 1) != nil && !isTorn(first.chunk) && !isTorn(last.chunk + 1)
   }
 
   private func isHit(_ pair: Pair) -> Bool {

@@ -29,15 +29,15 @@ struct FileDataSearch: EvidenceSearch {
   private static let pairCountInAllMax = 1 << 28
 
   mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
-    guard !looks.chunks.isEmpty, scene.chunkByteCount >= UInt64(mapper.blockByteCount),
+    let orphans = looks.chunks.indices.filter {
+      scene.proven[looks.chunks[$0]] == nil && scene.position(looks.chunks[$0]) != nil
+    }
+    guard !orphans.isEmpty, scene.chunkByteCount >= UInt64(mapper.blockByteCount),
       try mapper.isNewer(scene.view)
     else { return [] }
     var places = FileDataPlaces(scene, free: try mapper.freeRanges(of: scene.view))
     let needs = try FileDataNeeds(mapper, scene, places)
     guard !needs.isTooMuch else { return [] }
-    let orphans = looks.chunks.indices.filter {
-      scene.proven[looks.chunks[$0]] == nil && scene.position(looks.chunks[$0]) != nil
-    }
     let rewrites = try FileDataRewrites(mapper, scene, looks, orphans, needs, places)
     for (orphan, chunk) in rewrites.found { places.claim(looks.chunks[orphan], chunk, .rewritten) }
     let scores = FileDataScores(
@@ -77,7 +77,8 @@ struct FileDataSearch: EvidenceSearch {
     let prior =
       isCounted
       ? FileDataScores.prior(neededCount: neededCount, orphanCount: open.count) : 0
-    let rowCount = max(1, Self.pairCountMax / targets.count)
+    let rowCount = min(
+      FileDataAlignment.rowCountMax, max(1, Self.pairCountMax / targets.count))
     var found: [Found] = []
     for start in stride(from: 0, to: open.count, by: rowCount) {
       let rows = open[start..<min(open.count, start + rowCount)]
@@ -90,7 +91,7 @@ struct FileDataSearch: EvidenceSearch {
       let certain = alignment.certain { row, column in
         targets[column].need.map { prior + scores.score(orphans[row], $0) } ?? 0
       }
-      let runs = FileDataRuns(needs, places, scores, open: openPositions)
+      let runs = FileDataRuns(needs, places, scores)
       found += runs.sound(
         zip(rows, certain).compactMap { row, column in
           column.map { (row.orphan, row.position, targets[$0].chunk) }

@@ -38,7 +38,7 @@ protocol FileMapper: Sendable {
   /// The bytes that were free in the origin, ascending.
   func freeRanges(of view: SnapshotView) throws(BlockIOError) -> [Range<UInt64>]
 
-  /// Whether a view is certainly newer than its origin, as that of an overlay is.
+  /// Whether a view is newer than its origin, as that of an overlay is.
   func isNewer(_ view: SnapshotView) throws(BlockIOError) -> Bool
 
   /// Whether a block is one that structures such a file system, and so is no file's content.

@@ -175,7 +175,7 @@ public struct PlacementPlan: Sendable {
         orphans, runs, originChunkCount: originChunkCount, contradicted: contradicted)
       likely = []
     }
-    // What would be proven if that were proven is likely, and so is what proves nothing.
+    // What would be proven if the likely places were is likely, too, and so is what proves nothing.
     func scene(assuming likely: [Evidence]) -> PlacementScene {
       var guess = ledger
       guess.add(likely)
@@ -184,9 +184,10 @@ public struct PlacementPlan: Sendable {
     substitutes = searches.flatMap(\.substitutes)
     siblings = searches.compactMap(\.siblingUse)
     if !likely.isEmpty {
-      let now = scene(assuming: likely)
+      let (now, proven) = (scene(assuming: likely), ledger.proven)
       for index in searches.indices where !searches[index].provesNothing {
-        likely += try searches[index].evidence(in: now).map(\.atMostLikely)
+        likely += try searches[index].evidence(in: now).lazy
+          .filter { proven[$0.new] == nil }.map(\.atMostLikely)
       }
     }
     let last = scene(assuming: likely)

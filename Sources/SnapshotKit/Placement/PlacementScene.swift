@@ -21,10 +21,9 @@ struct PlacementScene: Sendable {
   /// The snapshot as far as it is known.
   ///
   /// It is the origin, seen through the exceptions that survive and what has been proven so far. A
-  /// chunk that is not known shows the origin's. A search that proves nothing also sees what is
-  /// likely.
+  /// chunk that is not known shows the origin's. After all proofs, what is likely is seen as well.
   let view: SnapshotView
-  /// What has been proven so far; for a search that proves nothing, what is likely as well.
+  /// What has been proven so far; after all proofs, what is likely as well.
   let proven: OrphanPlaces
 
   /// The length of a chunk in bytes.

@@ -9,7 +9,9 @@ struct XFSFileMapper: FileMapper {
 
   /// The files of the XFS that begins at a byte of a view; nil without one of version 5.
   init?(_ view: SnapshotView, start: UInt64 = 0) throws(BlockIOError) {
-    guard let volume = try XFSVolume(view, at: start) else { return nil }
+    guard let volume = try XFSVolume(view, at: start),
+      start % UInt64(volume.geometry.blockByteCount) == 0
+    else { return nil }
     self.volume = volume
   }
 
@@ -86,6 +88,7 @@ struct XFSFileMapper: FileMapper {
     for group in 0..<volume.geometry.groupCount {
       guard let start = volume.geometry.byteOffset(ofGroup: group) else { break }
       let byteOffset = volume.start + start + UInt64(size)
+      guard byteOffset < view.byteCount else { break }
       let chunk = view.table.geometry.chunk(containing: byteOffset)
       guard view.table.newChunk(for: chunk) != nil,
         let now = try lsn(at: byteOffset, of: view),
