@@ -37,7 +37,7 @@ STABLE := SWIFT_DETERMINISTIC_HASHING=1
 # What is tested is optimised, or the tests take three times as long; what they reach into needs a
 # build of its own. All that shares it must agree on the flags and on the variable, which the manifest reads.
 TEST_BUILD := -c release -Xswiftc -enable-testing --scratch-path $(TESTED)
-lint test docs crash-points: export DMSNAP_WARNINGS_ARE_ERRORS = 1
+test docs crash-points: export DMSNAP_WARNINGS_ARE_ERRORS = 1
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*##/\1	/p' Makefile | expand -t 14
@@ -45,13 +45,12 @@ help:  ## say what there is to make
 demo: release  ## look at, export, merge and un-merge a snapshot that Linux wrote
 	Tests/demo $(RELEASE)
 
-# The suite waits for disks and processes half of its time, in which the other package is built.
-test: tested  ## run all tests
+# Half of the build has work for one processor only; the other package is built then.
+test: setup  ## build everything with warnings as errors, and run all tests
 	$(MAKE) --no-print-directory --jobs=2 suite consumer
 
-lint: setup  ## check the style, and build everything with warnings as errors
+lint: setup  ## check the style
 	swift format lint --strict --recursive Sources Tests Package.swift
-	$(MAKE) --no-print-directory tested
 
 # Without the gem, the table says that it is missing.
 bench: release  ## measure against C, thin_check, qemu-img and cp; half an hour, 12 GiB in .build/bench
@@ -86,6 +85,10 @@ place-test: release  ## have Linux write file systems, lose areas, and judge wha
 files-test: release lab  ## have Linux mount snapshots, and compare their files with what dmsnap reads
 	corpus/lab --install xfsprogs btrfs-progs
 	Tests/KernelTest/files-test --dmsnap $(RELEASE) $(FILES_TEST)
+
+log-test: release  ## have Linux crash with btrfs, and compare what its replay shows; as root, where Linux mounts btrfs
+	corpus/lab --install btrfs-progs
+	Tests/KernelTest/log-test --dmsnap $(RELEASE) $(LOG_TEST)
 
 serve-test: release  ## serve and mount snapshots, compare with export, and measure: 4 GiB, a few minutes
 	corpus/lab --install nbdkit libnbd-bin fuse3 qemu-utils xfsprogs btrfs-progs sleuthkit strace
@@ -151,16 +154,16 @@ tested: setup
 	$(STABLE) swift build --build-tests $(TEST_BUILD)
 
 # What the program prints as JSON is held against docs/schema afterwards.
-suite:
+suite: tested
 	rm -rf $(TESTED)/json
 	DMSNAP=$(CURDIR)/$(TESTED)/release/dmsnap DMSNAP_JSON_LOG=$(CURDIR)/$(TESTED)/json \
 	  swift test --skip-build --disable-xctest $(TEST_BUILD)
 	Tests/Schema/check $(TESTED)/json
 
-consumer:
-	Tests/Consumer/check
+consumer: setup
+	nice Tests/Consumer/check
 
-# Without the variable that lint and test set, or every other target would build it anew.
+# Without the variable that test sets, or every other target would build it anew.
 release: setup
 	for product in $(PRODUCTS); do \
 	  env -u DMSNAP_WARNINGS_ARE_ERRORS $(STABLE) swift build -c release --product $$product || exit; done
@@ -176,4 +179,4 @@ static: setup
 	  $(STATIC)/release/dmsnap --generate-completion-script $$shell >$(STATIC)/dmsnap.$$shell && \
 	  sed -i '1{/^#!/d;}' $(STATIC)/dmsnap.$$shell || exit; done
 
-.PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test place-test files-test serve-test trial-test recipe-test storm crash-test crash-points fuzz docs install clean setup lab tested suite consumer release static
+.PHONY: help demo test lint bench corpus kernel-test lvm-test salvage-test area-test overflow-test place-test files-test log-test serve-test trial-test recipe-test storm crash-test crash-points fuzz docs install clean setup lab tested suite consumer release static

@@ -51,9 +51,13 @@ static inline int dmsnap_memfd(const char *name) {
 }
 
 // Renames without ever replacing what is there: EEXIST instead.
-static inline int dmsnap_rename_exclusively(const char *from, const char *to) {
-  return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1u /* RENAME_NOREPLACE */);
+// Both names are relative to the directory of a descriptor, or to AT_FDCWD.
+static inline int dmsnap_rename_exclusively(int directory, const char *from, const char *to) {
+  return (int)syscall(SYS_renameat2, directory, from, directory, to, 1u /* RENAME_NOREPLACE */);
 }
+
+// Flushes the file system of a file (syncfs, which needs _GNU_SOURCE).
+static inline int dmsnap_flush_all(int fd) { return (int)syscall(SYS_syncfs, fd); }
 
 // Takes a write lock on the whole file that belongs to the open file, not to the process
 // (F_OFD_SETLK, which needs _GNU_SOURCE); EAGAIN or EACCES if someone has a lock there.

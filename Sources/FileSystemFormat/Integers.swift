@@ -31,6 +31,13 @@ extension Span where Element == UInt8 {
 }
 
 extension [UInt8] {
+  /// Writes a little-endian integer; the caller has checked that it is within the bytes.
+  package mutating func put<Value: FixedWidthInteger & UnsignedInteger>(
+    little value: Value, at byteOffset: Int
+  ) {
+    put(big: value.byteSwapped, at: byteOffset)
+  }
+
   /// Writes a big-endian integer; the caller has checked that it is within the bytes.
   package mutating func put<Value: FixedWidthInteger & UnsignedInteger>(
     big value: Value, at byteOffset: Int

@@ -51,6 +51,21 @@ import Testing
     }
   }
 
+  /// What a store has of one partition's metadata would do for the partition alone.
+  @Test(arguments: ["ext4-overlay", "xfs-overlay", "btrfs-overlay"])
+  func `a disk that is the origin is not taken for one of its partitions`(name: String) throws {
+    let facts = try Corpus.read("file-systems/\(name)")
+    let store = try directory.write(
+      OnePartition.store(Corpus.unpack(facts.store, of: "file-systems/\(name)")), to: "store")
+    let origin = try directory.write(
+      OnePartition.disk(with: Corpus.unpack(facts.origin, of: "file-systems/\(name)")),
+      to: "origin")
+    for (command, outcome) in try outcomes(store, origin) where command != "merge" {
+      #expect(outcome.status == 0, "\(command): \(outcome)")
+      #expect(!(outcome.output + outcome.errors).contains("origin-is-disk"), "\(outcome)")
+    }
+  }
+
   @Test func `another image of the same size`() throws {
     let pair = try Pair("ext4-snapshot-changed", in: directory)
     var other = try Files.bytes(pair.origin)

@@ -44,7 +44,7 @@ struct SourceTree {
       let name =
         /\b(?:var|let|func) (?:name|byteCount|files|base|read|readUncached|nextData|knownUnreadable|willRead|hasCached|write|startWriting|flush|readingBack|append|appendZeroes)\b/
       let ofFiles =
-        /\b(?:var|let|func) (?:source|family|root|inode|forEachInode|forEachEntry|map|content|target|attributes|freeRanges|structure|directory|file|link|hardLink|special|finish|forbidden)\b/
+        /\b(?:var|let|func) (?:source|family|root|inode|forEachInode|forEachEntry|map|content|target|attributes|freeRanges|structure|directory|file|link|hardLink|special|finish|forbidden|presentCount)\b/
       let fileConformer =
         /(?:class|struct|enum|extension) [^\n{]*:[^{]*\b(?:FileSystem|ExtractionSink)\b|extension \w*FileSystem \{/
       let conformer =

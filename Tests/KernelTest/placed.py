@@ -175,11 +175,13 @@ class Judge:
     def check_unreadable(self, loss, view, report, fault):
         """What cannot be read is the snapshot's nevertheless, from a sibling, or is listed as lost."""
         lost = [range(part["byteOffset"], part["byteOffset"] + part["byteCount"]) for part in report["lost"]]
+        # Another chunk in a likely place is wrong as a whole, and counted as that.
+        likely = dict(expanded(report["placements"], "likely"))
         invented = 0
         for at, _ in loss.unreadable:
             new, within = divmod(at, self.size)
             old = self.places.get(new)
-            if old in view.news:
+            if old in view.news and likely.get(old, new) == new:
                 shown, right = (side.chunk(old)[within:within + SECTOR] for side in (view, self.truth))
                 invented += shown != right and not any(old * self.size + within in part for part in lost)
         if invented:

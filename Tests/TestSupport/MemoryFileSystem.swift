@@ -15,6 +15,8 @@ public final class MemoryFileSystem: FileSystem {
       case directory([Node])
       case link(String)
       case hardLink(String)
+      /// A file that shares all it has with another one.
+      case clone(String)
       case special(FileKind)
       /// A directory that is another one once more, as no sound file system has it.
       case again(String)
@@ -72,6 +74,11 @@ public final class MemoryFileSystem: FileSystem {
       Node(name: Array(name.utf8), content: .hardLink(path))
     }
 
+    /// A file that shares all it has with the one at a path that comes before it in the tree.
+    public static func clone(_ name: String, of path: String) -> Node {
+      Node(name: Array(name.utf8), content: .clone(path))
+    }
+
     /// A name of a directory at a path that comes before it, or that it is in.
     public static func again(_ name: String, _ path: String) -> Node {
       Node(name: Array(name.utf8), content: .again(path))
@@ -114,15 +121,28 @@ public final class MemoryFileSystem: FileSystem {
   private let files: [FileID: File]
   private let order: [FileID]
   private let readCount = Mutex(0)
+  public let sharesExtents: Bool
+  private let free: [Range<UInt64>]
 
   /// A file system with those files in its root.
   ///
-  /// - Parameter seconds: When names in its root were changed last.
-  public init(_ nodes: [Node], named name: String = "memory", seconds: Int64? = nil) {
+  /// - Parameters:
+  ///   - seconds: When names in its root were changed last.
+  ///   - sharesExtents: Whether files may be clones of others.
+  ///   - blockCount: How many blocks it has; those after the last file's are free.
+  public init(
+    _ nodes: [Node], named name: String = "memory", seconds: Int64? = nil,
+    sharesExtents: Bool = false, blockCount: Int = 0
+  ) {
+    self.sharesExtents = sharesExtents
     var builder = Builder()
     builder.add(Node.directory("", nodes).with(seconds: seconds), at: "", as: FileID(2))
     files = builder.files
     order = builder.order
+    let used = builder.bytes.count
+    let count = max(used, blockCount * Self.blockByteCount)
+    builder.bytes += [UInt8](repeating: 0, count: count - used)
+    free = [0..<UInt64(Self.blockByteCount)] + (used < count ? [UInt64(used)..<UInt64(count)] : [])
     source = MemorySource(name: name, builder.bytes)
   }
 
@@ -156,6 +176,9 @@ public final class MemoryFileSystem: FileSystem {
           }
           byteCount = range.upperBound
         }
+      case .clone(let path):
+        file.map = paths[path].flatMap { files[$0]?.map } ?? file.map
+        byteCount = file.map.extents.last?.file.upperBound ?? 0
       case .link(let target): byteCount = UInt64(target.utf8.count)
       case .directory, .hardLink, .special, .again: break
       }
@@ -190,7 +213,7 @@ public final class MemoryFileSystem: FileSystem {
   ) -> Inode {
     let kind: FileKind =
       switch node.content {
-      case .file: .regular
+      case .file, .clone: .regular
       case .directory, .again: .directory
       case .link: .link
       case .hardLink: .unknown
@@ -258,7 +281,7 @@ public final class MemoryFileSystem: FileSystem {
     try file(inode.id).node.attributes
   }
 
-  public func freeRanges() throws(FileSystemError) -> [Range<UInt64>] { [0..<4096] }
+  public func freeRanges() throws(FileSystemError) -> [Range<UInt64>] { free }
 }
 
 /// The content of a file of a ``MemoryFileSystem``.

@@ -37,7 +37,7 @@ package final class DirectoryTarget: Sendable {
   }
 
   /// A file that is neither regular, a directory nor a link.
-  package enum Special: Sendable {
+  package enum Special: Equatable, Sendable {
     case fifo, socket
     case characterDevice(major: UInt32, minor: UInt32)
     case blockDevice(major: UInt32, minor: UInt32)
@@ -66,7 +66,7 @@ package final class DirectoryTarget: Sendable {
 
   /// Opens a directory in it.
   package func directory(_ part: [UInt8]) throws(BlockIOError) -> DirectoryTarget {
-    let found = unsafe withName(part) {
+    let found = unsafe part.withName {
       unsafe openat(number, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     }
     guard found >= 0 else { throw error(part, .open) }
@@ -77,7 +77,7 @@ package final class DirectoryTarget: Sendable {
   ///
   /// - Returns: false if there is one of that name already.
   package func makeDirectory(_ part: [UInt8]) throws(BlockIOError) -> Bool {
-    if unsafe withName(part, { unsafe mkdirat(number, $0, 0o700) }) == 0 { return true }
+    if unsafe part.withName({ unsafe mkdirat(number, $0, 0o700) }) == 0 { return true }
     guard Glibc.errno == EEXIST else { throw error(part, .create) }
     _ = try directory(part)
     return false
@@ -99,30 +99,123 @@ package final class DirectoryTarget: Sendable {
     try Self.set(attributes, of: number, named: name)
   }
 
+  /// Flushes the file system that it is on.
+  package func flush() throws(BlockIOError) {
+    guard dmsnap_flush_all(number) == 0 else {
+      throw BlockIOError(name, .flush, .system(Errno(rawValue: Glibc.errno)))
+    }
+  }
+
+  // MARK: - What is there already
+
+  /// What is at a name.
+  package enum Kind: Equatable, Sendable {
+    case directory, link, regular
+    case special(Special)
+  }
+
+  /// What is at a name; nil if nothing is.
+  package func kind(of part: [UInt8]) throws(BlockIOError) -> Kind? {
+    guard let status = try status(of: part) else { return nil }
+    let number = UInt64(status.st_rdev)
+    let device = (dmsnap_major(number), dmsnap_minor(number))
+    switch status.st_mode & S_IFMT {
+    case S_IFDIR: return .directory
+    case S_IFLNK: return .link
+    case S_IFREG: return .regular
+    case S_IFIFO: return .special(.fifo)
+    case S_IFCHR: return .special(.characterDevice(major: device.0, minor: device.1))
+    case S_IFBLK: return .special(.blockDevice(major: device.0, minor: device.1))
+    default: return .special(.socket)
+    }
+  }
+
+  private func status(of part: [UInt8]) throws(BlockIOError) -> stat? {
+    var status = stat()
+    let result = unsafe part.withName {
+      unsafe fstatat(number, $0, &status, AT_SYMLINK_NOFOLLOW)
+    }
+    if result == 0 { return status }
+    guard Glibc.errno == ENOENT else { throw error(part, .open) }
+    return nil
+  }
+
+  /// What identifies what is at a name, which is there.
+  package func identity(of part: [UInt8]) throws(BlockIOError) -> FileIdentity {
+    guard let status = try status(of: part) else {
+      throw BlockIOError(path(part), .open, .system(.noSuchFileOrDirectory))
+    }
+    return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+
+  /// Where a symbolic link that is there leads to.
+  package func target(ofLink part: [UInt8]) throws(BlockIOError) -> [UInt8] {
+    var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = unsafe part.withName {
+      unsafe readlinkat(number, $0, &target, target.count)
+    }
+    guard count >= 0 else { throw error(part, .open) }
+    return target.prefix(count).map { UInt8(bitPattern: $0) }
+  }
+
+  /// Opens a regular file that is there, to be read; its owner may have to be allowed that.
+  package func file(_ part: [UInt8]) throws(BlockIOError) -> FileSource {
+    func open() -> CInt {
+      unsafe part.withName {
+        unsafe openat(number, $0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+      }
+    }
+    var found = open()
+    if found < 0, Glibc.errno == EACCES {
+      try permit(0o600, part)
+      found = open()
+    }
+    guard found >= 0 else { throw error(part, .open) }
+    return try FileSource(name: path(part), owning: FileDescriptor(rawValue: found))
+  }
+
+  /// Lets only its owner use a directory that is there, until it is given its mode.
+  package func reclaim(_ part: [UInt8]) throws(BlockIOError) { try permit(0o700, part) }
+
+  private func permit(_ permissions: mode_t, _ part: [UInt8]) throws(BlockIOError) {
+    let result = unsafe part.withName {
+      unsafe fchmodat(number, $0, permissions, AT_SYMLINK_NOFOLLOW)
+    }
+    guard result == 0 else { throw error(part, .write) }
+  }
+
+  /// Gives a file that was opened its attributes.
+  ///
+  /// - Returns: The names of the extended attributes that it may not have.
+  package func set(
+    _ attributes: Attributes, of file: FileSource
+  ) throws(BlockIOError) -> [[UInt8]] {
+    try Self.set(attributes, of: file.descriptor.rawValue, named: file.name)
+  }
+
   // MARK: - Files
 
-  /// Makes a regular file of that length, all a hole, which only its owner may read until it is
-  /// given its mode.
+  /// Begins a regular file of that length, all a hole, which only its owner may read until it is
+  /// given its mode, and which gets its name when it is published.
   package func makeFile(
     _ part: [UInt8], byteCount: UInt64
   ) throws(BlockIOError) -> NewFile {
-    let made = unsafe withName(part) {
-      unsafe openat(number, $0, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard try kind(of: part) == nil else { throw exists(part) }
+    let suffix = String(UInt64.random(in: 0 ... .max), radix: 16)
+    do throws(Errno) {
+      let file = try UnpublishedFile(
+        part, in: [UInt8(ascii: ".")], relativeTo: number,
+        temporaryName: Array(".dmsnap-\(suffix)".utf8), permissions: 0o600)
+      return try NewFile(part, in: self, named: path(part), file, byteCount: byteCount)
+    } catch {
+      throw BlockIOError(path(part), .create, .system(error))
     }
-    guard made >= 0 else { throw error(part, .create) }
-    let file = NewFile(name: path(part), owning: made, byteCount: byteCount)
-    guard let length = off_t(exactly: byteCount), ftruncate(made, length) == 0 else {
-      throw BlockIOError(
-        file.name, .create,
-        .system(off_t(exactly: byteCount) == nil ? .fileTooLarge : Errno(rawValue: Glibc.errno)))
-    }
-    return file
   }
 
   /// Makes a symbolic link.
   package func makeLink(_ part: [UInt8], to target: [UInt8]) throws(BlockIOError) {
-    let made = unsafe withName(target) { target in
-      unsafe withName(part) { unsafe symlinkat(target, number, $0) }
+    let made = unsafe target.withName { target in
+      unsafe part.withName { unsafe symlinkat(target, number, $0) }
     }
     guard made == 0 else { throw error(part, .create) }
   }
@@ -131,8 +224,8 @@ package final class DirectoryTarget: Sendable {
   package func makeHardLink(
     _ part: [UInt8], to other: [UInt8], in directory: DirectoryTarget
   ) throws(BlockIOError) {
-    let made = unsafe withName(other) { other in
-      unsafe withName(part) { unsafe linkat(directory.number, other, number, $0, 0) }
+    let made = unsafe other.withName { other in
+      unsafe part.withName { unsafe linkat(directory.number, other, number, $0, 0) }
     }
     guard made == 0 else { throw error(part, .create) }
   }
@@ -146,7 +239,7 @@ package final class DirectoryTarget: Sendable {
       case .characterDevice(let major, let minor): (S_IFCHR, dmsnap_device(major, minor))
       case .blockDevice(let major, let minor): (S_IFBLK, dmsnap_device(major, minor))
       }
-    let made = unsafe withName(part) { unsafe mknodat(number, $0, type | 0o600, dev_t(device)) }
+    let made = unsafe part.withName { unsafe mknodat(number, $0, type | 0o600, dev_t(device)) }
     guard made == 0 else { throw error(part, .create) }
   }
 
@@ -158,22 +251,22 @@ package final class DirectoryTarget: Sendable {
   ) throws(BlockIOError) -> [[UInt8]] {
     var refused: [[UInt8]] = []
     if let owner = attributes.owner {
-      let result = unsafe withName(part) {
+      let result = unsafe part.withName {
         unsafe fchownat(number, $0, owner.user, owner.group, AT_SYMLINK_NOFOLLOW)
       }
       try Self.note(result, "its owner", &refused, path(part))
     }
     if !isLink {
       // Somebody else may have put a link in its place, if the directory was there before.
-      let result = unsafe withName(part) {
+      let result = unsafe part.withName {
         unsafe fchmodat(number, $0, mode_t(attributes.keptPermissions), AT_SYMLINK_NOFOLLOW)
       }
       try Self.note(result, "its mode", &refused, path(part))
     }
     let place = Array("/proc/self/fd/\(number)/".utf8) + part
     refused += attributes.extended.filter { attribute in
-      unsafe withName(place) { place in
-        unsafe withName(attribute.name) { name in
+      unsafe place.withName { place in
+        unsafe attribute.name.withName { name in
           unsafe attribute.value.withUnsafeBytes {
             unsafe lsetxattr(place, name, $0.baseAddress, $0.count, 0)
           }
@@ -181,7 +274,7 @@ package final class DirectoryTarget: Sendable {
       } != 0
     }.map(\.name)
     let times = attributes.times
-    let result = unsafe withName(part) {
+    let result = unsafe part.withName {
       unsafe utimensat(number, $0, times, AT_SYMLINK_NOFOLLOW)
     }
     try Self.note(result, "its times", &refused, path(part))
@@ -201,7 +294,7 @@ package final class DirectoryTarget: Sendable {
     refused.append(Array(what.utf8))
   }
 
-  fileprivate static func set(
+  static func set(
     _ attributes: Attributes, of number: CInt, named name: String
   ) throws(BlockIOError) -> [[UInt8]] {
     var refused: [[UInt8]] = []
@@ -210,7 +303,7 @@ package final class DirectoryTarget: Sendable {
       try note(fchown(number, owner.user, owner.group), "its owner", &refused, name)
     }
     refused += attributes.extended.filter { attribute in
-      unsafe withName(attribute.name) { attributeName in
+      unsafe attribute.name.withName { attributeName in
         unsafe attribute.value.withUnsafeBytes {
           unsafe fsetxattr(number, attributeName, $0.baseAddress, $0.count, 0)
         }
@@ -230,9 +323,13 @@ package final class DirectoryTarget: Sendable {
 
   private func error(_ part: [UInt8], _ operation: BlockIOError.Operation) -> BlockIOError {
     let errno = Errno(rawValue: Glibc.errno)
-    return BlockIOError(
-      path(part), operation,
-      errno == .fileExists ? .refused("exists, and is not overwritten") : .system(errno))
+    return errno == .fileExists
+      ? exists(part) : BlockIOError(path(part), operation, .system(errno))
+  }
+
+  /// The error that something is there already.
+  func exists(_ part: [UInt8]) -> BlockIOError {
+    BlockIOError(path(part), .create, .refused("exists, and is not overwritten"))
   }
 }
 
@@ -244,56 +341,5 @@ extension DirectoryTarget.Attributes {
     [accessed, modified].map {
       timespec(tv_sec: Int(clamping: $0.seconds), tv_nsec: Int(min($0.nanoseconds, 999_999_999)))
     }
-  }
-}
-
-/// Lends a name with the zero that ends it for the system.
-///
-/// What follows a zero within a name would be cut off: callers have no such names.
-private func withName<Result>(
-  _ name: [UInt8], _ body: (UnsafePointer<CChar>) -> Result
-) -> Result {
-  unsafe (name.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { bytes in
-    guard let start = bytes.baseAddress else { preconditionFailure("an array without memory") }
-    return unsafe body(start)
-  }
-}
-
-/// A regular file that is being made in a ``DirectoryTarget``; it has its name from the beginning.
-package final class NewFile: BlockTarget {
-  package let name: String
-  package let byteCount: UInt64
-  private let descriptor: FileDescriptor
-
-  fileprivate init(name: String, owning number: CInt, byteCount: UInt64) {
-    (self.name, self.byteCount) = (name, byteCount)
-    descriptor = FileDescriptor(rawValue: number)
-  }
-
-  deinit { try? descriptor.close() }  // writes were checked as they were made
-
-  package func read(
-    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
-  ) throws(BlockIOError) {
-    let bytes = try checkBounds(at: byteOffset, count: range.count)
-    try descriptor.readFully(bytes, into: buffer, range, name: name)
-  }
-
-  package func write(
-    at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
-  ) throws(BlockIOError) {
-    _ = try checkBounds(at: byteOffset, count: range.count, to: .write)
-    try descriptor.writeFully(at: byteOffset, from: buffer, range, name: name)
-  }
-
-  package func flush() throws(BlockIOError) { try descriptor.flush(name: name) }
-
-  package func startWriting(_ range: Range<UInt64>) { descriptor.startWriting(range) }
-
-  /// Gives it its attributes.
-  ///
-  /// - Returns: The names of the extended attributes that it may not have.
-  package func set(_ attributes: DirectoryTarget.Attributes) throws(BlockIOError) -> [[UInt8]] {
-    try DirectoryTarget.set(attributes, of: descriptor.rawValue, named: name)
   }
 }

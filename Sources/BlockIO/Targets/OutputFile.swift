@@ -7,14 +7,12 @@ public import SystemPackage
 /// It is written without a name; ``publish()`` flushes it and links it to its name, and never
 /// replaces an existing file. An output that is not published leaves nothing behind, even if the
 /// process is killed. On a file system without unnamed files, it has a temporary name until then.
-public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendable {
+public final class OutputFile: BlockTarget, ForwardingSource {
   public let name: String
   public let byteCount: UInt64
   private let path: FilePath
-  /// Its name until it is published, if it has one.
-  private let temporaryPath: FilePath?
+  private let file: UnpublishedFile
   let source: FileSource
-  private var isPublished = false
 
   /// Begins a file of `byteCount` bytes, all a hole, that will be at `path`.
   ///
@@ -24,40 +22,20 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
     self.path = path
     self.byteCount = byteCount
     try Self.checkAbsent(path)
-    // A file without a name gets one through /proc, if there is a /proc.
-    let canLink = unsafe access("/proc/self/fd", X_OK) == 0
-    var number =
-      canLink
-      ? unsafe Self.directory(of: path).withPlatformString {
-        unsafe Glibc.open($0, O_RDWR | dmsnap_o_tmpfile | O_CLOEXEC, 0o666)
-      } : -1
-    if !canLink || number < 0 && [EOPNOTSUPP, EISDIR, EINVAL].contains(Glibc.errno) {
-      let temporaryPath = FilePath("\(path.string).dmsnap-\(getpid())")
-      self.temporaryPath = temporaryPath
-      number = unsafe temporaryPath.withPlatformString {
-        unsafe Glibc.open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-      }
-    } else {
-      temporaryPath = nil
-    }
-    guard number >= 0 else {
-      throw BlockIOError(name, .create, .system(Errno(rawValue: Glibc.errno)))
-    }
-    do throws(BlockIOError) {
-      guard let length = off_t(exactly: byteCount), ftruncate(number, length) == 0 else {
-        let errno = off_t(exactly: byteCount) == nil ? EFBIG : Glibc.errno
-        close(number)
-        throw BlockIOError(name, .create, .system(Errno(rawValue: errno)))
-      }
-      source = try FileSource(name: name, owning: FileDescriptor(rawValue: number))
+    do throws(Errno) {
+      file = try UnpublishedFile(
+        path.bytes, in: Self.directory(of: path).bytes, relativeTo: AT_FDCWD,
+        temporaryName: path.bytes + Array(".dmsnap-\(getpid())".utf8), permissions: 0o666)
     } catch {
-      _ = unsafe temporaryPath?.withPlatformString { unsafe unlink($0) }
-      throw error
+      throw BlockIOError(name, .create, .system(error))
     }
-  }
-
-  deinit {
-    if !isPublished { _ = unsafe temporaryPath?.withPlatformString { unsafe unlink($0) } }
+    guard let length = off_t(exactly: byteCount), ftruncate(file.descriptor.rawValue, length) == 0
+    else {
+      let errno = off_t(exactly: byteCount) == nil ? EFBIG : Glibc.errno
+      try? file.descriptor.close()  // the error that matters is the one being thrown
+      throw BlockIOError(name, .create, .system(Errno(rawValue: errno)))
+    }
+    source = try FileSource(name: name, owning: file.descriptor)
   }
 
   private static func directory(of path: FilePath) -> FilePath {
@@ -133,36 +111,12 @@ public final class OutputFile: BlockTarget, ForwardingSource, @unchecked Sendabl
   /// Flushes the file and gives it its name.
   public func publish() throws(BlockIOError) {
     try flush()
-    let isNamed = temporaryPath.map(rename(_:)) ?? link()
-    guard isNamed else {
-      let errno = Errno(rawValue: Glibc.errno)
+    do throws(Errno) { try file.publish() } catch {
       throw BlockIOError(
         name, .rename,
-        errno == .fileExists ? .refused("exists, and is not overwritten") : .system(errno))
+        error == .fileExists ? .refused("exists, and is not overwritten") : .system(error))
     }
-    isPublished = true
     try Self.flushDirectory(of: path)
-  }
-
-  /// Gives its name to a file without one; a link never replaces anything.
-  private func link() -> Bool {
-    let open = "/proc/self/fd/\(source.descriptor.rawValue)"
-    return unsafe path.withPlatformString {
-      unsafe linkat(AT_FDCWD, open, AT_FDCWD, $0, AT_SYMLINK_FOLLOW) == 0
-    }
-  }
-
-  /// Gives its name to a file that has a temporary one.
-  private func rename(_ temporaryPath: FilePath) -> Bool {
-    unsafe temporaryPath.withPlatformString { temporary in
-      unsafe path.withPlatformString { final in
-        if unsafe dmsnap_rename_exclusively(temporary, final) == 0 { return true }
-        // Some file systems lack this kind of rename; a link never replaces anything either.
-        guard Glibc.errno == EINVAL, unsafe Glibc.link(temporary, final) == 0 else { return false }
-        _ = unsafe unlink(temporary)
-        return true
-      }
-    }
   }
 
   /// Flushes the directory that holds `path`, so that the name survives a power cut too.

@@ -26,6 +26,15 @@ package struct BtrfsKey: Comparable, Hashable, Sendable {
     offset = bytes.little(at: place + 9)
   }
 
+  /// It as on the disk.
+  var encoded: [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: Self.byteCount)
+    bytes.put(little: object, at: 0)
+    bytes[8] = type
+    bytes.put(little: offset, at: 9)
+    return bytes
+  }
+
   package static func < (left: BtrfsKey, right: BtrfsKey) -> Bool {
     (left.object, left.type, left.offset) < (right.object, right.type, right.offset)
   }
@@ -44,6 +53,8 @@ package struct BtrfsKey: Comparable, Hashable, Sendable {
   package static let directoryItem: UInt8 = 84
   /// A name in a directory, by its number.
   package static let directoryIndex: UInt8 = 96
+  /// In a log: for which numbers of a directory the log has all names.
+  package static let directoryLogIndex: UInt8 = 72
   /// Where bytes of a file are.
   package static let fileExtent: UInt8 = 108
   /// An extent that is in use.

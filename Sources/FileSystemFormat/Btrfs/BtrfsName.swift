@@ -20,6 +20,37 @@ package struct BtrfsName: Equatable, Sendable {
   /// The value of an attribute.
   package let data: [UInt8]
 
+  /// A name.
+  package init(
+    _ name: [UInt8], of location: BtrfsKey, kind: UInt8, isEncrypted: Bool = false
+  ) {
+    (self.name, self.location, self.kind) = (name, location, kind)
+    (self.isEncrypted, data) = (isEncrypted, [])
+  }
+
+  private init(
+    location: BtrfsKey, kind: UInt8, isEncrypted: Bool, name: [UInt8], data: [UInt8]
+  ) {
+    (self.location, self.kind, self.isEncrypted) = (location, kind, isEncrypted)
+    (self.name, self.data) = (name, data)
+  }
+
+  /// What a name's item has as the offset of its key.
+  package static func hash(_ name: [UInt8], seed: UInt32 = ~1) -> UInt64 {
+    var checksum = CRC32C(register: seed)
+    checksum.add(name.span)
+    return UInt64(checksum.register)
+  }
+
+  /// It as on the disk, but for the transaction.
+  package var encoded: [UInt8] {
+    var bytes = location.encoded + [UInt8](repeating: 0, count: 13) + name + data
+    bytes.put(little: UInt16(data.count), at: 25)
+    bytes.put(little: UInt16(name.count), at: 27)
+    bytes[29] = kind | (isEncrypted ? 0x80 : 0)
+    return bytes
+  }
+
   /// Decodes all names of an item.
   ///
   /// - Returns: The names, and whether that is all there is in the item.
@@ -58,8 +89,35 @@ package struct BtrfsName: Equatable, Sendable {
 package struct BtrfsInodeName: Equatable, Sendable {
   /// The inode of the directory.
   package let directory: UInt64
+  /// Its number in the directory.
+  package let index: UInt64
   /// The name.
   package let name: [UInt8]
+
+  /// A name.
+  package init(_ name: [UInt8], in directory: UInt64, index: UInt64) {
+    (self.name, self.directory, self.index) = (name, directory, index)
+  }
+
+  /// The keys of the two kinds of items that an inode may have it in.
+  package func keys(of inode: UInt64) -> [BtrfsKey] {
+    let hash = BtrfsName.hash(name, seed: UInt32(truncatingIfNeeded: directory))
+    return [
+      BtrfsKey(object: inode, type: BtrfsKey.inodeReference, offset: directory),
+      BtrfsKey(object: inode, type: BtrfsKey.inodeExtendedReference, offset: hash),
+    ]
+  }
+
+  /// It as on the disk, in an item of that key.
+  package func encoded(for key: BtrfsKey) -> [UInt8] {
+    let isExtended = key.type == BtrfsKey.inodeExtendedReference
+    let head = isExtended ? 18 : 10
+    var bytes = [UInt8](repeating: 0, count: head) + name
+    if isExtended { bytes.put(little: directory, at: 0) }
+    bytes.put(little: index, at: head - 10)
+    bytes.put(little: UInt16(name.count), at: head - 2)
+    return bytes
+  }
 
   /// Decodes the names of an item, as far as they are possible.
   package static func names(in bytes: Span<UInt8>, key: BtrfsKey) -> [BtrfsInodeName] {
@@ -73,8 +131,9 @@ package struct BtrfsInodeName: Equatable, Sendable {
       guard 1...BtrfsName.byteCountMax ~= count, count <= bytes.count - start else { break }
       names.append(
         BtrfsInodeName(
-          directory: isExtended ? bytes.little(at: place) : key.offset,
-          name: bytes.array(start..<start + count)))
+          bytes.array(start..<start + count),
+          in: isExtended ? bytes.little(at: place) : key.offset,
+          index: bytes.little(at: start - 10)))
       place = start + count
     }
     return names

@@ -58,6 +58,13 @@ package struct BtrfsNodeHeader: Equatable, Sendable {
     level = bytes[0x64]
   }
 
+  /// That of a leaf that is nowhere on the disk.
+  fileprivate init(ofLeafWithItems count: Int) {
+    (checksum, generation, owner, itemCount, level) = (0, 0, 0, count, 0)
+    address = .max
+    uuid = BtrfsUUID(decoding: [UInt8](repeating: 0, count: 16).span, at: 0)
+  }
+
   /// Whether it is the node that a pointer names.
   package func fits(_ pointer: BtrfsPointer) -> Bool {
     address == pointer.address && generation == pointer.generation && level == pointer.level
@@ -87,6 +94,17 @@ package struct BtrfsNode: Equatable, Sendable {
     guard checksum.isRight(bytes.span, for: checked) else { return nil }
     (self.header, self.bytes) = (header, bytes)
     guard isOrdered else { return nil }
+  }
+
+  /// A leaf of one item, which is nowhere on the disk.
+  package init(_ key: BtrfsKey, _ item: [UInt8]) {
+    var bytes = [UInt8](repeating: 0, count: BtrfsNodeHeader.byteCount) + key.encoded
+    let record = bytes.count
+    bytes += [UInt8](repeating: 0, count: 8) + item
+    bytes.put(little: UInt32(Self.itemByteCount), at: record)
+    bytes.put(little: UInt32(item.count), at: record + 4)
+    header = BtrfsNodeHeader(ofLeafWithItems: 1)
+    self.bytes = bytes
   }
 
   /// Whether the keys ascend, and all items are within the node, each directly before the last.

@@ -9,12 +9,12 @@ struct BtrfsData: Sendable {
   private static let checksumObject = UInt64.max - 9
 
   let nodes: BtrfsNodeReader
-  private let checksums: BtrfsTree?
+  private let checksums: [BtrfsTree]
 
-  /// What reads data that has checksums in that tree, or none.
-  init(_ nodes: BtrfsNodeReader, _ checksums: BtrfsTree?) {
+  /// What reads data that has checksums in those trees, or none.
+  init(_ nodes: BtrfsNodeReader, _ checksums: [BtrfsTree]) {
     self.nodes = nodes
-    self.checksums = nodes.superblock.checksum.isComputed ? checksums : nil
+    self.checksums = nodes.superblock.checksum.isComputed ? checksums : []
   }
 
   private var sector: Int { nodes.superblock.sectorByteCount }
@@ -26,7 +26,7 @@ struct BtrfsData: Sendable {
   func read(
     at address: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) -> [Range<UInt64>] {
-    guard let checksums else {
+    if checksums.isEmpty {
       try readAny(at: address, into: buffer, range)
       return []
     }
@@ -40,7 +40,7 @@ struct BtrfsData: Sendable {
       if before == 0, rest >= sector {
         let count = rest / sector * sector
         let badSectors = try readSectors(
-          at: position, into: buffer, start..<start + count, checksums)
+          at: position, into: buffer, start..<start + count)
         bad += badSectors.map { UInt64(done + $0)..<UInt64(done + $0 + sector) }
         done += count
         continue
@@ -49,7 +49,7 @@ struct BtrfsData: Sendable {
       let scratch = IOBuffer(byteCount: sector)
       let count = min(sector - before, rest)
       let badSectors = try readSectors(
-        at: position - UInt64(before), into: scratch, 0..<sector, checksums)
+        at: position - UInt64(before), into: scratch, 0..<sector)
       if !badSectors.isEmpty { bad.append(UInt64(done)..<UInt64(done + count)) }
       buffer.copy(from: scratch, before..<before + count, to: start)
       done += count
@@ -78,11 +78,11 @@ struct BtrfsData: Sendable {
   ///
   /// - Returns: Where, from the beginning of `range` on, those are that have no right copy.
   private func readSectors(
-    at address: UInt64, into buffer: IOBuffer, _ range: Range<Int>, _ tree: BtrfsTree
+    at address: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) -> [Int] {
     let places = places(at: address, range.count)
     guard let first = places.first else { throw missing(address, range.count) }
-    let expected = try expected(at: address, count: range.count / sector, tree)
+    let expected = try expected(at: address, count: range.count / sector)
     var pending: [Int]
     do throws(BlockIOError) {
       try nodes.source.read(at: first, into: buffer, range)
@@ -139,7 +139,7 @@ struct BtrfsData: Sendable {
   }
 
   private func expected(
-    at address: UInt64, count: Int, _ tree: BtrfsTree
+    at address: UInt64, count: Int
   ) throws(BlockIOError) -> Expected {
     let size = nodes.superblock.checksum.byteCount
     var expected = Expected(
@@ -152,9 +152,11 @@ struct BtrfsData: Sendable {
       offset: address + UInt64(count * sector - 1))
     var losses = BtrfsLosses()
     do throws(FileSystemError) {
-      try tree.forEachLeaf(first...last, isFloorIncluded: true, losses: &losses) { leaf, items in
-        for index in items { add(leaf, index, at: address, count: count, to: &expected) }
-        return true
+      for tree in checksums {
+        try tree.forEachLeaf(first...last, isFloorIncluded: true, losses: &losses) { leaf, items in
+          for index in items { add(leaf, index, at: address, count: count, to: &expected) }
+          return true
+        }
       }
     } catch {
       if case .io(let error) = error { throw error }

@@ -63,13 +63,13 @@ extension BtrfsFileSystem {
   private func bytes(of inode: Inode) throws(FileSystemError) -> BtrfsContent {
     let name = "\(source.name): inode \(Self.name(inode.id))"
     guard let tree = tree(of: inode) else {
-      return BtrfsContent(name, byteCount: 0, [], BtrfsData(nodes, nil))
+      return BtrfsContent(name, byteCount: 0, [], BtrfsData(nodes, []))
     }
     let pieces = try BtrfsPieces(of: inode, in: tree, name: name)
     let item = BtrfsInodeItem(decoding: inode.record.span)
     let isWithoutChecksums = item?.isWithoutDataChecksums ?? true
     return BtrfsContent(
       name, byteCount: inode.byteCount, pieces.pieces,
-      BtrfsData(nodes, isWithoutChecksums ? nil : roots.checksums))
+      BtrfsData(nodes, isWithoutChecksums ? [] : checksums))
   }
 }

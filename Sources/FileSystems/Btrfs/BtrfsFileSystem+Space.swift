@@ -4,7 +4,8 @@ internal import FileSystemFormat
 extension BtrfsFileSystem {
   /// The bytes of this device in which nothing is, by the extent tree.
   ///
-  /// What is in the log of fsync() only, is not in that tree, and counts as free.
+  /// What only the log of fsync() has is not in that tree: its leaves and data are not free, its
+  /// few other nodes are.
   ///
   /// - Throws: `damaged` if the extent tree is; `unsupported` if there are striped chunks.
   public func freeRanges() throws(FileSystemError) -> [Range<UInt64>] {
@@ -58,7 +59,7 @@ extension BtrfsFileSystem {
     }
     if let loss = losses.losses.first { throw .damaged(source.name, loss.damage) }
     if position < end { free.append(position..<end) }
-    return free
+    return free.without(logged)
   }
 
   /// The length of the extent that an item of the extent tree is for; nil if it is for none.

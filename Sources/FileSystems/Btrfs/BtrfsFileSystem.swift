@@ -7,7 +7,7 @@ internal import FileSystemFormat
 /// leads into another names the directory at its top. Deleted subvolumes are trees of their own
 /// that no entry leads into. Nodes and data are read from the copy that is whole, and data whose
 /// checksum is wrong in every copy counts as unreadable. Data whose checksum is lost is given as it
-/// is.
+/// is. The log of fsync() is replayed in memory.
 ///
 /// - Source: Linux `Documentation/filesystems/btrfs.rst`, `fs/btrfs/`, `btrfs_tree.h`.
 public final class BtrfsFileSystem: FileSystem {
@@ -21,6 +21,10 @@ public final class BtrfsFileSystem: FileSystem {
   public let damage: [FileSystemDamage]
   let nodes: BtrfsNodeReader
   let roots: BtrfsRoots
+  /// What has checksums of data: the tree of them, and logs that were replayed.
+  let checksums: [BtrfsTree]
+  /// The logical addresses of what only logs have, ascending.
+  let logged: [Range<UInt64>]
 
   static let topTree: UInt64 = 5
   static let firstFile: UInt64 = 256
@@ -30,9 +34,13 @@ public final class BtrfsFileSystem: FileSystem {
 
   /// The file system that begins with the source.
   ///
+  /// - Parameter isLogReplayed: Whether it is shown as after a mount, which would replay the log of
+  ///   fsync(), or as it is on the disk.
   /// - Throws: `notFound` if there is none; `unsupported` if it has a feature that changes how
   ///   files are read and that is unknown here; `damaged` if none of its trees can be found; `io`.
-  public init(_ source: any BlockSource) throws(FileSystemError) {
+  public init(
+    _ source: any BlockSource, isLogReplayed: Bool = true
+  ) throws(FileSystemError) {
     let found = try BtrfsSuperblocks(source)
     let superblock = found.newest
     let unknown = superblock.features.subtracting(.readable)
@@ -44,10 +52,13 @@ public final class BtrfsFileSystem: FileSystem {
     if superblock.deviceCount > 1 {
       notes.append("this is one of \(superblock.deviceCount) devices; what is on others is lost")
     }
-    if superblock.logRoot != nil {
-      notes.append(
-        "it was not unmounted: what fsync() wrote to its log since then is not shown"
-      )
+    var (roots, logs, logged) = (opened.roots, [BtrfsTree](), [Range<UInt64>]())
+    if let log = superblock.logRoot, isLogReplayed, opened.damage.isEmpty {
+      let replay = try BtrfsReplay(log, roots, opened.nodes)
+      (roots, logs, logged) = (replay.roots, replay.logs, replay.extents)
+      notes += replay.notes
+    } else if superblock.logRoot != nil {
+      notes.append("the log of fsync() was not replayed: recent changes may be missing")
     }
     if let tree = opened.roots.defaultTree, tree != Self.topTree {
       notes.append("a mount shows subvolume \(tree), its default; here the top is shown")
@@ -57,7 +68,8 @@ public final class BtrfsFileSystem: FileSystem {
       + opened.roots.damage.map { FileSystemDamage("tree of roots: \($0.problem)", at: $0.bytes) }
     self.source = source
     self.superblock = superblock
-    (nodes, roots) = (opened.nodes, opened.roots)
+    (nodes, self.roots, self.logged) = (opened.nodes, roots, logged)
+    checksums = (roots.checksums.map { [$0] } ?? []) + logs
     self.notes = notes
   }
 

@@ -4,7 +4,7 @@ internal import FileSystemFormat
 struct BtrfsRoots: Sendable {
   /// A subvolume or snapshot.
   struct Volume: Sendable {
-    let tree: BtrfsTree
+    var tree: BtrfsTree
     /// The inode of the directory at its top.
     let directory: UInt64
     /// Whether it is in use; otherwise it was deleted, and may be gone in part.
@@ -46,6 +46,11 @@ struct BtrfsRoots: Sendable {
       return true
     }
     damage = losses.damage
+  }
+
+  /// Changes the tree of a subvolume.
+  mutating func change(_ volume: UInt64, _ changes: BtrfsChanges) {
+    volumes[volume]?.tree.changes = changes
   }
 
   /// The subvolumes in use, or all, by their number.

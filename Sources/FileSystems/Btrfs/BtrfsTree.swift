@@ -9,6 +9,8 @@ struct BtrfsTree: Sendable {
   let root: BtrfsPointer
   /// What reads its nodes.
   let nodes: BtrfsNodeReader
+  /// What is otherwise than its nodes say, by a log that was replayed.
+  var changes = BtrfsChanges()
 }
 
 /// A part of a tree that could not be read.
@@ -53,13 +55,19 @@ extension BtrfsTree {
     _ body: (BtrfsNode, Range<Int>) throws(FileSystemError) -> Bool
   ) throws(FileSystemError) -> Bool {
     let walk = BtrfsWalk(nodes: nodes, keys: keys, isFloorIncluded: isFloorIncluded)
-    return try walk.visit(root, before: nil, losses: &losses, body)
+    var rest = changes[keys]
+    if rest.isEmpty { return try walk.visit(root, before: nil, losses: &losses, body) }
+    let isWhole = try walk.visit(root, before: nil, losses: &losses) {
+      leaf, items throws(FileSystemError) in try rest.merge(into: leaf, items, body)
+    }
+    return isWhole ? try rest.finish(body) : false
   }
 
   /// The item of a key; nil if there is none.
   ///
   /// - Throws: `damaged` if that cannot be told.
   func item(_ key: BtrfsKey) throws(FileSystemError) -> (leaf: BtrfsNode, index: Int)? {
+    if let change = changes[key] { return change.item.map { ($0.leaf, $0.index) } }
     var pointer = root
     while true {
       let node = try nodes.node(pointer)

@@ -6,13 +6,19 @@ package import SystemPackage
 /// Nothing is replaced, and nothing outside the directory is reached: everything is made relative
 /// to descriptors of directories, without following symbolic links, and those are made last. Then
 /// directories get their attributes, for making files in them would change their times.
+///
+/// A file has its name only when it is whole. One that goes on takes what has the same content for
+/// what it made before it was stopped, and gives it its attributes.
 package final class DirectorySink: ExtractionSink {
   private static let smallByteCountMax: UInt64 = 1 << 20
   /// More directories are not kept open, whatever the depth.
   private static let openCountMax = 64
 
   private let root: DirectoryTarget
+  private let resumes: Bool
   private let buffer = IOBuffer(byteCount: Int(smallByteCountMax))
+  /// What a file that is there already has, where `buffer` has what it should have.
+  private lazy var present = IOBuffer(byteCount: Int(DirectorySink.smallByteCountMax))
   /// The directory that was used last, and those above it that are still open, the innermost last.
   private var trail: (path: [[UInt8]], targets: [DirectoryTarget]) = ([], [])
   private var links: [Link] = []
@@ -23,6 +29,7 @@ package final class DirectorySink: ExtractionSink {
   /// that file system.
   private var made: [FileIdentity: [[UInt8]]] = [:]
   package private(set) var forbidden: [(path: String, what: String)] = []
+  package private(set) var presentCount: UInt64 = 0
 
   /// A symbolic link, or another name of one, to be made.
   private struct Link {
@@ -34,7 +41,10 @@ package final class DirectorySink: ExtractionSink {
   }
 
   /// An extraction into the directory at a path, which is made if nothing is there.
-  package init(path: FilePath) throws(BlockIOError) {
+  ///
+  /// - Parameter resumes: Whether it goes on with one that was stopped.
+  package init(path: FilePath, resumes: Bool = false) throws(BlockIOError) {
+    self.resumes = resumes
     root = try DirectoryTarget(path: path)
   }
 
@@ -43,16 +53,25 @@ package final class DirectorySink: ExtractionSink {
   package func directory(
     _ path: [[UInt8]], _ inode: Inode, _ attributes: [ExtendedAttribute]
   ) throws(ExtractionError) {
-    guard let name = path.last else { return }  // the directory that the user gave
-    let (isNew, identity): (Bool, FileIdentity) = try make { () throws(BlockIOError) in
-      let isNew = try directory(at: path.dropLast()).makeDirectory(name)
+    guard let name = path.last else {  // the directory that the user gave
+      if resumes { presentCount += 1 }
+      return
+    }
+    let (isOurs, identity): (Bool, FileIdentity) = try make { () throws(BlockIOError) in
+      let parent = try directory(at: path.dropLast())
+      if resumes, try parent.kind(of: name) == .directory {
+        try parent.reclaim(name)
+        presentCount += 1
+        return (true, try directory(at: path[...]).identity())
+      }
+      let isNew = try parent.makeDirectory(name)
       return (isNew, try directory(at: path[...]).identity())
     }
     if let other = made[identity], other != path {
       throw .cannotMake("the same name as \(text(other)) to the target's file system")
     }
-    // One that was there already is not ours to change.
-    guard isNew else { return }
+    // Otherwise one that was there already is not ours to change.
+    guard isOurs else { return }
     made[identity] = path
     directories.append((path, Self.attributes(inode, attributes)))
   }
@@ -84,16 +103,62 @@ package final class DirectorySink: ExtractionSink {
     _ content: any BlockSource, progress: (UInt64) -> Void
   ) throws(ExtractionError) -> [Range<UInt64>] {
     guard let name = path.last else { return [] }
-    let file = try make { () throws(BlockIOError) in
-      try directory(at: path.dropLast()).makeFile(name, byteCount: content.byteCount)
-    }
-    do throws(BlockIOError) {
-      let lost = try copy(content, to: file, progress)
-      note(path, try file.set(Self.attributes(inode, attributes)))
+    let parent = try make { () throws(BlockIOError) in try directory(at: path.dropLast()) }
+    let attributes = Self.attributes(inode, attributes)
+    if try isPresent(name, .regular, in: parent) {
+      let file = try make { () throws(BlockIOError) in try parent.file(name) }
+      guard let lost = try trying({ () throws(BlockIOError) in try compare(content, file) }) else {
+        throw .cannotMake("exists with other content, and is not overwritten")
+      }
+      try make { () throws(BlockIOError) in note(path, try parent.set(attributes, of: file)) }
+      presentCount += 1
+      progress(content.byteCount)
       return lost
-    } catch {
-      throw .target(error)
     }
+    let file = try make { () throws(BlockIOError) in
+      try parent.makeFile(name, byteCount: content.byteCount)
+    }
+    let lost = try trying { () throws(BlockIOError) in
+      let lost = try copy(content, to: file, progress)
+      note(path, try file.set(attributes))
+      return lost
+    }
+    try make { () throws(BlockIOError) in try file.publish() }
+    return lost
+  }
+
+  /// Whether something of that kind was there before, and may be what was made before.
+  private func isPresent(
+    _ name: [UInt8], _ kind: DirectoryTarget.Kind, in parent: DirectoryTarget
+  ) throws(ExtractionError) -> Bool {
+    guard resumes else { return false }
+    return try make { () throws(BlockIOError) in try parent.kind(of: name) == kind }
+  }
+
+  /// Compares content with that of a file that is there already.
+  ///
+  /// - Returns: What of the content cannot be read; nil if the rest is not the same.
+  private func compare(
+    _ content: any BlockSource, _ file: FileSource
+  ) throws(BlockIOError) -> [Range<UInt64>]? {
+    guard content.byteCount == file.byteCount else { return nil }
+    let known = content.knownUnreadable(in: 0..<content.byteCount)
+    var (lost, data, isSame) = (known, [Range<UInt64>](), true)
+    for source in [content, file] as [any BlockSource] {
+      try source.forEachData(except: known) { data.append($0) }
+    }
+    for range in data.union where isSame {
+      var position = range.lowerBound
+      while position < range.upperBound, isSame {
+        let count = min(range.upperBound - position, Self.smallByteCountMax)
+        let place = 0..<Int(count)
+        lost += try content.readAround(at: position, into: buffer, place)
+        try file.read(at: position, into: present, place)
+        isSame = buffer.equals(place, in: present, at: 0)
+        position += count
+      }
+    }
+    return isSame ? lost.union : nil
   }
 
   private func copy(
@@ -154,8 +219,16 @@ package final class DirectorySink: ExtractionSink {
   ) throws(ExtractionError) {
     guard let name = path.last, let firstName = first.last else { return }
     try make { () throws(BlockIOError) in
+      // Whichever is opened last stays open.
       let other = try directory(at: first.dropLast())
-      try directory(at: path.dropLast()).makeHardLink(name, to: firstName, in: other)
+      let parent = try directory(at: path.dropLast())
+      if resumes, try parent.kind(of: name) != nil,
+        try parent.identity(of: name) == other.identity(of: firstName)
+      {
+        presentCount += 1
+        return
+      }
+      try parent.makeHardLink(name, to: firstName, in: other)
     }
   }
 
@@ -177,7 +250,11 @@ package final class DirectorySink: ExtractionSink {
     }
     try make { () throws(BlockIOError) in
       let target = try directory(at: path.dropLast())
-      try target.makeSpecial(name, special)
+      if resumes, try target.kind(of: name) == .special(special) {
+        presentCount += 1
+      } else {
+        try target.makeSpecial(name, special)
+      }
       note(path, try target.set(Self.attributes(inode, attributes), of: name, isLink: false))
     }
   }
@@ -196,7 +273,13 @@ package final class DirectorySink: ExtractionSink {
         guard let name = link.path.last else { return }
         try make { () throws(BlockIOError) in
           let target = try directory(at: link.path.dropLast())
-          try target.makeLink(name, to: link.target)
+          if resumes, try target.kind(of: name) == .link,
+            try target.target(ofLink: name) == link.target
+          {
+            presentCount += 1
+          } else {
+            try target.makeLink(name, to: link.target)
+          }
           note(link.path, try target.set(link.attributes, of: name, isLink: true))
         }
       }
@@ -212,6 +295,7 @@ package final class DirectorySink: ExtractionSink {
         }
       }
     }
+    do throws(BlockIOError) { try root.flush() } catch { throw .target(error) }
     return failures
   }
 
@@ -230,6 +314,18 @@ package final class DirectorySink: ExtractionSink {
 
   private func note(_ path: [[UInt8]], _ refused: [[UInt8]]) {
     for name in refused { forbidden.append((text(path), EscapedName.text(name))) }
+  }
+
+  /// Reads and writes content; that the file is too large for the target is that file's loss.
+  private func trying<Value>(
+    _ body: () throws(BlockIOError) -> Value
+  ) throws(ExtractionError) -> Value {
+    do throws(BlockIOError) { return try body() } catch {
+      if error.operation == .write, error.reason == .system(.fileTooLarge) {
+        throw .cannotMake("cannot be made there: \(Errno.fileTooLarge)")
+      }
+      throw .target(error)
+    }
   }
 
   /// Makes something.

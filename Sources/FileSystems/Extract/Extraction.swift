@@ -16,10 +16,12 @@ public struct Extraction {
   private var firstPaths: [FileID: [[UInt8]]] = [:]
   private var parents: Set<[[UInt8]]> = []
 
-  /// How many files were written.
+  /// How many files were taken out, directories included.
   public private(set) var fileCount: UInt64 = 0
   /// How many bytes of content they have.
   public private(set) var byteCount: UInt64 = 0
+  /// How many of them were there already, and were not written again.
+  public private(set) var presentCount: UInt64 = 0
   /// What is lost, at most 100,000 of them.
   public private(set) var losses: [ExtractionLoss] = []
   /// How many losses there are.
@@ -77,6 +79,11 @@ public struct Extraction {
     for damage in walk.damage[seenDamage...] { note(damage.path, "\(damage.damage.problem)") }
   }
 
+  /// Notes that a file that was asked for cannot be found.
+  public mutating func miss(_ path: String, _ error: FileSystemError) {
+    if case .noFile = error { note(path, "no such file") } else { note(path, error.damage.problem) }
+  }
+
   /// Makes the directories on the way to a file, as they are.
   private mutating func makeParents(of place: FileTree.Place) throws(ExtractionError) {
     let names = place.path.split(separator: "/")
@@ -97,6 +104,7 @@ public struct Extraction {
   /// Ends it: what can be done only when all files are there.
   public mutating func finish() throws(ExtractionError) {
     for (path, error) in try sink.finish() { try noteFailure(path, error) }
+    presentCount = sink.presentCount
     if let first = sink.forbidden.first {
       firstForbidden = firstForbidden ?? first
       forbiddenCount += UInt64(sink.forbidden.count)
@@ -290,6 +298,9 @@ package protocol ExtractionSink: AnyObject {
   ///
   /// - Returns: The paths of what could not be made at last, and why.
   func finish() throws(ExtractionError) -> [(path: String, error: ExtractionError)]
+
+  /// How many files were there already, with the same content.
+  var presentCount: UInt64 { get }
 
   /// The attributes that were left out because they take rights that the user does not have.
   var forbidden: [(path: String, what: String)] { get }

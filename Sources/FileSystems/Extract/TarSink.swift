@@ -15,6 +15,7 @@ package final class TarSink: ExtractionSink {
   private let buffer = IOBuffer(byteCount: 1 << 20)
   private var byteCount: UInt64 = 0
   package let forbidden: [(path: String, what: String)] = []
+  package let presentCount: UInt64 = 0
 
   /// A stream that goes into `sink`.
   package init(_ sink: any ByteSink) { self.sink = sink }

@@ -77,7 +77,7 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
         snapshot: ContentIdentity(type: "xfs", uuid: foreign), origin: content)
       return
     }
-    guard !Self.relocatingTypes.contains(content.type),
+    guard !own.types.contains(where: Self.relocatingTypes.contains),
       relation.comparedCount >= Self.comparedCountMin
     else { return nil }
     self = .noRelation(comparedChunkCount: relation.comparedCount)
@@ -194,6 +194,12 @@ extension SnapshotView {
 }
 
 extension Identity {
+  /// What it holds, in its partitions as well.
+  fileprivate var types: [String] {
+    signatures.map(\.type)
+      + (partitionTable?.partitions ?? []).flatMap { $0.content?.types ?? [] }
+  }
+
   /// Whether a rewritten chunk of it would now and then keep a sector: file systems do, in their
   /// metadata; encrypted data, a member of a RAID or unknown content may not.
   fileprivate var holdsOnlyFileSystems: Bool {

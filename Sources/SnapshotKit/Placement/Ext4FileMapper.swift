@@ -105,13 +105,36 @@ struct Ext4FileMapper: FileMapper {
       return snapshot.uuid == origin.uuid && snapshot.kilobytesWritten > origin.kilobytesWritten
         && snapshot.writeTime >= origin.writeTime
     }
-    guard let place = try Ext4JournalPlace(volume, view.origin),
+    if let place = try Ext4JournalPlace(volume, view.origin),
       isMapped(volume.byteOffset(of: place.block(0))),
       let now = try volume.read(place.block(0), of: view),
       let journal = Ext4JournalSuperblock(decoding: now.span)
-    else { return false }
-    return journal.layout == place.superblock.layout
-      && journal.sequence > place.superblock.sequence
+    {
+      return journal.layout == place.superblock.layout
+        && journal.sequence > place.superblock.sequence
+    }
+    let origin = SnapshotView(
+      of: view.origin, through: ExceptionTable(view.table, runs: []), of: view.store)
+    return try lastChange(in: view) > lastChange(in: origin)
+  }
+
+  /// When any inode was changed last.
+  private func lastChange(in view: SnapshotView) throws(BlockIOError) -> UInt64 {
+    var last: UInt64 = 0
+    let seed = volume.superblock.seed
+    try volume.forEachInode(of: view) { number, bytes in
+      let time = Ext4Inode(decoding: bytes).changeTime
+      if time > last, Ext4Inode.isRight(bytes, number: number, seed: seed) { last = time }
+    }
+    return last
+  }
+
+  /// Whether a block is a journal's, an extent tree's, or a directory's with a checksum.
+  func isStructure(_ block: Span<UInt8>) -> Bool {
+    guard block.count >= 16 else { return false }
+    if block.littleEndian(at: 0, as: UInt32.self) == 0x9839_3bc0 { return true }
+    if block.littleEndian(at: 0, as: UInt16.self) == 0xf30a { return true }
+    return block.littleEndian(at: block.count - 12, as: UInt64.self) == 0xde00_000c_0000_0000
   }
 
   /// More free ranges are not kept: 64 MiB.

@@ -51,7 +51,10 @@ struct Ext4Homes {
     let isWritten = rewritten != nil || log.superblock?.start == 0
     let mayBeWiped = try claims.mayBeWiped()
     isWhole = isWritten && claims.isAllSeen && !mayBeWiped
-    if !isDirectionKnown {
+    if history.direction == .new, log.superblock == nil {
+      // The only version that is left is the one at home, unless that one was wiped.
+      limit = claims.isAllSeen ? .likely : nil
+    } else if !isDirectionKnown {
       limit = nil
     } else if isJournalFilled || isWhole {
       limit = .proven

@@ -107,9 +107,10 @@ struct FileDataAlignment {
     return cost
   }
 
-  /// What follows a target where something known comes after it in the store.
+  /// What is gained where something known comes after a target in the store, and in the origin: no
+  /// jump led there.
   private func closing(_ column: Int, _ position: Int) -> Int32 {
-    targets[column].after == position + 1 ? Self.resumption : 0
+    targets[column].after == position + 1 ? Self.jump + Self.resumption : 0
   }
 
   private func isConsecutive(_ row: Int) -> Bool {
@@ -153,7 +154,12 @@ struct FileDataAlignment {
     let (rows, columns) = (positions.count, targets.count)
     var sums = [Int32](repeating: 0, count: rows * columns)
     var none = [Int32](repeating: 0, count: rows)
-    for row in (0..<rows - 1).reversed() {
+    let last = rows - 1
+    for column in 0..<columns {
+      sums[last * columns + column] =
+        closing(column, positions[last]) - exit(column, positions[last])
+    }
+    for row in (0..<last).reversed() {
       let (start, next) = (row * columns, (row + 1) * columns)
       let (position, isConsecutive) = (positions[row], isConsecutive(row + 1))
       var hub = FileDataScores.impossible

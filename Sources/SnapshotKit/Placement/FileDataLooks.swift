@@ -13,6 +13,7 @@ struct FileDataLooks {
   private(set) var chunks: [UInt64] = []
   /// How many blocks a chunk has.
   private(set) var blocksPerChunk = 1
+  private let mapper: any FileMapper
   private let blockByteCount: Int
   /// One above the last byte of each block that is not zero, for each block of each orphan.
   private var ends: [UInt32] = []
@@ -27,7 +28,11 @@ struct FileDataLooks {
   /// More sectors are not compared with the origin's: 2 GiB of orphans.
   private static let sectorCountMax = 1 << 22
 
-  init(blockByteCount: Int) { self.blockByteCount = blockByteCount }
+  /// Nothing yet, of orphans of a file system.
+  init(_ mapper: any FileMapper) {
+    self.mapper = mapper
+    blockByteCount = mapper.blockByteCount
+  }
 
   /// Looks at an orphan.
   mutating func add(_ new: UInt64, _ content: Span<UInt8>) {
@@ -40,7 +45,7 @@ struct FileDataLooks {
       while end > 0, block[end - 1] == 0 { end -= 1 }
       ends.append(UInt32(end))
       hashes.append(ContentHash(block).value)
-      structures.append(Self.isStructure(block))
+      structures.append(mapper.isStructure(block))
     }
     let found = sectorCount < Self.sectorCountMax ? Self.sectors(of: content) : []
     sectorCount += found.count
@@ -54,14 +59,6 @@ struct FileDataLooks {
       let isSparse = ByteCounts(sector).zero >= 512 - 32
       return isSparse ? nil : Sector(index: index, hash: ContentHash(sector).value)
     }
-  }
-
-  /// Whether a block is a journal's, an extent tree's, or a directory's with a checksum.
-  private static func isStructure(_ block: Span<UInt8>) -> Bool {
-    guard block.count >= 16 else { return false }
-    if block.littleEndian(at: 0, as: UInt32.self) == 0x9839_3bc0 { return true }
-    if block.littleEndian(at: 0, as: UInt16.self) == 0xf30a { return true }
-    return block.littleEndian(at: block.count - 12, as: UInt64.self) == 0xde00_000c_0000_0000
   }
 
   /// Where a block of an orphan ends: one above its last byte that is not zero.

@@ -19,6 +19,9 @@ struct FileDataNeed {
   var blocks: [Block]
   /// Whether all of it is one file's.
   var isOneFile = false
+  /// A file that has some of it, and whether another one has, too.
+  fileprivate(set) var file: UInt64?
+  fileprivate(set) var isShared = false
 }
 
 /// The chunks that must have been written, because files have blocks there that nobody had before,
@@ -28,8 +31,18 @@ struct FileDataNeeds {
   private(set) var needs: [UInt64: FileDataNeed] = [:]
   /// Chunks in whose beginning a file goes on that has the end of the chunk before.
   private(set) var goingOn: Set<UInt64> = []
+  /// Those of them that were copied right after the chunk before: nothing but that file can have
+  /// been the reason to copy either.
+  private(set) var adjoining: Set<UInt64> = []
   /// Whether there are more than can be looked at.
   private(set) var isTooMuch = false
+
+  /// How many ends of files they hold.
+  var endCount: Int {
+    needs.values.reduce(0) { sum, need in
+      sum + need.blocks.count { if case .end = $0 { true } else { false } }
+    }
+  }
 
   private static let countMax = 1 << 16
 
@@ -49,6 +62,9 @@ struct FileDataNeeds {
           }
         }
       }
+    }
+    adjoining = goingOn.filter { chunk in
+      [chunk - 1, chunk].allSatisfy { needs[$0]?.isShared != true }
     }
     for (chunk, need) in needs {
       for index in need.blocks.indices {
@@ -93,6 +109,8 @@ struct FileDataNeeds {
     let blank = FileDataNeed(
       blocks: [FileDataNeed.Block](repeating: .unknown, count: Int(chunkSize / size)))
     var need = needs[chunk] ?? blank
+    if need.file == nil { need.file = file.inode }
+    if need.file != file.inode { need.isShared = true }
     var byte = bytes.lowerBound
     while byte < bytes.upperBound {
       let logical = part.logicalByte &+ (byte - part.bytes.lowerBound)

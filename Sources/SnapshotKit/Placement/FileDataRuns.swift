@@ -3,9 +3,16 @@ struct FileDataRuns {
   private let needs: FileDataNeeds
   private let places: FileDataPlaces
   private let scores: FileDataScores
+  /// Where in the store's order orphans are that have no place.
+  private let open: Set<Int>
 
-  init(_ needs: FileDataNeeds, _ places: FileDataPlaces, _ scores: FileDataScores) {
-    (self.needs, self.places, self.scores) = (needs, places, scores)
+  /// A run that fills its gap exactly needs no witness if it is that long.
+  private static let exactCountMin = 8
+
+  init(
+    _ needs: FileDataNeeds, _ places: FileDataPlaces, _ scores: FileDataScores, open: Set<Int>
+  ) {
+    (self.needs, self.places, self.scores, self.open) = (needs, places, scores, open)
   }
 
   /// An orphan, where in the store's order it is, and what it may be a copy of.
@@ -57,7 +64,9 @@ struct FileDataRuns {
         end = lastHit
       }
       believed = start..<end + 1
-    } else if isKnownBefore, isKnownAfter {
+    } else if isKnownBefore && isKnownAfter
+      || isExact(pairs) && (isKnownBefore || isKnownAfter || pairs.count >= Self.exactCountMin)
+    {
       believed = first..<last + 1
     }
     return pairs[believed].lazy.filter(isFit).map { ($0.orphan, $0.chunk, isHit($0)) }
@@ -65,10 +74,18 @@ struct FileDataRuns {
 
   private func isGoingOn(_ chunk: UInt64) -> Bool { needs.goingOn.contains(chunk) }
 
-  /// Whether a file goes on from a chunk that is lost to the next that is lost.
-  private func isTorn(_ chunk: UInt64) -> Bool {
-    guard isGoingOn(chunk), chunk > 0 else { return false }
-    return [chunk - 1, chunk].allSatisfy { needs.needs[$0] != nil && places.isLost($0) }
+  /// Whether a file's chunks at an edge are lost both, and were copied one after the other.
+  private func isTorn(_ edge: UInt64) -> Bool {
+    needs.adjoining.contains(edge)
+      && [edge - 1, edge].allSatisfy { needs.needs[$0] != nil && places.isLost($0) }
+  }
+
+  /// Whether a run has all orphans between things that are known, and all that is lost of a file
+  /// between things that are known, or where it begins or ends.
+  private func isExact(_ pairs: ArraySlice<Pair>) -> Bool {
+    guard let first = pairs.first, let last = pairs.last else { return false }
+    return !open.contains(first.position - 1) && !open.contains(last.position + 1)
+      && !isTorn(first.chunk) && !isTorn(last.chunk + 1)
   }
 
   private func isHit(_ pair: Pair) -> Bool {

@@ -14,7 +14,7 @@ struct FileDataSearch: EvidenceSearch {
   /// A search among the files of a file system.
   init(_ mapper: any FileMapper) {
     self.mapper = mapper
-    looks = FileDataLooks(blockByteCount: mapper.blockByteCount)
+    looks = FileDataLooks(mapper)
   }
 
   var provesNothing: Bool { true }
@@ -41,12 +41,15 @@ struct FileDataSearch: EvidenceSearch {
     let rewrites = try FileDataRewrites(mapper, scene, looks, orphans, needs, places)
     for (orphan, chunk) in rewrites.found { places.claim(looks.chunks[orphan], chunk, .rewritten) }
     let scores = FileDataScores(
-      looks, orphans, alike: rewrites.alike, blockByteCount: mapper.blockByteCount)
-    for _ in 0..<Self.roundCountMax {
-      let found = align(orphans, scores, needs, scene, places)
-      if found.isEmpty { break }
-      for (orphan, chunk, isHit) in found {
-        places.claim(looks.chunks[orphans[orphan]], chunk, isHit ? .fileTail : .neighbours)
+      looks, orphans, alike: rewrites.alike, for: needs, blockByteCount: mapper.blockByteCount)
+    // What orphans hold speaks first, and then how many of them are needed.
+    for isCounted in [false, true] {
+      for _ in 0..<Self.roundCountMax {
+        let found = align(orphans, scores, needs, scene, places, isCounted)
+        if found.isEmpty { break }
+        for (orphan, chunk, isHit) in found {
+          places.claim(looks.chunks[orphans[orphan]], chunk, isHit ? .fileTail : .neighbours)
+        }
       }
     }
     return places.evidence
@@ -57,7 +60,7 @@ struct FileDataSearch: EvidenceSearch {
   /// Places what is certain by what is known so far; orphans are numbered in their list.
   private func align(
     _ orphans: [Int], _ scores: FileDataScores, _ needs: FileDataNeeds, _ scene: PlacementScene,
-    _ places: FileDataPlaces
+    _ places: FileDataPlaces, _ isCounted: Bool
   ) -> [Found] {
     let open = orphans.indices.compactMap { orphan -> (orphan: Int, position: Int)? in
       guard let position = scene.position(looks.chunks[orphans[orphan]]),
@@ -65,10 +68,15 @@ struct FileDataSearch: EvidenceSearch {
       else { return nil }
       return (orphan, position)
     }
-    let targets = targets(needs, places, Set(open.map(\.position)))
+    let openPositions = Set(open.map(\.position))
+    let targets = targets(needs, places, openPositions)
     guard !targets.isEmpty, open.count <= Self.pairCountInAllMax / targets.count else { return [] }
     let indices = Dictionary(
       targets.enumerated().map { ($1.chunk, $0) }, uniquingKeysWith: { first, _ in first })
+    let neededCount = targets.count { $0.need != nil }
+    let prior =
+      isCounted
+      ? FileDataScores.prior(neededCount: neededCount, orphanCount: open.count) : 0
     let rowCount = max(1, Self.pairCountMax / targets.count)
     var found: [Found] = []
     for start in stride(from: 0, to: open.count, by: rowCount) {
@@ -80,9 +88,9 @@ struct FileDataSearch: EvidenceSearch {
         })
       let orphans = rows.map(\.orphan)
       let certain = alignment.certain { row, column in
-        targets[column].need.map { scores.score(orphans[row], $0) } ?? 0
+        targets[column].need.map { prior + scores.score(orphans[row], $0) } ?? 0
       }
-      let runs = FileDataRuns(needs, places, scores)
+      let runs = FileDataRuns(needs, places, scores, open: openPositions)
       found += runs.sound(
         zip(rows, certain).compactMap { row, column in
           column.map { (row.orphan, row.position, targets[$0].chunk) }
@@ -113,13 +121,13 @@ struct FileDataSearch: EvidenceSearch {
       let need = needs.needs[chunk]
       let before = chunk > 0 ? places.position(of: chunk - 1) : nil
       let after = places.position(of: chunk + 1)
-      let isGoingOn = need != nil && needs.goingOn.contains(chunk)
+      let isAdjoining = need != nil && needs.adjoining.contains(chunk)
       return FileDataAlignment.Target(
         chunk: chunk, need: need, isNext: chunk > 0 && chunks.contains(chunk - 1),
-        isMiddle: isGoingOn && chunks.contains(chunk - 1) && needs.needs[chunk - 1] != nil,
+        isMiddle: isAdjoining && chunks.contains(chunk - 1) && needs.needs[chunk - 1] != nil,
         before: before, after: after,
-        isTornBefore: isGoingOn && before.map { open.contains($0 + 1) } == true,
-        isTornAfter: need != nil && needs.goingOn.contains(chunk + 1)
+        isTornBefore: isAdjoining && before.map { open.contains($0 + 1) } == true,
+        isTornAfter: need != nil && needs.adjoining.contains(chunk + 1)
           && after.map { open.contains($0 - 1) } == true,
         isFreeAfter: places.isFree(chunk + 1))
     }

@@ -40,4 +40,7 @@ protocol FileMapper: Sendable {
 
   /// Whether a view is certainly newer than its origin, as that of an overlay is.
   func isNewer(_ view: SnapshotView) throws(BlockIOError) -> Bool
+
+  /// Whether a block is one that structures such a file system, and so is no file's content.
+  func isStructure(_ block: Span<UInt8>) -> Bool
 }

@@ -79,6 +79,7 @@ public struct PlacementPlan: Sendable {
     for start in try fileSystemStarts(view) {
       let searches: [(any EvidenceSearch)?] = [
         try Ext4FileMapper(view, start: start).map { FileDataSearch($0) },
+        try XFSFileMapper(view, start: start).map { FileDataSearch($0) },
         try Ext4Search(view, start: start), try XFSSearch(view, at: start),
         try BtrfsSearch(view: view, at: start, chunkByteCount: chunkByteCount),
       ]
@@ -174,10 +175,21 @@ public struct PlacementPlan: Sendable {
         orphans, runs, originChunkCount: originChunkCount, contradicted: contradicted)
       likely = []
     }
-    // What proves nothing may build on what is likely.
-    var guess = ledger
-    guess.add(likely)
-    let last = scene(guess.placements.map(\.run), guess.placed)
+    // What would be proven if that were proven is likely, and so is what proves nothing.
+    func scene(assuming likely: [Evidence]) -> PlacementScene {
+      var guess = ledger
+      guess.add(likely)
+      return scene(guess.placements.map(\.run), guess.placed)
+    }
+    substitutes = searches.flatMap(\.substitutes)
+    siblings = searches.compactMap(\.siblingUse)
+    if !likely.isEmpty {
+      let now = scene(assuming: likely)
+      for index in searches.indices where !searches[index].provesNothing {
+        likely += try searches[index].evidence(in: now).map(\.atMostLikely)
+      }
+    }
+    let last = scene(assuming: likely)
     for index in searches.indices where searches[index].provesNothing {
       var found = try searches[index].evidence(in: last)
       found.removeAll { $0.strength != .likely }
@@ -185,8 +197,6 @@ public struct PlacementPlan: Sendable {
       if likely.isEmpty { swap(&likely, &found) } else { likely += found }
     }
     ledger.add(consume likely)
-    substitutes = searches.flatMap(\.substitutes)
-    siblings = searches.compactMap(\.siblingUse)
     placements = ledger.placements
     unplaced =
       seen.unplaced(orphans, placements, Set(ledger.contradicted))

@@ -31,12 +31,14 @@ struct FileDamageReport: Encodable {
 
 /// `files get --format json`: what was taken out, and what is lost.
 ///
-///     {"schema": "dmsnap.files-get.v1", "complete", "fileCount", "byteCount", "lostCount",
-///      "forbiddenCount", "lost": [{"path", "reason", "ranges": [{"byteOffset", "byteCount"}]}]}
+///     {"schema": "dmsnap.files-get.v1", "complete", "fileCount", "presentCount", "byteCount",
+///      "lostCount", "forbiddenCount",
+///      "lost": [{"path", "reason", "ranges": [{"byteOffset", "byteCount"}]}]}
 public struct FilesGetReport: Encodable, Sendable {
   let schema = "dmsnap.files-get.v1"
   let complete: Bool
   let fileCount: UInt64
+  let presentCount: UInt64
   let byteCount: UInt64
   let lostCount: UInt64
   let forbiddenCount: UInt64
@@ -55,6 +57,7 @@ public struct FilesGetReport: Encodable, Sendable {
   public init(_ extraction: Extraction, hasUnknownLosses: Bool) {
     complete = extraction.isWhole && extraction.forbiddenCount == 0 && !hasUnknownLosses
     (fileCount, byteCount) = (extraction.fileCount, extraction.byteCount)
+    presentCount = extraction.presentCount
     (lostCount, forbiddenCount) = (extraction.lossCount, extraction.forbiddenCount)
     lost = extraction.losses.map {
       Loss(path: $0.path, reason: $0.reason, ranges: $0.ranges.map { RangeReport($0) })
@@ -70,7 +73,7 @@ extension FilesGetReport {
     _ path: String, _ free: FreeBytes, lost: [Range<UInt64>], hasUnknownLosses: Bool
   ) {
     complete = lost.isEmpty && !hasUnknownLosses
-    (fileCount, byteCount, forbiddenCount) = (1, free.byteCount, 0)
+    (fileCount, presentCount, byteCount, forbiddenCount) = (1, 0, free.byteCount, 0)
     lostCount = lost.isEmpty ? 0 : 1
     self.lost =
       lost.isEmpty

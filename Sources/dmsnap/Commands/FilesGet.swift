@@ -14,8 +14,10 @@ struct FilesGet: ParsableCommand {
     discussion: """
       They come with their path, mode, times, holes, links and extended attributes, and, if root \
       runs it, with their owner and as devices. Nothing is overwritten, and nothing is written \
-      outside the directory. What cannot be read is zeroes and is listed, and the status is 2. It \
-      is 1 if the origin is in doubt, or if the user may not set an attribute or make a device.
+      outside the directory. A file has its name only when it is whole; --resume goes on with what \
+      was interrupted. What cannot be read is zeroes and is listed, as is a path that does not \
+      exist beside others that do, and the status is 2. It is 1 if the origin is in doubt, or if \
+      the user may not set an attribute or make a device.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -37,6 +39,12 @@ struct FilesGet: ParsableCommand {
     help: ArgumentHelp(
       "The directory to put them in; it is made if it does not exist.", valueName: "dir"))
   var to: String?
+
+  @Flag(
+    help: ArgumentHelp(
+      "Go on with an extraction into the same directory that was interrupted: what is there with"
+        + " the same content is kept, and gets its attributes."))
+  var resume = false
 
   @Option(
     help: ArgumentHelp(
@@ -61,6 +69,7 @@ struct FilesGet: ParsableCommand {
       guard path.isEmpty, inode.isEmpty, to == nil, tar == nil else {
         throw ValidationError("--unallocated goes with no path, --inode, --to or --tar")
       }
+      if resume { throw ValidationError("--resume goes with --to only") }
       if unallocated == "-" { throw ValidationError("--unallocated needs the name of a file") }
     } else {
       if path.isEmpty, inode.isEmpty {
@@ -69,6 +78,7 @@ struct FilesGet: ParsableCommand {
       if (to == nil) == (tar == nil) {
         throw ValidationError("exactly one of --to DIR and --tar FILE is needed")
       }
+      if resume, to == nil { throw ValidationError("--resume goes with --to only") }
     }
     if [to, tar, unallocated].contains("") {
       throw ValidationError("an output needs a name")
@@ -90,29 +100,25 @@ struct FilesGet: ParsableCommand {
       return
     }
     // All are looked for before anything is made.
-    var places: [FileTree.Place] = []
-    for path in path {
-      let place = try FileTree(fileSystem).find(path)
-      // What is named twice, or lies in another that is named, is taken out once.
-      if places.contains(where: { place.isWithin($0) }) { continue }
-      places.removeAll { $0.isWithin(place) }
-      places.append(place)
-    }
-    for number in inode {
-      let name = "inode-\(number.text.replacing(":", with: "-"))"
-      places.append(
-        FileTree.Place(
-          path: "/" + name, name: Array(name.utf8), inode: try fileSystem.inode(number.id)))
-    }
+    let (places, missing) = try places(in: fileSystem)
     let archive = try tar.flatMap { $0 == "-" ? nil : try OutputText(path: FilePath($0)) }
     let sink: any ExtractionSink =
-      if let to { try DirectorySink(path: FilePath(to)) } else {
+      if let to { try DirectorySink(path: FilePath(to), resumes: resume) } else {
         TarSink(archive ?? OutputStream.standardOutput)
       }
     let line = ProgressLine("taken out", talk)
     var extraction = Extraction(fileSystem, to: sink, lost: losses.ranges) { line.update($0, $1) }
-    for place in places { try extraction.extract(place) }
-    try extraction.finish()
+    for (path, error) in missing { extraction.miss(path, error) }
+    do throws(ExtractionError) {
+      for place in places { try extraction.extract(place) }
+      try extraction.finish()
+    } catch {
+      if let to {
+        Console.say(
+          "dmsnap: \(to): what is there is whole; the same command goes on with --resume")
+      }
+      throw error
+    }
     try files.found.requireUnchanged()
     try archive?.publish()
     line.end()
@@ -120,6 +126,44 @@ struct FilesGet: ParsableCommand {
     try files.finish(
       isWhole: extraction.isWhole && !losses.isAnyUnknown,
       isInDoubt: extraction.forbiddenCount > 0 || losses.isInDoubt)
+  }
+
+  /// What is asked for: what is found of it, and what is not.
+  ///
+  /// - Throws: If nothing is found.
+  private func places(
+    in fileSystem: any FileSystem
+  ) throws -> (found: [FileTree.Place], missing: [(path: String, error: FileSystemError)]) {
+    var found: [FileTree.Place] = []
+    var missing: [(path: String, error: FileSystemError)] = []
+    func finding(
+      _ path: String, _ body: () throws(FileSystemError) -> FileTree.Place
+    ) throws(FileSystemError) -> FileTree.Place? {
+      do throws(FileSystemError) { return try body() } catch {
+        if error.isFatal { throw error }
+        missing.append((path, error))
+        return nil
+      }
+    }
+    for path in path {
+      let place = try finding(path) { () throws(FileSystemError) in
+        try FileTree(fileSystem).find(path)
+      }
+      // What is named twice, or lies in another that is named, is taken out once.
+      guard let place, !found.contains(where: { place.isWithin($0) }) else { continue }
+      found.removeAll { $0.isWithin(place) }
+      found.append(place)
+    }
+    for number in inode {
+      let name = "inode-\(number.text.replacing(":", with: "-"))"
+      let place = try finding("inode \(number.text)") { () throws(FileSystemError) in
+        FileTree.Place(
+          path: "/" + name, name: Array(name.utf8), inode: try fileSystem.inode(number.id))
+      }
+      if let place { found.append(place) }
+    }
+    if found.isEmpty, let first = missing.first { throw first.error }
+    return (found, missing)
   }
 
   /// Writes what is in no file, and where each piece of it was.
@@ -163,8 +207,11 @@ struct FilesGet: ParsableCommand {
     case .text:
       if !talk.quiet, tar != "-" {
         try Console.print(
-          "\(to ?? tar ?? ""): \(counted(extraction.fileCount, "file")),"
-            + " \(byteSize(extraction.byteCount))")
+          "\(to ?? tar ?? ""): \(extraction.fileCount)"
+            + (extraction.fileCount == 1 ? " file or directory," : " files and directories,")
+            + " \(byteSize(extraction.byteCount))"
+            + (extraction.presentCount > 0
+              ? "; \(extraction.presentCount) of them were there already" : ""))
       }
     }
     for loss in extraction.losses.prefix(20) {

@@ -93,17 +93,24 @@ struct FilesOwner: ParsableCommand {
   ) throws -> [Range<UInt64>] {
     let snapshot = files.snapshot
     let name = snapshot.view.name
+    /// Bytes that are named one by one must be in the file system, at least in part.
+    func within(_ bytes: Range<UInt64>, _ what: String) throws -> [Range<UInt64>] {
+      if files.part.inside([bytes]).isEmpty {
+        throw Failure(.noStore, "\(name): \(what) is not in \(files.part.title)")
+      }
+      return [bytes]
+    }
     if let offset = offset?.byteCount {
       guard offset < snapshot.view.byteCount else {
         throw Failure(.noStore, "\(name): it has no byte \(offset)")
       }
-      return [offset..<offset + 1]
+      return try within(offset..<offset + 1, "byte \(offset)")
     }
     if let chunk = try chunk ?? oldChunk(snapshot) {
       guard let bytes = snapshot.bytes(ofOld: chunk) else {
         throw Failure(.noStore, "\(name): it has no chunk \(chunk)")
       }
-      return [bytes]
+      return try within(bytes, "chunk \(chunk)")
     }
     if lost || doubtful, let losses {
       let ranges = lost ? losses.ranges : losses.doubtful + losses.likely

@@ -54,6 +54,15 @@ extension PartitionOptions {
 }
 
 extension SnapshotPart {
+  /// It in a message.
+  var title: String {
+    switch kind {
+    case .whole: "the snapshot"
+    case .partition(let number): "partition \(number)"
+    case .volume(let name): "volume \(name)"
+    }
+  }
+
   /// Its name, as the options take it.
   fileprivate var name: String {
     switch kind {

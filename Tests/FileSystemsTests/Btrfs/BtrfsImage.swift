@@ -9,18 +9,22 @@ final class BtrfsImage {
   struct Failure: Error { let text: String }
 
   let path: String
+  private let name: String
   private let directory: String
 
-  init() throws {
+  /// `aged`, or `log`, which has a log to replay.
+  init(_ name: String = "aged") throws {
+    self.name = name
     directory = "\(NSTemporaryDirectory())/dmsnap-btrfs-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    path = "\(directory)/aged.img"
-    try FileManager.default.copyItem(atPath: Self.packed("aged.img"), toPath: "\(path).xz")
+    path = "\(directory)/\(name).img"
+    try FileManager.default.copyItem(atPath: Self.packed("\(name).img"), toPath: "\(path).xz")
     _ = try Self.run("xz", ["-d", "\(path).xz"])
   }
 
   /// One that mkfs.btrfs makes of a directory with one file, `file`.
   init(options: [String], file: [UInt8]) throws {
+    name = "made"
     directory = "\(NSTemporaryDirectory())/dmsnap-btrfs-\(UUID().uuidString)"
     let files = "\(directory)/files"
     try FileManager.default.createDirectory(atPath: files, withIntermediateDirectories: true)
@@ -37,12 +41,20 @@ final class BtrfsImage {
 
   /// A line for each file.
   func truth() throws -> Set<String> {
-    let text = try Self.run("xz", ["-dc", Self.packed("aged.truth")])
+    let text = try Self.run("xz", ["-dc", Self.packed("\(name).truth")])
     return Set(text.split(separator: "\n").map(String.init))
   }
 
-  func open() throws -> BtrfsFileSystem {
-    try BtrfsFileSystem(FileSource(path: FilePath(path)))
+  func open(isLogReplayed: Bool = true) throws -> BtrfsFileSystem {
+    try BtrfsFileSystem(FileSource(path: FilePath(path)), isLogReplayed: isLogReplayed)
+  }
+
+  /// Where the root of the log is, on a device whose addresses are those of the file system.
+  func logRoot() throws -> UInt64 {
+    let handle = try FileHandle(forReadingFrom: URL(filePath: path))
+    try handle.seek(toOffset: 65536 + 0x60)
+    let bytes = try handle.read(upToCount: 8) ?? Data()
+    return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 
   /// Turns all bits of bytes around.

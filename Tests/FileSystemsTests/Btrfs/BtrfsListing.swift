@@ -42,7 +42,8 @@ struct BtrfsListing {
     }
     for entry in damage { lines.insert(entry.problem) }
     for entry in entries {
-      try visit(entry.id, "\(path)/\(String(decoding: entry.name, as: UTF8.self))")
+      let name = String(decoding: entry.name, as: UTF8.self).replacing(" ", with: "\\x20")
+      try visit(entry.id, "\(path)/\(name)")
     }
   }
 

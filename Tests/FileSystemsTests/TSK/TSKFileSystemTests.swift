@@ -80,6 +80,29 @@
       #expect(free.reduce(0) { $0 + $1.count } > 14 << 20)
     }
 
+    @Test func `exFAT: names, content in pieces, a deleted name`() throws {
+      let fileSystem = try TSKOpening.open(try images.exFAT())
+      #expect(fileSystem.family == "exfat")
+      #expect(
+        try names(fileSystem, "/").filter { !$0.hasPrefix("$") } == [
+          "dir", "empty.txt", "hello.txt", "many", "others", "pieces",
+        ])
+      #expect(try names(fileSystem, "/dir") == ["sub", "ünïcode ☃ name.txt"])
+      #expect(try names(fileSystem, "/many").count == 100)
+      #expect(try bytes(fileSystem, "/dir/sub/big.bin") == images.big)
+      #expect(
+        try bytes(fileSystem, "/many/the long name of a file that takes several entries 42")
+          == Array("42".utf8))
+      let pieces = (0..<40).flatMap { [UInt8](repeating: UInt8($0), count: 5000) }
+      #expect(try bytes(fileSystem, "/pieces") == pieces)
+      let map = try fileSystem.map(of: try inode(fileSystem, "/pieces"))
+      #expect(map.damage == [] && map.extents.count > 10)
+      let free = try fileSystem.freeRanges()
+      #expect(!map.extents.compactMap(\.sourceRange).contains { free.touches($0) })
+      let deleted = try entries(fileSystem, try inode(fileSystem, "/dir")).filter(\.isDeleted)
+      #expect(deleted.map { String(decoding: $0.name, as: UTF8.self) } == ["deleted.txt"])
+    }
+
     @Test func `NTFS: resident and other content, and a stream`() throws {
       let fileSystem = try TSKOpening.open(try images.ntfs())
       #expect(fileSystem.family == "ntfs")

@@ -8,7 +8,7 @@
   final class TSKImages {
     let path = NSTemporaryDirectory() + "tsk-\(UUID().uuidString)"
     /// The content of `big.bin`, which takes many blocks.
-    let big = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 3 &+ $0 >> 9) }
+    let big = (0..<300_000).map { UInt8(truncatingIfNeeded: ($0 &* 7) >> 3 &+ $0 >> 9) }
 
     init() throws {
       for folder in ["tree/dir/sub", "tree/empty"] {
@@ -54,6 +54,15 @@
         "tree/empty.txt", "::/")
       try run("mdel", "-i", "fat.img", "::/dir/deleted.txt")
       return try source("fat.img")
+    }
+
+    /// The exFAT file system that `Images/make` makes.
+    func exFAT() throws -> FileSource {
+      let packed = URL(filePath: #filePath).deletingLastPathComponent().appending(
+        path: "Images/exfat.img.xz")
+      try FileManager.default.copyItem(at: packed, to: url("exfat.img.xz"))
+      try run("xz", "-d", "exfat.img.xz")
+      return try source("exfat.img")
     }
 
     /// An NTFS file system with some of the tree's files at the top, and a stream of `hello.txt`.

@@ -15,8 +15,13 @@ final class XFSImage {
   private let name: String
   private let directory: String
 
-  init(_ version: Version, isDirty: Bool = false) throws {
-    name = isDirty ? "dirty-\(version)" : "\(version)"
+  convenience init(_ version: Version, isDirty: Bool = false) throws {
+    try self.init(named: isDirty ? "dirty-\(version)" : "\(version)")
+  }
+
+  /// The image of that name.
+  init(named name: String) throws {
+    self.name = name
     directory = "\(NSTemporaryDirectory())/dmsnap-xfs-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     path = "\(directory)/\(name).img"
@@ -32,6 +37,22 @@ final class XFSImage {
     let text = try Self.xz(["-dc", Self.packed("\(name).truth")])
     return Set(text.split(separator: "\n").map(String.init))
   }
+
+  /// An image that mkfs.xfs makes, with nothing in it.
+  init(madeWith options: [String]) throws {
+    name = "made"
+    directory = "\(NSTemporaryDirectory())/dmsnap-xfs-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    path = "\(directory)/made.img"
+    try Data().write(to: URL(filePath: path))
+    let handle = try FileHandle(forWritingTo: URL(filePath: path))
+    try handle.truncate(atOffset: 300 << 20)
+    try handle.close()
+    _ = try Self.run(["mkfs.xfs", "-q"] + options + [path])
+  }
+
+  /// Clears the log as xfs_repair does, changes and all.
+  func clearLog() throws { _ = try Self.run(["xfs_repair", "-L", path]) }
 
   func source() throws -> FileSource { try FileSource(path: FilePath(path)) }
 
@@ -62,16 +83,22 @@ final class XFSImage {
     URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Images/\(name).xz").path()
   }
 
-  private static func xz(_ arguments: [String]) throws -> String {
+  private static func xz(_ arguments: [String]) throws -> String { try run(["xz"] + arguments) }
+
+  private static func run(_ command: [String]) throws -> String {
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = ["xz"] + arguments
+    process.environment = [
+      "PATH": "\(ProcessInfo.processInfo.environment["PATH"] ?? ""):/usr/sbin:/sbin"
+    ]
+    process.arguments = command
     let output = Pipe()
     process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
     try process.run()
     let data = try output.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw Failure(text: "xz failed") }
+    guard process.terminationStatus == 0 else { throw Failure(text: "\(command[0]) failed") }
     return String(decoding: data, as: UTF8.self)
   }
 }

@@ -71,6 +71,28 @@ struct XFSTurnedLog {
     }
   }
 
+  /// Makes the last record say that the log begins with a record.
+  mutating func begin(atRecord index: Int) {
+    guard let last = records.last else { return }
+    let place = last.sector * 512
+    let tail = UInt64(Self.round) << 32 | UInt64(records[index].sector)
+    bytes.put(big: tail, at: place + 24)
+    guard let record = Self.record(bytes, last.sector, geometry) else { return }
+    var copy = Array(bytes[place..<place + last.count * 512])
+    Self.seal(&copy, record)
+    bytes.replaceSubrange(place..<place + copy.count, with: copy)
+  }
+
+  /// Writes what is of the next round, and no record, over the first records, the last of them in
+  /// part.
+  mutating func overwrite(upToRecord index: Int) {
+    for sector in 0..<records[index].sector - 1 {
+      bytes.replaceSubrange(
+        sector * 512..<(sector + 1) * 512, with: repeatElement(0x5a, count: 512))
+      bytes.put(big: Self.round + 1, at: sector * 512)
+    }
+  }
+
   /// Makes the checksum of a record right.
   static func seal(_ bytes: inout [UInt8], _ record: XFSLogRecord) {
     let copy = bytes

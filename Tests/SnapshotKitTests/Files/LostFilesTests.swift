@@ -31,9 +31,12 @@ import Testing
   /// A snapshot that Linux invalidated when it had copied the blocks that differ, the last of them
   /// in flight: those in `lost` have no exception.
   private func files(
-    snapshot: [Node], origin: [Node], lost: [Int]
+    snapshot: [Node], origin: [Node], lost: [Int], sharesExtents: Bool = false, blockCount: Int = 0
   ) throws -> SnapshotFiles {
-    let (mine, theirs) = (MemoryFileSystem(snapshot), MemoryFileSystem(origin))
+    let (mine, theirs) = (
+      MemoryFileSystem(snapshot, sharesExtents: sharesExtents, blockCount: blockCount),
+      MemoryFileSystem(origin, sharesExtents: sharesExtents, blockCount: blockCount)
+    )
     let blocks = try Self.blocks(mine, theirs)
     let changed = blocks[0].indices.filter { blocks[0][$0] != blocks[1][$0] }
     var builder = StoreBuilder().copying(changed.filter { !lost.contains($0) })
@@ -103,6 +106,31 @@ import Testing
         "/written lost [] unnamed 0 doubtful 6",
       ])
     #expect(found.hasUnknown && found.unknownCount == 1)
+  }
+
+  /// A clone has the same place as its original, and nothing of it was written.
+  @Test(arguments: [false, true])
+  func `a new file is lost where files share nothing, and if it may be a clone where it was free`(
+    sharesExtents: Bool
+  ) throws {
+    let origin: [Node] = [.file("old", "as it was").with(number: 20)]
+    let overlay: [Node] = [
+      .file("old", "as it was").with(number: 20),
+      .clone("clone", of: "/old").with(seconds: 1_800_000_000, number: 21),
+      .file("lost", "in flight").with(seconds: 1_800_000_000, number: 22),
+    ]
+    let files = try files(
+      snapshot: overlay, origin: origin, lost: [2], sharesExtents: sharesExtents, blockCount: 4)
+    let found = try #require(try LostFiles(files))
+    let lost = "/lost lost [9] unnamed 9 doubtful 0"
+    #expect(
+      words(found)
+        == (sharesExtents
+          ? [lost]
+          : [
+            "/clone lost [9] unnamed 9 doubtful 0", lost, "/old lost [9] unnamed 9 doubtful 0",
+          ]))
+    #expect(!found.hasUnknown)
   }
 
   @Test func `a name whose inode is lost is said`() throws {

@@ -40,7 +40,51 @@ struct FileDataSearchTests {
     overlay.write([.text(4096), .text(4096), .text(4096), .text(4096)], at: 100)
     let plan = try overlay.plan(surviving: [100, 103])
     #expect(overlay.isRight(plan) && plan.likelyCount == 2)
+    overlay.write([.text(4096)], at: 400, isDeleted: true)
     #expect(try overlay.plan(surviving: [100]).placements == [])
+  }
+
+  @Test(arguments: [3, 15])
+  func `a file may end in a few zeroes, or in the fifteen of an ELF file`(count: Int) throws {
+    var overlay = FileOverlay()
+    overlay.write([.text(4096), .text(4096), .ended(2000, zeroCount: count)], at: 100)
+    overlay.write([.text(4096), .ended(1200, zeroCount: 700)], at: 200)
+    let plan = try overlay.plan()
+    #expect(overlay.isRight(plan))
+    #expect(plan.likelyCount == 3)
+  }
+
+  @Test(arguments: [(9, 9, 9), (9, 10, 0), (3, 3, 0)])
+  func `all that is lost between two things that are known is one long file`(
+    count: Int, orphanCount: Int, placedCount: UInt64
+  ) throws {
+    var overlay = FileOverlay()
+    overlay.write([.text(500)], at: 50)
+    overlay.write([FileOverlay.Content](repeating: .text(4096), count: count), at: 100)
+    for block in count..<orphanCount {
+      overlay.write([.text(4096)], at: UInt64(400 + block), isDeleted: true)
+    }
+    overlay.write([.text(700)], at: 300)
+    let plan = try overlay.plan(surviving: [50, 300])
+    #expect(overlay.isRight(plan) && plan.likelyCount == placedCount)
+  }
+
+  @Test func `the rest of a file may be copied long after a chunk that it shares`() throws {
+    var overlay = FileOverlay(blocksPerChunk: 2)
+    overlay.write([.text(4096), .text(4096), .text(900)], at: 100)
+    overlay.write([.text(4096), .text(4096), .text(300)], at: 300)
+    overlay.write([FileOverlay.Content](repeating: .text(4096), count: 6) + [.text(77)], at: 103)
+    let plan = try overlay.plan()
+    #expect(overlay.isRight(plan) && plan.likelyCount == 7)
+  }
+
+  @Test func `what must have been written is somewhere, however it looks`() throws {
+    var overlay = FileOverlay()
+    overlay.write([.text(500)], at: 50)
+    let rows = (0..<20).map { FileOverlay.Content.text(2000 + 90 * $0) }
+    overlay.write(rows + [.text(1234)], at: 100)
+    let plan = try overlay.plan(surviving: [50])
+    #expect(overlay.isRight(plan) && plan.likelyCount == 21)
   }
 
   @Test func `what lies between files is passed over`() throws {
@@ -96,6 +140,8 @@ struct FileOverlay {
   enum Content {
     /// So many bytes that are not zero.
     case text(Int)
+    /// The same, and then zeroes that are the file's.
+    case ended(Int, zeroCount: Int)
   }
 
   var isNewer = true
@@ -115,7 +161,7 @@ struct FileOverlay {
   mutating func write(_ blocks: [Content], at block: UInt64, isDeleted: Bool = false) {
     var byteCount = 0
     for (index, content) in blocks.enumerated() {
-      byteCount += put(content, in: Int(block) + index, from: 0)
+      byteCount = index * Self.blockByteCount + put(content, in: Int(block) + index, from: 0)
     }
     let file = file(at: block, byteCount, time: 2)
     if !isDeleted { files.append(file) }
@@ -151,14 +197,18 @@ struct FileOverlay {
   }
 
   private mutating func put(_ content: Content, in block: Int, from start: Int) -> Int {
-    guard case .text(let count) = content else { return 0 }
+    let (count, zeroCount) =
+      switch content {
+      case .text(let count): (count, 0)
+      case .ended(let count, let zeroCount): (count, zeroCount)
+      }
     for index in start..<start + count {
       state = state &* 1_664_525 &+ 1_013_904_223
       snapshot[block * Self.blockByteCount + index] = UInt8(state >> 24) | 1
     }
     let chunk = UInt64(block / blocksPerChunk)
     if !olds.contains(chunk) { olds.append(chunk) }
-    return count
+    return count + zeroCount
   }
 
   /// What the mapper of a file system would say.
@@ -174,6 +224,7 @@ struct FileOverlay {
     }
     func freeRanges(of view: SnapshotView) -> [Range<UInt64>] { free }
     func isNewer(_ view: SnapshotView) -> Bool { isNewer }
+    func isStructure(_ block: Span<UInt8>) -> Bool { false }
   }
 
   /// A plan for the store of which only some exceptions survive.
