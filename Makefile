@@ -30,6 +30,10 @@ TRIAL_TEST ?=
 # Debian keeps mke2fs, sfdisk and losetup where an ordinary user's shell does not look.
 export PATH := $(PATH):/usr/sbin:/sbin
 
+# SwiftPM passes the package's traits to the compiler in the order of a set, which is another in each
+# process: without this, nearly every build compiles everything anew.
+STABLE := SWIFT_DETERMINISTIC_HASHING=1
+
 # What is tested is optimised, or the tests take three times as long; what they reach into needs a
 # build of its own. All that shares it must agree on the flags and on the variable, which the manifest reads.
 TEST_BUILD := -c release -Xswiftc -enable-testing --scratch-path $(TESTED)
@@ -106,13 +110,13 @@ crash-test: release  ## kill, starve and cut the power of merges; make crash-tes
 	Tests/CrashTest/crash-test --dmsnap $(RELEASE) $(CRASH_TEST)
 
 crash-points: setup  ## interrupt merges wherever they can be: make crash-points CRASH_POINTS=1000000
-	DMSNAP_CRASH_POINTS=$(CRASH_POINTS) swift test --disable-xctest --filter CrashPoint $(TEST_BUILD)
+	$(STABLE) DMSNAP_CRASH_POINTS=$(CRASH_POINTS) swift test --disable-xctest --filter CrashPoint $(TEST_BUILD)
 
 fuzz: setup  ## fuzz what reads stores and mapfiles, a minute each: make fuzz FUZZ='--seconds 600'
 	Tests/Fuzz/fuzz $(FUZZ)
 
 docs: setup  ## write the generated pages of docs/ again, and the libraries' reference in .build/reference
-	DMSNAP_REGENERATE=1 swift test --disable-xctest --filter Documentation $(TEST_BUILD)
+	$(STABLE) DMSNAP_REGENERATE=1 swift test --disable-xctest --filter Documentation $(TEST_BUILD)
 	swift package dump-symbol-graph --minimum-access-level public
 	mkdir -p .build/reference
 	for target in SnapshotKit BlockIO LVM2 SnapshotFormat; do \
@@ -147,7 +151,7 @@ lab:
 	corpus/lab --install
 
 tested: setup
-	swift build --build-tests $(TEST_BUILD)
+	$(STABLE) swift build --build-tests $(TEST_BUILD)
 
 # What the program prints as JSON is held against docs/schema afterwards.
 suite: tested
@@ -162,12 +166,12 @@ consumer: setup
 # Without the variable that test sets, or every other target would build it anew.
 release: setup
 	for product in $(PRODUCTS); do \
-	  env -u DMSNAP_WARNINGS_ARE_ERRORS swift build -c release --product $$product || exit; done
+	  env -u DMSNAP_WARNINGS_ARE_ERRORS $(STABLE) swift build -c release --product $$product || exit; done
 
 # All that `install` copies.
 static: setup
 	for product in $(PRODUCTS); do \
-	  swift build -c release --product $$product --static-swift-stdlib -Xswiftc -static-stdlib \
+	  $(STABLE) swift build -c release --product $$product --static-swift-stdlib -Xswiftc -static-stdlib \
 	    --scratch-path $(STATIC) || exit; done
 	rm -rf $(STATIC)/man
 	docs/man/make $(STATIC)/release/dmsnap $(STATIC)/man $(PREFIX)/share/doc/dmsnap

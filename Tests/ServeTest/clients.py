@@ -77,7 +77,7 @@ class Server:
         status = pathlib.Path(f"/proc/{self.nbdkit()}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
 
-    def end(self, number=signal.SIGINT):
+    def end(self, number=signal.SIGTERM):
         os.killpg(self.process.pid, number)
         return self.process.wait(60)
 
