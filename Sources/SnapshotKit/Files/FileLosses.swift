@@ -59,10 +59,13 @@ public struct FileLosses: Sendable {
   ///
   /// Both file systems are read if exceptions are lost, and it is unknown what they were for: every
   /// inode, and the maps of the files that differ.
-  public init(
-    _ files: SnapshotFiles, unread: [LostRange] = []
-  ) throws(FileSystemError) {
-    self.init(files.snapshot, .snapshot, in: files.part, unread: unread)
+  public init(_ files: SnapshotFiles) throws(FileSystemError) {
+    try self.init(FileLosses(files.snapshot, .snapshot, in: files.part), files)
+  }
+
+  /// The same, where what is known without the file systems was worked out already.
+  init(_ known: FileLosses, _ files: SnapshotFiles) throws(FileSystemError) {
+    self = known
     guard hasUnknown || isEndInDoubt else { return }
     let written = try WrittenBytes(files)
     unnamed = written.certain.without(ranges)

@@ -49,10 +49,18 @@ public struct LostFiles: Sendable {
   private var accountedCount: UInt64 = 0
   /// What could not be read: files may be missing if there is any.
   public private(set) var damage: [FileSystemDamage] = []
-  /// What of it is damaged of the whole: an older state is shown, for example.
-  public private(set) var wholeDamage: [FileSystemDamage] = []
-  /// Whether the file system could not be read at all.
-  public private(set) var isUnreadable = false
+  /// What the file system is like as a whole.
+  public private(set) var condition = Condition.readable
+
+  /// What a file system is like as a whole.
+  public enum Condition: Equatable, Sendable {
+    /// It was read, but for what ``damage`` says.
+    case readable
+    /// What is read is not all: an older state is shown, for example. What is damaged.
+    case degraded(String)
+    /// It could not be read at all: why.
+    case unreadable(String)
+  }
 
   /// Finds the files of a snapshot that losses are in.
   ///
@@ -68,11 +76,11 @@ public struct LostFiles: Sendable {
     part = files.part.kind
     (hasUnknown, unknownCount) = (known.hasUnknown, known.unknownCount)
     isEndInDoubt = known.isEndInDoubt
-    wholeDamage = fileSystem.damage
-    damage = wholeDamage
+    damage = fileSystem.damage
+    if let first = damage.first { condition = .degraded(first.problem) }
     if known.isNone, damage.isEmpty { return }
     guard try fileSystem.hasFiles(atMost: fileCountMax) else { return nil }
-    let losses = try FileLosses(files, unread: unread)
+    let losses = try FileLosses(known, files)
     (hasUnknown, unknownCount) = (losses.hasUnknown, losses.unknownCount)
     isEndInDoubt = losses.isEndInDoubt
     accountedCount = known.unknownCount - min(losses.unknownCount, known.unknownCount)
@@ -115,7 +123,7 @@ public struct LostFiles: Sendable {
 
   /// A part whose file system cannot be read.
   private init(_ part: SnapshotPart.Kind, _ damage: FileSystemDamage) {
-    (self.part, self.damage, isUnreadable) = (part, [damage], true)
+    (self.part, self.damage, condition) = (part, [damage], .unreadable(damage.problem))
     (hasUnknown, unknownCount, isEndInDoubt) = (true, 0, false)
   }
 

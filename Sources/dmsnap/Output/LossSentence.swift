@@ -45,7 +45,7 @@ extension [LostFiles] {
     let unknownCount = parts.map(\.unknownCount).max() ?? 0
     if unknownCount > 0 {
       sentence += "; no file tells what up to \(counted(unknownCount, "lost exception")) were for"
-    } else if parts.contains(where: { $0.hasUnknown && !$0.isUnreadable }) {
+    } else if parts.contains(where: { $0.hasUnknown && !$0.condition.isUnreadable }) {
       sentence += "; the table's end is lost, and no file tells of more"
     }
     return sentence
@@ -58,8 +58,8 @@ extension LostFiles {
 
   /// What is lost of one file system.
   fileprivate var clause: String {
-    if isUnreadable {
-      return part.prefix + "its file system cannot be read: \(damage.first?.problem ?? "damaged")"
+    if case .unreadable(let problem) = condition {
+      return part.prefix + "its file system cannot be read: \(problem)"
     }
     let lost = files.filter(\.isLost)
     var parts: [String] = []
@@ -74,7 +74,7 @@ extension LostFiles {
     if !structures.isEmpty {
       parts.append("\(byteSize(structures.totalCount)) of the file system's structures")
     }
-    var clauses: [String] = wholeDamage.prefix(1).map(\.problem)
+    var clauses: [String] = if case .degraded(let problem) = condition { [problem] } else { [] }
     if !parts.isEmpty || !isEndInDoubt && clauses.isEmpty {
       clauses.append(
         "lost: " + (parts.isEmpty ? "nothing that is known" : parts.joined(separator: ", ")))
@@ -105,6 +105,10 @@ extension LostFiles {
     let shown = names.prefix(namedCount) + (names.count > namedCount ? ["…"] : [])
     return "\(counted(UInt64(names.count), noun)) (\(shown.joined(separator: ", ")))"
   }
+}
+
+extension LostFiles.Condition {
+  fileprivate var isUnreadable: Bool { if case .unreadable = self { true } else { false } }
 }
 
 extension LostFiles.File {
