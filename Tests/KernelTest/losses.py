@@ -8,6 +8,7 @@ from views import SECTOR, Store, View, mapped
 
 WIPED = 65536
 RESIDUE_CHUNKS = 150
+DESTROYED = ("unreadable", "zeroes", "noise")
 ANCHORS = {"ext4": "journal superblock", "xfs": "log's beginning", "btrfs": "superblock"}
 
 
@@ -90,6 +91,8 @@ def losses(rng, made, store, clones, most_areas):
     for _ in range(2):
         yield bad_sectors(rng, store)
     yield from anchor_lost(rng, made, store)
+    for how in DESTROYED:
+        yield data_destroyed(rng, store, how)
     others = clone_chunks(rng, clones, store.size)
     if others:
         yield from residues(rng, store, others)
@@ -121,6 +124,22 @@ def anchor_lost(rng, made, store):
     for number in sorted(rng.sample(range(store.areas), min(2, store.areas))):
         yield Loss(f"{ANCHORS[made.file_system]} wiped, area {number} lost",
                    [area(rng, store, number), (new * store.size, bytes(store.size))])
+
+
+def data_destroyed(rng, store, how):
+    """An area lost, and data chunks near it destroyed: what is missing of a log or a home leaves no trace."""
+    number = rng.randrange(store.areas)
+    first = number * store.per_area
+    named = store.exceptions[first:first + store.per_area]
+    count = min(len(named), rng.choice((1, 2, 4, 8, 32)))
+    start = rng.randrange(len(named) - count + 1)
+    spots = [new * store.size for _, new in named[start:start + count]]
+    lost = area(rng, store, number)
+    name = f"area {number} lost, {count} chunks {how}"
+    if how == "unreadable":
+        return Loss(name, [lost], [(at, store.size) for at in spots])
+    fill = rng.randbytes if how == "noise" else bytes
+    return Loss(name, [lost, *((at, fill(store.size)) for at in spots)])
 
 
 def residues(rng, store, others):

@@ -174,9 +174,11 @@ struct BtrfsDataSearch {
       let isSame = try haveSameContent(need.content)
       // Where checksums say nothing of some sectors, there must be one orphan and one place only.
       // The right orphan is not among them if its data is lost; zeroes are what may be left of it.
+      // What was perhaps not copied for this store may be of another snapshot of the same data.
       let isCertain =
         need.isWhole
-        || contents[need.content].orphans.count == 1 && claimCounts[orphan] == 1
+        || image.orphans.reasons[orphan] == .exceptionLost
+          && contents[need.content].orphans.count == 1 && claimCounts[orphan] == 1
           && (isInOrder || !image.orphans.hasZeroes)
       let strength: Evidence.Strength =
         isSame && isCertain && (isRare || isInOrder) ? need.strength : .likely

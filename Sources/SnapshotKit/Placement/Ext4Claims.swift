@@ -55,8 +55,8 @@ struct Ext4Claims {
 
   // MARK: - What is known
 
-  /// Whether all orphans can be read, and none is all zeroes, as what could not be read elsewhere is
-  /// in many copies of disks.
+  /// Whether all orphans can be read, and none is all zeroes: in many copies of disks, what could
+  /// not be read is.
   var isIntact: Bool {
     let perChunk = volume.blocksPerChunk
     return isAllSeen

@@ -8,7 +8,7 @@ internal import SnapshotFormat
 /// When all that was written to the journal has its place, what is left was at home. That a block
 /// was copied at all is certain in an overlay, where the store has nothing else; in the store of a
 /// volume that was written on, only if the origin's journal says that it was overwritten. The right
-/// version is among the orphans, if all are there: where there is no other it is likely the right one,
+/// version is among the orphans, if all are there: where there is no other it is likely that one,
 /// whatever the journal lacks. It may have been overwritten.
 struct Ext4Homes {
   private let volume: Ext4Volume

@@ -40,7 +40,7 @@ struct Ext4JournalEvidence {
       guard let next = found.first(where: { $0 > last }) ?? found.first,
         let trust = claims.trust(next)
       else { continue }
-      // All versions of a superblock have the same checksum, so that one at home seems to be a copy.
+      // All versions of a superblock have the same checksum: one at home seems to be a copy.
       let isSuperblock =
         claims.orphans.blocks[next * volume.blocksPerChunk + volume.index(of: block)].role
         == .superblock

@@ -102,9 +102,15 @@ struct Ext4Search: EvidenceSearch {
     let deduction = Ext4LogDeduction(
       log, orphans, blockByteCount: volume.blockByteCount,
       isBeside: { [isSure = claims.level == .likely || claims.isIntact, claims] in
-        isSure || claims.isBeside($0, place.block($1), place.block($1 + $2), step: $2, $3)
+        isSure
+          || $1 + $2 >= 0
+            && claims.isBeside($0, place.block($1), place.block($1 + $2), step: $2, $3)
       },
-      mayStructure: { reasons[$0 / perChunk] != .leaked && reasons[$0 / perChunk] != .inFlight },
+      mayStructure: { [orphans] in
+        // What has a place is in the log already.
+        reasons[$0 / perChunk] != .leaked && reasons[$0 / perChunk] != .inFlight
+          && scene.proven[orphans.chunks[$0 / perChunk]] == nil
+      },
       mayLay: { mayLayEnd || reasons[$0 / perChunk] == .exceptionLost },
       isFromLostEnd: {
         reasons[$0 / perChunk] == .endLost || reasons[$0 / perChunk] == .endInDoubt

@@ -161,7 +161,9 @@ public struct PlacementPlan: Sendable {
           found += try searches[index].evidence(in: now)
         }
         let split = found.partition { $0.strength == .likely || isDoubtful($0.new) }
-        likely = found[split...].map { $0.atMostLikely }
+        // What was likely once stays so.
+        let known = Set(likely)
+        likely += found[split...].lazy.map { $0.atMostLikely }.filter { !known.contains($0) }
         found.removeSubrange(split...)
         if try !ledger.prove(found, isSame: isSame) || ledger.hasRetracted { break }
       }
@@ -183,12 +185,15 @@ public struct PlacementPlan: Sendable {
     }
     substitutes = searches.flatMap(\.substitutes)
     siblings = searches.compactMap(\.siblingUse)
-    if !likely.isEmpty {
-      let (now, proven) = (scene(assuming: likely), ledger.proven)
+    var isGrowing = !likely.isEmpty
+    for _ in 0..<Self.roundCountMax where isGrowing {
+      let now = scene(assuming: likely)
+      let count = likely.count
       for index in searches.indices where !searches[index].provesNothing {
         likely += try searches[index].evidence(in: now).lazy
-          .filter { proven[$0.new] == nil }.map(\.atMostLikely)
+          .filter { now.proven[$0.new] == nil }.map(\.atMostLikely)
       }
+      isGrowing = likely.count > count
     }
     let last = scene(assuming: likely)
     for index in searches.indices where searches[index].provesNothing {
