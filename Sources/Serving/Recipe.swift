@@ -13,9 +13,18 @@ package struct Recipe: Sendable {
     /// What it is, in a sentence.
     package let title: String
     /// The commands that set it up, in order.
-    package let commands: [String]
+    package private(set) var commands: [String]
     /// The commands that end it.
-    package let ends: [String]
+    package private(set) var ends: [String]
+
+    /// It, and its file system mounted with those options; only it if there are none.
+    fileprivate func mounting(_ image: String, _ options: String?) -> Way {
+      guard let options else { return self }
+      var way = self
+      way.commands += ["mkdir -p mnt", "mount -o \(options) \(image) mnt"]
+      way.ends.insert("umount mnt", at: 0)
+      return way
+    }
   }
 
   /// The ways.
@@ -65,22 +74,19 @@ package struct Recipe: Sendable {
     let table =
       "0 \(snapshot.view.byteCount / 512) snapshot $origin $store P"
       + " \(snapshot.loaded.geometry.chunkSize.sectorCount)"
-    var commands = [
+    let commands = [
       "origin=$(\(loop(origin, snapshot.origin, quote)))",
       "store=$(\(loop(store, snapshot.loaded.store.source, quote)))",
       "dmsetup create dmsnap-view --readonly --table \"\(table)\"",
     ]
-    var ends = [
+    let ends = [
       "dmsetup remove dmsnap-view", "losetup --detach $store", "losetup --detach $origin",
     ]
-    if let options = parts.first?.mountOptions {
-      commands += ["mkdir -p mnt", "mount -o \(options) \(device) mnt"]
-      ends.insert("umount mnt", at: 0)
-    }
     return Way(
       name: "device-mapper",
       title: "Linux's own view as \(device), over loop devices that cannot be written; needs root",
-      commands: commands, ends: ends)
+      commands: commands, ends: ends
+    ).mounting(device, parts.first?.mountOptions)
   }
 
   private static func loop(
@@ -92,22 +98,16 @@ package struct Recipe: Sendable {
   }
 
   private static func file(_ parts: [ServedPart], _ words: String) -> Way {
-    var commands = ["mkdir -p view", "dmsnap mount \(words) view"]
-    var ends = ["dmsnap mount --end view"]
-    if let part = parts.first(where: { $0.mountOptions != nil }),
-      let options = part.mountOptions
-    {
-      commands += ["mkdir -p mnt", "mount -o loop,\(options) view/\(part.fileName) mnt"]
-      ends.insert("umount mnt", at: 0)
-    }
+    let part = parts.first { $0.mountOptions != nil }
     return Way(
       name: "file",
       title: "a file, for every program that reads files; mounting its file system needs root",
-      commands: commands, ends: ends)
+      commands: ["mkdir -p view", "dmsnap mount \(words) view"], ends: ["dmsnap mount --end view"]
+    ).mounting("view/\(part?.fileName ?? "")", part?.mountOptions.map { "loop,\($0)" })
   }
 
   private static func nbd(_ parts: [ServedPart], _ words: String) -> Way {
-    var commands = [
+    let commands = [
       "dmsnap serve \(words) --socket ./dmsnap.socket &", "server=$!",
       "until test -S dmsnap.socket || ! kill -0 $server; do sleep 0.1; done",
       "modprobe nbd max_part=16",
@@ -115,18 +115,12 @@ package struct Recipe: Sendable {
         + " 'nbd+unix:///?socket=./dmsnap.socket' &&"
         + " until test $(cat /sys/block/nbd0/size) -gt 0; do sleep 0.1; done",
     ]
-    var ends = ["qemu-nbd --disconnect /dev/nbd0", "kill $server"]
-    if let part = parts.first(where: { $0.mountOptions != nil }),
-      let options = part.mountOptions
-    {
-      let device = "/dev/nbd0" + (part.number.map { "p\($0)" } ?? "")
-      commands += ["mkdir -p mnt", "mount -o \(options) \(device) mnt"]
-      ends.insert("umount mnt", at: 0)
-    }
+    let part = parts.first { $0.mountOptions != nil }
     return Way(
       name: "nbd",
       title: "a block device that the kernel cannot write; needs root and the module nbd",
-      commands: commands, ends: ends)
+      commands: commands, ends: ["qemu-nbd --disconnect /dev/nbd0", "kill $server"]
+    ).mounting("/dev/nbd0" + (part?.number.map { "p\($0)" } ?? ""), part?.mountOptions)
   }
 
   /// The volume groups in the snapshot have the names and UUIDs of those in use: lvm2 must see one

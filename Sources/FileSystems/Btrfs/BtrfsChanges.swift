@@ -1,3 +1,4 @@
+internal import BlockIO
 internal import FileSystemFormat
 
 /// An item of a leaf.
@@ -84,11 +85,6 @@ struct BtrfsChanges: Sendable {
   }
 
   private func index(notBelow key: BtrfsKey) -> Int {
-    var (low, high) = (0, changes.count)
-    while low < high {
-      let middle = low + (high - low) / 2
-      if changes[middle].key < key { low = middle + 1 } else { high = middle }
-    }
-    return low
+    changes.partitioningIndex { $0.key >= key }
   }
 }

@@ -13,6 +13,8 @@ struct Ext4Claims {
   let reasons: [Orphan.Reason]
   /// Whether all orphans that Linux copied could be read: none that was not seen can be a rival.
   let isAllSeen: Bool
+  /// Whether, in addition, none is all zeroes: in many copies of disks, what could not be read is.
+  let isIntact: Bool
   /// What is looked for: proofs first, and then, of the rest, what is likely.
   ///
   /// What is likely is known only to what is likely.
@@ -48,25 +50,15 @@ struct Ext4Claims {
     isAllSeen =
       scene.unlistedCount == 0
       && copied.reduce(0) { $0 &+ $1.count } == UInt64(reasons.count { $0 != .leaked })
+    isIntact =
+      isAllSeen
+      && !orphans.chunks.indices.contains { reasons[$0] != .leaked && orphans.isZero($0) }
     for (index, new) in orphans.chunks.enumerated() where scene.proven[new] != nil {
       placed.insert(index)
     }
   }
 
   // MARK: - What is known
-
-  /// Whether all orphans can be read, and none is all zeroes: in many copies of disks, what could
-  /// not be read is.
-  var isIntact: Bool {
-    let perChunk = volume.blocksPerChunk
-    return isAllSeen
-      && !orphans.chunks.indices.contains { orphan in
-        reasons[orphan] != .leaked
-          && orphans.blocks[orphan * perChunk..<(orphan + 1) * perChunk].allSatisfy {
-            $0.role == .zero
-          }
-      }
-  }
 
   /// Whether the store has an orphan's block right beside another block, as the origin has.
   ///
@@ -90,11 +82,8 @@ struct Ext4Claims {
   /// Whether data of orphans may have been overwritten with zeroes together with metadata of the
   /// store: then the right orphan may not be among those that were seen, as if it were unreadable.
   func mayBeWiped() throws(BlockIOError) -> Bool {
-    let perChunk = volume.blocksPerChunk
-    for (orphan, new) in orphans.chunks.enumerated() where reasons[orphan] != .leaked {
-      guard
-        orphans.blocks[orphan * perChunk..<(orphan + 1) * perChunk].allSatisfy({ $0.role == .zero })
-      else { continue }
+    for (orphan, new) in orphans.chunks.enumerated()
+    where reasons[orphan] != .leaked && orphans.isZero(orphan) {
       for beside in [new &- 1, new &+ 1] where !scene.geometry.isData(Chunk(beside)) {
         let (start, overflow) = beside.multipliedReportingOverflow(by: scene.chunkByteCount)
         guard !overflow else { continue }

@@ -57,8 +57,7 @@ struct Ext4FileMapper: FileMapper {
   func freeRanges(of view: SnapshotView) throws(BlockIOError) -> [Range<UInt64>] {
     var ranges: [Range<UInt64>] = []
     let superblock = volume.superblock
-    let origin = SnapshotView(
-      of: view.origin, through: ExceptionTable(view.table, runs: []), of: view.store)
+    let origin = view.originView
     let groups = try volume.with(groupsOf: origin).groups
     let size = UInt64(volume.blockByteCount)
     for (index, group) in groups.enumerated() {
@@ -113,9 +112,7 @@ struct Ext4FileMapper: FileMapper {
       return journal.layout == place.superblock.layout
         && journal.sequence > place.superblock.sequence
     }
-    let origin = SnapshotView(
-      of: view.origin, through: ExceptionTable(view.table, runs: []), of: view.store)
-    return try lastChange(in: view) > lastChange(in: origin)
+    return try lastChange(in: view) > lastChange(in: view.originView)
   }
 
   /// When any inode was changed last.

@@ -46,11 +46,8 @@ struct Ext4InodeEvidence {
     _ rewritten: Ext4Rewritten, _ versions: Set<UInt64>, _ claims: inout Ext4Claims
   ) throws(BlockIOError) {
     let perChunk = volume.blocksPerChunk
-    let zeroes = claims.orphans.chunks.indices.filter { orphan in
-      claims.isCertain(orphan) && !claims.placed.contains(orphan)
-        && (0..<perChunk).allSatisfy {
-          claims.orphans.blocks[orphan * perChunk + $0].role == .zero
-        }
+    let zeroes = claims.orphans.chunks.indices.filter {
+      claims.isCertain($0) && !claims.placed.contains($0) && claims.orphans.isZero($0)
     }
     var next = zeroes.startIndex
     for block in rewritten.blocks where next < zeroes.endIndex {

@@ -87,6 +87,12 @@ struct Ext4OrphanBlocks: Sendable {
   /// Which orphan has a block.
   func orphan(ofPlace place: Int) -> Int { place / volume.blocksPerChunk }
 
+  /// Whether an orphan holds nothing but zeroes.
+  func isZero(_ orphan: Int) -> Bool {
+    let first = orphan * volume.blocksPerChunk
+    return blocks[first..<first + volume.blocksPerChunk].allSatisfy { $0.role == .zero }
+  }
+
   // MARK: - What a block is
 
   private mutating func examine(_ bytes: Span<UInt8>, place: Int) -> Ext4OrphanBlock {

@@ -70,11 +70,8 @@ struct FileDataRewrites {
   private static func written(
     _ mapper: some FileMapper, _ scene: PlacementScene, _ needs: FileDataNeeds
   ) throws(BlockIOError) -> [UInt64] {
-    let table = scene.view.table
-    let origin = SnapshotView(
-      of: scene.origin, through: ExceptionTable(table, runs: []), of: scene.store)
     var times: [UInt64: UInt64] = [:]
-    try mapper.forEachFile(of: origin) { file in
+    try mapper.forEachFile(of: scene.view.originView) { file in
       if !file.isDirectory, times.count < fileCountMax { times[file.inode] = file.writeTime }
     }
     let size = scene.chunkByteCount

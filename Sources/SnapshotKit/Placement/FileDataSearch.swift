@@ -68,8 +68,7 @@ struct FileDataSearch: EvidenceSearch {
       else { return nil }
       return (orphan, position)
     }
-    let openPositions = Set(open.map(\.position))
-    let targets = targets(needs, places, openPositions)
+    let targets = targets(needs, places, Set(open.map(\.position)))
     guard !targets.isEmpty, open.count <= Self.pairCountInAllMax / targets.count else { return [] }
     let indices = Dictionary(
       targets.enumerated().map { ($1.chunk, $0) }, uniquingKeysWith: { first, _ in first })

@@ -24,6 +24,13 @@ struct FileMap: Equatable, Sendable {
   let extents: [Extent]
 }
 
+extension SnapshotView {
+  /// The origin as it is now, seen through no exception.
+  var originView: SnapshotView {
+    SnapshotView(of: origin, through: ExceptionTable(table, runs: []), of: store)
+  }
+}
+
 /// A file system that says where the content of its files is, and what was free before.
 protocol FileMapper: Sendable {
   /// The length of a block in bytes.

@@ -61,9 +61,7 @@ struct XFSFileMapper: FileMapper {
   }
 
   func freeRanges(of view: SnapshotView) throws(BlockIOError) -> [Range<UInt64>] {
-    let origin = SnapshotView(
-      of: view.origin, through: ExceptionTable(view.table, runs: []), of: view.store)
-    let free = try reading(origin) { fileSystem throws(FileSystemError) in
+    let free = try reading(view.originView) { fileSystem throws(FileSystemError) in
       try fileSystem.freeRanges()
     }
     return (free ?? []).map { volume.start + $0.lowerBound..<volume.start + $0.upperBound }
