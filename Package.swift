@@ -134,7 +134,7 @@ let package = Package(
       exclude: ["stamp-commit"]),
     .target(
       name: "TestSupport",
-      dependencies: ["BlockIO", "FileSystems", "SnapshotFormat", "SnapshotKit", crypto],
+      dependencies: ["BlockIO", "FileSystems", crypto],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(
       name: "SnapshotFormatTests", dependencies: ["SnapshotFormat", "TestSupport"],

@@ -104,10 +104,16 @@ package struct XFSGeometry: Equatable, Sendable {
       && (logStart, logBlockCount) == (other.logStart, other.logBlockCount)
   }
 
+  /// The length of a group in bytes; the last may be shorter.
+  package var groupByteCount: UInt64 { groupBlockCount * UInt64(blockByteCount) }
+
+  /// Linux mounts no file system with smaller groups.
+  package static let groupByteCountMin: UInt64 = 16 << 20
+
   /// Where a group begins, in bytes from the beginning of the file system; nil if it has no such
   /// group.
   package func byteOffset(ofGroup group: UInt64) -> UInt64? {
-    group < groupCount ? group * groupBlockCount * UInt64(blockByteCount) : nil
+    group < groupCount ? group * groupByteCount : nil
   }
 
   /// Where a block is, in bytes, by its number with a group.

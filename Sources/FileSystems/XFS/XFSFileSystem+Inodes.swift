@@ -122,10 +122,16 @@ extension XFSFileSystem {
     isDeletedIncluded: Bool, _ body: (Inode) throws(FileSystemError) -> Bool
   ) throws(FileSystemError) -> [FileSystemDamage] {
     var scan = XFSInodeScan(self, isDeletedIncluded: isDeletedIncluded)
-    for group in 0..<reader.geometry.groupCount {
-      guard try scan.scan(group: group, body) else { break }
+    // There may be any number of groups after the end of a shortened image.
+    let geometry = reader.geometry
+    let (whole, rest) = source.byteCount.quotientAndRemainder(dividingBy: geometry.groupByteCount)
+    let presentCount = min(geometry.groupCount, whole + (rest > 0 ? 1 : 0))
+    for group in 0..<presentCount {
+      guard try scan.scan(group: group, body) else { return scan.damage }
     }
-    return scan.damage
+    guard presentCount < geometry.groupCount else { return scan.damage }
+    let lost = presentCount * geometry.groupByteCount..<geometry.byteCount
+    return scan.damage + [FileSystemDamage("inodes: their groups are past the end", at: lost)]
   }
 
   // MARK: - Chunks

@@ -39,14 +39,18 @@ public final class XFSFileSystem: FileSystem {
     if problem == nil, superblock.isUnfinished {
       throw .unsupported(source.name, "a file system that mkfs did not finish")
     }
+    let geometry = superblock.geometry
+    guard geometry.groupByteCount >= XFSGeometry.groupByteCountMin else {
+      throw .unsupported(source.name, "an XFS with groups of \(geometry.groupByteCount) bytes")
+    }
     self.source = source
     var notes = problem.map { [$0] } ?? []
     if superblock.needsRepair {
       notes.append("the file system is marked for repair; Linux does not mount it before that")
     }
-    if source.byteCount < superblock.geometry.byteCount {
+    if source.byteCount < geometry.byteCount {
       notes.append(
-        "the file system has \(superblock.geometry.byteCount) bytes, and only"
+        "the file system has \(geometry.byteCount) bytes, and only"
           + " \(source.byteCount) of them are here")
     }
     reader = try Self.replayed(

@@ -133,7 +133,7 @@ final class FileComparison {
 
   /// Where two files may differ, by where they lie, ascending.
   static func differences(
-    _ old: FileSystems.FileMap, _ new: FileSystems.FileMap, byteCount: UInt64,
+    _ old: FileMap, _ new: FileMap, byteCount: UInt64,
     _ differing: [Range<UInt64>]
   ) -> [Range<UInt64>] {
     var found: [Range<UInt64>] = []

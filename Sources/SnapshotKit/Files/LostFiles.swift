@@ -180,7 +180,7 @@ public struct LostFiles: Sendable {
     _ id: FileID, _ paths: [String], _ losses: FileLosses, _ fileSystem: any FileSystem
   ) throws(FileSystemError) -> File? {
     let inode: Inode
-    var map = FileSystems.FileMap()
+    var map = FileMap()
     do throws(FileSystemError) { inode = try fileSystem.inode(id) } catch {
       if error.isFatal { throw error }
       return nil

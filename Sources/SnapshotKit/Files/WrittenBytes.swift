@@ -41,7 +41,7 @@ struct WrittenBytes {
     _ id: FileID, _ newer: SnapshotFiles.Side
   ) throws(FileSystemError) {
     let new = try file(id, newer).found
-    let none = FileSystems.FileMap()
+    let none = FileMap()
     let present = new?.map ?? none
     let before = try file(id, newer.other)
     if case .damaged = before {
@@ -111,13 +111,13 @@ struct WrittenBytes {
   /// What a file is on a side.
   private enum Known {
     /// A file that holds data, and where.
-    case file(Inode, FileSystems.FileMap)
+    case file(Inode, FileMap)
     /// None, or one that holds no data.
     case none
     /// It cannot be read.
     case damaged
 
-    var found: (inode: Inode, map: FileSystems.FileMap)? {
+    var found: (inode: Inode, map: FileMap)? {
       if case .file(let inode, let map) = self { (inode, map) } else { nil }
     }
   }
@@ -153,7 +153,7 @@ struct WrittenBytes {
   }
 }
 
-extension FileSystems.FileMap {
+extension FileMap {
   /// Where bytes of the file are, which are ascending: those that were written as a whole extent
   /// with them included.
   fileprivate func source(of ranges: [Range<UInt64>]) -> [Range<UInt64>] {

@@ -53,11 +53,7 @@ struct BtrfsSearch: EvidenceSearch {
   private func isUnchanged(
     _ proven: OrphanPlaces, since last: (evidence: [Evidence], proven: OrphanPlaces)
   ) -> Bool {
-    var expected = last.proven
-    for evidence in last.evidence where evidence.strength == .proven {
-      expected[evidence.new] = evidence.old
-    }
-    return expected == proven
+    last.proven.adding(last.evidence) == proven
   }
 
   /// Whether all chunks that Linux copied for this store are among the orphans that were seen.

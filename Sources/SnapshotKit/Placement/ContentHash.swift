@@ -6,6 +6,9 @@ struct ContentHash: Hashable {
   /// Whether every byte is zero.
   let isZero: Bool
 
+  /// Half of it, where it is kept of very many blocks.
+  var short: UInt32 { UInt32(truncatingIfNeeded: value) }
+
   /// The hash of `content`.
   init(_ content: Span<UInt8>) {
     var (low, high, all): (UInt64, UInt64, UInt64) = (0x9e37_79b9_7f4a_7c15, 1, 0)

@@ -1,7 +1,7 @@
 /// Something that says which chunk of the origin an orphan is a copy of.
 public struct Evidence: Equatable, Hashable, Sendable {
   /// What it is made of.
-  public let kind: Kind
+  let kinds: Kinds
   /// How far it can be trusted.
   public let strength: Strength
   /// The orphan, whose bytes say so: a data chunk of the store.
@@ -9,8 +9,16 @@ public struct Evidence: Equatable, Hashable, Sendable {
   /// The chunk of the origin that it names.
   public let old: UInt64
 
+  init(kinds: Kinds, strength: Strength, new: UInt64, old: UInt64) {
+    (self.kinds, self.strength, self.new, self.old) = (kinds, strength, new, old)
+  }
+
+  init(kind: Kind, strength: Strength, new: UInt64, old: UInt64) {
+    self.init(kinds: [kind], strength: strength, new: new, old: old)
+  }
+
   /// It, but not as a proof.
-  var atMostLikely: Evidence { Evidence(kind: kind, strength: .likely, new: new, old: old) }
+  var atMostLikely: Evidence { Evidence(kinds: kinds, strength: .likely, new: new, old: old) }
 
   /// How far evidence can be trusted.
   ///
@@ -63,15 +71,15 @@ public struct Evidence: Equatable, Hashable, Sendable {
   }
 
   /// Several kinds, a bit each.
-  struct Kinds: Equatable {
-    private var bits: UInt32 = 0
+  struct Kinds: Hashable, Sendable, ExpressibleByArrayLiteral {
+    private var bits: UInt16 = 0
 
-    init(_ kinds: [Kind] = []) { for kind in kinds { insert(kind) } }
-
-    /// Adds a kind.
-    mutating func insert(_ kind: Kind) {
-      bits |= 1 << UInt32(Self.ordered.firstIndex(of: kind) ?? 0)
+    init(arrayLiteral kinds: Kind...) {
+      for kind in kinds { bits |= 1 << UInt16(Self.ordered.firstIndex(of: kind) ?? 0) }
     }
+
+    /// Adds kinds.
+    mutating func formUnion(_ other: Kinds) { bits |= other.bits }
 
     /// The kinds, in alphabetical order.
     var all: [Kind] {

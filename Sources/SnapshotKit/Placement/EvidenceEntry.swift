@@ -15,8 +15,9 @@ extension PlacementLevel {
       "The content itself names its place, under a checksum or byte for byte. It is used unless"
         + " --place none is given. Two proofs that contradict each other prove nothing."
     case .likely:
-      "Order and neighbourhood name the place, which is nearly always right and never certain. It"
-        + " is used with --place likely only, listed apart, and the status is then 2."
+      "Order and neighbourhood name the place, or a checksum that an older version or another use"
+        + " of the space could satisfy as well. It is nearly always right and never certain. It is"
+        + " used with --place likely only, listed apart, and the status is then 2."
     }
   }
 }

@@ -21,7 +21,7 @@ struct Ext4FileMapper: FileMapper {
   private static let extentCountMax = 1 << 16
 
   func forEachFile(
-    of view: SnapshotView, _ body: (FileMap) -> Void
+    of view: SnapshotView, _ body: (FileLayout) -> Void
   ) throws(BlockIOError) {
     let volume = try volume.with(groupsOf: view)
     let seed = volume.superblock.seed
@@ -39,11 +39,11 @@ struct Ext4FileMapper: FileMapper {
       let tree = try volume.extents(map, register: register, of: view, limit: Self.extentCountMax)
       guard tree.isWhole else { continue }
       body(
-        FileMap(
+        FileLayout(
           inode: UInt64(number), isDirectory: inode.kind == .directory, byteCount: inode.byteCount,
           writeTime: inode.writeTime,
           extents: tree.extents.lazy.filter(\.isWritten).map {
-            FileMap.Extent(
+            FileLayout.Extent(
               logicalByte: UInt64($0.logical) * size,
               physicalByte: volume.byteOffset(of: $0.physical),
               byteCount: UInt64($0.count) * size)

@@ -28,7 +28,7 @@ struct Ext4OrphanBlock: Sendable {
   let value: UInt64
 }
 
-/// The blocks of all orphans: 48 bytes at most for a chunk that is one block.
+/// The blocks of all orphans: eight bytes a chunk, and twenty a block.
 struct Ext4OrphanBlocks: Sendable {
   private let volume: Ext4Volume
   /// How a journal is laid out; nil if it has no checksums of its blocks.
@@ -44,7 +44,7 @@ struct Ext4OrphanBlocks: Sendable {
   /// The blocks that revocations among them name, likewise.
   private(set) var revoked: [Int: [UInt64]] = [:]
   /// Places in `blocks`, sorted by content.
-  private var byContent: [(content: UInt32, place: Int)] = []
+  private var byContent: [UInt32] = []
   private var tagCount = 0
 
   /// More tags are not kept: 32 MiB.
@@ -68,14 +68,16 @@ struct Ext4OrphanBlocks: Sendable {
   /// Sorts what was added, so that it can be found.
   mutating func prepare() {
     guard byContent.count != blocks.count else { return }
-    byContent = blocks.enumerated().map { ($0.element.content, $0.offset) }
-    byContent.sort { ($0.content, $0.place) < ($1.content, $1.place) }
+    byContent = blocks.indices.map { UInt32($0) }
+    byContent.sort { [blocks] in
+      (blocks[Int($0)].content, $0) < (blocks[Int($1)].content, $1)
+    }
   }
 
   /// The places of blocks that lead to that register from zero, ascending.
   func places(of content: UInt32) -> some Sequence<Int> {
-    let first = byContent.partitioningIndex { $0.content >= content }
-    return byContent[first...].lazy.prefix { $0.content == content }.map(\.place)
+    let first = byContent.partitioningIndex { blocks[Int($0)].content >= content }
+    return byContent[first...].lazy.map { Int($0) }.prefix { blocks[$0].content == content }
   }
 
   /// The number of an orphan; nil if it is none that was seen.

@@ -1,83 +1,68 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What orphans hold, as far as it tells where file data belongs.
+/// What orphans without a proof hold, as far as it tells where file data belongs.
+///
+/// Eight bytes an orphan, and eight for each of its blocks.
 struct FileDataLooks {
-  /// A sector, and which of its chunk it is.
-  struct Sector: Hashable {
-    let index: Int
-    let hash: UInt64
+  /// What is kept of a block.
+  private struct Block {
+    let hash: UInt32
+    /// One above its last byte that is not zero; the highest bit is set in blocks that structure a
+    /// file system, and so are no file's.
+    let end: UInt32
   }
+
+  private static let structureBit: UInt32 = 1 << 31
 
   /// The orphans, ascending.
   private(set) var chunks: [UInt64] = []
   /// How many blocks a chunk has.
-  private(set) var blocksPerChunk = 1
-  private let mapper: any FileMapper
-  private let blockByteCount: Int
-  /// One above the last byte of each block that is not zero, for each block of each orphan.
-  private var ends: [UInt32] = []
-  /// Hashes of the blocks.
-  private var hashes: [UInt64] = []
-  /// Whether a block is one that structures a file system, and so is no file's.
-  private var structures: [Bool] = []
-  /// The sectors of each orphan that are not almost empty.
-  private(set) var sectors: [[Sector]] = []
-  private var sectorCount = 0
+  let blocksPerChunk: Int
+  /// The blocks of each orphan.
+  private var blocks: [Block] = []
 
-  /// More sectors are not compared with the origin's: 2 GiB of orphans.
-  private static let sectorCountMax = 1 << 22
-
-  /// Nothing yet, of orphans of a file system.
-  init(_ mapper: any FileMapper) {
-    self.mapper = mapper
-    blockByteCount = mapper.blockByteCount
-  }
-
-  /// Looks at an orphan.
-  mutating func add(_ new: UInt64, _ content: Span<UInt8>) {
-    blocksPerChunk = max(1, content.count / blockByteCount)
-    chunks.append(new)
-    for index in 0..<blocksPerChunk {
-      let start = index * blockByteCount
-      let block = content.extracting(start..<min(content.count, start + blockByteCount))
-      var end = block.count
-      while end > 0, block[end - 1] == 0 { end -= 1 }
-      ends.append(UInt32(end))
-      hashes.append(ContentHash(block).value)
-      structures.append(mapper.isStructure(block))
+  /// Reads the orphans, and notes in `rewrites` which of them show sectors that the origin has.
+  init(
+    _ mapper: any FileMapper, _ scene: PlacementScene, noting rewrites: inout FileDataRewrites
+  ) throws(BlockIOError) {
+    let size = mapper.blockByteCount
+    var (chunks, blocks): ([UInt64], [Block]) = ([], [])
+    let blocksPerChunk = Int(scene.chunkByteCount) / size
+    try OrphanReader(scene.store, scene.geometry, scene.orphans).forEach { new, content in
+      guard scene.proven[new] == nil, scene.position(new) != nil else { return }
+      rewrites.look(at: chunks.count, content)
+      chunks.append(new)
+      for index in 0..<blocksPerChunk {
+        let block = content.extracting(index * size..<(index + 1) * size)
+        var end = block.count
+        while end > 0, block[end - 1] == 0 { end -= 1 }
+        blocks.append(
+          Block(
+            hash: ContentHash(block).short,
+            end: UInt32(end) | (mapper.isStructure(block) ? Self.structureBit : 0)))
+      }
     }
-    let found = sectorCount < Self.sectorCountMax ? Self.sectors(of: content) : []
-    sectorCount += found.count
-    sectors.append(found)
-  }
-
-  /// The sectors of a chunk that are not almost empty.
-  static func sectors(of content: Span<UInt8>) -> [Sector] {
-    (0..<content.count / 512).compactMap { index in
-      let sector = content.extracting(index * 512..<(index + 1) * 512)
-      let isSparse = ByteCounts(sector).zero >= 512 - 32
-      return isSparse ? nil : Sector(index: index, hash: ContentHash(sector).value)
-    }
+    (self.chunks, self.blocks, self.blocksPerChunk) = (chunks, blocks, blocksPerChunk)
   }
 
   /// Where a block of an orphan ends: one above its last byte that is not zero.
-  func end(_ orphan: Int, _ block: Int) -> UInt32 { ends[orphan * blocksPerChunk + block] }
+  func end(_ orphan: Int, _ block: Int) -> UInt32 {
+    blocks[orphan * blocksPerChunk + block].end & ~Self.structureBit
+  }
 
   /// A hash of a block of an orphan.
-  func hash(_ orphan: Int, _ block: Int) -> UInt64 { hashes[orphan * blocksPerChunk + block] }
+  func hash(_ orphan: Int, _ block: Int) -> UInt32 { blocks[orphan * blocksPerChunk + block].hash }
 
   /// Whether a block of an orphan structures a file system.
   func isStructure(_ orphan: Int, _ block: Int) -> Bool {
-    structures[orphan * blocksPerChunk + block]
+    blocks[orphan * blocksPerChunk + block].end & Self.structureBit != 0
   }
 
-  /// How many orphans' blocks end in each place.
-  func endCounts(_ orphans: [Int]) -> [UInt32: Int] {
+  /// How many blocks end in each place.
+  var endCounts: [UInt32: Int] {
     var counts: [UInt32: Int] = [:]
-    for orphan in orphans {
-      for block in 0..<blocksPerChunk { counts[end(orphan, block), default: 0] += 1 }
-    }
+    for block in blocks { counts[block.end & ~Self.structureBit, default: 0] += 1 }
     return counts
   }
 }

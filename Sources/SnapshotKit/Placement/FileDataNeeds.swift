@@ -12,7 +12,7 @@ struct FileDataNeed {
     /// The end of a file, after so many bytes.
     case end(UInt32)
     /// What the origin had there, unless that was written as well.
-    case kept(hash: UInt64, isZero: Bool)
+    case kept(hash: UInt32, isZero: Bool)
   }
 
   /// What each block of the chunk holds.
@@ -73,7 +73,7 @@ struct FileDataNeeds {
           let block = try scene.origin.whole(at: byteOffset, count: Int(size))
         else { continue }
         let hash = ContentHash(block.span)
-        needs[chunk]?.blocks[index] = .kept(hash: hash.value, isZero: hash.isZero)
+        needs[chunk]?.blocks[index] = .kept(hash: hash.short, isZero: hash.isZero)
       }
     }
   }
@@ -81,7 +81,7 @@ struct FileDataNeeds {
   /// Consecutive bytes of a file: where they are, and where in the file.
   private typealias Part = (bytes: Range<UInt64>, logicalByte: UInt64)
 
-  private static func joined(_ extents: [FileMap.Extent]) -> [Part] {
+  private static func joined(_ extents: [FileLayout.Extent]) -> [Part] {
     var parts: [Part] = []
     for extent in extents where extent.byteCount > 0 {
       let (end, overflow) = extent.physicalByte.addingReportingOverflow(extent.byteCount)
@@ -98,7 +98,7 @@ struct FileDataNeeds {
   }
 
   private mutating func add(
-    _ chunk: UInt64, _ bytes: Range<UInt64>, _ file: FileMap, _ part: Part, _ size: UInt64,
+    _ chunk: UInt64, _ bytes: Range<UInt64>, _ file: FileLayout, _ part: Part, _ size: UInt64,
     _ chunkSize: UInt64
   ) {
     guard needs.count < Self.countMax || needs[chunk] != nil else {

@@ -6,7 +6,7 @@ struct FileDataPlaces {
   private let scene: PlacementScene
   /// The bytes that were free in the origin.
   private let free: [Range<UInt64>]
-  /// Where in the store's order the chunks are that have been found, by chunk of the origin; and
+  /// Where in the store's order the chunks are that were found here, by chunk of the origin; and
   /// the other way around.
   private var positions: [UInt64: Int] = [:]
   private var olds: [Int: UInt64] = [:]
@@ -16,9 +16,6 @@ struct FileDataPlaces {
     self.scene = scene
     let end = scene.origin.byteCount
     self.free = free.lazy.filter { $0.lowerBound < end }.map { $0.clamped(to: 0..<end) }
-    for (new, old) in scene.proven {
-      if let position = scene.position(new) { olds[position] = old }
-    }
   }
 
   /// Whether a byte was free in the origin.
@@ -64,6 +61,7 @@ struct FileDataPlaces {
     guard position >= 0,
       let new = scene.geometry.dataChunk(inOrder: UInt64(position))?.index
     else { return nil }
+    if let old = scene.proven[new] { return old }
     let index = scene.runs.partitioningIndex { $0.new > new }
     guard index > 0 else { return nil }
     let run = scene.runs[index - 1]
@@ -72,7 +70,9 @@ struct FileDataPlaces {
 
   /// Says that an orphan is likely a copy of a chunk of the origin.
   mutating func claim(_ new: UInt64, _ chunk: UInt64, _ kind: Evidence.Kind) {
-    guard let position = scene.position(new), olds[position] == nil, isLost(chunk) else { return }
+    guard let position = scene.position(new), old(at: position) == nil, isLost(chunk) else {
+      return
+    }
     olds[position] = chunk
     positions[chunk] = position
     evidence.append(Evidence(kind: kind, strength: .likely, new: new, old: chunk))

@@ -6,10 +6,21 @@ internal import SnapshotFormat
 /// What is added to a file, and most pages of a database, leave sectors of the chunk as they were.
 /// Those sectors are in the origin in the same place, and in no other file that was written.
 struct FileDataRewrites {
-  /// Orphans and their places.
-  private(set) var found: [(orphan: Int, chunk: UInt64)] = []
+  /// A sector of the origin that is not almost empty.
+  private struct Sector {
+    /// Of its content, and of where in its chunk it is.
+    let hash: UInt64
+    /// The chunk of the origin.
+    let chunk: UInt64
+  }
+
   /// Orphans that have sectors of files that were written, wherever they belong.
   private(set) var alike: Set<Int> = []
+  /// The sectors of what was written, ascending by hash: 16 bytes each, 32 MiB in all.
+  private var sectors: [Sector] = []
+  /// The orphans whose sectors name a chunk of the origin.
+  private var claims: [UInt64: [Int]] = [:]
+  private let places: FileDataPlaces
 
   /// More of the origin is not read.
   private static let byteCountMax: UInt64 = 1 << 30
@@ -20,48 +31,58 @@ struct FileDataRewrites {
   /// Fewer are no sign.
   private static let sectorCountMin = 2
 
+  /// Reads what was written, as the origin has it.
   init(
-    _ mapper: some FileMapper, _ scene: PlacementScene, _ looks: FileDataLooks,
-    _ orphans: [Int], _ needs: FileDataNeeds, _ places: FileDataPlaces
+    _ mapper: some FileMapper, _ scene: PlacementScene, _ needs: FileDataNeeds,
+    _ places: FileDataPlaces
   ) throws(BlockIOError) {
-    var found: [FileDataLooks.Sector: [UInt64]] = [:]
-    for orphan in orphans {
-      for sector in looks.sectors[orphan] { found[sector] = [] }
-    }
-    guard !found.isEmpty else { return }
+    self.places = places
     let size = scene.chunkByteCount
     for chunk in try Self.written(mapper, scene, needs) {
       guard let content = try scene.origin.whole(at: chunk &* size, count: Int(size)) else {
         continue
       }
-      for sector in FileDataLooks.sectors(of: content.span) {
-        if let count = found[sector]?.count, count <= Self.placeCountMax {
-          found[sector]?.append(chunk)
-        }
+      Self.forEachSector(of: content.span) { sectors.append(Sector(hash: $0, chunk: chunk)) }
+    }
+    sectors.sort { ($0.hash, $0.chunk) < ($1.hash, $1.chunk) }
+  }
+
+  /// Calls `body` with a hash of each sector that is not almost empty.
+  private static func forEachSector(of content: Span<UInt8>, _ body: (UInt64) -> Void) {
+    for index in 0..<content.count / 512 {
+      let sector = content.extracting(index * 512..<(index + 1) * 512)
+      if ByteCounts(sector).zero >= 512 - 32 { continue }
+      body(ContentHash(sector).value &+ UInt64(index) &* 0x9e37_79b9_7f4a_7c15)
+    }
+  }
+
+  /// Looks at the content of an orphan.
+  mutating func look(at orphan: Int, _ content: Span<UInt8>) {
+    if sectors.isEmpty { return }
+    var votes: [UInt64: Int] = [:]
+    var commonCount = 0
+    Self.forEachSector(of: content) { hash in
+      let first = sectors.partitioningIndex { $0.hash >= hash }
+      let places = sectors[first...].prefix(Self.placeCountMax + 1).prefix { $0.hash == hash }
+      if places.count > Self.placeCountMax {
+        commonCount += 1
+      } else {
+        for place in places { votes[place.chunk, default: 0] += 1 }
       }
     }
-    var claims: [UInt64: [Int]] = [:]
-    for orphan in orphans {
-      var votes: [UInt64: Int] = [:]
-      var commonCount = 0
-      for sector in looks.sectors[orphan] {
-        guard let chunks = found[sector], !chunks.isEmpty else { continue }
-        if chunks.count > Self.placeCountMax {
-          commonCount += 1
-        } else {
-          for chunk in chunks { votes[chunk, default: 0] += 1 }
-        }
-      }
-      let ranks = votes.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-      let best = ranks.first?.value ?? 0
-      if best + commonCount >= Self.sectorCountMin { alike.insert(orphan) }
-      guard let first = ranks.first, best >= Self.sectorCountMin, places.isLost(first.key),
-        ranks.count < 2 || best >= 2 * ranks[1].value + 2
-      else { continue }
-      claims[first.key, default: []].append(orphan)
-    }
-    for (chunk, orphans) in claims.sorted(by: { $0.key < $1.key }) where orphans.count == 1 {
-      self.found.append((orphans[0], chunk))
+    let ranks = votes.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+    let best = ranks.first?.value ?? 0
+    if best + commonCount >= Self.sectorCountMin { alike.insert(orphan) }
+    guard let first = ranks.first, best >= Self.sectorCountMin, places.isLost(first.key),
+      ranks.count < 2 || best >= 2 * ranks[1].value + 2
+    else { return }
+    claims[first.key, default: []].append(orphan)
+  }
+
+  /// Orphans and their places.
+  var found: [(orphan: Int, chunk: UInt64)] {
+    claims.sorted { $0.key < $1.key }.compactMap { chunk, orphans in
+      orphans.count == 1 ? (orphans[0], chunk) : nil
     }
   }
 

@@ -9,17 +9,11 @@ internal import SnapshotFormat
 /// something older is found by what was left of that.
 struct FileDataSearch: EvidenceSearch {
   private let mapper: any FileMapper
-  private var looks: FileDataLooks
 
   /// A search among the files of a file system.
-  init(_ mapper: any FileMapper) {
-    self.mapper = mapper
-    looks = FileDataLooks(mapper)
-  }
+  init(_ mapper: any FileMapper) { self.mapper = mapper }
 
   var provesNothing: Bool { true }
-
-  mutating func look(at new: UInt64, _ content: Span<UInt8>) { looks.add(new, content) }
 
   /// What has a place makes more certain, but not endlessly.
   private static let roundCountMax = 6
@@ -28,27 +22,26 @@ struct FileDataSearch: EvidenceSearch {
   /// More pairs are not compared.
   private static let pairCountInAllMax = 1 << 28
 
-  mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
-    let orphans = looks.chunks.indices.filter {
-      scene.proven[looks.chunks[$0]] == nil && scene.position(looks.chunks[$0]) != nil
-    }
-    guard !orphans.isEmpty, scene.chunkByteCount >= UInt64(mapper.blockByteCount),
-      try mapper.isNewer(scene.view)
+  func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
+    let blockByteCount = UInt64(mapper.blockByteCount)
+    guard scene.chunkByteCount >= blockByteCount,
+      scene.chunkByteCount <= OrphanReader.chunkByteCountMax, try mapper.isNewer(scene.view)
     else { return [] }
     var places = FileDataPlaces(scene, free: try mapper.freeRanges(of: scene.view))
     let needs = try FileDataNeeds(mapper, scene, places)
     guard !needs.isTooMuch else { return [] }
-    let rewrites = try FileDataRewrites(mapper, scene, looks, orphans, needs, places)
+    var rewrites = try FileDataRewrites(mapper, scene, needs, places)
+    let looks = try FileDataLooks(mapper, scene, noting: &rewrites)
     for (orphan, chunk) in rewrites.found { places.claim(looks.chunks[orphan], chunk, .rewritten) }
     let scores = FileDataScores(
-      looks, orphans, alike: rewrites.alike, for: needs, blockByteCount: mapper.blockByteCount)
+      looks, alike: rewrites.alike, for: needs, blockByteCount: mapper.blockByteCount)
     // What orphans hold speaks first, and then how many of them are needed.
     for isCounted in [false, true] {
       for _ in 0..<Self.roundCountMax {
-        let found = align(orphans, scores, needs, scene, places, isCounted)
+        let found = align(looks, scores, needs, scene, places, isCounted)
         if found.isEmpty { break }
         for (orphan, chunk, isHit) in found {
-          places.claim(looks.chunks[orphans[orphan]], chunk, isHit ? .fileTail : .neighbours)
+          places.claim(looks.chunks[orphan], chunk, isHit ? .fileTail : .neighbours)
         }
       }
     }
@@ -57,13 +50,13 @@ struct FileDataSearch: EvidenceSearch {
 
   private typealias Found = (orphan: Int, chunk: UInt64, isHit: Bool)
 
-  /// Places what is certain by what is known so far; orphans are numbered in their list.
+  /// Places what is certain by what is known so far; orphans are numbered as they were looked at.
   private func align(
-    _ orphans: [Int], _ scores: FileDataScores, _ needs: FileDataNeeds, _ scene: PlacementScene,
-    _ places: FileDataPlaces, _ isCounted: Bool
+    _ looks: FileDataLooks, _ scores: FileDataScores, _ needs: FileDataNeeds,
+    _ scene: PlacementScene, _ places: FileDataPlaces, _ isCounted: Bool
   ) -> [Found] {
-    let open = orphans.indices.compactMap { orphan -> (orphan: Int, position: Int)? in
-      guard let position = scene.position(looks.chunks[orphans[orphan]]),
+    let open = looks.chunks.indices.compactMap { orphan -> (orphan: Int, position: Int)? in
+      guard let position = scene.position(looks.chunks[orphan]),
         places.old(at: position) == nil
       else { return nil }
       return (orphan, position)

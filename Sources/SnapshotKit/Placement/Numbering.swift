@@ -22,6 +22,8 @@ struct Numbering: Sendable {
   private static let pairCountMin = 8
 
   private let words: [Word]
+  /// How many numbers a chunk has.
+  var wordCount: Int { words.count }
   /// A chunk and its numbers, if those of all runs count from one beginning.
   private var reference: (old: UInt64, numbers: Numbers)?
 

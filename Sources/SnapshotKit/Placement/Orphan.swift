@@ -30,3 +30,20 @@ public struct Orphan: Equatable, Sendable {
     case leaked
   }
 }
+
+extension [Orphan] {
+  /// How many chunks they are.
+  var chunkCount: UInt64 { reduce(0) { $0 + $1.count } }
+
+  /// Those of the first chunks, up to a number of these.
+  func first(chunkCount limit: UInt64) -> [Orphan] {
+    var first: [Orphan] = []
+    var rest = limit
+    for var orphan in self where rest > 0 {
+      orphan.count = Swift.min(orphan.count, rest)
+      rest -= orphan.count
+      first.append(orphan)
+    }
+    return first
+  }
+}

@@ -45,28 +45,41 @@ struct OrphanPlaces: Equatable, Sendable, Sequence {
   static let none = UInt64.max
 
   private let orphans: OrphanIndex
-  private var olds: [UInt64]
+  /// By the orphan's number; empty if none has a place, which is so of millions of them in flight.
+  private let olds: [UInt64]
 
   /// The places of orphans.
   ///
   /// - Parameter olds: The old chunk of each, or `none`.
-  init(_ orphans: OrphanIndex, _ olds: [UInt64]) { (self.orphans, self.olds) = (orphans, olds) }
+  init(_ orphans: OrphanIndex, _ olds: some Sequence<UInt64>) {
+    self.orphans = orphans
+    self.olds = olds.contains { $0 != Self.none } ? Array(olds) : []
+  }
 
   /// The old chunk of an orphan; nil if it has none, and of any other chunk.
   subscript(new: UInt64) -> UInt64? {
-    get {
-      orphans.index(of: new).flatMap { olds[$0] == Self.none ? nil : olds[$0] }
+    guard !olds.isEmpty, let index = orphans.index(of: new), olds[index] != Self.none else {
+      return nil
     }
-    set {
-      if let index = orphans.index(of: new) { olds[index] = newValue ?? Self.none }
-    }
+    return olds[index]
   }
 
   /// These places, but for those that do not satisfy a condition on the orphan and its old chunk.
   func filtered(_ isIncluded: (UInt64, UInt64) -> Bool) -> OrphanPlaces {
-    var places = self
-    for (new, old) in self where !isIncluded(new, old) { places[new] = nil }
-    return places
+    OrphanPlaces(
+      orphans,
+      olds.enumerated().map { number, old in
+        old != Self.none && isIncluded(orphans.new(at: number), old) ? old : Self.none
+      })
+  }
+
+  /// These places, and those that are proven by evidence.
+  func adding(_ evidence: [Evidence]) -> OrphanPlaces {
+    var sum = olds.isEmpty ? Array(repeating: Self.none, count: orphans.count) : olds
+    for proof in evidence where proof.strength == .proven {
+      if let index = orphans.index(of: proof.new) { sum[index] = proof.old }
+    }
+    return OrphanPlaces(orphans, sum)
   }
 
   /// The orphans that have a place, ascending.

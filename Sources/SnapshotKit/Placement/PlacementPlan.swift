@@ -38,12 +38,12 @@ public struct PlacementPlan: Sendable {
   /// Finds the places of a store's orphans by every kind of evidence.
   ///
   /// - Parameters:
-  ///   - orphans: What no exception names, ascending.
-  ///   - unlistedCount: How many more there are.
+  ///   - orphans: What no exception names, ascending; or the first of it.
+  ///   - orphanCount: How many chunks that is in all.
   ///   - runs: The exceptions that survive, each old and new chunk once.
   ///   - origin: What the snapshot was taken of; nil if that is not known.
   init(
-    of orphans: [Orphan], unlisted unlistedCount: UInt64, besides runs: [ExceptionRun],
+    of orphans: [Orphan], count orphanCount: UInt64, besides runs: [ExceptionRun],
     in store: any BlockSource, _ geometry: StoreGeometry, origin: (any BlockSource)?,
     siblings: [Sibling]
   ) throws(BlockIOError) {
@@ -56,36 +56,44 @@ public struct PlacementPlan: Sendable {
         unused.append(SiblingUse(name: sibling.store.name, verdict: .otherChunkSize))
       }
     }
+    var starts: [UInt64] = []
+    var fileSystemCount: UInt64 = 0
     if let origin, !orphans.isEmpty {
       let table = ExceptionTable(salvaged: runs, geometry)
-      searches += try Self.fileSystemSearches(SnapshotView(of: origin, through: table, of: store))
+      let view = SnapshotView(of: origin, through: table, of: store)
+      starts = try Self.fileSystemStarts(view)
+      for start in starts {
+        let found = try Self.fileSystemSearches(view, at: start)
+        if !found.isEmpty { fileSystemCount += 1 }
+        searches += found
+      }
     }
-    if !orphans.isEmpty { searches.append(try SequenceSearch(runs, store, geometry)) }
+    if !orphans.isEmpty {
+      searches.append(try SequenceSearch(runs, store, geometry, fileSystemStarts: starts))
+    }
+    let byteCountMax = Self.orphanByteCountMax / max(1, fileSystemCount)
+    let listed = orphans.first(
+      chunkCount: min(Self.orphanCountMax, byteCountMax / geometry.chunkSize.byteCount))
     try self.init(
-      store, geometry, runs, orphans, unlisted: unlistedCount,
+      store, geometry, runs, listed, unlisted: orphanCount - listed.chunkCount,
       of: origin ?? MemorySource(name: "no origin", []),
       originChunkCount: origin.map { geometry.chunkCount(ofOrigin: $0.byteCount) } ?? .max,
       searches)
     self.siblings += unused
   }
 
-  /// What looks for the structures of the file systems in a snapshot: one that begins with it, and
-  /// those in its partitions.
+  /// What looks for the structures of the file system that begins at a byte of a snapshot.
   private static func fileSystemSearches(
-    _ view: SnapshotView
+    _ view: SnapshotView, at start: UInt64
   ) throws(BlockIOError) -> [any EvidenceSearch] {
     let chunkByteCount = view.table.geometry.chunkSize.byteCount
-    var found: [any EvidenceSearch] = []
-    for start in try fileSystemStarts(view) {
-      let searches: [(any EvidenceSearch)?] = [
-        try Ext4FileMapper(view, start: start).map { FileDataSearch($0) },
-        try XFSFileMapper(view, start: start).map { FileDataSearch($0) },
-        try Ext4Search(view, start: start), try XFSSearch(view, at: start),
-        try BtrfsSearch(view: view, at: start, chunkByteCount: chunkByteCount),
-      ]
-      found += searches.compactMap(\.self)
-    }
-    return found
+    let searches: [(any EvidenceSearch)?] = [
+      try Ext4FileMapper(view, start: start).map { FileDataSearch($0) },
+      try XFSFileMapper(view, start: start).map { FileDataSearch($0) },
+      try Ext4Search(view, start: start), try XFSSearch(view, at: start),
+      try BtrfsSearch(view: view, at: start, chunkByteCount: chunkByteCount),
+    ]
+    return searches.compactMap(\.self)
   }
 
   /// Where file systems may begin: with the snapshot, and with each partition, by the snapshot's
@@ -107,7 +115,6 @@ public struct PlacementPlan: Sendable {
     return [0]
   }
 
-  /// Each file system that is looked at keeps something of every orphan.
   private static let fileSystemCountMax = 16
 
   /// Finds the places of a store's orphans.
@@ -119,7 +126,7 @@ public struct PlacementPlan: Sendable {
     originChunkCount: UInt64? = nil, _ searches: [any EvidenceSearch]
   ) throws(BlockIOError) {
     let originChunkCount = originChunkCount ?? geometry.chunkCount(ofOrigin: origin.byteCount)
-    orphanCount = orphans.reduce(unlistedCount) { $0 + $1.count }
+    orphanCount = unlistedCount + orphans.chunkCount
     let ascending = runs.sorted { $0.new < $1.new }
     var searches = searches
     var seen = SeenOrphans()
@@ -195,8 +202,10 @@ public struct PlacementPlan: Sendable {
       }
       isGrowing = likely.count > count
     }
+    // What they keep of each orphan is not needed any more.
+    searches.removeAll { !$0.provesNothing }
     let last = scene(assuming: likely)
-    for index in searches.indices where searches[index].provesNothing {
+    for index in searches.indices {
       var found = try searches[index].evidence(in: last)
       found.removeAll { $0.strength != .likely }
       // There may be millions: no second copy.
@@ -216,7 +225,9 @@ public struct PlacementPlan: Sendable {
   }
 
   /// More orphans are not looked at: what is kept of each must fit in memory.
-  static let orphanCountMax: UInt64 = 1 << 22
+  private static let orphanCountMax: UInt64 = 1 << 22
+  /// Nor are more bytes of them: each file system keeps up to 28 bytes of each block.
+  private static let orphanByteCountMax: UInt64 = 32 << 30
 
   /// A tree is proven from its root down, a level in each round.
   private static let roundCountMax = 32

@@ -36,7 +36,8 @@ struct PlacementScene: Sendable {
 /// Finds evidence of some kinds.
 protocol EvidenceSearch {
   /// Looks at the content of an orphan. Each is shown once, ascending, before anything is asked;
-  /// one that cannot be read as a whole is not.
+  /// one that cannot be read as a whole is not. What is kept of each counts, because there may be
+  /// millions: a search that needs much of them reads them when it is asked.
   mutating func look(at new: UInt64, _ content: Span<UInt8>)
 
   /// What speaks for the places of orphans that are not proven yet. It is asked again, with what
@@ -54,6 +55,7 @@ protocol EvidenceSearch {
 }
 
 extension EvidenceSearch {
+  mutating func look(at new: UInt64, _ content: Span<UInt8>) {}
   var provesNothing: Bool { false }
   var substitutes: [Substitute] { [] }
   var siblingUse: SiblingUse? { nil }

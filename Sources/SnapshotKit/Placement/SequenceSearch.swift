@@ -8,15 +8,19 @@ internal import SnapshotFormat
 /// whose turn it was: numbers that go on. What order says is likely at most.
 struct SequenceSearch: EvidenceSearch {
   private let numbering: Numbering?
-  /// The orphans that can be read, ascending.
-  private var news: [UInt64] = []
+  /// Where file systems may begin in the snapshot, in bytes.
+  private let fileSystemStarts: [UInt64]
+  /// The orphans that can be read, and what each holds, ascending.
+  private var read = ChunkSet()
   private var kinds: [SequenceWalk.Look.Kind] = []
-  /// Of each, if anything is numbered.
-  private var numbers: [Numbering.Numbers] = []
+  /// The numbers of each, if anything is numbered.
+  private var words: [UInt32] = []
 
   init(
-    _ runs: [ExceptionRun], _ store: any BlockSource, _ geometry: StoreGeometry
+    _ runs: [ExceptionRun], _ store: any BlockSource, _ geometry: StoreGeometry,
+    fileSystemStarts: [UInt64]
   ) throws(BlockIOError) {
+    self.fileSystemStarts = fileSystemStarts
     numbering = try Numbering(runs, store, geometry)
   }
 
@@ -24,13 +28,17 @@ struct SequenceSearch: EvidenceSearch {
 
   mutating func look(at new: UInt64, _ content: Span<UInt8>) {
     let look = SequenceWalk.Look(content, numbering)
-    news.append(new)
+    _ = read.insert(new)
     kinds.append(look.kind)
-    if numbering != nil { numbers.append(look.numbers) }
+    for index in 0..<wordCount { words.append(look.numbers[index]) }
   }
 
+  private var wordCount: Int { numbering?.wordCount ?? 0 }
+
   private func look(_ index: Int) -> SequenceWalk.Look {
-    SequenceWalk.Look(kind: kinds[index], numbers: numbering == nil ? .zero : numbers[index])
+    var numbers = Numbering.Numbers.zero
+    for word in 0..<wordCount { numbers[word] = words[index * wordCount + word] }
+    return SequenceWalk.Look(kind: kinds[index], numbers: numbers)
   }
 
   func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
@@ -38,26 +46,29 @@ struct SequenceSearch: EvidenceSearch {
     let lastRun = scene.runs.last?.new ?? 0
     let isAfterAll = scene.orphans.contains { $0.new > lastRun }
     var walk = SequenceWalk(
-      scene, numbering, isAfterAll ? try FileJumps(scene.view) : FileJumps())
+      scene, numbering,
+      isAfterAll ? try FileOrder(scene.view, starts: fileSystemStarts) : FileOrder())
     var evidence: [Evidence] = []
-    var (runIndex, lookIndex) = (0, 0)
+    evidence.reserveCapacity(kinds.count)
+    var (runIndex, nextLook) = (0, 0)
     for orphan in scene.orphans {
       for new in orphan.new..<orphan.new + orphan.count {
         while runIndex < scene.runs.count, scene.runs[runIndex].new < new {
           walk.pass(scene.runs[runIndex])
           runIndex += 1
         }
-        while lookIndex < news.count, news[lookIndex] < new { lookIndex += 1 }
+        let lookIndex = nextLook
+        let isRead = read.contains(new)
+        if isRead { nextLook += 1 }
         if let old = scene.proven[new] {
           walk.pass(ExceptionRun(old: old, new: new, count: 1))
           continue
         }
-        let look = lookIndex < news.count && news[lookIndex] == new ? look(lookIndex) : nil
+        let look = isRead ? look(lookIndex) : nil
         let next = runIndex < scene.runs.count ? scene.runs[runIndex] : nil
         if let place = try walk.place(new, orphan, look, before: next) {
-          for kind in place.kinds {
-            evidence.append(Evidence(kind: kind, strength: .likely, new: new, old: place.old))
-          }
+          evidence.append(
+            Evidence(kinds: place.kinds, strength: .likely, new: new, old: place.old))
         }
       }
     }

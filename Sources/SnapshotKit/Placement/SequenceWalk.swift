@@ -15,6 +15,8 @@ struct SequenceWalk {
     var newBefore: UInt64?
     /// What its last chunk holds, once that was looked at.
     var last: Look?
+    /// Whether its last two chunks are numbered, once that was looked at.
+    var isNumbered: Bool?
   }
 
   /// What a chunk holds, as far as it matters.
@@ -40,29 +42,46 @@ struct SequenceWalk {
   private static let countMin: UInt64 = 8
   /// A sequence that was not continued for that many copies has ended.
   private static let idleCountMax: UInt64 = 4096
+  /// So many files beside each other, and none elsewhere, are no chance.
+  private static let adjacentCountMin = 16
   /// How many chunks that were copied before a sequence may skip.
   private static let skipCountMax: UInt64 = 256
 
   private let scene: PlacementScene
   private let numbering: Numbering?
-  private let jumps: FileJumps
+  private let files: FileOrder
   private let (content, other): (IOBuffer, IOBuffer)
   private var sequences: [Sequence] = []
   /// How many chunks were copied so far.
   private var copyCount: UInt64 = 0
   /// What was placed so far.
   private var placed = ChunkSet()
+  /// The last numbers of chunks in a row whose place is not known; the last that was continued
+  /// stands last.
+  private var strangers: [Numbering.Numbers] = []
+  /// How often the chunk beside the end of a file was copied after it, and how often another.
+  private var (adjacentCount, otherCount) = (0, 0)
+  /// The last chunk of the origin that was passed, if a file ends there.
+  private var passedEnd: UInt64?
+  /// Whether a file came to its end, and nobody knows what was written then.
+  private var isLost = false
 
-  init(_ scene: PlacementScene, _ numbering: Numbering?, _ jumps: FileJumps) {
+  init(_ scene: PlacementScene, _ numbering: Numbering?, _ files: FileOrder) {
     self.scene = scene
     self.numbering = numbering
-    self.jumps = jumps
+    self.files = files
     let size = Int(min(scene.chunkByteCount, OrphanReader.chunkByteCountMax))
     (content, other) = (IOBuffer(byteCount: size), IOBuffer(byteCount: size))
   }
 
   /// Passes exceptions that are known.
   mutating func pass(_ run: ExceptionRun) {
+    if let passedEnd {
+      if run.old == passedEnd + 1 { adjacentCount += 1 } else { otherCount += 1 }
+    }
+    adjacentCount += files.endCount(within: run.old..<run.oldEnd)
+    passedEnd = files.next(after: run.lastOld) == .end ? run.lastOld : nil
+    isLost = false
     let index = sequences.firstIndex { follows($0.old, run.old) }
     advance(index, to: run.lastOld, run.new + (run.count - 1), count: run.count)
   }
@@ -74,8 +93,10 @@ struct SequenceWalk {
   ///   - next: The next exceptions that are known, if there are any.
   mutating func place(
     _ new: UInt64, _ orphan: Orphan, _ look: Look?, before next: ExceptionRun?
-  ) throws(BlockIOError) -> (old: UInt64, kinds: [Evidence.Kind])? {
+  ) throws(BlockIOError) -> (old: UInt64, kinds: Evidence.Kinds)? {
+    passedEnd = nil
     guard let (old, index, kinds) = try candidate(new, orphan, look, before: next) else {
+      if numbering != nil, let look, !look.isZero { meet(look.numbers) }
       copyCount += 1
       return nil
     }
@@ -95,7 +116,7 @@ struct SequenceWalk {
 
   // MARK: - Whose turn it was
 
-  private typealias Candidate = (old: UInt64, index: Int?, kinds: [Evidence.Kind])
+  private typealias Candidate = (old: UInt64, index: Int?, kinds: Evidence.Kinds)
 
   private mutating func candidate(
     _ new: UInt64, _ orphan: Orphan, _ look: Look?, before next: ExceptionRun?
@@ -104,19 +125,18 @@ struct SequenceWalk {
       // Files whose lines are numbered are many, and short: elsewhere than at the end, where a
       // burst of one writer stands, only a longer sequence is believed.
       let countMin = orphan.reason == .inFlight ? 1 : Self.countMin
+      if follower(of: look.numbers) != nil { return nil }
       if let found = try candidate(by: numbering, look, countMin) { return found }
-      // Numbers that end are no sequence that goes on.
-      if let current = sequences.indices.last, try isNumbered(current) { return nil }
     }
     if let first = orphan.old {
       let old = first + (new - orphan.new)
       return (old, sequences.firstIndex { follows($0.old, old) }, [.sequence])
     }
     // After the last exception.
-    guard next == nil, orphan.reason == .inFlight || orphan.reason == .exceptionLost,
-      let index = try turn(look), let old = after(sequences[index].old)
+    guard next == nil, orphan.reason == .inFlight || orphan.reason == .exceptionLost, !isLost,
+      let index = try turn(look), let next = after(sequences[index].old)
     else { return nil }
-    return (old, index, [.sequence])
+    return (next.old, index, [.sequence])
   }
 
   /// The sequence that goes on: the only one, or the only one whose content is of that kind.
@@ -124,28 +144,38 @@ struct SequenceWalk {
     guard let current = sequences.indices.last, sequences[current].count >= Self.countMin else {
       return nil
     }
-    let rivals = sequences.indices.dropLast().filter {
+    if after(sequences[current].old) == nil {
+      isLost = true
+      return nil
+    }
+    var rivals = sequences.indices.dropLast().filter {
       sequences[$0].count >= Self.countMin / 2 && sequences[$0].end > sequences[current].start
-        && copyCount - sequences[$0].end < Self.idleCountMax
+        && copyCount - sequences[$0].end < Self.idleCountMax && after(sequences[$0].old) != nil
     }
     guard let look, !look.isZero else { return rivals.isEmpty ? current : nil }
     if look.kind.isJournal { return nil }
+    let isOthersTurn = try isNumbered(current)
+    if isOthersTurn {
+      // Numbers that end are no sequence that goes on; nor is any other that is numbered.
+      for index in rivals.reversed() where try isNumbered(index) {
+        rivals.removeAll { $0 == index }
+      }
+    }
+    let isAlone = rivals.isEmpty && !isOthersTurn
     var like: [Int] = []
-    for index in rivals + [current] {
+    for index in rivals + (isOthersTurn ? [] : [current]) {
       guard let last = try last(index) else { continue }
       // Zeroes are in files of every kind.
-      let distance =
-        last.isZero && rivals.isEmpty ? 0 : look.profile.distance(to: last.profile)
-      if distance < (rivals.isEmpty ? ContentProfile.unlike : ContentProfile.alike) {
+      let distance = last.isZero && isAlone ? 0 : look.profile.distance(to: last.profile)
+      if distance < (isAlone ? ContentProfile.unlike : ContentProfile.alike) {
         like.append(index)
       } else if distance < ContentProfile.unlike {
         return nil
       }
     }
-    if like.isEmpty {
+    if like.isEmpty, !isOthersTurn {
       // Something else, or the sequence goes on with other content: from here on it is not known.
       sequences.removeAll { $0.count >= Self.countMin / 2 }
-      return nil
     }
     return like.count == 1 ? like[0] : nil
   }
@@ -159,30 +189,59 @@ struct SequenceWalk {
       guard let last = try last(index),
         let distance = numbering.distance(from: last.numbers, to: look.numbers), distance > 0
       else { continue }
-      let old = sequences[index].old &+ UInt64(distance)
-      guard follows(sequences[index].old, old), isFree(old) else { continue }
-      if let found, found.old != old { return nil }
-      found = (old, index, [.numbering, .sequence])
+      // They count along the file or along the disk: where a file goes on elsewhere, one of both.
+      let start = sequences[index].old
+      guard let next = after(start), [next.stepCount, next.old &- start].contains(UInt64(distance))
+      else { continue }
+      if let found, found.old != next.old { return nil }
+      found = (next.old, index, [.numbering, .sequence])
     }
     if let found { return found }
     guard let old = numbering.place(of: look.numbers), isFree(old) else { return nil }
     return (old, nil, [.numbering])
   }
 
-  /// Whether the last two chunks of a sequence are numbered.
-  private mutating func isNumbered(_ index: Int) throws(BlockIOError) -> Bool {
-    guard let numbering, let last = try last(index), let before = sequences[index].newBefore,
-      let look = try look(at: before)
-    else { return false }
-    return numbering.distance(from: look.numbers, to: last.numbers) == 1
+  /// Which of the rows of chunks without a place goes on with these numbers; nil if none does.
+  private func follower(of numbers: Numbering.Numbers) -> Int? {
+    strangers.firstIndex { numbering?.distance(from: $0, to: numbers) == 1 }
   }
 
-  /// The chunk that a sequence goes on with: the next that was not copied before.
-  private func after(_ old: UInt64) -> UInt64? {
+  /// Notes a chunk whose place is not known: what goes on with its numbers belongs beside it, and
+  /// to no sequence that came as far before.
+  private mutating func meet(_ numbers: Numbering.Numbers) {
+    if let index = follower(of: numbers) { strangers.remove(at: index) }
+    strangers.append(numbers)
+    if strangers.count > Self.sequenceCountMax { strangers.removeFirst() }
+  }
+
+  /// Whether the last two chunks of a sequence are numbered.
+  private mutating func isNumbered(_ index: Int) throws(BlockIOError) -> Bool {
+    if let known = sequences[index].isNumbered { return known }
+    var isNumbered = false
+    if let numbering, let last = try last(index), let before = sequences[index].newBefore,
+      let look = try look(at: before)
+    {
+      isNumbered = numbering.distance(from: look.numbers, to: last.numbers) == 1
+    }
+    sequences[index].isNumbered = isNumbered
+    return isNumbered
+  }
+
+  /// The chunk that a sequence goes on with, the next that was not copied before; and how many
+  /// chunks further on along the file.
+  ///
+  /// Where a file ends the writer goes elsewhere, unless what was passed shows that files were
+  /// written one beside the other.
+  private func after(_ old: UInt64) -> (old: UInt64, stepCount: UInt64)? {
+    let isEndPassed = adjacentCount >= Self.adjacentCountMin && otherCount == 0
     var next = old
-    for _ in 0..<Self.skipCountMax {
-      next = jumps.successor(of: next)
-      if isFree(next) { return next }
+    for stepCount in 1...Self.skipCountMax {
+      switch files.next(after: next) {
+      case .chunk(let chunk): next = chunk
+      case .end where isEndPassed: next &+= 1
+      case .end: return nil
+      }
+      if isFree(next) { return (next, stepCount) }
       if next >= scene.originChunkCount { return nil }
     }
     return nil
@@ -191,12 +250,12 @@ struct SequenceWalk {
   /// Whether a chunk comes next after another, of those that were not copied before.
   private func follows(_ last: UInt64, _ old: UInt64) -> Bool {
     // Nearly every chunk is too far away, and this is asked for every run and every sequence.
-    if old &- last > Self.skipCountMax, !jumps.isAny(from: last, count: Self.skipCountMax) {
+    if old &- last > Self.skipCountMax, !files.isTorn(after: last, count: Self.skipCountMax) {
       return false
     }
     var next = last
     for _ in 0..<Self.skipCountMax {
-      next = jumps.successor(of: next)
+      next = if case .chunk(let chunk) = files.next(after: next) { chunk } else { next &+ 1 }
       if next == old { return true }
       if !scene.isMapped(next), !placed.contains(next) { return false }
     }
@@ -216,7 +275,7 @@ struct SequenceWalk {
     (sequence.old, sequence.new) = (old, new)
     sequence.count += count
     sequence.end = copyCount
-    sequence.last = nil
+    (sequence.last, sequence.isNumbered) = (nil, nil)
     // The last that was continued stands last.
     sequences.append(sequence)
     if sequences.count > Self.sequenceCountMax { sequences.removeFirst() }

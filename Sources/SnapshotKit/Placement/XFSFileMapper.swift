@@ -18,7 +18,7 @@ struct XFSFileMapper: FileMapper {
   var blockByteCount: Int { volume.geometry.blockByteCount }
 
   func forEachFile(
-    of view: SnapshotView, _ body: (FileMap) -> Void
+    of view: SnapshotView, _ body: (FileLayout) -> Void
   ) throws(BlockIOError) {
     try reading(view) { fileSystem throws(FileSystemError) in
       _ = try fileSystem.forEachInode(isDeletedIncluded: false) {
@@ -27,7 +27,7 @@ struct XFSFileMapper: FileMapper {
           let extents = try written(inode, fileSystem)
         else { return true }
         body(
-          FileMap(
+          FileLayout(
             inode: inode.id.number, isDirectory: inode.kind == .directory,
             byteCount: inode.byteCount,
             writeTime: UInt64(bitPattern: inode.modified.seconds) &* 1_000_000_000
@@ -40,8 +40,8 @@ struct XFSFileMapper: FileMapper {
   /// What was written of a file; nil if that is not known.
   private func written(
     _ inode: Inode, _ fileSystem: XFSFileSystem
-  ) throws(FileSystemError) -> [FileMap.Extent]? {
-    let map: FileSystems.FileMap
+  ) throws(FileSystemError) -> [FileLayout.Extent]? {
+    let map: FileMap
     do throws(FileSystemError) { map = try fileSystem.map(of: inode) } catch {
       if error.isFatal { throw error }
       return nil
@@ -54,7 +54,7 @@ struct XFSFileMapper: FileMapper {
       ? .max : (min(inode.byteCount, 1 << 63) + (size - 1)) / size * size
     return map.extents.compactMap { extent in
       guard case .data(let first) = extent.place, extent.file.lowerBound < end else { return nil }
-      return FileMap.Extent(
+      return FileLayout.Extent(
         logicalByte: extent.file.lowerBound, physicalByte: volume.start + first,
         byteCount: min(end, extent.file.upperBound) - extent.file.lowerBound)
     }

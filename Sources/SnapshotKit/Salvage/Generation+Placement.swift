@@ -20,31 +20,15 @@ extension SalvagePlan {
     guard !generation.orphans.isEmpty || !siblings.isEmpty else {
       return PlacementPlan(unplaced: generation.orphanCount, because: .tooMany)
     }
-    let orphans = generation.orphans.first(chunkCount: PlacementPlan.orphanCountMax)
     do throws(BlockIOError) {
       let plan = try PlacementPlan(
-        of: orphans, unlisted: generation.orphanCount - orphans.chunkCount,
-        besides: generation.runs, in: store.source, geometry, origin: origin, siblings: siblings)
+        of: generation.orphans, count: generation.orphanCount, besides: generation.runs,
+        in: store.source, geometry, origin: origin, siblings: siblings)
       for sibling in siblings { try sibling.store.checkUnchanged() }
       return plan
     } catch {
       throw store.explained(.io(error))
     }
-  }
-}
-
-extension [Orphan] {
-  /// How many chunks they are.
-  fileprivate var chunkCount: UInt64 { reduce(0) { $0 + $1.count } }
-
-  /// Those of the first chunks, up to a number of these.
-  fileprivate func first(chunkCount limit: UInt64) -> [Orphan] {
-    var count: UInt64 = 0
-    return Array(
-      prefix { orphan in
-        count += orphan.count
-        return count <= limit
-      })
   }
 }
 

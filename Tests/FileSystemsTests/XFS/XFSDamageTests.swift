@@ -45,6 +45,33 @@ struct XFSDamageTests {
     #expect(listing.lines == (try image.truth()))
   }
 
+  @Test func `groups past the end of a shortened image are no work`() throws {
+    // Version 4 has no checksum of its superblock, which is made to claim 64 PiB.
+    let image = try XFSImage(.v4)
+    let all = try Self.allocated(image.open())
+    let groupBlocks = try image.read(at: 84, 4).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let groupCount = UInt64(1) << 31
+    try image.patch(at: 8, Self.bigEndian(groupBlocks * groupCount, 8))
+    try image.patch(at: 88, Self.bigEndian(groupCount, 4))
+    let rest = try Self.allocated(image.open())
+    #expect(rest.0 == all.0)
+    #expect(rest.1 == all.1 + 1)
+  }
+
+  @Test func `groups that no Linux mounts are refused`() throws {
+    let image = try XFSImage(.v4)
+    let blockCount = try image.read(at: 8, 8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    try image.patch(at: 84, Self.bigEndian(16, 4))
+    try image.patch(at: 88, Self.bigEndian((blockCount + 15) / 16, 4))
+    try image.patch(at: 124, [4])
+    let error = #expect(throws: FileSystemError.self) { try image.open() }
+    #expect("\(try #require(error))".contains("groups of 16384 bytes"))
+  }
+
+  private static func bigEndian(_ value: UInt64, _ byteCount: Int) -> [UInt8] {
+    (0..<byteCount).reversed().map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
+  }
+
   @Test func `a lost superblock has copies`() throws {
     let image = try XFSImage(.v5)
     try image.patch(at: 0, [UInt8](repeating: 0, count: 512))

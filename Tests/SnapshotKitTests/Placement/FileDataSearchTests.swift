@@ -148,8 +148,8 @@ struct FileOverlay {
   private let blocksPerChunk: Int
   private var origin = [UInt8](repeating: 0, count: blockCount * blockByteCount)
   private var snapshot = [UInt8](repeating: 0, count: blockCount * blockByteCount)
-  private var files: [FileMap] = []
-  private var before: [FileMap] = []
+  private var files: [FileLayout] = []
+  private var before: [FileLayout] = []
   private var used: Set<Int> = []
   /// The chunks of the origin in the order of the store.
   private var olds: [UInt64] = []
@@ -186,13 +186,13 @@ struct FileOverlay {
       at: block, Int(files[index].byteCount) + count, time: isWritten ? 2 : 1)
   }
 
-  private func file(at block: UInt64, _ byteCount: Int, time: UInt64) -> FileMap {
+  private func file(at block: UInt64, _ byteCount: Int, time: UInt64) -> FileLayout {
     let size = UInt64(Self.blockByteCount)
     let count = (UInt64(byteCount) + size - 1) / size * size
-    return FileMap(
+    return FileLayout(
       inode: block, isDirectory: false, byteCount: UInt64(byteCount), writeTime: time,
       extents: [
-        FileMap.Extent(logicalByte: 0, physicalByte: block * size, byteCount: count)
+        FileLayout.Extent(logicalByte: 0, physicalByte: block * size, byteCount: count)
       ])
   }
 
@@ -213,13 +213,13 @@ struct FileOverlay {
 
   /// What the mapper of a file system would say.
   private struct Mapper: FileMapper {
-    let files: [FileMap]
-    let before: [FileMap]
+    let files: [FileLayout]
+    let before: [FileLayout]
     let free: [Range<UInt64>]
     let isNewer: Bool
     var blockByteCount: Int { FileOverlay.blockByteCount }
 
-    func forEachFile(of view: SnapshotView, _ body: (FileMap) -> Void) {
+    func forEachFile(of view: SnapshotView, _ body: (FileLayout) -> Void) {
       (view.table.runs.isEmpty && !before.isEmpty ? before : files).forEach(body)
     }
     func freeRanges(of view: SnapshotView) -> [Range<UInt64>] { free }

@@ -1,4 +1,5 @@
 import BlockIO
+import Foundation
 import SnapshotFormat
 @testable import SnapshotKit
 import TestSupport
@@ -24,21 +25,28 @@ import Testing
     _ olds: [Int], named: Int, _ content: Content, zeroed: Set<Int> = [],
     origin: [Int: [UInt8]] = [:]
   ) throws -> (plan: PlacementPlan, truth: [UInt64: UInt64]) {
-    let all = StoreBuilder(chunkSectors: 1).copying(olds)
-    let builder = StoreBuilder(chunkSectors: 1, chunkCount: Int(all.exceptions.last?.new ?? 0) + 1)
-      .copying(olds.prefix(named))
-    var image = builder.image(.valid(0))
-    var truth: [UInt64: UInt64] = [:]
-    for (position, exception) in all.exceptions.enumerated() {
-      let old = Int(exception.old)
-      image.put(
-        zeroed.contains(position) ? Array(repeating: 0, count: 512) : Self.bytes(old, content),
-        at: Int(exception.new) * 512)
-      if position >= named { truth[exception.new] = exception.old }
+    let copies = olds.enumerated().map { position, old in
+      zeroed.contains(position) ? Array(repeating: 0, count: 512) : Self.bytes(old, content)
     }
     var originImage = Array(repeating: UInt8(0xee), count: Self.chunkCount * 512)
     for (old, bytes) in origin { originImage.put(bytes, at: old * 512) }
-    let source = FaultySource(originImage)
+    return try placement(olds, copies, named: named, chunkSectors: 1, origin: originImage)
+  }
+
+  /// The same, of chunks of any content and size.
+  private func placement(
+    _ olds: [Int], _ copies: [[UInt8]], named: Int, chunkSectors: Int, origin: [UInt8]
+  ) throws -> (plan: PlacementPlan, truth: [UInt64: UInt64]) {
+    let all = StoreBuilder(chunkSectors: chunkSectors).copying(olds)
+    let chunkCount = Int(all.exceptions.last?.new ?? 0) + 1
+    var image = StoreBuilder(chunkSectors: chunkSectors, chunkCount: chunkCount)
+      .copying(olds.prefix(named)).image(.valid(0))
+    var truth: [UInt64: UInt64] = [:]
+    for (position, exception) in all.exceptions.enumerated() {
+      image.put(copies[position], at: Int(exception.new) * chunkSectors * 512)
+      if position >= named { truth[exception.new] = exception.old }
+    }
+    let source = FaultySource(origin)
     let plan = try SalvagePlan(Store(FaultySource(image)), originByteCount: source.byteCount)
     return (try plan.placements(of: try plan.generation(0), origin: source), truth)
   }
@@ -118,6 +126,90 @@ import Testing
     let olds = Array(100..<150) + Array(300..<350)
     let found = try placement(olds, named: 40, .pages)
     #expect(right(found) == 10)
+  }
+
+  @Test func `numbers of a place that is not known belong to no sequence that came as far`() throws
+  {
+    // A writer of 40 pages; then one of 60, of which nothing is named, counts past them.
+    let olds = Array(100..<140) + Array(300..<360)
+    let pages = (0..<40).map { Self.bytes($0, .pages) } + (0..<60).map { Self.bytes($0, .pages) }
+    let found = try placement(
+      olds, pages, named: 40, chunkSectors: 1, origin: Array(repeating: 0xee, count: 600 * 512))
+    #expect(found.plan.placements == [])
+  }
+
+  @Test func `where numbers end, it is the turn of a writer of other content`() throws {
+    let pages = (100..<140).map { ($0, Self.bytes($0, .pages)) }
+    let noise = (400..<480).map { old in
+      // No zeroes, so that it is unlike the pages whatever their numbers are.
+      (old, Self.bytes(old, .noise).map { $0 | 0x80 })
+    }
+    let copies =
+      Array(pages[0..<20]) + Array(noise[0..<20]) + Array(pages[20..<40]) + Array(noise[20..<80])
+    let found = try placement(
+      copies.map(\.0), copies.map(\.1), named: 70, chunkSectors: 1,
+      origin: Array(repeating: 0xee, count: 600 * 512))
+    #expect(right(found) == copies.count - 70)
+  }
+
+  /// Files of numbered pages in an ext4, in the order in which they are given.
+  private struct PagesInFiles {
+    private(set) var olds: [[Int]] = []
+    private(set) var pages: [[[UInt8]]] = []
+    /// The file system, after all pages were overwritten.
+    private(set) var origin: [UInt8]
+
+    /// In small groups of blocks, mke2fs lays a file out in many pieces.
+    init(_ counts: [Int]) throws {
+      let directory = try TemporaryDirectory()
+      let path = directory.path("image")
+      try FileManager.default.createDirectory(
+        atPath: directory.path("files"), withIntermediateDirectories: true)
+      for (file, count) in counts.enumerated() {
+        let pages = (0..<count).map {
+          SequenceSearchTests.bytes($0, .pages)
+            + SequenceSearchTests.bytes(10_000 * file + $0, .noise)
+        }
+        self.pages.append(pages)
+        try directory.write(Array(pages.joined()), to: "files/\(file)")
+      }
+      try #require(ToolRunner(named: "mke2fs")).succeed([
+        "-q", "-F", "-t", "ext4", "-O", "^has_journal,^resize_inode,^flex_bg,^metadata_csum",
+        "-b", "1024", "-g", "256", "-N", "64", "-d", directory.path("files"), path, "3M",
+      ])
+      origin = try Array(Data(contentsOf: URL(filePath: path)))
+      let blocks = Dictionary(
+        stride(from: 0, to: origin.count, by: 1024).map {
+          (Array(origin[$0..<$0 + 1024]), $0 / 1024)
+        },
+        uniquingKeysWith: { first, _ in first })
+      for pages in pages { olds.append(try pages.map { try #require(blocks[$0]) }) }
+      for old in olds.joined() { origin.put(Array(repeating: 0xee, count: 1024), at: old * 1024) }
+    }
+  }
+
+  @Test(.enabled(if: ToolRunner(named: "mke2fs") != nil, "mke2fs must be installed"))
+  func `numbers count along a file, wherever it goes on`() throws {
+    let files = try PagesInFiles([1000])
+    let olds = files.olds[0]
+    try #require(zip(olds, olds.dropFirst()).count { $0 + 1 != $1 } > 2)
+    let found = try placement(
+      olds, files.pages[0], named: 100, chunkSectors: 2, origin: files.origin)
+    #expect(right(found) == 900)
+  }
+
+  @Test(.enabled(if: ToolRunner(named: "mke2fs") != nil, "mke2fs must be installed"))
+  func `a writer that comes to the end of a file goes on nobody knows where`() throws {
+    let files = try PagesInFiles([200, 300, 250])
+    for order in [[0, 2, 1], [2, 0, 1], [1, 2, 0]] {
+      let olds = order.flatMap { files.olds[$0] }
+      let named = files.olds[order[0]].count + 50
+      // The pages of the second file go on with its exceptions; those of the third are anywhere.
+      let found = try placement(
+        olds, order.flatMap { files.pages[$0] }, named: named, chunkSectors: 2,
+        origin: files.origin)
+      #expect(right(found) == files.olds[order[1]].count - 50)
+    }
   }
 }
 

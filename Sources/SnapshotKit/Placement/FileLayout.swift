@@ -1,7 +1,7 @@
 internal import BlockIO
 
 /// Where the content of a file is.
-struct FileMap: Equatable, Sendable {
+struct FileLayout: Equatable, Sendable {
   /// Consecutive bytes of a file that are consecutive in the snapshot.
   struct Extent: Equatable, Sendable {
     /// The first byte, within the file.
@@ -39,7 +39,7 @@ protocol FileMapper: Sendable {
   /// Calls `body` with each regular file and each directory of a view, in the order of their
   /// numbers; only one map is in memory at a time. A map in which anything is damaged is left out.
   func forEachFile(
-    of view: SnapshotView, _ body: (FileMap) -> Void
+    of view: SnapshotView, _ body: (FileLayout) -> Void
   ) throws(BlockIOError)
 
   /// The bytes that were free in the origin, ascending.
