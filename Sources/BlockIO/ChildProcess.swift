@@ -16,9 +16,11 @@ package final class ChildProcess: Sendable {
   /// - Parameters:
   ///   - program: A path, or a name that is looked for in PATH.
   ///   - hasReport: Whether it reports.
+  ///   - shouldStop: Whether to kill it before it has reported; asked ten times a second.
   /// - Throws: If there is no such program, among others.
   package init(
-    _ program: String, _ arguments: [String], hasReport: Bool = false
+    _ program: String, _ arguments: [String], hasReport: Bool = false,
+    shouldStop: () -> Bool = { false }
   ) throws(BlockIOError) {
     self.program = program
     let ends: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
@@ -48,7 +50,11 @@ package final class ChildProcess: Sendable {
       throw BlockIOError(program, .open, .system(Errno(rawValue: failure)))
     }
     self.process = process
-    report = hasReport ? Self.readAll(ends.readEnd) : []
+    report =
+      hasReport
+      ? Self.readAll(ends.readEnd) {
+        if shouldStop() { kill(process, SIGKILL) }
+      } : []
   }
 
   /// What it ended with, if it has ended; for one that was killed, 128 and the signal's number.
@@ -68,10 +74,17 @@ package final class ChildProcess: Sendable {
   package func terminate(atOnce: Bool = false) { kill(process, atOnce ? SIGKILL : SIGTERM) }
 
   /// Reads all that comes until every writer is gone; a failure ends it too.
-  private static func readAll(_ descriptor: FileDescriptor) -> [UInt8] {
+  ///
+  /// - Parameter waiting: Called while nothing comes.
+  private static func readAll(_ descriptor: FileDescriptor, waiting: () -> Void) -> [UInt8] {
     var all: [UInt8] = []
     let buffer = IOBuffer(byteCount: 1 << 16)
     while true {
+      var state = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+      guard unsafe poll(&state, 1, 100) > 0 else {
+        waiting()
+        continue
+      }
       let memory = unsafe buffer.memory(0..<buffer.byteCount)
       let count = unsafe Glibc.read(descriptor.rawValue, memory.baseAddress, memory.count)
       if count < 0, Glibc.errno == EINTR { continue }

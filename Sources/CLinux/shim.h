@@ -102,10 +102,11 @@ static inline uint64_t dmsnap_device(unsigned major, unsigned minor) {
 }
 
 // More that needs _GNU_SOURCE: opening past the page cache, opening without touching the
-// access time, and looking for data and holes.
+// access time, opening no more than the path, and looking for data and holes.
 static const int dmsnap_o_direct = __O_DIRECT;
 static const int dmsnap_o_noatime = __O_NOATIME;
 static const int dmsnap_o_tmpfile = __O_TMPFILE;
+static const int dmsnap_o_path = __O_PATH;
 static const int dmsnap_seek_data = 3;
 static const int dmsnap_seek_hole = 4;
 

@@ -40,9 +40,12 @@
       guard let session = unsafe session else { return 5 }
       fuse_daemonize(0)
       let result = unsafe fuse_session_loop(session)
-      unsafe fuse_session_unmount(session)
+      end()
       return result == 0 ? 0 : 5
     }
+
+    /// Unmounts the directory, if that has not been done.
+    func end() { if let session = unsafe session { unsafe fuse_session_unmount(session) } }
 
     // MARK: - What the kernel asks for
 

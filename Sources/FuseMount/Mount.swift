@@ -2,15 +2,16 @@ internal import BlockIO
 internal import Glibc
 internal import Serving
 
-/// `dmsnap-fuse DIRECTORY KEY=VALUE...`: mounts a snapshot's image, and goes into the background.
+/// `dmsnap-fuse /DIRECTORY KEY=VALUE...`: mounts a snapshot's image, and goes into the background.
 ///
 /// `dmsnap mount` runs it. What it serves, or why it does not, goes to the descriptor `report=`.
 @main
 struct Mount {
   static func main() {
     let arguments = CommandLine.arguments.dropFirst()
-    guard let directory = arguments.first else {
-      say("usage: dmsnap-fuse DIRECTORY KEY=VALUE...; `dmsnap mount` runs it")
+    // In the background it is at the root, where a relative path would lead elsewhere.
+    guard let directory = arguments.first, directory.hasPrefix("/") else {
+      say("usage: dmsnap-fuse /DIRECTORY KEY=VALUE...; `dmsnap mount` runs it")
       exit(64)
     }
     let parameters = arguments.dropFirst().map { argument in
@@ -36,7 +37,12 @@ struct Mount {
       #if Fuse
         let served = try Served(request)
         let session = try FuseSession(SnapshotDirectory(served), at: directory)
-        try descriptor.map { try ServeOutcome.served(served.report).write(to: $0) }
+        do {
+          try descriptor.map { try ServeOutcome.served(served.report).write(to: $0) }
+        } catch {
+          session.end()  // whoever asked for it is gone
+          throw error
+        }
         return session.serve()
       #else
         throw MountError.notBuilt
@@ -71,8 +77,8 @@ enum MountError: CodedError {
     switch self {
     case .notBuilt: "dmsnap-fuse was built without libfuse3 (the trait Fuse)"
     case .cannotMount(let directory):
-      "\(directory): cannot be mounted; it must be a directory of yours, and what libfuse3 printed"
-        + " says more"
+      "\(directory): cannot be mounted; it must be a directory that you may write to, and what"
+        + " fusermount3 printed says more"
     }
   }
 }

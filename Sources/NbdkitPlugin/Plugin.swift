@@ -12,11 +12,20 @@
   private struct Plugin {
     var parameters: [(key: String, value: String)] = []
     var served: Served?
+    var toldChange = false
 
     static let shared = Mutex(Plugin())
 
     /// What is served; nbdkit connects nobody before it is there.
     static var served: Served? { shared.withLock { $0.served } }
+
+    /// Whether nobody has said yet that an input changed.
+    static func tellsChange() -> Bool {
+      shared.withLock { plugin in
+        defer { plugin.toldChange = true }
+        return !plugin.toldChange
+      }
+    }
 
     /// Opens what the parameters name.
     static func open() throws {
@@ -80,7 +89,10 @@
       try body()
       return 0
     } catch {
-      debug("\(error)")
+      // What a client does is no news; that an input changed is, once.
+      let isNews =
+        if case .changed = (error as? BlockIOError)?.reason { Plugin.tellsChange() } else { false }
+      if isNews { say("\(error)") } else { debug("\(error)") }
       nbdkit_set_error(EIO)
       return -1
     }
@@ -242,4 +254,15 @@
   /// What nbdkit looks for when it loads the plugin.
   @_cdecl("plugin_init")
   public func pluginInit() -> UnsafeMutablePointer<nbdkit_plugin> { unsafe makeTable() }
+#else
+  internal import BlockIO
+
+  /// What nbdkit looks for when it loads the plugin, which can do nothing.
+  @_cdecl("plugin_init")
+  public func pluginInit() -> UnsafeMutableRawPointer? {
+    // If it is closed, there is nowhere to report it.
+    try? OutputStream.standardError.write(
+      "dmsnap: this plugin was built without nbdkit (the trait Nbdkit)\n")
+    return nil
+  }
 #endif

@@ -32,6 +32,7 @@ package struct Served: Sendable {
     } else {
       parts = all
     }
+    try found.requireUnchanged()
     layer = try request.layer.map { [view] (path) throws in
       let target = try FileTarget(creating: FilePath(path), byteCount: request.limit)
       do throws(BlockIOError) { return try TrialLayer(over: view, in: target) } catch {

@@ -10,6 +10,7 @@ package final class ServedView: ForwardingSource {
   /// What is lost, ascending.
   package let lost: [Range<UInt64>]
   private let policy: LossPolicy
+  private let inputs: [FileSource]
 
   /// The view of a snapshot.
   ///
@@ -17,6 +18,7 @@ package final class ServedView: ForwardingSource {
   package init(_ snapshot: Snapshot, _ policy: LossPolicy) throws {
     self.policy = policy
     view = snapshot.view
+    inputs = view.files
     lost = try snapshot.lostBytes()
   }
 
@@ -25,6 +27,7 @@ package final class ServedView: ForwardingSource {
   /// How many bytes of it the store has.
   package var mappedByteCount: UInt64 { view.mappedByteCount }
 
+  /// Reads bytes; fails if an input was written since it was opened, as far as the system tells.
   package func read(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
@@ -39,6 +42,7 @@ package final class ServedView: ForwardingSource {
         try read(piece, into: buffer, at: place)
       }
     }
+    for input in inputs { try input.checkUnchanged() }
   }
 
   package func readUncached(

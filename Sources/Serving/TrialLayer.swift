@@ -31,6 +31,8 @@ package final class TrialLayer: BlockSource {
     let area: IOBuffer
     /// A chunk that is being put together.
     let chunk: IOBuffer
+    /// How often something was written, or tried to be.
+    var writeCount: UInt64 = 0
     /// How a flush of the store failed: what was written since the one before may be gone, even if
     /// another succeeds.
     var failure: BlockIOError?
@@ -82,28 +84,53 @@ package final class TrialLayer: BlockSource {
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
     let bytes = try checkBounds(at: byteOffset, count: range.count)
-    try state.withLock { (state) throws(BlockIOError) in
-      // What was not written is read at once, across as many chunks as there are.
-      var start = bytes.lowerBound
-      var position = start
-      func readBase() throws(BlockIOError) {
-        let place = range.lowerBound + Int(start - byteOffset)
-        try base.read(at: start, into: buffer, place..<place + Int(position - start))
+    func read(_ piece: Piece) throws(BlockIOError) {
+      let start = range.lowerBound + Int(piece.bytes.lowerBound - byteOffset)
+      let place = start..<start + piece.bytes.count
+      if let source = piece.place {
+        try target.read(at: source, into: buffer, place)
+      } else {
+        try base.read(at: piece.bytes.lowerBound, into: buffer, place)
       }
-      while position < bytes.upperBound {
-        let (chunk, piece) = piece(at: position, in: bytes)
-        if let order = state.positions[chunk] {
-          if start < position { try readBase() }
-          let place = range.lowerBound + Int(position - byteOffset)
-          try target.read(
-            at: self.byteOffset(ofData: order) + piece.lowerBound % chunkByteCount, into: buffer,
-            place..<place + piece.count)
-          start = piece.upperBound
-        }
-        position = piece.upperBound
-      }
-      if start < position { try readBase() }
     }
+    // Without the lock: nobody who reads waits for another.
+    let (pieces, writeCount) = state.withLock { (self.pieces(of: bytes, $0), $0.writeCount) }
+    for piece in pieces { try read(piece) }
+    // If something was written meanwhile, what the layer has by now is read again: then all is of
+    // one moment. What it still does not have was the base's, which never changes.
+    try state.withLock { (state) throws(BlockIOError) in
+      if state.writeCount == writeCount { return }
+      for piece in self.pieces(of: bytes, state) where piece.place != nil { try read(piece) }
+    }
+  }
+
+  /// Bytes of the view that are read at once.
+  private struct Piece {
+    var bytes: Range<UInt64>
+    /// Where they are in the store; nil if they were not written.
+    let place: UInt64?
+  }
+
+  /// A range in pieces, each as long as it can be, ascending.
+  private func pieces(of bytes: Range<UInt64>, _ state: borrowing State) -> [Piece] {
+    if state.positions.isEmpty { return [Piece(bytes: bytes, place: nil)] }
+    var pieces: [Piece] = []
+    var position = bytes.lowerBound
+    while position < bytes.upperBound {
+      let (chunk, piece) = piece(at: position, in: bytes)
+      let place = state.positions[chunk].map {
+        byteOffset(ofData: $0) + position % chunkByteCount
+      }
+      if let last = pieces.last,
+        place == last.place.map({ $0 + UInt64(last.bytes.count) })
+      {
+        pieces[pieces.count - 1].bytes = last.bytes.lowerBound..<piece.upperBound
+      } else {
+        pieces.append(Piece(bytes: piece, place: place))
+      }
+      position = piece.upperBound
+    }
+    return pieces
   }
 
   /// What of a range was written, ascending: in whole chunks, as far as the range goes.
@@ -140,6 +167,7 @@ package final class TrialLayer: BlockSource {
     let bytes = try checkBounds(at: byteOffset, count: range.count, to: .write)
     try state.withLock { (state) throws(BlockIOError) in
       if let failure = state.failure { throw failure }
+      state.writeCount += 1
       var position = bytes.lowerBound
       while position < bytes.upperBound {
         let (chunk, piece) = piece(at: position, in: bytes)

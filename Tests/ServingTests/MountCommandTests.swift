@@ -162,4 +162,59 @@ struct MountCommandTests {
     #expect(try ToolRunner.dmsnap.run(["mount", "--end", place, "more"]).status == 64)
     #expect(try ToolRunner.dmsnap.run(["mount", "store"]).status == 64)
   }
+
+  // MARK: - Where nothing is mounted
+
+  @Test func `a mount hides nothing`() throws {
+    let pair = try Case("written", in: directory)
+    let file = try directory.write([1], to: "mounted/file")
+    for place in [place, file, pair.origin] {
+      let outcome = try ToolRunner.dmsnap.run(
+        ["mount", pair.store, place, "--origin", pair.origin])
+      #expect(outcome.status == (place == self.place ? 4 : 5), "\(outcome)")
+    }
+    #expect(try Files.bytes(file) == [1])
+    try FileManager.default.removeItem(atPath: file)
+    #expect(try mount(pair.arguments).status == 0)
+    let second = try mount(pair.arguments)
+    #expect(second.status == 4 && second.errors.contains("is mounted there"), "\(second)")
+    try end()
+  }
+
+  @Test func `a mount is found by any of its names`() throws {
+    let pair = try Case("written", in: directory)
+    let link = directory.path("a link")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: place)
+    #expect(try mount(pair.arguments).status == 0)
+    for other in [directory.path, "\(place)/files", pair.store, "/proc"] {
+      let outcome = try ToolRunner.dmsnap.run(["mount", "--end", other])
+      #expect(outcome.status == 5 && outcome.errors.contains("is no mount of dmsnap"), "\(outcome)")
+    }
+    #expect(try ToolRunner.dmsnap.run(["mount", "--end", "\(link)/"]).status == 0)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: place).isEmpty)
+  }
+
+  @Test func `nothing stays mounted if nobody is told`() throws {
+    let pair = try Case("written", in: directory)
+    let program = (ToolRunner.dmsnap.path as NSString).deletingLastPathComponent + "/dmsnap-fuse"
+    let script =
+      "import os,sys; read, write = os.pipe(); os.close(read); os.dup2(write, 3);"
+      + " os.set_inheritable(3, True); os.execv(sys.argv[1], sys.argv[1:])"
+    let outcome = try Tools.run(
+      "python3",
+      ["-c", script, program, place, "store=\(pair.store)", "origin=\(pair.origin)", "report=3"])
+    #expect(outcome.status == 5, "\(outcome)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: place).isEmpty)
+  }
+
+  @Test(.enabled(if: LoopDevice.isAvailable, Comment(rawValue: LoopDevice.unavailable)))
+  func `file systems over a server that was killed are unmounted as well`() throws {
+    let pair = try Case("ext4-snapshot-changed", in: directory)
+    #expect(try mount(pair.arguments + ["--loop"]).status == 0)
+    #expect(try Tools.run("pkill", ["-KILL", "-f", "dmsnap-fuse \(place) "]).status == 0)
+    while (try? Files.bytes("\(place)/snapshot.img")) != nil { usleep(2000) }
+    try end()
+    let mounts = try String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)
+    #expect(!mounts.contains(place))
+  }
 }

@@ -86,7 +86,10 @@ package final class FileTarget: BlockTarget, ForwardingSource {
       unsafe Glibc.open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     }
     guard number >= 0 else {
-      throw BlockIOError(path.string, .create, .system(Errno(rawValue: Glibc.errno)))
+      let errno = Errno(rawValue: Glibc.errno)
+      throw BlockIOError(
+        path.string, .create,
+        errno == .fileExists ? .refused("exists, and is not overwritten") : .system(errno))
     }
     let descriptor = FileDescriptor(rawValue: number)
     do throws(BlockIOError) {
@@ -116,7 +119,8 @@ package final class FileTarget: BlockTarget, ForwardingSource {
     }
   }
 
-  private static func remove(_ path: FilePath) {
+  /// Removes a file by its name.
+  package static func remove(_ path: FilePath) {
     _ = unsafe path.withPlatformString { unsafe unlink($0) }
   }
 

@@ -25,6 +25,28 @@ enum KernelText {
     return String(decoding: text, as: UTF8.self).split(separator: "\n")
   }
 
+  /// Where a path leads to, without links, and the number of the mount that it is in; nil if it
+  /// cannot be reached.
+  ///
+  /// No file system is asked for what is there (O_PATH): its server may be gone.
+  static func place(of path: String) -> (path: String, mount: Substring)? {
+    let options = FileDescriptor.OpenOptions(rawValue: dmsnap_o_path)
+    guard
+      let descriptor = try? unsafe FileDescriptor.open(
+        path, .readOnly, options: options.union(.closeOnExec))
+    else { return nil }
+    defer { try? descriptor.close() }
+    let number = descriptor.rawValue
+    var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = unsafe readlink("/proc/self/fd/\(number)", &target, target.count)
+    let mount = lines(of: "/proc/self/fdinfo/\(number)").first { $0.hasPrefix("mnt_id:") }
+    guard count > 0, let mount = mount?.split(whereSeparator: \.isWhitespace).last else {
+      return nil
+    }
+    let bytes = target.prefix(count).map { UInt8(bitPattern: $0) }
+    return (String(decoding: bytes, as: UTF8.self), mount)
+  }
+
   /// The number in a file that holds nothing else.
   static func number(in path: String) -> UInt64? {
     lines(of: path).first.flatMap { UInt64($0) }

@@ -26,12 +26,8 @@ struct Merge: ParsableCommand {
       undo. After a crash, an error or Ctrl-C, run the same command again.
       """)
 
-  @Argument(
-    help: "The COW store: a file, a block device, PATH,offset=BYTES,length=BYTES; vg/lv with --pv.")
-  var store: PathArgument?
-
-  @Option(help: "The origin: what the snapshot was taken of; found automatically with --pv.")
-  var origin: PathArgument?
+  @OptionGroup var input: OptionalStoreOptions
+  @OptionGroup var originInput: OriginOptions
 
   @Option(
     help: ArgumentHelp(
@@ -85,8 +81,6 @@ struct Merge: ParsableCommand {
         + " the leg that was read."))
   var allLegs = false
 
-  @OptionGroup var volumes: VolumeOptions
-  @OptionGroup var table: TableOptions
   @OptionGroup var list: EvidenceOptions
 
   @Option(help: "Output format.")
@@ -96,8 +90,8 @@ struct Merge: ParsableCommand {
 
   func validate() throws {
     if apply == nil {
-      guard store != nil else { throw ValidationError("Missing expected argument '<store>'") }
-      try OriginOptions.require(origin, volumes)
+      try input.require()
+      try OriginOptions.require(originInput.origin, input.volumes)
     }
     let ways = (undo == nil ? 0 : 1) + (noUndo ? 1 : 0) + (to == nil ? 0 : 1)
     // Whether a plan names a way back is known only once it is read.
@@ -118,7 +112,7 @@ struct Merge: ParsableCommand {
     if plan != nil, apply != nil || dryRun || verify {
       throw ValidationError("--plan writes a plan and nothing else")
     }
-    if apply != nil, skipIdentical || allLegs || table.isGiven {
+    if apply != nil, skipIdentical || allLegs || input.table.isGiven {
       throw ValidationError("the plan says how the table is read and what is skipped")
     }
     if to == "" || undo == "" || plan == "" { throw ValidationError("an output needs a name") }

@@ -25,9 +25,7 @@ struct MountCommand: ParsableCommand {
       status is that of an export: 2 if anything is lost, 1 if the origin is in doubt.
       """)
 
-  @Argument(
-    help: "The COW store: a file, a block device, PATH,offset=BYTES,length=BYTES; vg/lv with --pv.")
-  var store: PathArgument?
+  @OptionGroup var input: OptionalStoreOptions
 
   @Argument(help: "An empty directory.")
   var directory: String?
@@ -44,9 +42,6 @@ struct MountCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Unmount what is mounted on DIR.", valueName: "dir"))
   var end: String?
 
-  @OptionGroup var volumes: VolumeOptions
-  @OptionGroup var table: TableOptions
-
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
@@ -54,24 +49,26 @@ struct MountCommand: ParsableCommand {
 
   func validate() throws {
     if end != nil {
-      guard store == nil, directory == nil else { throw ValidationError("--end takes DIR only") }
+      guard input.store == nil, directory == nil else {
+        throw ValidationError("--end takes DIR only")
+      }
       return
     }
-    guard store != nil else { throw ValidationError("Missing expected argument '<store>'") }
+    try input.require()
     guard directory != nil else { throw ValidationError("Missing expected argument '<directory>'") }
-    try OriginOptions.require(originInput.origin, volumes)
+    try OriginOptions.require(originInput.origin, input.volumes)
   }
 
   func run() throws {
     if let end { return try Unmounting(end).run() }
-    guard let store, let directory else { preconditionFailure("arguments were not validated") }
+    guard let directory else { preconditionFailure("arguments were not validated") }
     guard !loop || geteuid() == 0 else {
       throw Failure(
         .couldNotFinish, "--loop: only root mounts file systems; \(directory) was not touched",
         code: "mount.failed")
     }
-    let options = StoreOptions(store, volumes, table)
-    let request = ServeRequest(options, origin: originInput.origin, losses.lost)
+    try Self.requireEmpty(directory)
+    let request = ServeRequest(input.named, origin: originInput.origin, losses.lost)
     let report = try mount(request, directory)
     let paths = report.parts.map { "\(directory)/\($0.fileName)" }
     if !talk.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
@@ -91,11 +88,33 @@ struct MountCommand: ParsableCommand {
         "image    \(path)" + (part.type.map { "   \($0)" } ?? "")
       }
       lines += mounted.map { "files    \($0)" }
-      if !talk.quiet { lines.append("end      dmsnap mount --end \(quoted(directory))") }
+      let name = directory.hasPrefix("-") ? "./\(directory)" : directory
+      if !talk.quiet { lines.append("end      dmsnap mount --end \(quoted(name))") }
       try Console.print(lines: lines)
       report.sayLosses(request.policy)
     }
     try report.finish()
+  }
+
+  /// Refuses a place where a mount would hide something.
+  private static func requireEmpty(_ directory: String) throws {
+    if let mount = MountPoint(at: absolutePath(directory)) {
+      throw Failure(
+        .refused,
+        "\(directory): \(mount.type) is mounted there"
+          + (mount.type == Unmounting.type ? "; `dmsnap mount --end` ends it" : ""),
+        at: ErrorPlace(directory))
+    }
+    do {
+      try FileDescriptor.open(FilePath(directory), .readOnly, options: .directory).close()
+    } catch {
+      throw BlockIOError(directory, .open, .system(error as? Errno ?? .ioError))
+    }
+    guard try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty else {
+      throw Failure(
+        .refused, "\(directory): is not empty; a mount would hide what is in it",
+        at: ErrorPlace(directory))
+    }
   }
 
   /// Runs the program that mounts, until it is in the background.
@@ -107,7 +126,8 @@ struct MountCommand: ParsableCommand {
     }
     var request = request
     request.report = ChildProcess.reportDescriptor
-    let child = try ChildProcess(program, [directory] + request.parameters, hasReport: true)
+    let child = try ChildProcess(
+      program, [absolutePath(directory)] + request.parameters, hasReport: true)
     let status = try child.status() ?? 1
     switch ServeOutcome(json: child.report) {
     case .served(let report) where status == 0: return report
@@ -147,41 +167,33 @@ struct Unmounting {
 
   init(_ directory: String) { self.directory = directory }
 
+  /// The type that the kernel has for a mount of dmsnap.
+  static let type = "fuse.dmsnap"
+
   /// Unmounts the file systems, and then the images.
   func run() throws {
-    // If the program that serves it was killed, nothing can be looked up there.
-    if isDead { return try unmount("fusermount3", ["-u", "-z", directory], directory) }
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-    guard names.contains(where: { $0.hasSuffix(".img") }) else {
+    guard let mount = MountPoint(at: absolutePath(directory)), mount.type == Self.type else {
       throw Failure(.couldNotFinish, "\(directory): is no mount of dmsnap", code: "mount.failed")
     }
-    for name in names where name.hasPrefix("files") {
-      let place = "\(directory)/\(name)"
-      guard isMounted(place, in: directory) else { continue }
-      try unmount("umount", [place], place)
-    }
-    try unmount("fusermount3", ["-u", directory], directory)
+    // Of what the program that serves it left when it was killed, nothing can be looked up.
+    if isDead { return try unmount("fusermount3", ["-u", "-z", mount.path]) }
+    for place in mount.inner { try unmount("umount", [place]) }
+    try unmount("fusermount3", ["-u", mount.path])
   }
 
-  private func unmount(_ program: String, _ arguments: [String], _ place: String) throws {
+  private func unmount(_ program: String, _ arguments: [String]) throws {
     guard try ChildProcess(program, arguments).status() == 0 else {
       throw Failure(
-        .couldNotFinish, "\(place): cannot be unmounted: is it in use?", code: "mount.failed")
+        .couldNotFinish, "\(arguments.last ?? ""): cannot be unmounted: is it in use?",
+        code: "mount.failed")
     }
   }
 
   private var isDead: Bool {
-    do {
-      try FileDescriptor.open(FilePath(directory), .readOnly).close()
-      return false
-    } catch { return (error as? Errno) == .socketNotConnected }
-  }
-
-  /// Whether a directory is on another device than the one that it is in.
-  private func isMounted(_ place: String, in directory: String) -> Bool {
-    let numbers = [place, directory].map { path in
-      (try? FileManager.default.attributesOfItem(atPath: path))?[.systemNumber].map { "\($0)" }
+    let image = FilePath(directory).appending("snapshot.img")
+    do { try FileDescriptor.open(image, .readOnly).close() } catch {
+      return (error as? Errno) == .socketNotConnected
     }
-    return numbers[0] != numbers[1]
+    return false
   }
 }

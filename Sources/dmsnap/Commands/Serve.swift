@@ -34,11 +34,7 @@ struct Serve: ParsableCommand {
   @OptionGroup var originInput: OriginOptions
   @OptionGroup var losses: LossOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "Serve this partition only, by its number, if the snapshot is a whole disk.",
-      valueName: "number"))
-  var partition: Int?
+  @OptionGroup var place: PartitionOption
 
   @Option(help: ArgumentHelp("The socket to make, for this user only.", valueName: "path"))
   var socket: String?
@@ -67,13 +63,17 @@ struct Serve: ParsableCommand {
     try OriginOptions.require(originInput.origin, input.volumes)
     if socket != nil, port != nil { throw ValidationError("give --socket or --port, not both") }
     if socket == "" || writable == "" { throw ValidationError("an output needs a name") }
+    if writable == "-" {
+      throw ValidationError("a layer cannot be a stream; ./- names a file")
+    }
     if limit != nil, writable == nil { throw ValidationError("--limit goes with --writable") }
     if port == 0 { throw ValidationError("--port counts from 1") }
   }
 
   func run() throws {
+    try OutputPaths.check([("--socket", socket), ("--writable", writable)])
     var request = ServeRequest(input, origin: originInput.origin, losses.lost)
-    request.partition = partition
+    request.partition = place.partition
     (request.layer, request.limit) = (writable, limit?.byteCount ?? request.limit)
     try Server(request, socket: socket, port: port).run(format, talk)
   }
@@ -93,40 +93,37 @@ extension ServeRequest {
 struct Server {
   private let request: ServeRequest
   private let port: UInt16?
-  /// A new directory for the socket and the number of the process.
-  private let directory: String
+  /// For the socket and the number of the process.
+  private let directory: PrivateDirectory
   private let socket: String
 
   /// - Parameters:
   ///   - socket: Where the socket is made; nil for one in a new directory.
   ///   - port: The port of 127.0.0.1; nil for a socket.
+  /// - Throws: If there can be no such socket.
   init(_ request: ServeRequest, socket: String?, port: UInt16?) throws {
     self.request = request
     self.port = port
-    if let socket { try OutputFile.checkAbsent(FilePath(socket)) }
-    let parent =
-      ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"].flatMap { $0.isEmpty ? nil : $0 }
-    directory = "\(parent ?? "/tmp")/dmsnap-\(UInt64.random(in: 0 ... .max))"
-    self.socket = absolutePath(socket ?? "\(directory)/socket")
+    let longest = SocketFile.pathByteCountMax
+    let path = socket.map(absolutePath)
+    if let path, path.utf8.count > longest {
+      throw Failure(
+        .couldNotFinish,
+        "\(path): the path of a socket has at most \(longest) bytes, and this has"
+          + " \(path.utf8.count)", at: ErrorPlace(path))
+    }
+    StopRequest.listen(endsSoon: true)
+    directory = try PrivateDirectory(longest: longest - "/socket".utf8.count)
+    self.socket = path ?? "\(directory.path)/socket"
   }
 
   /// Serves until a signal or nbdkit ends it.
   func run(_ format: OutputFormat, _ talk: MessageOptions) throws {
-    umask(0o077)  // of what nbdkit makes, the socket
-    do {
-      try FileManager.default.createDirectory(
-        atPath: directory, withIntermediateDirectories: false)
-    } catch {
-      throw Failure(.couldNotFinish, "\(directory): cannot be made: \(error)")
-    }
-    defer {
-      if port == nil { try? FileManager.default.removeItem(atPath: socket) }
-      try? FileManager.default.removeItem(atPath: directory)
-    }
-    StopRequest.listen()
+    defer { directory.remove() }
     let child = try start()
     let report = try served(child)
-    try awaitReadiness(of: child)
+    let file = try opened(child)
+    defer { file?.remove() }
     if !talk.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
     try show(report, format, talk)
     try serve(child)
@@ -164,7 +161,8 @@ struct Server {
       ["--foreground", "--exit-with-parent", "--pidfile", pidFile] + place
       + (request.layer == nil ? ["--readonly"] : []) + [Helper.plugin] + request.parameters
     do throws(BlockIOError) {
-      return try ChildProcess("nbdkit", arguments, hasReport: true)
+      return try ChildProcess(
+        "nbdkit", arguments, hasReport: true, shouldStop: { StopRequest.isMade })
     } catch {
       guard error.reason == .system(.noSuchFileOrDirectory) else { throw error }
       throw Failure(
@@ -174,7 +172,10 @@ struct Server {
     }
   }
 
-  private var pidFile: String { "\(directory)/pid" }
+  /// Whether nbdkit takes connections, which is when it writes its number.
+  private var isOpen: Bool { FileManager.default.contents(atPath: pidFile)?.isEmpty == false }
+
+  private var pidFile: String { "\(directory.path)/pid" }
 
   private func served(_ child: ChildProcess) throws -> ServeReport {
     switch ServeOutcome(json: child.report) {
@@ -186,23 +187,32 @@ struct Server {
     }
   }
 
-  /// Waits until nbdkit takes connections, which is when it writes its number.
-  private func awaitReadiness(of child: ChildProcess) throws {
-    while FileManager.default.contents(atPath: pidFile)?.isEmpty != false {
-      if let status = try child.status(waits: false) { throw Self.ended(status) }
-      if StopRequest.isMade { child.terminate() }
-      usleep(5_000)
-    }
-    // nbdkit sets its own umask; without a right to write, others could not connect anyway.
-    if port == nil {
-      try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: socket)
+  /// Waits until nbdkit takes connections.
+  ///
+  /// - Returns: Its socket.
+  private func opened(_ child: ChildProcess) throws -> SocketFile? {
+    do {
+      while !isOpen {
+        if let status = try child.status(waits: false) { throw Self.ended(status) }
+        if StopRequest.isMade { child.terminate(atOnce: true) }
+        usleep(5_000)
+      }
+      // nbdkit has a umask of its own, which keeps others from connecting, but not from looking.
+      return port == nil ? try SocketFile(at: socket) : nil
+    } catch {
+      child.terminate(atOnce: true)
+      // Nobody has written to it before nbdkit takes connections.
+      if !isOpen, let layer = request.layer { FileTarget.remove(FilePath(layer)) }
+      throw error
     }
   }
 
   private static func ended(_ status: Int32) -> Failure {
     Failure(
-      .couldNotFinish, "nbdkit: ended with status \(status); what it printed says why",
-      code: "serve.ended")
+      .couldNotFinish,
+      StopRequest.isMade
+        ? "stopped before anything was served"
+        : "nbdkit: ended with status \(status); what it printed says why", code: "serve.ended")
   }
 
   /// The address of a part.

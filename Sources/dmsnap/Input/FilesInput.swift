@@ -8,11 +8,7 @@ extension SnapshotFiles.Side: ExpressibleByArgument {}
 
 /// Which file system.
 struct PartitionOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "The number of the partition that the file system is in, if the snapshot is a whole disk.",
-      valueName: "number"))
-  var partition: Int?
+  @OptionGroup var one: PartitionOption
 
   @Option(
     help: ArgumentHelp(
@@ -22,7 +18,7 @@ struct PartitionOptions: ParsableArguments {
   var inner: String?
 
   func validate() throws {
-    if partition != nil, inner != nil {
+    if one.partition != nil, inner != nil {
       throw ValidationError("--partition and --inner name the same thing: give one of them.")
     }
   }
@@ -41,7 +37,7 @@ extension PartitionOptions {
           + (names.isEmpty
             ? "; it has no volume groups" : "; it has \(names.joined(separator: ", "))"))
     }
-    guard let partition else { return SnapshotPart(wholeOf: snapshot) }
+    guard let partition = one.partition else { return SnapshotPart(wholeOf: snapshot) }
     let partitions = try snapshot.partitions()
     if let found = partitions.first(where: { $0.kind == .partition(partition) }) { return found }
     let names = partitions.map(\.name)

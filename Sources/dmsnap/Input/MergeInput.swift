@@ -22,11 +22,8 @@ struct MergeInput {
       (options, origin, undo, noUndo) = (plan.options, plan.origin, plan.undo, plan.noUndo)
       skipIdentical = plan.plan.skipIdentical
     } else {
-      guard let store = command.store else {
-        preconditionFailure("arguments were not validated")
-      }
-      options = StoreOptions(store, command.volumes, command.table)
-      (origin, undo, noUndo) = (command.origin, command.undo, command.noUndo)
+      options = command.input.named
+      (origin, undo, noUndo) = (command.originInput.origin, command.undo, command.noUndo)
       skipIdentical = command.skipIdentical
     }
     RunRecord.note { [undo] in $0.undo = undo }
@@ -137,12 +134,12 @@ private struct PlanArguments {
     let source = try file.open()
     self.source = source
     plan = try MergePlan(source)
-    guard let store = command.store ?? PathArgument(argument: plan.store),
-      let origin = command.origin ?? PathArgument(argument: plan.origin),
+    guard let store = command.input.store ?? PathArgument(argument: plan.store),
+      let origin = command.originInput.origin ?? PathArgument(argument: plan.origin),
       let table = TableOptions(plan),
       // Disks may have other names by now.
-      let volumes = command.volumes.physicalVolumes.isEmpty
-        ? VolumeOptions(plan, command.volumes.input) : command.volumes
+      let volumes = command.input.volumes.physicalVolumes.isEmpty
+        ? VolumeOptions(plan, command.input.volumes.input) : command.input.volumes
     else {
       throw Failure(.refused, "\(file.text): is not a plan that this program could have made")
     }

@@ -129,8 +129,10 @@ struct TableOptions: ParsableArguments {
 
 /// The store, and how its table is read.
 struct StoreOptions: ParsableArguments {
-  @Argument(
-    help: "The COW store: a file, a block device, PATH,offset=BYTES,length=BYTES; vg/lv with --pv.")
+  fileprivate static let help: ArgumentHelp =
+    "The COW store: a file, a block device, PATH,offset=BYTES,length=BYTES; vg/lv with --pv."
+
+  @Argument(help: StoreOptions.help)
   var store: PathArgument
 
   @OptionGroup var volumes: VolumeOptions
@@ -143,6 +145,26 @@ struct StoreOptions: ParsableArguments {
     self.store = store
     self.volumes = volumes
     self.table = table
+  }
+}
+
+/// The store, and how its table is read, where the store need not be given.
+struct OptionalStoreOptions: ParsableArguments {
+  @Argument(help: StoreOptions.help)
+  var store: PathArgument?
+
+  @OptionGroup var volumes: VolumeOptions
+  @OptionGroup var table: TableOptions
+
+  /// Requires a store.
+  func require() throws {
+    if store == nil { throw ValidationError("Missing expected argument '<store>'") }
+  }
+
+  /// The store, which is given.
+  var named: StoreOptions {
+    guard let store else { preconditionFailure("arguments were not validated") }
+    return StoreOptions(store, volumes, table)
   }
 }
 
@@ -192,6 +214,15 @@ struct WantedOptions: ParsableArguments {
         + " \(byteSize(sectors.dataByteCount)) of data are worth reading again"
         + (sectors.metadata.isEmpty ? "" : "; metadata that is read then may name more data"))
   }
+}
+
+/// Which partition.
+struct PartitionOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The number of the partition that is meant, if the snapshot is a whole disk.",
+      valueName: "number"))
+  var partition: Int?
 }
 
 /// The origin, where it is needed.
