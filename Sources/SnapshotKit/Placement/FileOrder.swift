@@ -4,24 +4,27 @@ internal import SnapshotFormat
 
 /// In which order a writer comes to the chunks of files, as far as the file systems tell.
 ///
-/// 24 bytes for each piece of a file.
+/// 40 bytes for each piece of a file.
 struct FileOrder: Sendable {
   /// What comes after a chunk.
   enum Next: Equatable {
-    /// A chunk: the file's next, or the one beside it where no file is known.
-    case chunk(UInt64)
+    /// A chunk: the file's next, or the one beside it where no file is known. What is numbered
+    /// along the file goes on with it, unless pieces of the file begin or end within a chunk.
+    case chunk(UInt64, isNumbered: Bool)
     /// Another file, or nothing: a file ends.
     case end
   }
 
   /// Chunks that a file has in a row.
   private struct Piece {
-    let chunks: ClosedRange<UInt64>
+    var chunks: ClosedRange<UInt64>
     /// Where the file goes on; nil where it ends.
-    let next: UInt64?
+    var next: UInt64?
+    /// Whether both this piece ends and the next begins with a chunk.
+    var isAligned = false
   }
 
-  /// More are not kept: 24 MiB.
+  /// More are not kept: 40 MiB.
   private static let countMax = 1 << 20
   /// How many pieces may share a chunk, so far as is looked.
   private static let sharerCountMax = 8
@@ -63,26 +66,36 @@ struct FileOrder: Sendable {
   /// The pieces of a file in a file system that begins at a byte of the snapshot.
   private static func pieces(_ map: FileMap, from start: UInt64, _ size: UInt64) -> [Piece] {
     guard map.damage.isEmpty else { return [] }
-    var runs: [ClosedRange<UInt64>] = []
+    var pieces: [Piece] = []
+    // Where the last extent ended, in the source and in the file.
+    var (sourceEnd, fileEnd): (UInt64, UInt64) = (0, 0)
     for extent in map.extents {
       guard case .data(let byteOffset) = extent.place, !extent.file.isEmpty else { continue }
       let first = start &+ byteOffset
-      let (last, overflow) = first.addingReportingOverflow(UInt64(extent.file.count) - 1)
+      let (end, overflow) = first.addingReportingOverflow(UInt64(extent.file.count))
       guard !overflow else { return [] }
-      let chunks = first / size...last / size
-      if let previous = runs.last,
-        previous.upperBound == chunks.lowerBound
-          || previous.upperBound + 1 == chunks.lowerBound
+      var lower = first / size
+      let upper = (end - 1) / size
+      let last = pieces.indices.last
+      if let last, sourceEnd &- first == fileEnd &- extent.file.lowerBound,
+        pieces[last].chunks.contains(lower) || pieces[last].chunks.upperBound + 1 == lower
       {
-        runs[runs.count - 1] = previous.lowerBound...chunks.upperBound
+        pieces[last].chunks = pieces[last].chunks.lowerBound...upper
       } else {
-        runs.append(chunks)
+        // A chunk that both have comes once.
+        if let last, pieces[last].chunks.upperBound == lower { lower += 1 }
+        if lower <= upper {
+          if let last {
+            pieces[last].next = lower
+            pieces[last].isAligned =
+              sourceEnd.isMultiple(of: size) && first.isMultiple(of: size)
+          }
+          pieces.append(Piece(chunks: lower...upper))
+        }
       }
+      (sourceEnd, fileEnd) = (end, extent.file.upperBound)
     }
-    return runs.indices.map { index in
-      Piece(
-        chunks: runs[index], next: index + 1 < runs.count ? runs[index + 1].lowerBound : nil)
-    }
+    return pieces
   }
 
   /// What a writer comes to after a chunk that it came to along a file.
@@ -90,20 +103,21 @@ struct FileOrder: Sendable {
   /// Several files may share a chunk. Where one ends and another begins, a writer came with the
   /// former; where several end, nobody knows with which.
   func next(after chunk: UInt64) -> Next {
-    var nexts: Set<UInt64?> = []
+    let beside = Next.chunk(chunk &+ 1, isNumbered: true)
+    var found: Next?
     var index = pieces.partitioningIndex { $0.chunks.lowerBound > chunk }
     for _ in 0..<Self.sharerCountMax where index > 0 {
       index -= 1
       let piece = pieces[index]
       if piece.chunks.upperBound == chunk {
-        nexts.insert(piece.next)
+        let next = piece.next.map { Next.chunk($0, isNumbered: piece.isAligned) } ?? .end
+        if let found, found != next { return .end }
+        found = next
       } else if piece.chunks.upperBound > chunk, piece.chunks.lowerBound < chunk {
-        return .chunk(chunk &+ 1)
+        return beside
       }
     }
-    if nexts.isEmpty { return .chunk(chunk &+ 1) }
-    guard nexts.count == 1, let next = nexts.first ?? nil else { return .end }
-    return .chunk(next)
+    return found ?? beside
   }
 
   /// Whether a file goes on elsewhere after any of `count` chunks.

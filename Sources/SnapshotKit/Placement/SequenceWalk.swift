@@ -191,7 +191,8 @@ struct SequenceWalk {
       else { continue }
       // They count along the file or along the disk: where a file goes on elsewhere, one of both.
       let start = sequences[index].old
-      guard let next = after(start), [next.stepCount, next.old &- start].contains(UInt64(distance))
+      guard let next = after(start), next.isNumbered,
+        [next.stepCount, next.old &- start].contains(UInt64(distance))
       else { continue }
       if let found, found.old != next.old { return nil }
       found = (next.old, index, [.numbering, .sequence])
@@ -227,21 +228,25 @@ struct SequenceWalk {
     return isNumbered
   }
 
-  /// The chunk that a sequence goes on with, the next that was not copied before; and how many
-  /// chunks further on along the file.
+  /// The chunk that a sequence goes on with, the next that was not copied before; how many chunks
+  /// further on along the file; and whether what is numbered along the file goes on with it.
   ///
   /// Where a file ends the writer goes elsewhere, unless what was passed shows that files were
   /// written one beside the other.
-  private func after(_ old: UInt64) -> (old: UInt64, stepCount: UInt64)? {
+  private func after(
+    _ old: UInt64
+  ) -> (old: UInt64, stepCount: UInt64, isNumbered: Bool)? {
     let isEndPassed = adjacentCount >= Self.adjacentCountMin && otherCount == 0
-    var next = old
+    var (next, areNumbered) = (old, true)
     for stepCount in 1...Self.skipCountMax {
       switch files.next(after: next) {
-      case .chunk(let chunk): next = chunk
+      case .chunk(let chunk, let isNumbered):
+        next = chunk
+        areNumbered = areNumbered && isNumbered
       case .end where isEndPassed: next &+= 1
       case .end: return nil
       }
-      if isFree(next) { return (next, stepCount) }
+      if isFree(next) { return (next, stepCount, areNumbered) }
       if next >= scene.originChunkCount { return nil }
     }
     return nil
@@ -255,7 +260,7 @@ struct SequenceWalk {
     }
     var next = last
     for _ in 0..<Self.skipCountMax {
-      next = if case .chunk(let chunk) = files.next(after: next) { chunk } else { next &+ 1 }
+      next = if case .chunk(let chunk, _) = files.next(after: next) { chunk } else { next &+ 1 }
       if next == old { return true }
       if !scene.isMapped(next), !placed.contains(next) { return false }
     }
