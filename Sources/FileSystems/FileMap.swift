@@ -50,6 +50,26 @@ extension FileMap {
   }
 }
 
+extension [FileExtent] {
+  /// The first bytes of those that lie on bytes of another, which happens in no directory and no
+  /// attributes: what reads them block by block would have no end.
+  var repetitions: Set<UInt64> {
+    let places = compactMap { extent -> (bytes: Range<UInt64>, file: UInt64)? in
+      guard case .data = extent.place, let bytes = extent.sourceRange else { return nil }
+      return (bytes, extent.file.lowerBound)
+    }.sorted { ($0.bytes.lowerBound, $0.file) < ($1.bytes.lowerBound, $1.file) }
+    var (end, repetitions) = (UInt64(0), Set<UInt64>())
+    for place in places {
+      if place.bytes.lowerBound < end {
+        repetitions.insert(place.file)
+      } else {
+        end = place.bytes.upperBound
+      }
+    }
+    return repetitions
+  }
+}
+
 /// Consecutive bytes of a file.
 public struct FileExtent: Equatable, Sendable {
   /// The bytes of the file.

@@ -64,8 +64,17 @@ public protocol FileSystem: Sendable {
   /// Whether new content of a file may be written over the old, rather than elsewhere.
   func mayWriteInPlace(_ inode: Inode) -> Bool
 
-  /// Whether several files may share what they have: a new file need not have been written.
-  var sharesExtents: Bool { get }
+  /// Whether a file may share what it has with others: if so, it need not have been written.
+  func mayShareExtents(_ inode: Inode) -> Bool
+
+  /// What of ranges of the source the file system's own checksums tell: which bytes are what it
+  /// wrote there, and which are not.
+  ///
+  /// - Parameter ranges: Ascending, without overlap; they are read.
+  /// - Returns: Both ascending. Of what is in neither, there is no checksum.
+  func verified(
+    _ ranges: [Range<UInt64>]
+  ) throws(FileSystemError) -> (right: [Range<UInt64>], wrong: [Range<UInt64>])
 
   /// What a byte is if it is part of the file system's own structures: `inode table of group 3`.
   func structure(at byteOffset: UInt64) -> String?
@@ -79,6 +88,10 @@ extension FileSystem {
   /// Most file systems do.
   public func mayWriteInPlace(_ inode: Inode) -> Bool { true }
   /// Most file systems do not.
-  public var sharesExtents: Bool { false }
+  public func mayShareExtents(_ inode: Inode) -> Bool { false }
+  /// Most file systems have no checksums of content.
+  public func verified(
+    _ ranges: [Range<UInt64>]
+  ) throws(FileSystemError) -> (right: [Range<UInt64>], wrong: [Range<UInt64>]) { ([], []) }
   public func structure(at byteOffset: UInt64) -> String? { nil }
 }

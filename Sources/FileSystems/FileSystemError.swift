@@ -1,7 +1,7 @@
 public import BlockIO
 
 /// Something in a file system that is not as it must be.
-public struct FileSystemDamage: Equatable, Sendable {
+public struct FileSystemDamage: Hashable, Sendable {
   /// What is wrong, in a few words: `extent block of inode 12: wrong checksum`.
   public let problem: String
   /// The bytes of the source that it is in, if known.

@@ -134,19 +134,10 @@ extension Snapshot {
   /// The bytes of it that are lost, ascending: by its reading, by maps of bad sectors, and, if
   /// exceptions are lost without a trace, by what its files and those of the origin tell.
   package func lostBytes() throws -> [Range<UInt64>] {
-    let whole = SnapshotPart(wholeOf: self)
-    let known = FileLosses(self, .snapshot, in: whole)
-    guard known.hasUnknown || known.isEndInDoubt else { return known.ranges }
-    var lost = known.ranges
-    for part in [whole] + (try partitions()) + (try volumes()) {
-      do throws(FileSystemError) {
-        let files = try SnapshotFiles(self, in: part)
-        lost += part.outside(try FileLosses(files).ranges)
-      } catch {
-        // Without a file system that can be read, nothing tells.
-        if error.isFatal { throw error }
-      }
-    }
+    let known = FileLosses(self, .snapshot, in: SnapshotPart(wholeOf: self))
+    guard known.isAnyUnknown else { return known.ranges }
+    // Without a file system that can be read, nothing tells.
+    let lost = known.ranges + (try FileLosses.toldRanges(of: self))
     return lost.union
   }
 }

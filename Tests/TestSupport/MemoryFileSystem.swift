@@ -121,7 +121,7 @@ public final class MemoryFileSystem: FileSystem {
   private let files: [FileID: File]
   private let order: [FileID]
   private let readCount = Mutex(0)
-  public let sharesExtents: Bool
+  private let sharesExtents: Bool
   private let free: [Range<UInt64>]
 
   /// A file system with those files in its root.
@@ -282,6 +282,8 @@ public final class MemoryFileSystem: FileSystem {
   }
 
   public func freeRanges() throws(FileSystemError) -> [Range<UInt64>] { free }
+
+  public func mayShareExtents(_ inode: Inode) -> Bool { sharesExtents }
 }
 
 /// The content of a file of a ``MemoryFileSystem``.

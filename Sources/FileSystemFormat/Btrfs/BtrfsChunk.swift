@@ -83,6 +83,12 @@ package struct BtrfsChunk: Equatable, Sendable {
     return byteCount <= bytes.count ? byteCount : nil
   }
 
+  /// Whether data may be in it.
+  package var holdsData: Bool { type & 1 != 0 }
+
+  /// Whether nodes may be in it.
+  package var holdsNodes: Bool { type & 6 != 0 }
+
   /// Whether a logical address is in it.
   package func contains(_ address: UInt64) -> Bool {
     address >= logical && address - logical < byteCount

@@ -63,6 +63,8 @@ package struct XFSInode: Equatable, Sendable {
   package let created: XFSTime?
   /// Whether its content is on the real-time device.
   package let isRealTime: Bool
+  /// Whether it may share blocks with other files: it was cloned, or is a clone.
+  package let mayShareBlocks: Bool
   /// Its content.
   package let data: XFSFork
   /// Its extended attributes; nil if it has none.
@@ -97,6 +99,7 @@ package struct XFSInode: Equatable, Sendable {
     changed = XFSTime(bytes, at: 48, isLarge: isLarge)
     created = own == 3 ? XFSTime(bytes, at: 144, isLarge: isLarge) : nil
     isRealTime = mode & 0xf000 == 0x8000 && bytes.big(at: 90, as: UInt16.self) & 1 != 0
+    mayShareBlocks = more & 2 != 0
     literalStart = own == 3 ? 176 : 100
     let hasLargeCounts = more & 0x10 != 0
     let attributeStart = bytes[82] == 0 ? bytes.count : literalStart + Int(bytes[82]) * 8

@@ -17,6 +17,9 @@ struct BtrfsData: Sendable {
     self.checksums = nodes.superblock.checksum.isComputed ? checksums : []
   }
 
+  /// Whether any data has checksums that can be computed.
+  var hasChecksums: Bool { !checksums.isEmpty }
+
   private var sector: Int { nodes.superblock.sectorByteCount }
 
   /// Reads into `range` of `buffer`.
@@ -26,7 +29,7 @@ struct BtrfsData: Sendable {
   func read(
     at address: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) -> [Range<UInt64>] {
-    if checksums.isEmpty {
+    if !hasChecksums {
       try readAny(at: address, into: buffer, range)
       return []
     }
@@ -55,6 +58,37 @@ struct BtrfsData: Sendable {
       done += count
     }
     return bad
+  }
+
+  /// Which of consecutive sectors have a checksum, and whether a copy of them is right by it.
+  ///
+  /// - Parameter address: Where the first begins.
+  /// - Returns: Logical addresses, ascending.
+  func verdicts(
+    at address: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) -> (right: [Range<UInt64>], wrong: [Range<UInt64>]) {
+    let expected = try expected(at: address, count: range.count / sector)
+    guard expected.isKnown.contains(true) else { return ([], []) }
+    var wrong: [Int]
+    do throws(BlockIOError) {
+      wrong = try readSectors(at: address, into: buffer, range)
+    } catch {
+      guard error.isUnreadableMedium else { throw error }
+      // What cannot be read is known to be lost without checksums.
+      return ([], [])
+    }
+    var found: (right: [Range<UInt64>], wrong: [Range<UInt64>]) = ([], [])
+    for index in expected.isKnown.indices where expected.isKnown[index] {
+      let start = address + UInt64(index * sector)
+      let bytes = start..<start + UInt64(sector)
+      if wrong.first == index * sector {
+        wrong.removeFirst()
+        found.wrong.append(mergingInto: bytes)
+      } else {
+        found.right.append(mergingInto: bytes)
+      }
+    }
+    return found
   }
 
   /// Reads whichever copy can be read.

@@ -135,7 +135,7 @@ extension BtrfsFileSystem {
   }
 
   /// Clones share extents, and subvolumes whole trees.
-  public var sharesExtents: Bool { true }
+  public func mayShareExtents(_ inode: Inode) -> Bool { true }
 
   /// Whether new content of a file may be written over the old: only what has no checksums may.
   public func mayWriteInPlace(_ inode: Inode) -> Bool {

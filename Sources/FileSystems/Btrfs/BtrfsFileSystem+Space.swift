@@ -73,7 +73,7 @@ extension BtrfsFileSystem {
 
   public func structure(at byteOffset: UInt64) -> String? {
     if superblocks.contains(where: { $0.contains(byteOffset) }) { return "superblock" }
-    for chunk in nodes.chunks.chunks where chunk.profile == .copies && chunk.type & 6 != 0 {
+    for chunk in nodes.chunks.chunks where chunk.profile == .copies && chunk.holdsNodes {
       for place in nodes.places(of: chunk.logical, count: chunk.byteCount)
       where byteOffset >= place && byteOffset - place < chunk.byteCount {
         return node(at: chunk.logical + (byteOffset - place))

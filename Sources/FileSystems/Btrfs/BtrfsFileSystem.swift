@@ -42,7 +42,7 @@ public final class BtrfsFileSystem: FileSystem {
     _ source: any BlockSource, isLogReplayed: Bool = true
   ) throws(FileSystemError) {
     let found = try BtrfsSuperblocks(source)
-    let superblock = found.newest
+    let superblock = found.best
     let unknown = superblock.features.subtracting(.readable)
     if let name = Self.name(of: unknown) { throw .unsupported(source.name, name) }
     var notes = found.notes
@@ -87,8 +87,8 @@ public final class BtrfsFileSystem: FileSystem {
 
 /// The superblocks of a btrfs that are whole.
 struct BtrfsSuperblocks {
-  /// The one of the newest transaction.
-  let newest: BtrfsDiskSuperblock
+  /// The first, which Linux reads; if it is no use, the copy of the newest transaction.
+  let best: BtrfsDiskSuperblock
   let notes: [String]
 
   init(_ source: any BlockSource) throws(FileSystemError) {
@@ -110,10 +110,10 @@ struct BtrfsSuperblocks {
       }
       if let superblock, superblock.byteOffset == place { whole.append((place, superblock)) }
     }
-    guard let best = whole.max(by: { $0.superblock.generation < $1.superblock.generation }) else {
-      throw .notFound(source.name)
-    }
-    newest = best.superblock
+    let first = whole.first { $0.place == BtrfsDiskSuperblock.places[0] }
+    let newest = whole.max { $0.superblock.generation < $1.superblock.generation }
+    guard let best = first ?? newest else { throw .notFound(source.name) }
+    self.best = best.superblock
     notes =
       best.place == BtrfsDiskSuperblock.places[0]
       ? [] : ["the superblock at byte \(BtrfsDiskSuperblock.places[0]) is no use; a copy serves"]

@@ -29,6 +29,8 @@ private struct ExtDirectoryScan {
   private var deleted: [[UInt8]: (inode: UInt32, kind: UInt8)] = [:]
 
   private static let deletedCountMax = 1 << 16
+  /// Shorter holes are read.
+  private static let holeByteCountMin: UInt64 = 1 << 20
   private static let damageCountMax = 100
 
   init(_ system: ExtFileSystem, _ directory: Inode, _ fields: Ext4InodeFields) {
@@ -84,10 +86,13 @@ private struct ExtDirectoryScan {
     let map = try system.map(of: directory)
     let size = system.reader.blockByteCount
     if isFirstPass { damage += map.damage }
+    let repeated = map.extents.repetitions
+    if isFirstPass, !repeated.isEmpty { note("has blocks that occur twice") }
     var next: UInt64 = 0
     for extent in map.extents where extent.file.lowerBound < directory.byteCount {
       if isFirstPass, extent.file.lowerBound > next { note("has a hole") }
       next = extent.file.upperBound
+      if repeated.contains(extent.file.lowerBound) { continue }
       guard case .data(let start) = extent.place else {
         if isFirstPass { note("some of it is nowhere") }
         continue
@@ -96,6 +101,18 @@ private struct ExtDirectoryScan {
       var position = extent.file.lowerBound
       while position < end {
         let place = start + position - extent.file.lowerBound
+        // A hole of the source has no names, and may be terabytes.
+        if (position - extent.file.lowerBound) % Self.holeByteCountMin == 0,
+          end - position >= Self.holeByteCountMin,
+          case let data = try wrapping(
+            FileSystemError.io, try system.reader.source.nextData(from: place)),
+          data?.lowerBound ?? .max >= place + size
+        {
+          if isFirstPass { note("some of it is nowhere") }
+          let skipped = ((data?.lowerBound ?? .max) - place) / size * size
+          position += min(skipped, end - position)
+          continue
+        }
         let goesOn = try read(
           block: place, isFirst: position == 0, isFirstPass: isFirstPass, body)
         if !goesOn { return false }

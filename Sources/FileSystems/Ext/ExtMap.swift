@@ -97,6 +97,12 @@ struct ExtMap {
       note(reader.contains(block) ? "a block occurs twice" : "a block outside the file system")
       return nil
     }
+    guard
+      reader.superblock.hasMetadataChecksums || reader.mapBlocks.claim(block, by: UInt64(number))
+    else {
+      note("a block that many inodes claim", block: block)
+      return nil
+    }
     structures.append(reader.range(ofBlocks: block))
     if let page = try reader.block(block) { return page }
     note("a block cannot be read", block: block)

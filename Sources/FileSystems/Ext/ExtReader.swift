@@ -9,6 +9,8 @@ final class ExtReader: Sendable {
   let superblock: Ext4Superblock
   /// The sixteen bytes that name the file system.
   private let uuid: [UInt8]
+  /// Whose the blocks of maps are, where no checksum tells.
+  let mapBlocks = MapBlocks()
   private let cache: Mutex<Cache>
 
   /// Some bytes of the cache.

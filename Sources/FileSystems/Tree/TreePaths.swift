@@ -32,11 +32,15 @@ public struct TreePaths: Sendable {
   ) throws(FileSystemError) {
     root = fileSystem.root
     var directories = [root]
-    var visited: Set = [root]
+    var (seen, entered) = (Set([root]), EnteredDirectories())
     while let id = directories.popLast() {
       var found: [DirectoryEntry] = []
       do throws(FileSystemError) {
         let directory = try fileSystem.inode(id)
+        if let problem = try entered.enter(directory, of: fileSystem) {
+          damage.append(problem)
+          continue
+        }
         let problems = try fileSystem.forEachEntry(of: directory) {
           (entry) throws(FileSystemError) in
           if entry.isDeleted { return true }
@@ -55,7 +59,7 @@ public struct TreePaths: Sendable {
         let isDirectory =
           entry.kind.map { $0 == .directory }
           ?? ((try? fileSystem.inode(entry.id))?.kind == .directory)
-        if isDirectory, visited.insert(entry.id).inserted { directories.append(entry.id) }
+        if isDirectory, seen.insert(entry.id).inserted { directories.append(entry.id) }
         guard isDirectory || wanted?.contains(entry.id) ?? true else { continue }
         links.append(
           Link(id: entry.id, parent: id, nameStart: names.count, nameCount: entry.name.count))

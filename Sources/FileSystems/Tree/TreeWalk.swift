@@ -15,15 +15,18 @@ public struct TreeWalk: Sendable {
   private let depthMax: Int
   private var start: FileTree.Place?
   private var levels: [Level] = []
-  private var visited: Set<FileID> = []
+  private var entered = EnteredDirectories()
   /// The directory that is entered next, unless it is skipped.
   private var pending: (inode: Inode, path: String)?
+  /// The path of the innermost directory, without a slash at its end.
+  private var path = ""
   /// What could not be read.
   public private(set) var damage: [TreeDamage] = []
 
   /// A directory whose entries are being visited.
   private struct Level: Sendable {
-    let path: String
+    /// The length of its path in ``path``: a path of its own would make a deep tree large.
+    let pathByteCount: Int
     /// Its entries, by name.
     var entries: [DirectoryEntry]
     var next = 0
@@ -84,12 +87,12 @@ public struct TreeWalk: Sendable {
   public mutating func skipDirectory() { pending = nil }
 
   private mutating func enter(_ directory: Inode, _ path: String) throws(FileSystemError) {
-    guard visited.insert(directory.id).inserted else {
-      damage.append(TreeDamage(path, FileSystemDamage("directory \(directory.id.number) again")))
-      return
-    }
     guard levels.count < depthMax else {
       damage.append(TreeDamage(path, FileSystemDamage("lies too deep")))
+      return
+    }
+    if let problem = try entered.enter(directory, of: fileSystem) {
+      damage.append(TreeDamage(path, problem))
       return
     }
     var entries: [DirectoryEntry] = []
@@ -105,7 +108,8 @@ public struct TreeWalk: Sendable {
       damage.append(TreeDamage(path, error.damage))
     }
     entries.sort { $0.name.lexicographicallyPrecedes($1.name) }
-    levels.append(Level(path: path == "/" ? "" : path, entries: entries))
+    self.path = path == "/" ? "" : path
+    levels.append(Level(pathByteCount: self.path.utf8.count, entries: entries))
   }
 
   /// Visits the next entry of the directory at that depth.
@@ -119,7 +123,8 @@ public struct TreeWalk: Sendable {
     let entry = levels[depth].entries[next]
     let result = levels[depth].window[next - levels[depth].windowStart]
     levels[depth].next += 1
-    let path = levels[depth].path + "/" + EscapedName.text(entry.name)
+    path.removeLast(toUTF8Count: levels[depth].pathByteCount)
+    let path = path + "/" + EscapedName.text(entry.name)
     var inode: Inode?
     switch result {
     case .success(let found): inode = found
@@ -148,6 +153,13 @@ public struct TreeWalk: Sendable {
       }
     }
     return inodes
+  }
+}
+
+extension String {
+  /// Keeps so many bytes from its beginning, which end a character.
+  fileprivate mutating func removeLast(toUTF8Count count: Int) {
+    removeSubrange(utf8.index(startIndex, offsetBy: count)...)
   }
 }
 

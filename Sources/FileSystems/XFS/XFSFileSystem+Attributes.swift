@@ -52,7 +52,7 @@ struct XFSAttributeWalk {
     if fork.format == .extents, fork.extentCount == 0 { return }
     let map = try XFSForkMap(reader, fork, of: number, record)
     damage += map.damage
-    guard !map.hasOverlap else { return note("have blocks that occur twice") }
+    guard map.extents.repetitions.isEmpty else { return note("have blocks that occur twice") }
     try visit(0, level: nil, map)
   }
 

@@ -44,6 +44,12 @@ extension XFSFileSystem {
     return map
   }
 
+  /// With the feature reflink, files that were cloned and their clones do, and are marked.
+  public func mayShareExtents(_ inode: Inode) -> Bool {
+    guard reader.superblock.hasSharedExtents else { return false }
+    return (try? decoded(inode))?.mayShareBlocks ?? true
+  }
+
   private func inlineExtents(of inode: Inode, _ decoded: XFSInode) -> [FileExtent] {
     guard let start = reader.geometry.byteOffset(ofInode: inode.id.number) else { return [] }
     let count = min(inode.byteCount, UInt64(decoded.data.bytes.count))

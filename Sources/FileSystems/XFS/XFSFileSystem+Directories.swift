@@ -56,6 +56,7 @@ extension XFSFileSystem {
 /// A walk over the blocks of a directory that have its names.
 struct XFSDirectoryWalk {
   private static let bufferByteCount = 256 << 10
+  private static let damageCountMax = 100
 
   private let system: XFSFileSystem
   private let number: UInt64
@@ -66,7 +67,8 @@ struct XFSDirectoryWalk {
   private var blockByteCount: Int { system.reader.geometry.directoryBlockByteCount }
 
   private mutating func note(_ problem: String, at bytes: Range<UInt64>? = nil) {
-    damage.append(FileSystemDamage("directory \(number): \(problem)", at: bytes))
+    damage.append(
+      FileSystemDamage("directory \(number): \(problem)", at: bytes), max: Self.damageCountMax)
   }
 
   mutating func forEachEntry(
@@ -76,7 +78,7 @@ struct XFSDirectoryWalk {
     let map = try XFSForkMap(system.reader, decoded.data, of: number, record)
     damage = map.damage
     // Hostile: blocks that occur again and again would have no end.
-    guard !map.hasOverlap else { return note("has blocks that occur twice") }
+    guard map.extents.repetitions.isEmpty else { return note("has blocks that occur twice") }
     let size = UInt64(blockByteCount)
     let buffer = IOBuffer(byteCount: max(Self.bufferByteCount, blockByteCount))
     var position: UInt64 = 0
@@ -89,6 +91,13 @@ struct XFSDirectoryWalk {
         let first = extent.file.lowerBound
         let whole = position >= first ? (end - position) / size * size : 0
         let count = min(max(whole, size), UInt64(buffer.byteCount) / size * size)
+        if count == UInt64(buffer.byteCount), whole > 0,
+          let skipped = try hole(at: start + (position - first), byteCount: whole)
+        {
+          note("some of it is nowhere")
+          position += skipped / size * size
+          continue
+        }
         let file = position..<position + count
         position = file.upperBound
         if whole > 0 {
@@ -101,6 +110,18 @@ struct XFSDirectoryWalk {
         }
       }
     }
+  }
+
+  /// How many bytes of a directory are a hole of the source, which has no names, and may be
+  /// terabytes; nil if it is not worth skipping.
+  private func hole(
+    at byteOffset: UInt64, byteCount: UInt64
+  ) throws(FileSystemError) -> UInt64? {
+    let data = try wrapping(
+      FileSystemError.io, try system.reader.source.nextData(from: byteOffset))
+    let next = max(data?.lowerBound ?? .max, byteOffset)
+    let count = min(next - byteOffset, byteCount)
+    return count >= UInt64(Self.bufferByteCount) ? count : nil
   }
 
   /// Reads blocks that lie in a row.

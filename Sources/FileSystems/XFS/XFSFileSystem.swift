@@ -15,9 +15,6 @@ public final class XFSFileSystem: FileSystem {
   public let root: FileID
   public var family: String { "xfs" }
 
-  /// With the feature reflink, clones share extents.
-  public var sharesExtents: Bool { reader.superblock.hasSharedExtents }
-
   /// What a reader should know of the file system as a whole: a log that was replayed, or not; a
   /// superblock that was damaged; empty if there is nothing to say.
   public let notes: [String]

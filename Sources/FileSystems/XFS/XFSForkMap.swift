@@ -76,6 +76,10 @@ struct XFSForkMap {
       note("a block of its tree of extents occurs twice", at: place)
       return lose(range)
     }
+    guard reader.superblock.hasChecksums || reader.mapBlocks.claim(block, by: number) else {
+      note("a block of its tree of extents is claimed by many inodes", at: place)
+      return lose(range)
+    }
     let (bytes, problem) = try reader.block(place, .extents, owner: number)
     guard problem == nil,
       let node = XFSBtreeBlock(
@@ -141,16 +145,6 @@ struct XFSForkMap {
   }
 
   // MARK: - Metadata in forks
-
-  /// Whether two pieces lie on the same bytes, which happens in no directory and no attributes:
-  /// what reads them block by block would have no end.
-  var hasOverlap: Bool {
-    let places = extents.compactMap { extent -> Range<UInt64>? in
-      guard case .data(let start) = extent.place else { return nil }
-      return start..<start + (extent.file.upperBound - extent.file.lowerBound)
-    }.sorted { $0.lowerBound < $1.lowerBound }
-    return zip(places, places.dropFirst()).contains { $0.upperBound > $1.lowerBound }
-  }
 
   /// Where bytes of the fork are, in pieces; nil unless all of them are somewhere.
   func places(_ file: Range<UInt64>) -> [Range<UInt64>]? {

@@ -30,6 +30,8 @@ final class XFSReader: Sendable {
 
   let source: any BlockSource
   let superblock: XFSSuperblock
+  /// Whose the blocks of maps are, where they do not say it.
+  let mapBlocks = MapBlocks()
   private let pieces = Mutex(Pieces())
 
   private struct Pieces {

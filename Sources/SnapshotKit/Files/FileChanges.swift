@@ -18,6 +18,7 @@ public struct FileChanges: Sendable {
   public private(set) var changes: [FileChange] = []
   /// What could not be read, and of which side: changes may be missing if there is any.
   public private(set) var damage: [(side: SnapshotFiles.Side, damage: FileSystemDamage)] = []
+  private var noted: [SnapshotFiles.Side: Set<FileSystemDamage>] = [:]
 
   /// Compares both sides.
   ///
@@ -75,8 +76,7 @@ public struct FileChanges: Sendable {
   }
 
   private mutating func note(_ found: [FileSystemDamage], _ side: SnapshotFiles.Side) {
-    for damage in found
-    where !self.damage.contains(where: { $0.side == side && $0.damage == damage }) {
+    for damage in found where noted[side, default: []].insert(damage).inserted {
       self.damage.append((side, damage))
     }
   }

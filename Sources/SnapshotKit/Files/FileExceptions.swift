@@ -22,6 +22,9 @@ public struct FileExceptions: Sendable {
     /// Whether the bytes are the content as it is; otherwise they are compressed, reserved, or in
     /// the inode.
     public let isPlain: Bool
+    /// Whether they are lost, as far as is known without reading them: what shows there is not what
+    /// the snapshot had.
+    public let isLost: Bool
   }
 
   /// The pieces, in the order of the file, its structures last.
@@ -31,9 +34,12 @@ public struct FileExceptions: Sendable {
 
   /// Finds the pieces of a file of the snapshot's file system.
   ///
-  /// - Parameter part: The part of the snapshot that the file system is in.
+  /// - Parameters:
+  ///   - part: The part of the snapshot that the file system is in.
+  ///   - lost: What of the file system is lost, ascending.
   public init(
-    of inode: Inode, in fileSystem: any FileSystem, of snapshot: Snapshot, in part: SnapshotPart
+    of inode: Inode, in fileSystem: any FileSystem, of snapshot: Snapshot, in part: SnapshotPart,
+    lost: [Range<UInt64>] = []
   ) throws(FileSystemError) {
     let map = try fileSystem.map(of: inode)
     damage = map.damage
@@ -43,18 +49,24 @@ public struct FileExceptions: Sendable {
       let isAsLong =
         range.upperBound - range.lowerBound == extent.file.upperBound - extent.file.lowerBound
       let file = isAsLong ? extent.file : nil
-      add(range, file, snapshot.view, part, isPlain)
+      add(range, file, snapshot.view, part, isPlain, lost)
     }
-    for range in map.structures { add(range, nil, snapshot.view, part, true) }
+    for range in map.structures { add(range, nil, snapshot.view, part, true, lost) }
   }
 
   private mutating func add(
     _ range: Range<UInt64>, _ file: Range<UInt64>?, _ view: SnapshotView, _ part: SnapshotPart,
-    _ isPlain: Bool
+    _ isPlain: Bool, _ lost: [Range<UInt64>]
   ) {
-    for piece in part.outside(range) {
-      let within = file.map { $0.lowerBound + (piece.start - range.lowerBound) }
-      add(piece.bytes.clamped(to: 0..<view.byteCount), from: within, view, isPlain)
+    let missing = lost.parts(in: range)
+    let pieces =
+      missing.map { ($0, true) } + [range].without(missing).map { ($0, false) }
+    for (bytes, isLost) in pieces.sorted(by: { $0.0.lowerBound < $1.0.lowerBound }) {
+      for piece in part.outside(bytes) {
+        let within = file.map { $0.lowerBound + (piece.start - range.lowerBound) }
+        add(
+          piece.bytes.clamped(to: 0..<view.byteCount), from: within, view, isPlain, isLost: isLost)
+      }
     }
   }
 
@@ -62,7 +74,8 @@ public struct FileExceptions: Sendable {
   ///
   /// - Parameter start: The byte of the file that the first is; nil if they are of none.
   private mutating func add(
-    _ bytes: Range<UInt64>, from start: UInt64?, _ view: SnapshotView, _ isPlain: Bool
+    _ bytes: Range<UInt64>, from start: UInt64?, _ view: SnapshotView, _ isPlain: Bool,
+    isLost: Bool
   ) {
     let geometry = view.table.geometry
     view.forEachSegment(in: bytes) { segment in
@@ -78,7 +91,8 @@ public struct FileExceptions: Sendable {
         Piece(
           file: place, view: segment.range, oldChunk: old.index,
           newChunk: segment.place == .origin ? nil : view.table.newChunk(for: old)?.index,
-          store: store, isBeyondStore: segment.place == .beyondStore, isPlain: isPlain))
+          store: store, isBeyondStore: segment.place == .beyondStore, isPlain: isPlain,
+          isLost: isLost))
     }
   }
 }

@@ -55,34 +55,82 @@ public struct FileLosses: Sendable {
     doubtful = doubtful.without((ranges + likely).union)
   }
 
-  /// What is lost of the snapshot of two file systems, by what its files tell as well.
+  /// What is lost of the snapshot in one of its file systems, by what the files tell as well.
   ///
-  /// Both file systems are read if exceptions are lost, and it is unknown what they were for: every
-  /// inode, and the maps of the files that differ.
+  /// If exceptions are lost, and it is unknown what they were for, the file systems of both sides
+  /// are read: every inode, and the maps of the files that differ. So are the others of the
+  /// snapshot if it is a disk, for the exceptions may have been theirs.
   public init(_ files: SnapshotFiles) throws(FileSystemError) {
-    try self.init(FileLosses(files.snapshot, .snapshot, in: files.part), files)
+    let known = FileLosses(files.snapshot, .snapshot, in: files.part)
+    var all = [(known, files)]
+    if known.isAnyUnknown, files.part.kind != .whole {
+      for other in try files.snapshot.fileSystems().found where other.part.kind != files.part.kind {
+        all.append((FileLosses(files.snapshot, .snapshot, in: other.part), other))
+      }
+    }
+    self = try Self.told(all)[0]
   }
 
-  /// The same, where what is known without the file systems was worked out already.
-  init(_ known: FileLosses, _ files: SnapshotFiles) throws(FileSystemError) {
-    self = known
-    guard hasUnknown || isEndInDoubt else { return }
-    let written = try WrittenBytes(files)
-    unnamed = written.certain.without(ranges)
+  /// What is lost of a snapshot in each of its file systems, by what the files of all of them tell
+  /// as well.
+  ///
+  /// An exception was for one place of the snapshot: what is written in one file system without an
+  /// exception leaves fewer that may have been for any of the others.
+  ///
+  /// - Parameter parts: The file systems, and what is known to be lost without them.
+  static func told(
+    _ parts: [(known: FileLosses, files: SnapshotFiles)]
+  ) throws(FileSystemError) -> [FileLosses] {
+    var losses = parts.map(\.known)
+    guard let (first, files) = parts.first, first.isAnyUnknown else { return losses }
+    var accounted: [Range<UInt64>] = []
+    var possible: [[Range<UInt64>]] = []
+    for (index, part) in parts.enumerated() {
+      do throws(FileSystemError) {
+        let written = try WrittenBytes(part.files)
+        losses[index].addUnnamed(written.certain)
+        accounted += part.files.part.outside(losses[index].unnamed)
+        possible.append(written.possible)
+      } catch {
+        // One that is damaged too much tells nothing.
+        if error.isFatal { throw error }
+        possible.append([])
+      }
+    }
+    let (generation, geometry) = (files.snapshot.loaded.generation, files.snapshot.loaded.geometry)
+    let count = accounted.union.chunkCount(geometry)
+    let unknownCount = generation?.lostCount(besides: count) ?? 0
+    // What was written without an exception decides the doubt: the end is lost.
+    let isEndLost = generation?.isEndLost == true || first.isEndInDoubt && !accounted.isEmpty
+    for index in losses.indices {
+      losses[index].unknownCount = unknownCount
+      losses[index].hasUnknown = unknownCount > 0 || isEndLost
+      if isEndLost { losses[index].isEndInDoubt = false }
+      // If files account for each exception that is lost, nothing else is in doubt.
+      if losses[index].isAnyUnknown { losses[index].addDoubtful(possible[index]) }
+    }
+    return losses
+  }
+
+  /// What is lost of a snapshot by what its files tell, in bytes of it.
+  package static func toldRanges(
+    of snapshot: Snapshot
+  ) throws(FileSystemError) -> [Range<UInt64>] {
+    let found = try snapshot.fileSystems().found
+    let losses = try told(
+      found.map { (FileLosses(snapshot, .snapshot, in: $0.part), $0) })
+    return zip(found, losses).flatMap { $0.part.outside($1.ranges) }
+  }
+
+  private mutating func addUnnamed(_ written: [Range<UInt64>]) {
+    unnamed = written.without(ranges)
     ranges = (ranges + unnamed).union
     likely = likely.without(ranges)
     doubtful = doubtful.without(ranges)
-    // If files account for each exception that is lost, nothing else is in doubt.
-    let geometry = files.snapshot.loaded.geometry
-    let count = files.part.outside(unnamed).chunkCount(geometry)
-    let generation = files.snapshot.loaded.generation
-    unknownCount = generation?.lostCount(besides: count) ?? 0
-    // What was written without an exception decides the doubt: the end is lost.
-    let isEndLost = generation?.isEndLost == true || isEndInDoubt && !unnamed.isEmpty
-    hasUnknown = unknownCount > 0 || isEndLost
-    if isEndLost { isEndInDoubt = false }
-    guard hasUnknown || isEndInDoubt else { return }
-    doubtful = (doubtful + written.possible.without((ranges + likely).union)).union
+  }
+
+  private mutating func addDoubtful(_ written: [Range<UInt64>]) {
+    doubtful = (doubtful + written.without((ranges + likely).union)).union
   }
 
   /// Whether nothing is lost, in doubt, or likely only.

@@ -45,8 +45,6 @@ public struct LostFiles: Sendable {
   public private(set) var unknownCount: UInt64
   /// Whether the evidence does not decide if exceptions after the table's end are lost.
   public private(set) var isEndInDoubt: Bool
-  /// How many of those that are lost the files account for.
-  private var accountedCount: UInt64 = 0
   /// What could not be read: files may be missing if there is any.
   public private(set) var damage: [FileSystemDamage] = []
   /// What the file system is like as a whole.
@@ -62,28 +60,17 @@ public struct LostFiles: Sendable {
     case unreadable(String)
   }
 
-  /// Finds the files of a snapshot that losses are in.
+  /// Finds the files of one file system of a snapshot that losses are in.
   ///
-  /// - Parameters:
-  ///   - unread: What of the snapshot could not be read, as far as that was tried.
-  ///   - fileCountMax: If there are more files, they are not looked at.
-  /// - Returns: nil if there are more files.
-  public init?(
-    _ files: SnapshotFiles, unread: [LostRange] = [], fileCountMax: Int = .max
-  ) throws(FileSystemError) {
+  /// - Parameter losses: What is lost of it.
+  init(_ files: SnapshotFiles, _ losses: FileLosses) throws(FileSystemError) {
     let fileSystem = files.before
-    let known = FileLosses(files.snapshot, .snapshot, in: files.part, unread: unread)
     part = files.part.kind
-    (hasUnknown, unknownCount) = (known.hasUnknown, known.unknownCount)
-    isEndInDoubt = known.isEndInDoubt
-    damage = fileSystem.damage
-    if let first = damage.first { condition = .degraded(first.problem) }
-    if known.isNone, damage.isEmpty { return }
-    guard try fileSystem.hasFiles(atMost: fileCountMax) else { return nil }
-    let losses = try FileLosses(known, files)
     (hasUnknown, unknownCount) = (losses.hasUnknown, losses.unknownCount)
     isEndInDoubt = losses.isEndInDoubt
-    accountedCount = known.unknownCount - min(losses.unknownCount, known.unknownCount)
+    damage = fileSystem.damage
+    if let first = damage.first { condition = .degraded(first.problem) }
+    if losses.isNone, damage.isEmpty { return }
     let all = (losses.ranges + losses.likely + losses.doubtful).union
     var readable: Set<FileID> = []
     let index = try OwnerIndex(fileSystem, within: all) { inode in
@@ -139,35 +126,41 @@ public struct LostFiles: Sendable {
 
   /// Finds the files of a snapshot that losses are in, if it is a file system, or a disk with
   /// partitions or logical volumes that are.
+  ///
+  /// - Parameters:
+  ///   - unread: What of the snapshot could not be read, as far as that was tried.
+  ///   - fileCountMax: If a file system with losses has more files, none is looked at.
   public static func search(
     _ snapshot: Snapshot, unread: [LostRange] = [], fileCountMax: Int = .max
   ) throws(FileSystemError) -> Search {
-    var found: [LostFiles] = []
-    var parts = [SnapshotPart(wholeOf: snapshot)]
-    while let part = parts.popLast() {
-      do throws(FileSystemError) {
-        let files = try SnapshotFiles(snapshot, in: part)
-        guard let lost = try LostFiles(files, unread: unread, fileCountMax: fileCountMax) else {
-          return .tooMany
-        }
-        found.append(lost)
-      } catch {
-        if error.isFatal { throw error }
-        if part.kind == .whole {
-          parts = Array((try snapshot.partitions() + snapshot.volumes()).reversed())
-        }
-        // What looks like a file system and cannot be read has losses that nobody can name.
-        if case .damaged(_, let problem) = error { found.append(LostFiles(part.kind, problem)) }
+    let (found, unreadable) = try snapshot.fileSystems()
+    // What looks like a file system and cannot be read has losses that nobody can name.
+    let others = unreadable.map { LostFiles($0.part, $0.damage) }
+    if found.isEmpty, others.isEmpty { return .noFileSystem }
+    return try search(found, unread: unread, fileCountMax: fileCountMax).map {
+      .found($0 + others)
+    } ?? .tooMany
+  }
+
+  /// The same in file systems of one snapshot; nil if there are too many files.
+  package static func search(
+    _ found: [SnapshotFiles], unread: [LostRange] = [], fileCountMax: Int = .max
+  ) throws(FileSystemError) -> [LostFiles]? {
+    let parts = found.map { files in
+      (known: FileLosses(files.snapshot, .snapshot, in: files.part, unread: unread), files: files)
+    }
+    for (known, files) in parts where !known.isNone || !files.before.damage.isEmpty {
+      guard try files.before.hasFiles(atMost: fileCountMax) else { return nil }
+    }
+    let losses = try FileLosses.told(parts)
+    var lost: [LostFiles] = []
+    for (files, losses) in zip(found, losses) {
+      do throws(FileSystemError) { lost.append(try LostFiles(files, losses)) } catch {
+        guard case .damaged(_, let problem) = error else { throw error }
+        lost.append(LostFiles(files.part.kind, problem))
       }
     }
-    if found.isEmpty { return .noFileSystem }
-    // What the files of one part account for, those of another need not.
-    let accountedCount = found.reduce(UInt64(0)) { $0 + $1.accountedCount }
-    for index in found.indices {
-      let others = accountedCount - found[index].accountedCount
-      found[index].unknownCount -= min(others, found[index].unknownCount)
-    }
-    return .found(found)
+    return lost
   }
 
   /// Whether nothing is lost, in doubt, or likely only.

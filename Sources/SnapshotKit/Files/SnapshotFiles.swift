@@ -52,3 +52,25 @@ public struct SnapshotFiles: Sendable {
     return part.inside(ranges)
   }
 }
+
+extension Snapshot {
+  /// The file systems that can be read on both sides: of all of it, or of each partition and each
+  /// logical volume in it; and the parts whose file system is damaged too much.
+  func fileSystems() throws(FileSystemError) -> (
+    found: [SnapshotFiles], unreadable: [(part: SnapshotPart.Kind, damage: FileSystemDamage)]
+  ) {
+    var found: [SnapshotFiles] = []
+    var unreadable: [(part: SnapshotPart.Kind, damage: FileSystemDamage)] = []
+    var parts = [SnapshotPart(wholeOf: self)]
+    while let part = parts.popLast() {
+      do throws(FileSystemError) {
+        found.append(try SnapshotFiles(self, in: part))
+      } catch {
+        if error.isFatal { throw error }
+        if part.kind == .whole { parts = Array((try partitions() + volumes()).reversed()) }
+        if case .damaged(_, let problem) = error { unreadable.append((part.kind, problem)) }
+      }
+    }
+    return (found, unreadable)
+  }
+}

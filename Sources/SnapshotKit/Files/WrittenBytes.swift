@@ -17,7 +17,7 @@ struct WrittenBytes {
   private(set) var possible: [Range<UInt64>] = []
 
   private let files: SnapshotFiles
-  /// What is free on the older side; nil if files do not share what they have.
+  /// What is free on the older side; nil as long as no file is met that may share what it has.
   private var free: [Range<UInt64>]?
 
   /// Compares the inodes of both sides, and the maps of those that differ.
@@ -26,14 +26,15 @@ struct WrittenBytes {
     let (before, after) = (try InodeDigests(files.before), try InodeDigests(files.after))
     newer = InodeDigests.newer(snapshot: before, origin: after)
     guard let newer else { return }
-    if files[newer].sharesExtents {
-      free = (try? files[newer.other].freeRanges()) ?? []
-    }
     let suspects = before.differences(from: after)
     for id in suspects.sorted() { try compare(id, newer) }
     if newer == .origin { try addOriginsOwn(besides: suspects) }
     certain = certain.union
     possible = possible.union.without(certain)
+    // Of what may have been written, the snapshot's own checksums say whether it was.
+    let (right, wrong) = try files.before.verified(possible)
+    possible = possible.without((right + wrong).union)
+    certain = (certain + wrong).union
   }
 
   /// Adds what a file that differs was written to.
@@ -57,10 +58,11 @@ struct WrittenBytes {
     let unknown = isSame ? past.extents.compactMap { $0.place == .lost ? $0.file : nil } : []
     let moved = FileComparison.differences(
       isSame ? past : none, present, byteCount: byteCount, [])
-    addWritten(present.source(of: moved.without(unknown)))
+    let isShared = new.map { files[newer].mayShareExtents($0.inode) } ?? false
+    addWritten(present.source(of: moved.without(unknown)), isShared: isShared)
     add(present.source(of: unknown), to: \.possible)
     let known = isSame ? (past.structures + past.extents.compactMap(\.sourceRange)).union : []
-    addWritten(present.structures.union.without(known))
+    addWritten(present.structures.union.without(known), isShared: isShared)
     // What a file has left may have been another's for a time.
     if newer == .origin {
       let left = isSame ? moved : [0..<byteCount]
@@ -74,13 +76,15 @@ struct WrittenBytes {
 
   /// Adds what a file has on the newer side that it had not on the older.
   ///
-  /// If files may share extents, it may have been another's there, and never written: only what was
-  /// free on the older side was certainly written.
-  private mutating func addWritten(_ ranges: [Range<UInt64>]) {
-    guard let free else {
+  /// - Parameter isShared: Whether it may have been another's there, and never written: then only
+  ///   what was free on the older side was certainly written.
+  private mutating func addWritten(_ ranges: [Range<UInt64>], isShared: Bool) {
+    guard isShared, let newer else {
       add(ranges, to: \.certain)
       return
     }
+    let free = self.free ?? (try? files[newer.other].freeRanges()) ?? []
+    self.free = free
     add(ranges.flatMap { free.parts(in: $0) }, to: \.certain)
     add(ranges, to: \.possible)
   }

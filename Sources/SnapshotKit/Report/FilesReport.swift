@@ -186,7 +186,7 @@ public struct FilesOwnerReport: Encodable, Sendable {
 ///
 ///     {"schema": "dmsnap.files-extents.v1", "path", "inode", "byteCount",
 ///      "extents": [{"fileOffset", "byteOffset", "byteCount", "oldChunk", "newChunk",
-///      "storeOffset", "plain"}], "damage": [{"path", "problem"}]}
+///      "storeOffset", "plain", "lost"}], "damage": [{"path", "problem"}]}
 public struct FilesExtentsReport: Encodable, Sendable {
   let schema = "dmsnap.files-extents.v1"
   let path: String
@@ -203,6 +203,7 @@ public struct FilesExtentsReport: Encodable, Sendable {
     @Nullable var newChunk: UInt64?
     @Nullable var storeOffset: UInt64?
     let plain: Bool
+    let lost: Bool
   }
 
   /// The report of a file.
@@ -213,7 +214,8 @@ public struct FilesExtentsReport: Encodable, Sendable {
       Piece(
         fileOffset: $0.file?.lowerBound, byteOffset: $0.view.lowerBound,
         byteCount: $0.view.upperBound - $0.view.lowerBound, oldChunk: $0.oldChunk,
-        newChunk: $0.newChunk, storeOffset: $0.store?.lowerBound, plain: $0.isPlain)
+        newChunk: $0.newChunk, storeOffset: $0.store?.lowerBound, plain: $0.isPlain,
+        lost: $0.isLost)
     }
     damage = found.damage.map { FileDamageReport(path: place.path, problem: $0.problem) }
   }

@@ -22,7 +22,7 @@ struct FilesGet: ParsableCommand {
 
   @OptionGroup var input: StoreOptions
 
-  @Argument(help: "The files and directories.")
+  @Argument(help: "The files and directories; there are no wildcards.")
   var path: [String] = []
 
   @OptionGroup var originInput: OriginOptions
@@ -123,6 +123,7 @@ struct FilesGet: ParsableCommand {
     try archive?.publish()
     line.end()
     try say(extraction, losses)
+    files.sayUnknown(losses)
     try files.finish(
       isWhole: extraction.isWhole && !losses.isAnyUnknown,
       isInDoubt: extraction.forbiddenCount > 0 || losses.isInDoubt)
@@ -185,6 +186,7 @@ struct FilesGet: ParsableCommand {
     try output.publish()
     line.end()
     let lost = (unread + free.lost).union
+    files.sayUnknown(losses)
     switch format {
     case .json:
       try Console.print(
@@ -224,14 +226,10 @@ struct FilesGet: ParsableCommand {
     if let (path, what) = extraction.firstForbidden, !talk.quiet {
       let more = extraction.forbiddenCount - 1
       Console.say(
-        "dmsnap: \(path): \(what) needs rights that you do not have"
+        "dmsnap: \(path): \(what) is not kept: you lack the rights, or the target cannot hold it"
           + (more == 0 ? "" : "; and \(more) more such"))
     }
-    if losses.isAnyUnknown {
-      Console.say(
-        "dmsnap: exceptions are lost, or may be; what they were for is unknown: any file may be"
-          + " wrong")
-    } else if losses.isInDoubt {
+    if !losses.isAnyUnknown, losses.isInDoubt {
       Console.say("dmsnap: some files are in doubt: `dmsnap inspect --files` names them")
     }
   }
@@ -285,8 +283,11 @@ struct FilesCat: ParsableCommand {
     } else {
       file = try fileSystem.inode(inode?.id ?? fileSystem.root)
     }
+    let name = path ?? "inode \(inode?.text ?? "")"
+    guard file.kind == .regular || file.kind == .unknown else {
+      throw Failure(.noStore, "\(files.snapshot.view.name): \(name) is no regular file")
+    }
     let content = try fileSystem.content(of: file)
-    let name = path ?? inode?.text ?? ""
     let unread = try write(content)
     let lost = (unread + (try fileSystem.map(of: file).lost(losses.ranges))).union
     for range in lost.prefix(20) {
@@ -296,6 +297,7 @@ struct FilesCat: ParsableCommand {
           + " \(count == 1 ? "is" : "are") lost")
     }
     if lost.count > 20 { Console.say("dmsnap: and \(lost.count - 20) more ranges") }
+    files.sayUnknown(losses)
     try files.finish(isWhole: lost.isEmpty && !losses.isAnyUnknown, isInDoubt: losses.isInDoubt)
   }
 

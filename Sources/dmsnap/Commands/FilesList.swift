@@ -75,9 +75,7 @@ struct FilesList: ParsableCommand {
       }
       if damage.count > 20 { Console.say("dmsnap: and \(damage.count - 20) more such lines") }
     }
-    if losses.isAnyUnknown {
-      Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
-    }
+    files.sayUnknown(losses)
     try files.finish(
       isWhole: damage.isEmpty && !losses.isAnyUnknown && printer.lostByteCount == 0,
       isInDoubt: losses.isInDoubt)

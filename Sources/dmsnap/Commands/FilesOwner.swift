@@ -76,9 +76,7 @@ struct FilesOwner: ParsableCommand {
     }
     found.damage.say()
     let hasUnknown = losses?.isAnyUnknown == true
-    if hasUnknown {
-      Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
-    }
+    if let losses { files.sayUnknown(losses) }
     if losses != nil, files.snapshot.loaded.generation == nil {
       Console.say(
         "dmsnap: \(files.snapshot.view.name): this is what Linux would show; --reading salvage"
@@ -196,7 +194,8 @@ struct FilesExtents: ParsableCommand {
     discussion: """
       Each line is consecutive bytes of the file: where they are in the snapshot, the chunk of the \
       origin, and the chunk and the byte of the store that has them, or - where the origin's own \
-      bytes show.
+      bytes show. The lines of its map and attributes come last. What is lost is marked, and the \
+      status is 2.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -218,8 +217,9 @@ struct FilesExtents: ParsableCommand {
     let files = try FilesInput(input, originInput.origin, place, talk)
     let fileSystem = try files.fileSystem(.snapshot)
     let file = try FileTree(fileSystem).find(path)
+    let losses = try files.losses(.snapshot)
     let found = try FileExceptions(
-      of: file.inode, in: fileSystem, of: files.snapshot, in: files.part)
+      of: file.inode, in: fileSystem, of: files.snapshot, in: files.part, lost: losses.ranges)
     switch format {
     case .json: try Console.print(json: FilesExtentsReport(file, found))
     case .text:
@@ -231,18 +231,23 @@ struct FilesExtents: ParsableCommand {
       try lines.flush()
     }
     for damage in found.damage { Console.say("dmsnap: \(file.path): \(damage.problem)") }
+    files.sayUnknown(losses)
+    let isLost = found.pieces.contains { $0.isBeyondStore || $0.isLost }
     try files.finish(
-      isWhole: found.damage.isEmpty && !found.pieces.contains(where: \.isBeyondStore))
+      isWhole: found.damage.isEmpty && !isLost && !losses.isAnyUnknown,
+      isInDoubt: losses.isInDoubt)
   }
 }
 
 extension FileExceptions.Piece {
   fileprivate var line: String {
     let words = [
-      file.map { "\($0.lowerBound)" } ?? "(map)", "\(view.lowerBound)", "\(view.count)",
+      file.map { "\($0.lowerBound)" } ?? (isPlain ? "(map)" : "(compressed)"),
+      "\(view.lowerBound)", "\(view.count)",
       "\(oldChunk)", newChunk.map { "\($0)" } ?? "-",
     ]
     return words.map { $0.padding(to: 14) + " " }.joined()
       + (store.map { "\($0.lowerBound)" } ?? (isBeyondStore ? "past its end" : "-"))
+      + (isLost ? "  lost" : "")
   }
 }

@@ -37,7 +37,11 @@ struct FilesTimeline: ParsableCommand {
     let lines = LineWriter()
     switch format {
     case .text:
-      try lines.write("first touched, in this order; the snapshot's path, then the origin's")
+      try lines.write("first touched, in this order; no times; - is no file")
+      try lines.write(
+        "number".padding(to: 12) + "copied".padding(to: 15)
+          + "old chunk → new chunk".padding(to: 29)
+          + "path in the snapshot | in the origin, if another")
       for event in found.events { try lines.write(event.line) }
     case .csv:
       try lines.write("message,datetime,timestamp_desc,order,old_chunk,new_chunk,exceptions")

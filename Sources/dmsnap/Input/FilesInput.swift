@@ -124,11 +124,23 @@ struct FilesInput {
   /// Opens the file system of a side.
   func fileSystem(_ side: SnapshotFiles.Side) throws -> any FileSystem {
     let source: any BlockSource = side == .snapshot ? snapshot.view : snapshot.origin
-    do throws(FileSystemError) {
-      let found = try FileSystemOpening.open(part.source(in: source))
-      say(found, side)
-      return found
-    } catch {
+    let found = try hinting { () throws(FileSystemError) in
+      try FileSystemOpening.open(part.source(in: source))
+    }
+    say(found, side)
+    return found
+  }
+
+  /// Opens both file systems.
+  func bothFileSystems() throws -> SnapshotFiles {
+    let files = try hinting { () throws(FileSystemError) in try SnapshotFiles(snapshot, in: part) }
+    for side in SnapshotFiles.Side.allCases { say(files[side], side) }
+    return files
+  }
+
+  /// If there is no file system, but a disk, says what to give.
+  private func hinting<Value>(_ body: () throws(FileSystemError) -> Value) throws -> Value {
+    do throws(FileSystemError) { return try body() } catch {
       guard case .notFound = error, part.kind == .whole else { throw error }
       let partitions = try snapshot.partitions().map(\.name)
       let volumes = try snapshot.volumes().map(\.name)
@@ -139,13 +151,6 @@ struct FilesInput {
       throw Failure(
         .noStore, "\(snapshot.view.name): is a disk: give \(hints.joined(separator: ", or "))")
     }
-  }
-
-  /// Opens both file systems.
-  func bothFileSystems() throws -> SnapshotFiles {
-    let files = try SnapshotFiles(snapshot, in: part)
-    for side in SnapshotFiles.Side.allCases { say(files[side], side) }
-    return files
   }
 
   /// Says what is to be known of how a file system is read.
@@ -171,6 +176,14 @@ struct FilesInput {
       if error.isFatal { throw error }
       return knownLosses(side)
     }
+  }
+
+  /// Says that exceptions are lost without a trace, if so.
+  func sayUnknown(_ losses: FileLosses) {
+    guard losses.isAnyUnknown else { return }
+    Console.say(
+      "dmsnap: exceptions are lost, or may be; what they were for is unknown: any file may be wrong"
+    )
   }
 
   /// Ends the command: with status 2 if anything is damaged or lost, and with 1 if it is in doubt.

@@ -66,6 +66,7 @@ extension LostFiles {
     if !lost.isEmpty {
       parts.append(Self.named(lost.map { "\($0.name) \($0.lostSize)" }, "file"))
     }
+    if lost.isEmpty, names.isEmpty, !free.isEmpty || !structures.isEmpty { parts.append("no file") }
     if !names.isEmpty { parts.append(Self.named(names, "name") + " without a file") }
     if !free.isEmpty {
       parts.append(

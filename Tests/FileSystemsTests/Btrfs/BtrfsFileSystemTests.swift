@@ -106,4 +106,25 @@ struct BtrfsFileSystemTests {
     try image.damage(at: 64 << 20)
     #expect(throws: FileSystemError.self) { try image.open() }
   }
+
+  @Test func `checksums tell what of a range is as it was written`() throws {
+    let file = (0..<40_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+    let image = try BtrfsImage(options: ["-d", "single", "-m", "single"], file: file)
+    let map = try image.open().map(of: Self.file(image.open(), "file"))
+    let place = try #require(map.extents.first?.sourceRange)
+    let item = try #require(map.structures.first)
+    let asked = [item, place].union
+    let (right, wrong) = try image.open().verified(asked)
+    #expect(right == asked && wrong == [])
+    try image.damage(at: place.lowerBound + 5000)
+    let bad = place.lowerBound + 4096..<place.lowerBound + 8192
+    let found = try image.open().verified(asked)
+    #expect(found.wrong == [bad] && found.right == asked.without([bad]))
+    // Where no data was ever written, nothing tells.
+    let end = (place.upperBound + 4095) / 4096 * 4096
+    let free = end..<end + 65536
+    #expect(try image.open().freeRanges().contains { $0.clamped(to: free) == free })
+    let nothing = try image.open().verified([free])
+    #expect(nothing.right == [] && nothing.wrong == [])
+  }
 }

@@ -265,6 +265,53 @@ struct ExtTests {
       atPath: "\(folder)/folder", withIntermediateDirectories: true)
     try Data(pattern(3)).write(to: URL(filePath: "\(folder)/folder/file"))
   }
+
+  /// Hostile: a directory that many share, or a map, would be read without end.
+  @Test func `what many directories or files claim is read for a few of them`() throws {
+    var image = try ExtImage(["-t", "ext2", "-b", "1024", "-O", "^metadata_csum"]) { folder in
+      for index in 0..<20 {
+        try FileManager.default.createDirectory(
+          atPath: "\(folder)/d\(index)", withIntermediateDirectories: true)
+        // Twelve blocks are in the inode, and then comes a block with more.
+        try Data(Self.pattern(20_000)).write(to: URL(filePath: "\(folder)/f\(index)"))
+      }
+    }
+    let names = (0..<20).map { "d\($0)" }
+    let root = try image.open().map(of: image.open().inode(image.open().root))
+    let first = try #require(root.extents.first?.sourceRange).lowerBound / 1024
+    let list = try #require(image.open().map(of: image.open().file("f0")).structures.first)
+    try image.change(
+      names.map { "sif \($0) block[0] \(first)" }
+        + (0..<20).map { "sif f\($0) block[IND] \(list.lowerBound / 1024)" }, content: [])
+    let system = try image.open()
+    var walk = TreeWalk(system, from: try FileTree(system).find("/"))
+    var paths: [String] = []
+    while let entry = try walk.next() { paths.append(entry.path) }
+    // The root and three others; each has the names of the root, and each of these is met once.
+    #expect(paths.count < 200 && names.allSatisfy { paths.contains("/\($0)") })
+    #expect(walk.damage.contains { $0.damage.problem.contains("other directories' as well") })
+    let maps = try (0..<20).map { try system.map(of: system.file("f\($0)")) }
+    #expect(maps.count { $0.damage.isEmpty } == 16)
+    #expect(maps.count { map in map.extents.contains { $0.place == FileExtent.Place.lost } } == 4)
+    // Whoever asks again gets the same.
+    let again = try (0..<20).map { try system.map(of: system.file("f\($0)")) }
+    #expect(again == maps)
+  }
+
+  @Test func `a directory that has a block twice has its names once`() throws {
+    var image = try ExtImage(["-t", "ext2", "-b", "1024"]) { folder in
+      try FileManager.default.createDirectory(
+        atPath: "\(folder)/big", withIntermediateDirectories: true)
+      for index in 0..<100 { try Data().write(to: URL(filePath: "\(folder)/big/name-\(index)")) }
+    }
+    let map = try image.open().map(of: image.open().file("big"))
+    let start = try #require(map.extents.first?.sourceRange).lowerBound / 1024
+    try image.change(
+      (3..<12).map { "sif big block[\($0)] \(start)" } + ["sif big size 12288"], content: [])
+    let (names, damage) = try image.open().names("big")
+    #expect(names.count == 100)
+    #expect(damage.contains { $0.problem.contains("blocks that occur twice") })
+  }
 }
 
 extension ExtImage {

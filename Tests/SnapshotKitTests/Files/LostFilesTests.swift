@@ -12,7 +12,7 @@ import Testing
   private static let blockByteCount = MemoryFileSystem.blockByteCount
 
   /// The blocks that each file system has, filled up to the same number.
-  private static func blocks(_ fileSystems: MemoryFileSystem...) throws -> [[[UInt8]]] {
+  private static func blocks(_ fileSystems: [MemoryFileSystem]) throws -> [[[UInt8]]] {
     let count = fileSystems.map { Int($0.source.byteCount) / blockByteCount }.max() ?? 0
     return try fileSystems.map { fileSystem in
       let source = fileSystem.source
@@ -28,16 +28,30 @@ import Testing
     }
   }
 
+  /// The files of one side and those of the other.
+  private typealias Sides = (snapshot: [Node], origin: [Node])
+
   /// A snapshot that Linux invalidated when it had copied the blocks that differ, the last of them
   /// in flight: those in `lost` have no exception.
   private func files(
     snapshot: [Node], origin: [Node], lost: [Int], sharesExtents: Bool = false, blockCount: Int = 0
   ) throws -> SnapshotFiles {
-    let (mine, theirs) = (
-      MemoryFileSystem(snapshot, sharesExtents: sharesExtents, blockCount: blockCount),
-      MemoryFileSystem(origin, sharesExtents: sharesExtents, blockCount: blockCount)
-    )
-    let blocks = try Self.blocks(mine, theirs)
+    let found = try files(
+      [(snapshot, origin)], lost: lost, sharesExtents: sharesExtents, blockCount: blockCount)
+    return try #require(found.first)
+  }
+
+  /// The same of a disk: each of several file systems in a partition, or one in all of it.
+  private func files(
+    _ parts: [Sides], lost: [Int], sharesExtents: Bool = false, blockCount: Int = 0
+  ) throws -> [SnapshotFiles] {
+    let systems = parts.map { sides in
+      [sides.snapshot, sides.origin].map {
+        MemoryFileSystem($0, sharesExtents: sharesExtents, blockCount: blockCount)
+      }
+    }
+    let each = try systems.map { try Self.blocks($0) }
+    let blocks = (0...1).map { side in each.flatMap { $0[side] } }
     let changed = blocks[0].indices.filter { blocks[0][$0] != blocks[1][$0] }
     var builder = StoreBuilder().copying(changed.filter { !lost.contains($0) })
     builder.header.valid = 0
@@ -53,8 +67,13 @@ import Testing
     let view = try Snapshot(
       Store(MemorySource(store)), of: MemorySource(blocks[1].flatMap(\.self)), reading: .salvage,
       placing: .none)
-    return try SnapshotFiles(view) { (source) throws(FileSystemError) in
-      source is SnapshotView ? mine : theirs
+    var start: UInt64 = 0
+    return try parts.indices.map { index in
+      let end = start + UInt64(each[index][0].count * Self.blockByteCount)
+      defer { start = end }
+      let part = parts.count == 1 ? nil : SnapshotPart(.partition(index + 1), start..<end)
+      var sides = systems[index][...]
+      return try SnapshotFiles(view, in: part) { _ throws(FileSystemError) in sides.removeFirst() }
     }
   }
 
@@ -74,7 +93,7 @@ import Testing
       .file("lost", "in flight").with(seconds: 1_800_000_000, number: 22),
     ]
     let files = try files(snapshot: overlay, origin: origin, lost: [3])
-    let found = try #require(try LostFiles(files))
+    let found = try #require(try LostFiles.search([files])?.first)
     #expect(words(found) == ["/lost lost [9] unnamed 9 doubtful 0"])
     // The one exception that is lost is accounted for.
     #expect(!found.hasUnknown && found.unknownCount == 0 && found.names.isEmpty)
@@ -99,7 +118,7 @@ import Testing
       .file("kept", "KEPT").with(seconds: 1_800_000_000, number: 23),
     ]
     let files = try files(snapshot: snapshot, origin: origin, lost: [1, 2])
-    let found = try #require(try LostFiles(files))
+    let found = try #require(try LostFiles.search([files])?.first)
     #expect(
       words(found) == [
         "/gone lost [8] unnamed 8 doubtful 0", "/same lost [] unnamed 0 doubtful 4",
@@ -121,7 +140,7 @@ import Testing
     ]
     let files = try files(
       snapshot: overlay, origin: origin, lost: [2], sharesExtents: sharesExtents, blockCount: 4)
-    let found = try #require(try LostFiles(files))
+    let found = try #require(try LostFiles.search([files])?.first)
     let lost = "/lost lost [9] unnamed 9 doubtful 0"
     #expect(
       words(found)
@@ -133,13 +152,42 @@ import Testing
     #expect(!found.hasUnknown)
   }
 
+  /// An exception is for one place of the disk.
+  @Test func `what the files of one partition tell, the others are not in doubt for`() throws {
+    let origin: [Node] = [
+      .file("old", "as it was").with(number: 20), .file("log", "one").with(number: 21),
+    ]
+    func overlay(_ name: String) -> [Node] {
+      [
+        .file("old", "as it was").with(number: 20),
+        .file("log", "two").with(seconds: 1_800_000_000, number: 21),
+        .file(name, "new").with(seconds: 1_800_000_000, number: 22),
+      ]
+    }
+    // Blocks 3 and 7 have the new files; 2 and 6 the logs, which were written in place.
+    let all: [Sides] = [(overlay("a"), origin), (overlay("b"), origin)]
+    let both = try #require(try LostFiles.search(files(all, lost: [3, 7])))
+    #expect(
+      both.map(words) == [
+        ["/a lost [3] unnamed 3 doubtful 0"], ["/b lost [3] unnamed 3 doubtful 0"],
+      ])
+    #expect(both.allSatisfy { !$0.hasUnknown && $0.unknownCount == 0 })
+    let third = try #require(try LostFiles.search(files(all, lost: [2, 3, 7])))
+    #expect(
+      third.map(words) == [
+        ["/a lost [3] unnamed 3 doubtful 0", "/log lost [] unnamed 0 doubtful 3"],
+        ["/b lost [3] unnamed 3 doubtful 0"],
+      ])
+    #expect(third.allSatisfy { $0.hasUnknown && $0.unknownCount == 1 })
+  }
+
   @Test func `a name whose inode is lost is said`() throws {
     let files = try files(
       snapshot: [
         .file("a", "a").with(isDamaged: true, number: 20),
         .file("b", "b").with(seconds: 1_800_000_000, number: 21),
       ], origin: [.file("a", "a").with(number: 20)], lost: [2])
-    let found = try #require(try LostFiles(files))
+    let found = try #require(try LostFiles.search([files])?.first)
     #expect(found.names == ["/a"])
     #expect(words(found) == ["/b lost [1] unnamed 1 doubtful 0"])
   }
@@ -147,7 +195,7 @@ import Testing
   @Test func `where nothing is lost, no file system is read`() throws {
     let nodes: [Node] = [.file("a", "a").with(isDamaged: true)]
     let files = try files(snapshot: nodes, origin: nodes, lost: [])
-    let found = try #require(try LostFiles(files, fileCountMax: 0))
+    let found = try #require(try LostFiles.search([files], fileCountMax: 0)?.first)
     #expect(found.isNone && found.damage.isEmpty)
   }
 
@@ -155,8 +203,8 @@ import Testing
     let nodes: [Node] = [.file("a", "a"), .file("b", "b")]
     let files = try files(
       snapshot: nodes + [.file("c", "c").with(seconds: 1_800_000_000)], origin: nodes, lost: [3])
-    #expect(try LostFiles(files, fileCountMax: 2) == nil)
-    #expect(try LostFiles(files, fileCountMax: 5) != nil)
+    #expect(try LostFiles.search([files], fileCountMax: 2) == nil)
+    #expect(try LostFiles.search([files], fileCountMax: 5) != nil)
   }
 
   @Test func `of an overlay the origin is before, unless another side is asked for`() throws {
