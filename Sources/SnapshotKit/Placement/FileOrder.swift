@@ -56,7 +56,7 @@ struct FileOrder: Sendable {
           return pieces.count < Self.countMax
         }
       } catch {
-        if case .io(let error) = error { throw error }
+        if error.isFatal, case .io(let error) = error { throw error }
       }
     }
     pieces.sort { $0.chunks.lowerBound < $1.chunks.lowerBound }
@@ -132,14 +132,18 @@ struct FileOrder: Sendable {
     return false
   }
 
-  /// How many files end in `chunks`, their last chunk excepted, where another chunk comes next.
+  /// How many files end in `chunks`, their last chunk excepted, with a chunk that no other has: a
+  /// writer of all of them went on to the file beside.
   func endCount(within chunks: Range<UInt64>) -> Int {
     var count = 0
     var index = pieces.partitioningIndex { $0.chunks.lowerBound > chunks.lowerBound }
     index = index > 0 ? index - 1 : 0
     while index < pieces.count, pieces[index].chunks.lowerBound < chunks.upperBound {
-      let last = pieces[index].chunks.upperBound
-      if last + 1 < chunks.upperBound, last >= chunks.lowerBound, next(after: last) == .end {
+      let piece = pieces[index]
+      let last = piece.chunks.upperBound
+      let isShared =
+        index + 1 < pieces.count && pieces[index + 1].chunks.lowerBound <= last
+      if piece.next == nil, !isShared, chunks.contains(last), chunks.contains(last + 1) {
         count += 1
       }
       index += 1

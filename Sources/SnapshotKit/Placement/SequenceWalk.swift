@@ -11,6 +11,8 @@ struct SequenceWalk {
     var count: UInt64
     /// How many chunks had been copied when it began, and after its last.
     var (start, end): (UInt64, UInt64)
+    /// How many chunks without a place had been met when its last came.
+    var strangerCount: UInt64 = 0
     /// The chunk of the store before its last.
     var newBefore: UInt64?
     /// What its last chunk holds, once that was looked at.
@@ -61,10 +63,11 @@ struct SequenceWalk {
   private var strangers: [Numbering.Numbers] = []
   /// How often the chunk beside the end of a file was copied after it, and how often another.
   private var (adjacentCount, otherCount) = (0, 0)
-  /// The last chunk of the origin that was passed, if a file ends there.
+  /// Where the file ends whose last chunks were passed, if nothing more of it is to be copied.
   private var passedEnd: UInt64?
-  /// Whether a file came to its end, and nobody knows what was written then.
-  private var isLost = false
+  /// How many chunks without a place have been met: they may be of any sequence, of which order
+  /// says nothing from then on.
+  private var strangerCount: UInt64 = 0
 
   init(_ scene: PlacementScene, _ numbering: Numbering?, _ files: FileOrder) {
     self.scene = scene
@@ -80,8 +83,7 @@ struct SequenceWalk {
       if run.old == passedEnd + 1 { adjacentCount += 1 } else { otherCount += 1 }
     }
     adjacentCount += files.endCount(within: run.old..<run.oldEnd)
-    passedEnd = files.next(after: run.lastOld) == .end ? run.lastOld : nil
-    isLost = false
+    passedEnd = end(after: run.lastOld)
     let index = sequences.firstIndex { follows($0.old, run.old) }
     advance(index, to: run.lastOld, run.new + (run.count - 1), count: run.count)
   }
@@ -96,6 +98,7 @@ struct SequenceWalk {
   ) throws(BlockIOError) -> (old: UInt64, kinds: Evidence.Kinds)? {
     passedEnd = nil
     guard let (old, index, kinds) = try candidate(new, orphan, look, before: next) else {
+      if look?.kind.isJournal != true { strangerCount += 1 }
       if numbering != nil, let look, !look.isZero { meet(look.numbers) }
       copyCount += 1
       return nil
@@ -133,7 +136,7 @@ struct SequenceWalk {
       return (old, sequences.firstIndex { follows($0.old, old) }, [.sequence])
     }
     // After the last exception.
-    guard next == nil, orphan.reason == .inFlight || orphan.reason == .exceptionLost, !isLost,
+    guard next == nil, orphan.reason == .inFlight || orphan.reason == .exceptionLost,
       let index = try turn(look), let next = after(sequences[index].old)
     else { return nil }
     return (next.old, index, [.sequence])
@@ -144,13 +147,10 @@ struct SequenceWalk {
     guard let current = sequences.indices.last, sequences[current].count >= Self.countMin else {
       return nil
     }
-    if after(sequences[current].old) == nil {
-      isLost = true
-      return nil
-    }
+    guard goesOn(sequences[current]) else { return nil }
     var rivals = sequences.indices.dropLast().filter {
       sequences[$0].count >= Self.countMin / 2 && sequences[$0].end > sequences[current].start
-        && copyCount - sequences[$0].end < Self.idleCountMax && after(sequences[$0].old) != nil
+        && copyCount - sequences[$0].end < Self.idleCountMax && goesOn(sequences[$0])
     }
     guard let look, !look.isZero else { return rivals.isEmpty ? current : nil }
     if look.kind.isJournal { return nil }
@@ -178,6 +178,11 @@ struct SequenceWalk {
       sequences.removeAll { $0.count >= Self.countMin / 2 }
     }
     return like.count == 1 ? like[0] : nil
+  }
+
+  /// Whether a sequence goes on by order alone.
+  private func goesOn(_ sequence: Sequence) -> Bool {
+    sequence.strangerCount == strangerCount && after(sequence.old) != nil
   }
 
   /// The one chunk for which a sequence and the numbers in its chunks go on.
@@ -252,6 +257,17 @@ struct SequenceWalk {
     return nil
   }
 
+  /// The last chunk of the file that has a chunk, if all between them was copied before.
+  private func end(after old: UInt64) -> UInt64? {
+    var next = old
+    for _ in 0..<Self.skipCountMax {
+      guard case .chunk(let chunk, _) = files.next(after: next) else { return next }
+      if !scene.isMapped(chunk) { return nil }
+      next = chunk
+    }
+    return nil
+  }
+
   /// Whether a chunk comes next after another, of those that were not copied before.
   private func follows(_ last: UInt64, _ old: UInt64) -> Bool {
     // Nearly every chunk is too far away, and this is asked for every run and every sequence.
@@ -280,6 +296,7 @@ struct SequenceWalk {
     (sequence.old, sequence.new) = (old, new)
     sequence.count += count
     sequence.end = copyCount
+    sequence.strangerCount = strangerCount
     (sequence.last, sequence.isNumbered) = (nil, nil)
     // The last that was continued stands last.
     sequences.append(sequence)

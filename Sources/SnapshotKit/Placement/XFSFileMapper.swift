@@ -74,7 +74,7 @@ struct XFSFileMapper: FileMapper {
     let end = min(view.byteCount, volume.start + volume.geometry.byteCount)
     let source = try SliceSource(view, volume.start..<end)
     do throws(FileSystemError) { return try body(XFSFileSystem(source)) } catch {
-      if case .io(let error) = error { throw error }
+      if error.isFatal, case .io(let error) = error { throw error }
       return nil
     }
   }

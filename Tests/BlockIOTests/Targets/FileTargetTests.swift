@@ -88,7 +88,7 @@ import Testing
     let error = try #require(throws: BlockIOError.self) {
       _ = try FileTarget(creating: FilePath(path), byteCount: 512)
     }
-    #expect(error.reason == .system(.fileExists))
+    #expect(error.reason == .refused("exists, and is not overwritten"))
     #expect(try Files.bytes(path) == [1, 2, 3])
   }
 
