@@ -34,7 +34,8 @@ import Testing
     let tool = try runner.start(["serve", "--quiet"] + pair.arguments, output: .path(output))
     while try Files.bytes(output).last != 10, tool.isRunning { usleep(2000) }
     let text = String(decoding: try Files.bytes(output), as: UTF8.self)
-    let socket = try #require(text.split(whereSeparator: { $0 == "=" || $0.isWhitespace }).last)
+    let words = text.split { $0 == "=" || $0.isWhitespace }
+    let socket = try #require(words.first { $0.hasSuffix("/socket") })
     try body(String(socket))
     for signal in signals { tool.signal(signal) }
     #expect(tool.wait().status == 0)
