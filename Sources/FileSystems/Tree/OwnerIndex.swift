@@ -54,11 +54,13 @@ public struct OwnerIndex: Sendable {
     _ fileSystem: any FileSystem, within ranges: [Range<UInt64>]? = nil,
     of isWanted: (Inode) -> Bool = { _ in true }
   ) throws(FileSystemError) {
-    damage = try fileSystem.forEachInode(isDeletedIncluded: false) {
+    let unread = try fileSystem.forEachInode(isDeletedIncluded: false) {
       (inode) throws(FileSystemError) in
       if isWanted(inode) { try add(inode, of: fileSystem, within: ranges) }
       return true
     }
+    // Maps have damage of their own, which `add` notes.
+    damage += unread
     extents.sort { $0.start < $1.start }
   }
 

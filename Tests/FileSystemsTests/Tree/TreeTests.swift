@@ -162,6 +162,15 @@ import Testing
     #expect(try OwnerIndex(files, within: [0..<block * 2]).owners(of: ranges) == [expected[0]])
   }
 
+  @Test func `a map that is damaged is told of with the owners`() throws {
+    let files = MemoryFileSystem([
+      .file("whole", "whole"), .file("torn", pieces: [.lost(4096), .bytes([1])]),
+    ])
+    let index = try OwnerIndex(files)
+    #expect(index.damage.map(\.problem) == ["extent lost"])
+    #expect(index.unmapped == [try FileTree(files).find("/torn").inode.id])
+  }
+
   @Test func `ranges without others`() {
     let ranges: [Range<UInt64>] = [0..<10, 20..<30, 40..<50]
     #expect(ranges.without([5..<25, 29..<41, 60..<70]) == [0..<5, 25..<29, 41..<50])

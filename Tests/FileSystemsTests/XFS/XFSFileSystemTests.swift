@@ -15,6 +15,19 @@ struct XFSFileSystemTests {
   }
 
   @Test(arguments: XFSImage.Version.allCases)
+  func `only a file that was cloned, and its clone, may share extents`(
+    version: XFSImage.Version
+  ) throws {
+    let system = try XFSImage(version).open()
+    let shared = try Self.entries(system, nil).filter {
+      try !$0.isDeleted && system.mayShareExtents(system.inode($0.id))
+    }
+    #expect(
+      Set(shared.map { String(decoding: $0.name, as: UTF8.self) })
+        == (version == .v5 ? ["clone", "pieces"] : []))
+  }
+
+  @Test(arguments: XFSImage.Version.allCases)
   func `every inode is listed`(version: XFSImage.Version) throws {
     let system = try XFSImage(version).open()
     var found: [Inode] = []
