@@ -36,8 +36,9 @@ STABLE := SWIFT_DETERMINISTIC_HASHING=1
 
 # What is tested is optimised, or the tests take three times as long; what they reach into needs a
 # build of its own. All that shares it must agree on the flags and on the variable, which the manifest reads.
-# Of C there is only swift-crypto's, whose digests are in assembler: optimising it takes a minute.
-TEST_BUILD := -c release -Xswiftc -enable-testing -Xcc -O0 --scratch-path $(TESTED)
+# Of C there is only swift-crypto's, whose digests are in assembler: optimising it, and what a debugger
+# needs, would take a minute.
+TEST_BUILD := -c release -Xswiftc -enable-testing -Xcc -O0 -debug-info-format none --scratch-path $(TESTED)
 test docs crash-points: export DMSNAP_WARNINGS_ARE_ERRORS = 1
 
 help:  ## say what there is to make
