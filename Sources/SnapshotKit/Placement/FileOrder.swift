@@ -4,7 +4,7 @@ internal import SnapshotFormat
 
 /// In which order a writer comes to the chunks of files, as far as the file systems tell.
 ///
-/// 40 bytes for each piece of a file.
+/// 32 bytes for each piece of a file, and eight more where it goes on elsewhere.
 struct FileOrder: Sendable {
   /// What comes after a chunk.
   enum Next: Equatable {
@@ -16,7 +16,7 @@ struct FileOrder: Sendable {
   }
 
   /// Chunks that a file has in a row.
-  private struct Piece {
+  struct Piece {
     var chunks: ClosedRange<UInt64>
     /// Where the file goes on; nil where it ends.
     var next: UInt64?
@@ -32,8 +32,14 @@ struct FileOrder: Sendable {
   /// Ascending by the first chunk.
   private let pieces: [Piece]
 
-  /// Nothing is known.
-  init() { pieces = [] }
+  /// The last chunks of the pieces after which a file goes on elsewhere, ascending.
+  private let torn: [UInt64]
+
+  /// The order of files, by their pieces; without any, nothing is known.
+  init(_ pieces: [Piece] = []) {
+    self.pieces = pieces.sorted { $0.chunks.lowerBound < $1.chunks.lowerBound }
+    torn = pieces.filter { $0.next != nil }.map(\.chunks.upperBound).sorted()
+  }
 
   /// The order of the files of a snapshot.
   ///
@@ -49,7 +55,10 @@ struct FileOrder: Sendable {
           inode throws(FileSystemError) in
           guard inode.kind == .regular, inode.byteCount > size else { return true }
           do throws(FileSystemError) {
-            pieces += Self.pieces(try fileSystem.map(of: inode), from: start, size)
+            let map = try fileSystem.map(of: inode)
+            if pieces.count + map.extents.count <= Self.countMax {
+              pieces += Self.pieces(map, from: start, size)
+            }
           } catch {
             if error.isFatal { throw error }  // damage of one file says nothing of the others
           }
@@ -59,24 +68,29 @@ struct FileOrder: Sendable {
         if error.isFatal, case .io(let error) = error { throw error }
       }
     }
-    pieces.sort { $0.chunks.lowerBound < $1.chunks.lowerBound }
-    self.pieces = pieces
+    self.init(pieces)
   }
 
   /// The pieces of a file in a file system that begins at a byte of the snapshot.
-  private static func pieces(_ map: FileMap, from start: UInt64, _ size: UInt64) -> [Piece] {
+  static func pieces(_ map: FileMap, from start: UInt64, _ size: UInt64) -> [Piece] {
     guard map.damage.isEmpty else { return [] }
     var pieces: [Piece] = []
     // Where the last extent ended, in the source and in the file.
     var (sourceEnd, fileEnd): (UInt64, UInt64) = (0, 0)
-    for extent in map.extents {
-      guard case .data(let byteOffset) = extent.place, !extent.file.isEmpty else { continue }
+    for extent in map.extents where !extent.file.isEmpty {
+      let byteOffset: UInt64
+      switch extent.place {
+      // What was not written yet is written like anything else.
+      case .data(let place), .unwritten(let place): byteOffset = place
+      case .inline, .compressed, .lost: continue
+      }
       let first = start &+ byteOffset
       let (end, overflow) = first.addingReportingOverflow(UInt64(extent.file.count))
       guard !overflow else { return [] }
       var lower = first / size
       let upper = (end - 1) / size
-      let last = pieces.indices.last
+      // What fills a hole is elsewhere: where the writer went is not known.
+      let last = fileEnd == extent.file.lowerBound ? pieces.indices.last : nil
       if let last, sourceEnd &- first == fileEnd &- extent.file.lowerBound,
         pieces[last].chunks.contains(lower) || pieces[last].chunks.upperBound + 1 == lower
       {
@@ -104,50 +118,29 @@ struct FileOrder: Sendable {
   /// former; where several end, nobody knows with which.
   func next(after chunk: UInt64) -> Next {
     let beside = Next.chunk(chunk &+ 1, isNumbered: true)
-    var found: Next?
-    var index = pieces.partitioningIndex { $0.chunks.lowerBound > chunk }
-    for _ in 0..<Self.sharerCountMax where index > 0 {
-      index -= 1
+    var (found, isBeginning): (Next?, Bool) = (nil, false)
+    let following = pieces.partitioningIndex { $0.chunks.lowerBound > chunk }
+    for index in (max(0, following - Self.sharerCountMax)..<following).reversed() {
       let piece = pieces[index]
       if piece.chunks.upperBound == chunk {
         let next = piece.next.map { Next.chunk($0, isNumbered: piece.isAligned) } ?? .end
         if let found, found != next { return .end }
         found = next
-      } else if piece.chunks.upperBound > chunk, piece.chunks.lowerBound < chunk {
-        return beside
+      } else if piece.chunks.upperBound > chunk {
+        if piece.chunks.lowerBound < chunk { return beside }
+        isBeginning = true
       }
     }
-    return found ?? beside
+    if let found { return found }
+    // From free space, a writer does not run into a file.
+    let isBesideFile =
+      following < pieces.count && pieces[following].chunks.lowerBound == chunk &+ 1
+    return isBesideFile && !isBeginning ? .end : beside
   }
 
   /// Whether a file goes on elsewhere after any of `count` chunks.
   func isTorn(after chunk: UInt64, count: UInt64) -> Bool {
-    var index = pieces.partitioningIndex { $0.chunks.lowerBound > chunk }
-    index = index > 0 ? index - 1 : 0
-    while index < pieces.count, pieces[index].chunks.lowerBound <= chunk &+ count {
-      let last = pieces[index].chunks.upperBound
-      if pieces[index].next != nil, last >= chunk, last - chunk < count { return true }
-      index += 1
-    }
-    return false
-  }
-
-  /// How many files end in `chunks`, their last chunk excepted, with a chunk that no other has: a
-  /// writer of all of them went on to the file beside.
-  func endCount(within chunks: Range<UInt64>) -> Int {
-    var count = 0
-    var index = pieces.partitioningIndex { $0.chunks.lowerBound > chunks.lowerBound }
-    index = index > 0 ? index - 1 : 0
-    while index < pieces.count, pieces[index].chunks.lowerBound < chunks.upperBound {
-      let piece = pieces[index]
-      let last = piece.chunks.upperBound
-      let isShared =
-        index + 1 < pieces.count && pieces[index + 1].chunks.lowerBound <= last
-      if piece.next == nil, !isShared, chunks.contains(last), chunks.contains(last + 1) {
-        count += 1
-      }
-      index += 1
-    }
-    return count
+    let index = torn.partitioningIndex { $0 >= chunk }
+    return index < torn.count && torn[index] - chunk < count
   }
 }

@@ -44,8 +44,6 @@ struct SequenceWalk {
   private static let countMin: UInt64 = 8
   /// A sequence that was not continued for that many copies has ended.
   private static let idleCountMax: UInt64 = 4096
-  /// So many files beside each other, and none elsewhere, are no chance.
-  private static let adjacentCountMin = 16
   /// How many chunks that were copied before a sequence may skip.
   private static let skipCountMax: UInt64 = 256
 
@@ -61,10 +59,6 @@ struct SequenceWalk {
   /// The last numbers of chunks in a row whose place is not known; the last that was continued
   /// stands last.
   private var strangers: [Numbering.Numbers] = []
-  /// How often the chunk beside the end of a file was copied after it, and how often another.
-  private var (adjacentCount, otherCount) = (0, 0)
-  /// Where the file ends whose last chunks were passed, if nothing more of it is to be copied.
-  private var passedEnd: UInt64?
   /// How many chunks without a place have been met: they may be of any sequence, of which order
   /// says nothing from then on.
   private var strangerCount: UInt64 = 0
@@ -79,11 +73,6 @@ struct SequenceWalk {
 
   /// Passes exceptions that are known.
   mutating func pass(_ run: ExceptionRun) {
-    if let passedEnd {
-      if run.old == passedEnd + 1 { adjacentCount += 1 } else { otherCount += 1 }
-    }
-    adjacentCount += files.endCount(within: run.old..<run.oldEnd)
-    passedEnd = end(after: run.lastOld)
     let index = sequences.firstIndex { follows($0.old, run.old) }
     advance(index, to: run.lastOld, run.new + (run.count - 1), count: run.count)
   }
@@ -96,7 +85,6 @@ struct SequenceWalk {
   mutating func place(
     _ new: UInt64, _ orphan: Orphan, _ look: Look?, before next: ExceptionRun?
   ) throws(BlockIOError) -> (old: UInt64, kinds: Evidence.Kinds)? {
-    passedEnd = nil
     guard let (old, index, kinds) = try candidate(new, orphan, look, before: next) else {
       if look?.kind.isJournal != true { strangerCount += 1 }
       if numbering != nil, let look, !look.isZero { meet(look.numbers) }
@@ -147,11 +135,12 @@ struct SequenceWalk {
     guard let current = sequences.indices.last, sequences[current].count >= Self.countMin else {
       return nil
     }
-    guard goesOn(sequences[current]) else { return nil }
     var rivals = sequences.indices.dropLast().filter {
       sequences[$0].count >= Self.countMin / 2 && sequences[$0].end > sequences[current].start
-        && copyCount - sequences[$0].end < Self.idleCountMax && goesOn(sequences[$0])
+        && copyCount - sequences[$0].end < Self.idleCountMax
     }
+    // Whoever came to the end of a file may have begun another.
+    guard (rivals + [current]).allSatisfy({ goesOn(sequences[$0]) }) else { return nil }
     guard let look, !look.isZero else { return rivals.isEmpty ? current : nil }
     if look.kind.isJournal { return nil }
     let isOthersTurn = try isNumbered(current)
@@ -196,7 +185,8 @@ struct SequenceWalk {
       else { continue }
       // They count along the file or along the disk: where a file goes on elsewhere, one of both.
       let start = sequences[index].old
-      guard let next = after(start), next.isNumbered,
+      guard distance <= Self.skipCountMax || files.isTorn(after: start, count: Self.skipCountMax),
+        let next = after(start), next.isNumbered,
         [next.stepCount, next.old &- start].contains(UInt64(distance))
       else { continue }
       if let found, found.old != next.old { return nil }
@@ -236,34 +226,17 @@ struct SequenceWalk {
   /// The chunk that a sequence goes on with, the next that was not copied before; how many chunks
   /// further on along the file; and whether what is numbered along the file goes on with it.
   ///
-  /// Where a file ends the writer goes elsewhere, unless what was passed shows that files were
-  /// written one beside the other.
+  /// Where a file ends the writer goes nobody knows where.
   private func after(
     _ old: UInt64
   ) -> (old: UInt64, stepCount: UInt64, isNumbered: Bool)? {
-    let isEndPassed = adjacentCount >= Self.adjacentCountMin && otherCount == 0
     var (next, areNumbered) = (old, true)
     for stepCount in 1...Self.skipCountMax {
-      switch files.next(after: next) {
-      case .chunk(let chunk, let isNumbered):
-        next = chunk
-        areNumbered = areNumbered && isNumbered
-      case .end where isEndPassed: next &+= 1
-      case .end: return nil
-      }
+      guard case .chunk(let chunk, let isNumbered) = files.next(after: next) else { return nil }
+      next = chunk
+      areNumbered = areNumbered && isNumbered
       if isFree(next) { return (next, stepCount, areNumbered) }
       if next >= scene.originChunkCount { return nil }
-    }
-    return nil
-  }
-
-  /// The last chunk of the file that has a chunk, if all between them was copied before.
-  private func end(after old: UInt64) -> UInt64? {
-    var next = old
-    for _ in 0..<Self.skipCountMax {
-      guard case .chunk(let chunk, _) = files.next(after: next) else { return next }
-      if !scene.isMapped(chunk) { return nil }
-      next = chunk
     }
     return nil
   }
