@@ -97,8 +97,8 @@ package final class TrialLayer: BlockSource {
         try base.read(at: piece.bytes.lowerBound, into: buffer, place)
       }
     }
-    // Without the lock, so that clients read at once. They do wait while a write or a flush is being
-    // done, or while another reads again what was written meanwhile.
+    // Without the lock, so that clients read at once. They do wait while a write or a flush is
+    // under way, or while another client reads again what was written meanwhile.
     let (pieces, writeCount) = state.withLock { (self.pieces(of: bytes, $0), $0.writeCount) }
     for piece in pieces { try read(piece) }
     // If something was written meanwhile, what the layer has by now is read again: then all is of
