@@ -73,6 +73,9 @@ package final class ChildProcess: Sendable {
   /// Asks it to end, or ends it.
   package func terminate(atOnce: Bool = false) { kill(process, atOnce ? SIGKILL : SIGTERM) }
 
+  /// Sends it a signal, which means what the program says.
+  package func signal(_ number: Int32) { kill(process, number) }
+
   /// Reads all that comes until every writer is gone; a failure ends it too.
   ///
   /// - Parameter waiting: Called while nothing comes.

@@ -13,6 +13,8 @@
     var parameters: [(key: String, value: String)] = []
     var served: Served?
     var toldChange = false
+    /// Whether another process started this one, and gets the report.
+    var isSupervised = false
 
     static let shared = Mutex(Plugin())
 
@@ -37,7 +39,7 @@
         let request = try ServeRequest(parameters: parameters)
         descriptor = request.report
         let served = try Served(request)
-        shared.withLock { $0.served = served }
+        shared.withLock { ($0.served, $0.isSupervised) = (served, descriptor != nil) }
         outcome = .served(served.report)
         if descriptor == nil {
           for note in served.report.notes { debug(note) }
@@ -55,6 +57,39 @@
       if let failure {
         if descriptor == nil { say("\(failure)") }
         throw failure
+      }
+    }
+  }
+
+  extension Plugin {
+    /// Flushes the layer, and ends a process that another one started: the status is what that one
+    /// is to know.
+    static func finish() {
+      let (served, isSupervised) = shared.withLock { ($0.served, $0.isSupervised) }
+      var status = served?.view.hasFoundLoss == true ? ExitStatus.damage : .allWell
+      do { try served?.layer?.close() } catch {
+        say("\(error)")
+        status = .couldNotFinish
+      }
+      if isSupervised { _exit(status.rawValue) }
+    }
+
+    /// Lets SIGUSR1 end the process, which nbdkit would not do while clients are connected.
+    ///
+    /// - Returns: Whether it can.
+    static func listen() -> Bool {
+      // Not initialised here: sigemptyset() does that.
+      let signals = UnsafeMutablePointer<sigset_t>.allocate(capacity: 1)
+      defer { unsafe signals.deallocate() }
+      unsafe sigemptyset(signals)
+      unsafe sigaddset(signals, SIGUSR1)
+      // Threads that nbdkit starts later have this thread's mask.
+      guard unsafe pthread_sigmask(SIG_BLOCK, signals, nil) == 0 else { return false }
+      let set = unsafe signals.pointee
+      return BackgroundThread.start {
+        var (set, number) = (set, Int32(0))
+        while unsafe sigwait(&set, &number) != 0 {}
+        finish()
       }
     }
   }
@@ -85,6 +120,7 @@
 
   /// Does what a request asks for; if it fails, the client gets EIO.
   private func answering(_ body: () throws -> Void) -> Int32 {
+    defer { if let loss = Plugin.served?.view.takeFoundLoss() { say("\(loss)") } }
     do {
       try body()
       return 0
@@ -149,6 +185,14 @@
       do { try Plugin.open() } catch { return -1 }
       return 0
     }
+    // Its threads are gone once nbdkit is in the background.
+    unsafe pointer.pointee.after_fork = {
+      let isSupervised = Plugin.shared.withLock { $0.isSupervised }
+      if !isSupervised || Plugin.listen() { return 0 }
+      say("there can be no thread that waits for a signal")
+      return -1
+    }
+    unsafe pointer.pointee.unload = { Plugin.finish() }
     unsafe pointer.pointee.open = { _ in
       guard let served = Plugin.served, let name = unsafe nbdkit_export_name() else { return nil }
       let wanted = unsafe String(cString: name)
@@ -157,7 +201,7 @@
         let part = served.parts.first(where: { $0.exportName == wanted })
           ?? (wanted.isEmpty ? served.parts.first : nil)
       else {
-        say("there is no export \(wanted)")
+        debug("there is no export \(wanted)")
         nbdkit_set_error(ENOENT)
         return nil
       }

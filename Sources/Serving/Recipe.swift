@@ -18,10 +18,13 @@ package struct Recipe: Sendable {
     package private(set) var ends: [String]
 
     /// It, and its file system mounted with those options; only it if there are none.
+    ///
+    /// If the last command fails, nothing is mounted: the image may be that of something else.
     fileprivate func mounting(_ image: String, _ options: String?) -> Way {
       guard let options else { return self }
       var way = self
-      way.commands += ["mkdir -p mnt", "mount -o \(options) \(image) mnt"]
+      let last = way.commands.removeLast()
+      way.commands.append("\(last) && mkdir -p mnt && mount -o \(options) \(image) mnt")
       way.ends.insert("umount mnt", at: 0)
       return way
     }

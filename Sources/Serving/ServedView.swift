@@ -1,6 +1,7 @@
 package import BlockIO
 internal import FileSystems
 package import SnapshotKit
+internal import Synchronization
 
 /// A snapshot as it is served: its view, in which what is lost reads as the user chose.
 ///
@@ -11,6 +12,8 @@ package final class ServedView: ForwardingSource {
   package let lost: [Range<UInt64>]
   private let policy: LossPolicy
   private let inputs: [FileSource]
+  /// How reading failed first where nothing was known to be lost, and whether nobody was told yet.
+  private let found = Mutex<(loss: BlockIOError?, isNews: Bool)>((nil, false))
 
   /// The view of a snapshot.
   ///
@@ -23,6 +26,17 @@ package final class ServedView: ForwardingSource {
   }
 
   package var base: any BlockSource { view }
+
+  /// Whether reading has found bytes that are lost, and were not known to be.
+  package var hasFoundLoss: Bool { found.withLock { $0.loss != nil } }
+
+  /// How reading found the first of these, for whoever asks first.
+  package func takeFoundLoss() -> BlockIOError? {
+    found.withLock { found in
+      defer { found.isNews = false }
+      return found.isNews ? found.loss : nil
+    }
+  }
 
   /// How many bytes of it the store has.
   package var mappedByteCount: UInt64 { view.mappedByteCount }
@@ -95,7 +109,9 @@ package final class ServedView: ForwardingSource {
     do throws(BlockIOError) {
       return try view.read(at: bytes.lowerBound, into: buffer, place..<place + bytes.count)
     } catch let failure {
-      guard policy != .error, failure.isUnreadableMedium else { throw failure }
+      guard failure.isUnreadableMedium else { throw failure }
+      found.withLock { if $0.loss == nil { $0 = (failure, true) } }
+      guard policy != .error else { throw failure }
       error = failure
     }
     var unread: [LostRange] = []

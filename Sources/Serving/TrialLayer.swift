@@ -33,9 +33,13 @@ package final class TrialLayer: BlockSource {
     let chunk: IOBuffer
     /// How often something was written, or tried to be.
     var writeCount: UInt64 = 0
+    /// How many of these the last flush that succeeded was for.
+    var flushedWriteCount: UInt64 = 0
     /// How a flush of the store failed: what was written since the one before may be gone, even if
     /// another succeeds.
     var failure: BlockIOError?
+    /// Whether it takes no more.
+    var isClosed = false
   }
 
   /// Makes a new layer over a view.
@@ -93,7 +97,8 @@ package final class TrialLayer: BlockSource {
         try base.read(at: piece.bytes.lowerBound, into: buffer, place)
       }
     }
-    // Without the lock: nobody who reads waits for another.
+    // Without the lock, so that clients read at once. They do wait while a write or a flush is
+    // under way, or while another client reads again what was written meanwhile.
     let (pieces, writeCount) = state.withLock { (self.pieces(of: bytes, $0), $0.writeCount) }
     for piece in pieces { try read(piece) }
     // If something was written meanwhile, what the layer has by now is read again: then all is of
@@ -167,6 +172,9 @@ package final class TrialLayer: BlockSource {
     let bytes = try checkBounds(at: byteOffset, count: range.count, to: .write)
     try state.withLock { (state) throws(BlockIOError) in
       if let failure = state.failure { throw failure }
+      if state.isClosed {
+        throw BlockIOError(target.name, .write, .refused("the server is being stopped"), at: bytes)
+      }
       state.writeCount += 1
       var position = bytes.lowerBound
       while position < bytes.upperBound {
@@ -187,10 +195,24 @@ package final class TrialLayer: BlockSource {
 
   /// Returns when everything written is on the medium.
   package func flush() throws(BlockIOError) {
+    try state.withLock { (state) throws(BlockIOError) in try flush(&state) }
+  }
+
+  /// Flushes, and takes no more: what is written just before the process ends would be lost.
+  package func close() throws(BlockIOError) {
     try state.withLock { (state) throws(BlockIOError) in
-      try commit(&state)
-      try flushTarget(&state)
+      state.isClosed = true
+      try flush(&state)
     }
+  }
+
+  private func flush(_ state: inout State) throws(BlockIOError) {
+    if let failure = state.failure { throw failure }
+    // A client that only flushes keeps nobody waiting.
+    if state.flushedWriteCount == state.writeCount { return }
+    try commit(&state)
+    try flushTarget(&state)
+    state.flushedWriteCount = state.writeCount
   }
 
   /// Gives a chunk a place in the store, with its bytes as they are now, but for those of a write.

@@ -98,8 +98,10 @@ import Testing
     #expect(list.output.contains("export=\"partition1\"") && list.output.contains("export=\"\""))
     #expect(try copy(server.uri("partition2")).status == 0)
     #expect(try Files.bytes(directory.path("copy")).firstDifference(from: volume) == nil)
-    #expect(try Tools.run("nbdinfo", [server.uri("partition3")]).status != 0)
-    #expect(server.end().status == 0)
+    #expect(try Tools.run("nbdinfo", [server.uri("partition3%1B%5B31m")]).status != 0)
+    // What a client sends is not for the terminal of the server.
+    let ended = server.end()
+    #expect(ended.status == 0 && !ended.errors.contains("partition3"), "\(ended)")
     let part = try Server([store, "--origin", origin, "--partition", "2"], in: directory)
     #expect(try copy(part.uri, to: "second").status == 0)
     #expect(try Files.bytes(directory.path("second")).firstDifference(from: volume) == nil)

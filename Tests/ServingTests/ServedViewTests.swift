@@ -65,6 +65,22 @@ import Testing
     #expect(throws: BlockIOError.self) { try strict.allBytes() }
   }
 
+  @Test(arguments: LossPolicy.allCases)
+  func `a loss that only reading finds is told once`(policy: LossPolicy) throws {
+    let snapshot = try snapshot(storeUnreadable: [3 * 4096 + 512..<3 * 4096 + 1024])
+    let view = try ServedView(snapshot, policy)
+    let buffer = IOBuffer(byteCount: 4096)
+    try view.read(at: 0, into: buffer, 0..<4096)
+    #expect(!view.hasFoundLoss && view.takeFoundLoss() == nil)
+    for _ in 0..<2 {
+      do { try view.read(at: 5 * 4096, into: buffer, 0..<4096) } catch {
+        #expect(policy == .error)
+      }
+    }
+    #expect(view.takeFoundLoss()?.isUnreadableMedium == true)
+    #expect(view.takeFoundLoss() == nil && view.hasFoundLoss)
+  }
+
   @Test func `what the origin cannot show either fails`() throws {
     let snapshot = try snapshot(originUnreadable: [0..<512])
     let view = try ServedView(snapshot, .origin)

@@ -37,9 +37,15 @@ final class Server {
 
   /// Ends it, as Ctrl-C does.
   func end(_ signal: Int32 = SIGINT) -> ToolOutcome {
-    tool.signal(signal)
-    return tool.wait()
+    self.signal(signal)
+    return wait()
   }
+
+  /// Sends a signal to it.
+  func signal(_ number: Int32) { tool.signal(number) }
+
+  /// Waits until it has ended.
+  func wait() -> ToolOutcome { tool.wait() }
 }
 
 /// The tools that serving is tested with.

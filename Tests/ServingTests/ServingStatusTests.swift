@@ -117,9 +117,10 @@ import Testing
     for line in [
       "origin=$(losetup --read-only --find --show \(pair.origin))",
       "store=$(losetup --read-only --find --show \(pair.store))",
-      "dmsetup create dmsnap-view --readonly --table \"0 8192 snapshot $origin $store P 8\"",
-      "mount -o ro,noload /dev/mapper/dmsnap-view mnt",
-      "dmsnap mount \(pair.store) --origin \(pair.origin) view",
+      "dmsetup create dmsnap-view --readonly --table \"0 8192 snapshot $origin $store P 8\""
+        + " && mkdir -p mnt && mount -o ro,noload /dev/mapper/dmsnap-view mnt",
+      "dmsnap mount \(pair.store) --origin \(pair.origin) view"
+        + " && mkdir -p mnt && mount -o loop,ro,noload view/snapshot.img mnt",
     ] {
       #expect(outcome.outputLines.contains(line), "\(line)\n\(outcome)")
     }

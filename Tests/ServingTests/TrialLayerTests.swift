@@ -145,6 +145,40 @@ import Testing
     if isFlushLost { #expect(throws: BlockIOError.self) { try layer.flush() } }
   }
 
+  @Test func `a flush with nothing to flush leaves the medium alone`() throws {
+    let power = PowerSupply()
+    let (layer, target) = try layer(power: power)
+    let buffer = IOBuffer(byteCount: 512)
+    var count = power.operationCount
+    try layer.flush()
+    #expect(power.operationCount == count)
+    try layer.write(at: 0, from: buffer, 0..<512)
+    try layer.flush()
+    #expect(target.isFlushed && power.operationCount > count)
+    count = power.operationCount
+    try layer.flush()
+    #expect(power.operationCount == count)
+    // What overwrites a chunk is flushed too.
+    try layer.write(at: 512, from: buffer, 0..<512)
+    #expect(!target.isFlushed)
+    try layer.flush()
+    #expect(target.isFlushed)
+  }
+
+  @Test func `a closed layer has all that was written, and takes no more`() throws {
+    let (layer, target) = try layer()
+    let buffer = IOBuffer([UInt8](repeating: 7, count: 512))
+    try layer.write(at: 512, from: buffer, 0..<512)
+    try layer.close()
+    var model = base
+    model.put([UInt8](repeating: 7, count: 512), at: 512)
+    #expect(target.isFlushed)
+    #expect(try view(target.bytes).firstDifference(from: model) == nil)
+    #expect(throws: BlockIOError.self) { try layer.write(at: 0, from: buffer, 0..<512) }
+    try layer.flush()
+    #expect(try view(target.bytes).firstDifference(from: model) == nil)
+  }
+
   // MARK: - Losses beneath it
 
   @Test func `what is overwritten is not read`() throws {

@@ -39,7 +39,10 @@ struct Serve: ParsableCommand {
   @Option(help: ArgumentHelp("The socket to make, for this user only.", valueName: "path"))
   var socket: String?
 
-  @Option(help: ArgumentHelp("A port of 127.0.0.1, instead of a socket.", valueName: "number"))
+  @Option(
+    help: ArgumentHelp(
+      "A port of 127.0.0.1, instead of a socket: anybody on this machine can read there, and, with"
+        + " --writable, write.", valueName: "number"))
   var port: UInt16?
 
   @Option(
@@ -134,16 +137,16 @@ struct Server {
   private func serve(_ child: ChildProcess) throws {
     var stopTime: ContinuousClock.Instant?
     while true {
-      if let status = try child.status(waits: false) {
-        guard stopTime != nil || status == 0 else { throw Self.ended(status) }
-        return
-      }
+      if let status = try child.status(waits: false) { return try check(status) }
       if StopRequest.isMade {
         if stopTime == nil { child.terminate() }
         let start = stopTime ?? .now
         stopTime = start
-        // nbdkit would wait as long as any client stays connected.
-        if ContinuousClock.now - start > Self.patience { child.terminate(atOnce: true) }
+        let time = ContinuousClock.now - start
+        // nbdkit would wait as long as any client stays connected. By this signal, the plugin
+        // flushes the layer and ends it.
+        if time > Self.patience { child.signal(SIGUSR1) }
+        if time > Self.flushPatience { child.terminate(atOnce: true) }
       }
       usleep(50_000)
     }
@@ -151,6 +154,22 @@ struct Server {
 
   /// How long clients have to finish once the server is to end.
   private static let patience = Duration.seconds(2)
+
+  /// How long a flush of the layer may take, in all.
+  private static let flushPatience = Duration.seconds(120)
+
+  /// Throws if nbdkit did not end well, or has something to tell by its status.
+  private func check(_ status: Int32) throws {
+    if status == ExitStatus.allWell.rawValue { return }
+    // It has said what could not be read.
+    if status == ExitStatus.damage.rawValue { throw Failure(.damage) }
+    guard StopRequest.isMade else { throw Self.ended(status) }
+    guard let layer = request.layer else { return }
+    throw Failure(
+      .couldNotFinish,
+      "\(layer): nbdkit ended with status \(status) when it was stopped: what clients wrote since"
+        + " their last flush may be missing", code: "serve.unflushed", at: ErrorPlace(layer))
+  }
 
   /// Runs nbdkit, which tells by the plugin what it serves.
   private func start() throws -> ChildProcess {
