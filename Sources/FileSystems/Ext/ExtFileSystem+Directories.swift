@@ -101,16 +101,12 @@ private struct ExtDirectoryScan {
       var position = extent.file.lowerBound
       while position < end {
         let place = start + position - extent.file.lowerBound
-        // A hole of the source has no names, and may be terabytes.
         if (position - extent.file.lowerBound) % Self.holeByteCountMin == 0,
           end - position >= Self.holeByteCountMin,
-          case let data = try wrapping(
-            FileSystemError.io, try system.reader.source.nextData(from: place)),
-          data?.lowerBound ?? .max >= place + size
+          case let hole = try system.reader.source.holeByteCount(from: place), hole >= size
         {
           if isFirstPass { note("some of it is nowhere") }
-          let skipped = ((data?.lowerBound ?? .max) - place) / size * size
-          position += min(skipped, end - position)
+          position += min(hole / size * size, end - position)
           continue
         }
         let goesOn = try read(

@@ -92,10 +92,12 @@ struct XFSDirectoryWalk {
         let whole = position >= first ? (end - position) / size * size : 0
         let count = min(max(whole, size), UInt64(buffer.byteCount) / size * size)
         if count == UInt64(buffer.byteCount), whole > 0,
-          let skipped = try hole(at: start + (position - first), byteCount: whole)
+          case let hole = min(
+            try system.reader.source.holeByteCount(from: start + (position - first)), whole),
+          hole >= UInt64(Self.bufferByteCount)
         {
           note("some of it is nowhere")
-          position += skipped / size * size
+          position += hole / size * size
           continue
         }
         let file = position..<position + count
@@ -110,18 +112,6 @@ struct XFSDirectoryWalk {
         }
       }
     }
-  }
-
-  /// How many bytes of a directory are a hole of the source, which has no names, and may be
-  /// terabytes; nil if it is not worth skipping.
-  private func hole(
-    at byteOffset: UInt64, byteCount: UInt64
-  ) throws(FileSystemError) -> UInt64? {
-    let data = try wrapping(
-      FileSystemError.io, try system.reader.source.nextData(from: byteOffset))
-    let next = max(data?.lowerBound ?? .max, byteOffset)
-    let count = min(next - byteOffset, byteCount)
-    return count >= UInt64(Self.bufferByteCount) ? count : nil
   }
 
   /// Reads blocks that lie in a row.

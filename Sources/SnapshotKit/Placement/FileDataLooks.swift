@@ -16,11 +16,11 @@ struct FileDataLooks {
   private static let structureBit: UInt32 = 1 << 31
 
   /// The orphans, ascending.
-  private(set) var chunks: [UInt64] = []
+  let chunks: [UInt64]
   /// How many blocks a chunk has.
   let blocksPerChunk: Int
   /// The blocks of each orphan.
-  private var blocks: [Block] = []
+  private let blocks: [Block]
 
   /// Reads the orphans, and notes in `rewrites` which of them show sectors that the origin has.
   init(

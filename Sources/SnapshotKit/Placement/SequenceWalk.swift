@@ -135,24 +135,21 @@ struct SequenceWalk {
     guard let current = sequences.indices.last, sequences[current].count >= Self.countMin else {
       return nil
     }
-    var rivals = sequences.indices.dropLast().filter {
+    let rivals = sequences.indices.dropLast().filter {
       sequences[$0].count >= Self.countMin / 2 && sequences[$0].end > sequences[current].start
         && copyCount - sequences[$0].end < Self.idleCountMax
     }
+    let writers = rivals + [current]
     // Whoever came to the end of a file may have begun another.
-    guard (rivals + [current]).allSatisfy({ goesOn(sequences[$0]) }) else { return nil }
+    guard writers.allSatisfy({ goesOn(sequences[$0]) }) else { return nil }
     guard let look, !look.isZero else { return rivals.isEmpty ? current : nil }
     if look.kind.isJournal { return nil }
     let isOthersTurn = try isNumbered(current)
-    if isOthersTurn {
-      // Numbers that end are no sequence that goes on; nor is any other that is numbered.
-      for index in rivals.reversed() where try isNumbered(index) {
-        rivals.removeAll { $0 == index }
-      }
-    }
     let isAlone = rivals.isEmpty && !isOthersTurn
     var like: [Int] = []
-    for index in rivals + (isOthersTurn ? [] : [current]) {
+    for index in writers {
+      // Numbers that end are no sequence that goes on; nor is any other that is numbered.
+      if isOthersTurn, try isNumbered(index) { continue }
       guard let last = try last(index) else { continue }
       // Zeroes are in files of every kind.
       let distance = last.isZero && isAlone ? 0 : look.profile.distance(to: last.profile)
