@@ -39,7 +39,9 @@ STABLE := SWIFT_DETERMINISTIC_HASHING=1
 # Of C there is only swift-crypto's, whose digests are in assembler: optimising it, and what a debugger
 # needs, would take a minute.
 TEST_BUILD := -c release -Xswiftc -enable-testing -Xcc -O0 -debug-info-format none --scratch-path $(TESTED)
-test docs crash-points: export DMSNAP_WARNINGS_ARE_ERRORS = 1
+# `swift test` would build with other flags, and so everything anew.
+TEST := swift test --skip-build --disable-xctest $(TEST_BUILD)
+suite consumer docs crash-points: export DMSNAP_WARNINGS_ARE_ERRORS = 1
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*##/\1	/p' Makefile | expand -t 14
@@ -47,9 +49,7 @@ help:  ## say what there is to make
 demo: release  ## look at, export, merge and un-merge a snapshot that Linux wrote
 	Tests/demo $(RELEASE)
 
-# The suite waits for disks and processes half of its time, in which the other package is built.
-test: tested  ## build everything with warnings as errors, and run all tests
-	$(MAKE) --no-print-directory --jobs=2 suite consumer
+test: suite consumer  ## build everything with warnings as errors, and run all tests
 
 lint: setup  ## check the style
 	swift format lint --strict --recursive Sources Tests Package.swift
@@ -111,14 +111,14 @@ crash-test: release  ## kill, starve and cut the power of merges; make crash-tes
 	corpus/lab --install nbdkit libnbd-bin fuse3 xfsprogs
 	Tests/CrashTest/crash-test --dmsnap $(RELEASE) $(CRASH_TEST)
 
-crash-points: setup  ## interrupt merges wherever they can be: make crash-points CRASH_POINTS=1000000
-	$(STABLE) DMSNAP_CRASH_POINTS=$(CRASH_POINTS) swift test --disable-xctest --filter CrashPoint $(TEST_BUILD)
+crash-points: tested  ## interrupt merges wherever they can be: make crash-points CRASH_POINTS=1000000
+	DMSNAP_CRASH_POINTS=$(CRASH_POINTS) $(TEST) --filter CrashPoint
 
 fuzz: setup  ## fuzz what reads stores and mapfiles, a minute each: make fuzz FUZZ='--seconds 600'
 	Tests/Fuzz/fuzz $(FUZZ)
 
-docs: setup  ## write the generated pages of docs/ again, and the libraries' reference in .build/reference
-	$(STABLE) DMSNAP_REGENERATE=1 swift test --disable-xctest --filter Documentation $(TEST_BUILD)
+docs: tested  ## write the generated pages of docs/ again, and the libraries' reference in .build/reference
+	DMSNAP_REGENERATE=1 $(TEST) --filter Documentation
 	swift package dump-symbol-graph --minimum-access-level public
 	mkdir -p .build/reference
 	for target in SnapshotKit BlockIO LVM2 SnapshotFormat; do \
@@ -156,14 +156,13 @@ tested: setup
 	$(STABLE) swift build --build-tests $(TEST_BUILD)
 
 # What the program prints as JSON is held against docs/schema afterwards.
-suite:
+suite: tested
 	rm -rf $(TESTED)/json
-	DMSNAP=$(CURDIR)/$(TESTED)/release/dmsnap DMSNAP_JSON_LOG=$(CURDIR)/$(TESTED)/json \
-	  swift test --skip-build --disable-xctest $(TEST_BUILD)
+	DMSNAP=$(CURDIR)/$(TESTED)/release/dmsnap DMSNAP_JSON_LOG=$(CURDIR)/$(TESTED)/json $(TEST)
 	Tests/Schema/check $(TESTED)/json
 
-consumer:
-	Tests/Consumer/check
+consumer: tested
+	$(STABLE) Tests/Consumer/check $(TEST_BUILD)
 
 # Without the variable that test sets, or every other target would build it anew.
 release: setup
