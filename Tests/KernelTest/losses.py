@@ -88,6 +88,8 @@ def losses(rng, made, store, clones, most_areas):
         if count <= store.areas:
             chosen = sorted(rng.sample(range(store.areas), count))
             yield Loss(f"areas {' '.join(map(str, chosen))} lost", [area(rng, store, number) for number in chosen])
+    if store.areas > 1:
+        yield Loss("every area lost", [area(rng, store, number) for number in range(store.areas)])
     for _ in range(2):
         yield bad_sectors(rng, store)
     yield from anchor_lost(rng, made, store)

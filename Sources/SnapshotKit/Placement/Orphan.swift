@@ -31,6 +31,20 @@ public struct Orphan: Equatable, Sendable {
   }
 }
 
+extension Orphan {
+  /// Whether it may have been copied for another use of the space, by what is left of the table.
+  func mayBeOthers(ofTable runs: [ExceptionRun]) -> Bool {
+    reason == .endInDoubt || reason == .endLost && runs.isEmpty
+  }
+
+  /// The same, if what may be the table's is the table's.
+  var ofLostTable: Orphan {
+    var orphan = self
+    if reason == .endLost || reason == .endInDoubt { orphan.reason = .exceptionLost }
+    return orphan
+  }
+}
+
 extension [Orphan] {
   /// How many chunks they are.
   var chunkCount: UInt64 { reduce(0) { $0 + $1.count } }

@@ -128,6 +128,13 @@ public struct PlacementPlan: Sendable {
     let originChunkCount = originChunkCount ?? geometry.chunkCount(ofOrigin: origin.byteCount)
     orphanCount = unlistedCount + orphans.chunkCount
     let ascending = runs.sorted { $0.new < $1.new }
+    // Whether the table went on there at all is in doubt, so nothing proves that they belong to it.
+    let doubtful = orphans.filter { $0.mayBeOthers(ofTable: runs) }.map {
+      $0.new..<$0.new + $0.count
+    }
+    // Of a table of which nothing is left, the orphans are all that there is: they are taken for
+    // its chunks.
+    let orphans = runs.isEmpty ? orphans.map(\.ofLostTable) : orphans
     var searches = searches
     var seen = SeenOrphans()
     try OrphanReader(store, geometry, orphans).forEach { new, content in
@@ -151,8 +158,6 @@ public struct PlacementPlan: Sendable {
       else { return false }
       return try comparison?.compare(start, otherStart).isSame ?? false
     }
-    // Whether the table went on there at all is in doubt, so nothing proves that they belong to it.
-    let doubtful = orphans.filter { $0.reason == .endInDoubt }.map { $0.new..<$0.new + $0.count }
     func isDoubtful(_ new: UInt64) -> Bool {
       let index = doubtful.indexOfFirst(endingAfter: new)
       return index < doubtful.count && doubtful[index].contains(new)

@@ -70,15 +70,22 @@ struct SiblingSearch: EvidenceSearch {
       otherStrangers: named.otherStrangers + strangersOfSibling(order, matches),
       candidates: candidates)
     guard common.links.count >= Self.chainCountMin else { return [] }
-    var anchors = SiblingAnchors(
-      common.links.filter { known.containsPosition($0.own) }, store, sibling.store, geometry)
-    guard try anchors.agree() else {
+    // Of a store without exceptions there is nothing to compare.
+    var anchors =
+      known.isEmpty
+      ? nil
+      : SiblingAnchors(
+        common.links.filter { known.containsPosition($0.own) }, store, sibling.store, geometry)
+    if try anchors?.agree() == false {
       verdict = .otherContent
       return []
     }
     verdict = .used
     let equal = try evidence(common, matches, &anchors)
     let counted = try counted(scene, common, order, besides: equal, &anchors)
+    // Then only the content shows that both are snapshots of one origin, and that this is the
+    // table's data, not what an earlier use of the space left.
+    if anchors == nil { return (equal + counted).map(\.atMostLikely) }
     substitutes = substitutes(common, order, counted)
     return equal + counted
   }
@@ -154,7 +161,7 @@ struct SiblingSearch: EvidenceSearch {
   /// Where one of the stores has a few more, what is the same wherever those are is likely.
   private func counted(
     _ scene: PlacementScene, _ common: CommonOrder, _ order: SiblingOrder,
-    besides equal: [Evidence], _ anchors: inout SiblingAnchors
+    besides equal: [Evidence], _ anchors: inout SiblingAnchors?
   ) throws(BlockIOError) -> [Evidence] {
     let (placed, given) = (Set(equal.map(\.new)), Set(equal.map(\.old)))
     var groups: [Range<UInt64>: [UInt64]] = [:]
@@ -173,7 +180,8 @@ struct SiblingSearch: EvidenceSearch {
         !scene.isMapped($0) && !given.contains($0)
       }
       guard !olds.isEmpty, abs(news.count - olds.count) <= Self.surplusMax,
-        let first = geometry.position(ofData: Chunk(news[0])), try anchors.hold(around: first)
+        let first = geometry.position(ofData: Chunk(news[0])),
+        try anchors?.hold(around: first) ?? true
       else { continue }
       evidence += try counted(news, olds, order)
     }
@@ -276,7 +284,7 @@ struct SiblingSearch: EvidenceSearch {
 
   /// What the common order proves: equal content, at a place between those that agree.
   private func evidence(
-    _ common: CommonOrder, _ matches: [ContentHash: Matches], _ anchors: inout SiblingAnchors
+    _ common: CommonOrder, _ matches: [ContentHash: Matches], _ anchors: inout SiblingAnchors?
   ) throws(BlockIOError) -> [Evidence] {
     let size = geometry.chunkSize.byteCount
     guard let comparison = ChunkComparison(store, sibling.store, chunkByteCount: size) else {
@@ -286,7 +294,7 @@ struct SiblingSearch: EvidenceSearch {
     for group in alike(common, matches) {
       for (orphan, place) in zip(group.orphans, group.places) {
         guard let position = geometry.position(ofData: Chunk(orphan)),
-          try anchors.hold(around: position),
+          try anchors?.hold(around: position) ?? true,
           try comparison.compare(orphan * size, place.new * size).isSame
         else { continue }
         evidence.append(

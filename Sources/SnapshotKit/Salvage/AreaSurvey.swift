@@ -38,6 +38,13 @@ struct AreaSurvey {
   /// E.
   var exceptionsPerArea: UInt64 { geometry.chunkSize.exceptionsPerArea }
 
+  /// How many areas, from the first, hold nothing usable.
+  var leadingLostCount: UInt64 {
+    var end: UInt64 = 0
+    for lost in lostAreas where lost.areas.lowerBound == end { end = lost.areas.upperBound }
+    return end
+  }
+
   /// The smallest unit of damage, in slots.
   var damageSlotCount: UInt64 { AreaLaw.damageSlotCount(geometry) }
 

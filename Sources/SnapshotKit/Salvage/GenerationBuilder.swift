@@ -88,15 +88,9 @@ struct GenerationBuilder {
     finish()
     // If nothing is lost they have leaked, which the audit reports; or they are in flight.
     if lostCount > 0 || isEndLost { noteOrphans(orphans.chunks) }
-    let isNewest = index == 0
-    var inFlightCount: UInt64 = 0
-    if isNewest, validity == .invalid {
-      let inFlight = try orphans.addInFlight(in: survey.source)
-      inFlightCount = inFlight.count
-      noteInFlight(inFlight.ranges, inFlight.count)
-    }
+    let inFlightCount = index == 0 ? try addInFlight(to: &orphans, survey) : 0
     var isEndInDoubt = false
-    if isNewest, isCurrent { isEndInDoubt = try isEndDoubtful(survey, shift) }
+    if index == 0, isCurrent { isEndInDoubt = try isEndDoubtful(survey, shift) }
     if isEndInDoubt {
       noteDoubtfulEnd(shift)
       // What would be named by the rest of the area, if it was zeroed.
@@ -120,10 +114,38 @@ struct GenerationBuilder {
       lostExceptionCount: lostCount,
       isEndLost: isEndLost, lost: lost, orphans: orphans.chunks, orphanCount: orphans.count,
       inFlightCount: inFlightCount, isInDoubt: isEndInDoubt || !table.doubtfulAreas.isEmpty,
-      findings: [shifts?.gaps.finding, unconfirmed].compactMap(\.self)
-        + FindingCode.allCases.compactMap { tallies[$0]?.finding },
+      findings: [shifts?.gaps.finding, unconfirmed].compactMap(\.self) + findings,
       firstDoubtfulChunk: isOverwritten
         ? 0 : table.doubtfulAreas.first.flatMap { geometry.chunk(of: AreaIndex($0))?.index })
+  }
+
+  /// The newest generation where something else is in its first areas, and nothing is left of it:
+  /// what these named may be what their slots' chunks hold.
+  mutating func buildLost(_ survey: AreaSurvey) throws(BlockIOError) -> Generation {
+    let areas = 0..<max(1, survey.leadingLostCount)
+    let lostCount = UInt64(areas.count) * survey.exceptionsPerArea
+    noteLostAreas(areas)
+    var orphans = Orphans([], geometry, from: overwrittenEnd, isLost: true)
+    try orphans.addTail(0..<lostCount, usedEnd: 0, .endLost, survey)
+    noteOrphans(orphans.chunks)
+    let inFlightCount = try addInFlight(to: &orphans, survey)
+    return Generation(
+      index: 0, isCurrent: true, areas: areas, runs: [], exceptionCount: 0, doubtfulCount: 0,
+      lostExceptionCount: lostCount, isEndLost: true, lost: [], orphans: orphans.chunks,
+      orphanCount: orphans.count, inFlightCount: inFlightCount, isInDoubt: false,
+      findings: findings)
+  }
+
+  private var findings: [Finding] { FindingCode.allCases.compactMap { tallies[$0]?.finding } }
+
+  /// Adds what Linux was copying when it invalidated the snapshot; says how many chunks.
+  private mutating func addInFlight(
+    to orphans: inout Orphans, _ survey: AreaSurvey
+  ) throws(BlockIOError) -> UInt64 {
+    guard validity == .invalid else { return 0 }
+    let inFlight = try orphans.addInFlight(in: survey.source)
+    noteInFlight(inFlight.ranges, inFlight.count)
+    return inFlight.count
   }
 
   /// Whether the table may have continued past its apparent end.

@@ -83,8 +83,7 @@ public struct SalvagePlan: Sendable {
 
   private static func generations(
     of survey: AreaSurvey, _ geometry: StoreGeometry, _ shifts: ShiftEvidence?,
-    _ validity: Store.Validity,
-    originChunkCount: UInt64?
+    _ validity: Store.Validity, originChunkCount: UInt64?
   ) throws(BlockIOError) -> [Generation] {
     let isFirstLost =
       survey.areaCount == 0 || survey.lostAreas.contains { $0.areas.contains(0) }
@@ -103,11 +102,11 @@ public struct SalvagePlan: Sendable {
       overwrittenEnd = max(overwrittenEnd, segment.nextFree, used?.index ?? 0)
     }
     if !generations.isEmpty { return generations }
-    if isFirstLost { return [.lost(geometry)] }
-    // An empty table has nothing to report, unless chunks were copied all the same.
     var builder = GenerationBuilder(
       .empty, geometry, shifts, overwrittenEnd: overwrittenEnd, originChunkCount: nil,
       validity: validity)
+    if isFirstLost { return [try builder.buildLost(survey)] }
+    // An empty table has nothing to report, unless chunks were copied all the same.
     let empty = try builder.build(index: 0, isCurrent: true, survey)
     return empty.isComplete || validity == .unknown ? [] : [empty]
   }
@@ -137,19 +136,6 @@ extension Generation {
     index: 0, isCurrent: true, areas: 0..<1, runs: [], exceptionCount: 0, doubtfulCount: 0,
     lostExceptionCount: 0, isEndLost: false, lost: [], orphans: [], orphanCount: 0,
     inFlightCount: 0, isInDoubt: false, findings: [])
-
-  /// A table of which nothing is left: something else is in area 0.
-  static func lost(_ geometry: StoreGeometry) -> Generation {
-    let slotCount = geometry.chunkSize.exceptionsPerArea
-    let bytes = geometry.chunkSize.byteCount..<geometry.chunkSize.byteCount * 2
-    let finding = Finding(
-      code: .areaLost, place: Finding.Place(area: 0, bytes: bytes),
-      found: "no exception in area 0", required: "\(slotCount) exceptions", ranges: [bytes])
-    return Generation(
-      index: 0, isCurrent: true, areas: 0..<1, runs: [], exceptionCount: 0, doubtfulCount: 0,
-      lostExceptionCount: slotCount, isEndLost: true, lost: [], orphans: [], orphanCount: 0,
-      inFlightCount: 0, isInDoubt: false, findings: [finding])
-  }
 }
 
 extension Store {

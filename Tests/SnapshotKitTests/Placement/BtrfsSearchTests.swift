@@ -21,6 +21,16 @@ struct BtrfsSearchTests {
     #expect(plan.placements.map(\.evidence).allSatisfy { $0 == [.btrfsNode] || $0 == [.btrfsData] })
   }
 
+  @Test(arguments: [.endLost, .endInDoubt] as [Orphan.Reason])
+  func `of a table of which nothing is left, all that would be proven is likely`(
+    reason: Orphan.Reason
+  ) throws {
+    let scene = try BtrfsScene()
+    let (plan, isRight) = try scene.plan(reason)
+    #expect(isRight && plan.provenCount == 0)
+    #expect(try plan.placements.map(\.run) == scene.plan(.exceptionLost).plan.placements.map(\.run))
+  }
+
   @Test(arguments: [8, 16, 32] as [UInt32])
   func `a part of a node is found by the rest`(chunkSectors: UInt32) throws {
     let scene = try BtrfsScene(chunkSectors: chunkSectors)

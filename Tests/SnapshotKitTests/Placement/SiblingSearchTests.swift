@@ -64,6 +64,27 @@ import Testing
     #expect(placed.exceptionCount == UInt64(model.snapshots[0].copies.count))
   }
 
+  @Test(arguments: [1, 2, 3] as [UInt64], [0, 1])
+  func `of a store that lost every exception, all that both copied is likely`(
+    seed: UInt64, damaged: Int
+  ) throws {
+    let model = Self.model(seed: seed)
+    let copies = model.snapshots[damaged].copies
+    let found = try placement(
+      model, damaged, by: 1 - damaged, lost: Array(0...(copies.count - 1) / 32))
+    let common = Set(model.snapshots[1 - damaged].copies.map(\.content))
+    #expect(found.plan.orphanCount == UInt64(copies.count))
+    #expect(found.plan.provenCount == 0 && found.plan.siblings.map(\.verdict) == [.used])
+    #expect(found.plan.likelyCount == UInt64(copies.count { common.contains($0.content) }))
+    let exceptions = Set(model.builder(damaged).exceptions)
+    for run in found.plan.placements.map(\.run) {
+      for within in 0..<run.count {
+        #expect(
+          exceptions.contains(StoreBuilder.Exception(run.old + within, run.new + within)))
+      }
+    }
+  }
+
   @Test(arguments: [1, 2, 3] as [UInt64])
   func `of what the younger lost, all that the older copied as well is proven`(seed: UInt64) throws
   {
