@@ -43,6 +43,13 @@ struct BtrfsOrphans {
 
   // MARK: - Collecting
 
+  /// Makes room for that many orphans.
+  mutating func reserve(_ count: Int) {
+    chunks.reserveCapacity(count)
+    chunkRegisters.reserveCapacity(count)
+    pieceRegisters.reserveCapacity(count * layout.pieceCount)
+  }
+
   /// Adds an orphan.
   mutating func add(_ new: UInt64, _ content: Span<UInt8>) {
     guard content.count == layout.chunkByteCount, chunks.count < Int(Int32.max) / layout.pieceCount

@@ -27,6 +27,8 @@ struct BtrfsSearch: EvidenceSearch {
     orphans = BtrfsOrphans(layout)
   }
 
+  mutating func reserve(orphanCount: Int) { orphans.reserve(orphanCount) }
+
   mutating func look(at new: UInt64, _ content: Span<UInt8>) { orphans.add(new, content) }
 
   mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {

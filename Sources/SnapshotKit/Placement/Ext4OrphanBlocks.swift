@@ -55,6 +55,12 @@ struct Ext4OrphanBlocks: Sendable {
     self.layout = layout
   }
 
+  /// Makes room for that many orphans.
+  mutating func reserve(_ count: Int) {
+    chunks.reserveCapacity(count)
+    blocks.reserveCapacity(count * volume.blocksPerChunk)
+  }
+
   /// Adds the next orphan.
   mutating func add(_ new: UInt64, _ content: Span<UInt8>) {
     chunks.append(new)

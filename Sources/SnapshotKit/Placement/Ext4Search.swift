@@ -29,6 +29,8 @@ struct Ext4Search: EvidenceSearch {
     orphans = Ext4OrphanBlocks(volume, place?.superblock.layout)
   }
 
+  mutating func reserve(orphanCount: Int) { orphans.reserve(orphanCount) }
+
   mutating func look(at new: UInt64, _ content: Span<UInt8>) { orphans.add(new, content) }
 
   mutating func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {

@@ -137,6 +137,9 @@ public struct PlacementPlan: Sendable {
     let orphans = runs.isEmpty ? orphans.map(\.ofLostTable) : orphans
     var searches = searches
     var seen = SeenOrphans()
+    for index in searches.indices {
+      searches[index].reserve(orphanCount: Int(clamping: orphans.chunkCount))
+    }
     try OrphanReader(store, geometry, orphans).forEach { new, content in
       seen.add(new, content)
       for index in searches.indices { searches[index].look(at: new, content) }

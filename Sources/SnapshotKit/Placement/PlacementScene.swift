@@ -35,6 +35,9 @@ struct PlacementScene: Sendable {
 
 /// Finds evidence of some kinds.
 protocol EvidenceSearch {
+  /// Makes room for what is kept of each orphan: growing little by little takes twice as much.
+  mutating func reserve(orphanCount: Int)
+
   /// Looks at the content of an orphan. Each is shown once, ascending, before anything is asked;
   /// one that cannot be read as a whole is not. What is kept of each counts, because there may be
   /// millions: a search that needs much of them reads them when it is asked.
@@ -55,6 +58,7 @@ protocol EvidenceSearch {
 }
 
 extension EvidenceSearch {
+  mutating func reserve(orphanCount: Int) {}
   mutating func look(at new: UInt64, _ content: Span<UInt8>) {}
   var provesNothing: Bool { false }
   var substitutes: [Substitute] { [] }

@@ -26,6 +26,11 @@ struct SequenceSearch: EvidenceSearch {
 
   var provesNothing: Bool { true }
 
+  mutating func reserve(orphanCount: Int) {
+    kinds.reserveCapacity(orphanCount)
+    words.reserveCapacity(orphanCount * wordCount)
+  }
+
   mutating func look(at new: UInt64, _ content: Span<UInt8>) {
     let look = SequenceWalk.Look(content, numbering)
     _ = read.insert(new)
