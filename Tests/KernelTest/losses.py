@@ -8,6 +8,7 @@ from views import SECTOR, Store, View, mapped
 
 WIPED = 65536
 RESIDUE_CHUNKS = 150
+STARTING = 8  # exceptions: fewer are no sequence
 DESTROYED = ("unreadable", "zeroes", "noise")
 ANCHORS = {"ext4": "journal superblock", "xfs": "log's beginning", "btrfs": "superblock"}
 
@@ -165,8 +166,8 @@ def residues(rng, store, others):
 
 
 def flights(rng, made, store):
-    # Without a table and a file system there is nothing to start from.
-    yield Loss("overflowed", counts=("flight",) if store.exceptions or made.file_system else ())
+    # Where the table names nothing of what was written there is no place to start from.
+    yield Loss("overflowed", counts=("flight",) if len(store.exceptions) >= STARTING else ())
     if can_be_found(store):
         yield Loss("overflowed, first 64 KiB wiped", [(0, bytes(WIPED))])
     named = {new for _, new in store.exceptions}

@@ -3,7 +3,9 @@ internal import SnapshotFormat
 /// What kinds of bytes content has, to tell text from tables and noise.
 struct ContentProfile: Equatable, Sendable {
   /// Of 255 bytes: zeroes, printable ones, those above 127, and others.
-  private let shares: SIMD4<UInt8>
+  private var shares: SIMD4<UInt8>
+
+  private init(shares: SIMD4<UInt8>) { self.shares = shares }
 
   /// The profile of `content`.
   init(_ content: Span<UInt8>) {
@@ -24,6 +26,16 @@ struct ContentProfile: Equatable, Sendable {
     let difference =
       SIMD4<Int32>(truncatingIfNeeded: shares) &- SIMD4<Int32>(truncatingIfNeeded: other.shares)
     return (0..<4).reduce(0) { $0 + Double(difference[$1].magnitude) } / 255
+  }
+
+  /// The same of what is not zero, as if there were nothing else; nil if there is hardly anything.
+  var besidesZeroes: ContentProfile? {
+    let rest = 255 - Int32(shares[0])
+    guard rest > 8 else { return nil }
+    var scaled = ContentProfile(shares: shares)
+    scaled.shares[0] = 0
+    for kind in 1..<4 { scaled.shares[kind] = UInt8(clamping: Int32(shares[kind]) * 255 / rest) }
+    return scaled
   }
 
   /// Content of one kind differs less.

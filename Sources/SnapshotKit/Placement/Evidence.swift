@@ -78,6 +78,11 @@ public struct Evidence: Equatable, Hashable, Sendable {
       for kind in kinds { bits |= 1 << UInt16(Self.ordered.firstIndex(of: kind) ?? 0) }
     }
 
+    /// Whether a kind is among them.
+    func contains(_ kind: Kind) -> Bool {
+      bits >> UInt16(Self.ordered.firstIndex(of: kind) ?? 0) & 1 == 1
+    }
+
     /// Adds kinds.
     mutating func formUnion(_ other: Kinds) { bits |= other.bits }
 

@@ -90,7 +90,8 @@ extension Evidence.Kind {
         strengths: [.proven, .likely])
     case .fileTail:
       EvidenceEntry(
-        rule: "It ends with zeroes where a file ends whose last block was written and is missing.",
+        rule: "It ends with zeroes where a file ends whose last block was written and is missing."
+          + " In flight: a file begins with it, by where the only file of that length ends.",
         strengths: [.likely])
     case .neighbours:
       EvidenceEntry(

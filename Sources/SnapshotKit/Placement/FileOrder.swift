@@ -4,7 +4,7 @@ internal import SnapshotFormat
 
 /// In which order a writer comes to the chunks of files, as far as the file systems tell.
 ///
-/// 32 bytes for each piece of a file, and eight more where it goes on elsewhere.
+/// 32 bytes for each piece of a file, eight more where it goes on elsewhere, and 24 for its end.
 struct FileOrder: Sendable {
   /// What comes after a chunk.
   enum Next: Equatable {
@@ -24,7 +24,17 @@ struct FileOrder: Sendable {
     var isAligned = false
   }
 
-  /// More are not kept: 40 MiB.
+  /// Where a file begins and ends.
+  struct End {
+    /// Its first chunk.
+    let first: UInt64
+    /// Its last byte.
+    let last: UInt64
+    /// How many zeroes fill its last page.
+    let tail: Int
+  }
+
+  /// More are not kept: 64 MiB.
   private static let countMax = 1 << 20
   /// How many pieces may share a chunk, so far as is looked.
   private static let sharerCountMax = 8
@@ -35,8 +45,12 @@ struct FileOrder: Sendable {
   /// The last chunks of the pieces after which a file goes on elsewhere, ascending.
   private let torn: [UInt64]
 
-  /// The order of files, by their pieces; without any, nothing is known.
-  init(_ pieces: [Piece] = []) {
+  /// Ascending by tail.
+  private let ends: [End]
+
+  /// The order of files, by their pieces and ends; without any, nothing is known.
+  init(_ pieces: [Piece] = [], ends: [End] = []) {
+    self.ends = ends.sorted { $0.tail < $1.tail }
     self.pieces = pieces.sorted { $0.chunks.lowerBound < $1.chunks.lowerBound }
     torn = pieces.filter { $0.next != nil }.map(\.chunks.upperBound).sorted()
   }
@@ -46,7 +60,7 @@ struct FileOrder: Sendable {
   /// - Parameter starts: Where file systems may begin in the snapshot, in bytes.
   init(_ view: SnapshotView, starts: [UInt64]) throws(BlockIOError) {
     let size = view.table.geometry.chunkSize.byteCount
-    var pieces: [Piece] = []
+    var (pieces, ends): ([Piece], [End]) = ([], [])
     for start in starts where start < view.byteCount {
       let source = try SliceSource(view, start..<view.byteCount)
       do throws(FileSystemError) {
@@ -57,7 +71,11 @@ struct FileOrder: Sendable {
           do throws(FileSystemError) {
             let map = try fileSystem.map(of: inode)
             if pieces.count + map.extents.count <= Self.countMax {
-              pieces += Self.pieces(map, from: start, size)
+              let found = Self.pieces(map, from: start, size)
+              pieces += found
+              if let first = found.first, let last = Self.lastByte(map, inode.byteCount, start) {
+                ends.append(End(first, last: last))
+              }
             }
           } catch {
             if error.isFatal { throw error }  // damage of one file says nothing of the others
@@ -68,7 +86,27 @@ struct FileOrder: Sendable {
         if error.isFatal, case .io(let error) = error { throw error }
       }
     }
-    self.init(pieces)
+    self.init(pieces, ends: ends)
+  }
+
+  /// Where the last byte of a file is, in bytes of the snapshot; nil if that is in a hole, or pages
+  /// of the file are not pages of the snapshot.
+  private static func lastByte(_ map: FileMap, _ byteCount: UInt64, _ start: UInt64) -> UInt64? {
+    guard byteCount > 0, let extent = map.extents.last(where: { $0.file.contains(byteCount - 1) }),
+      case .data(let place) = extent.place
+    else { return nil }
+    let page = UInt64(FileEndSearch.pageByteCount)
+    let (first, overflow) = start.addingReportingOverflow(place)
+    guard !overflow, first.isMultiple(of: page), extent.file.lowerBound.isMultiple(of: page) else {
+      return nil
+    }
+    return first &+ (byteCount - 1 - extent.file.lowerBound)
+  }
+
+  /// The files whose last page is filled with that many zeroes.
+  func ends(withTail tail: Int) -> ArraySlice<End> {
+    let first = ends.partitioningIndex { $0.tail >= tail }
+    return ends[first..<ends.partitioningIndex { $0.tail > tail }]
   }
 
   /// The pieces of a file in a file system that begins at a byte of the snapshot.
@@ -142,5 +180,13 @@ struct FileOrder: Sendable {
   func isTorn(after chunk: UInt64, count: UInt64) -> Bool {
     let index = torn.partitioningIndex { $0 >= chunk }
     return index < torn.count && torn[index] - chunk < count
+  }
+}
+
+extension FileOrder.End {
+  /// The end of a file that begins with a piece.
+  init(_ first: FileOrder.Piece, last: UInt64) {
+    let page = UInt64(FileEndSearch.pageByteCount)
+    self.init(first: first.chunks.lowerBound, last: last, tail: Int(page - 1 - last % page))
   }
 }

@@ -31,6 +31,9 @@ struct PlacementScene: Sendable {
 
   /// Whether an exception, or what was proven so far, already maps a chunk of the origin.
   func isMapped(_ old: UInt64) -> Bool { view.table.newChunk(for: Chunk(old)) != nil }
+
+  /// Whether the origin has a chunk that nothing maps.
+  func isFree(_ old: UInt64) -> Bool { old < originChunkCount && !isMapped(old) }
 }
 
 /// Finds evidence of some kinds.

@@ -62,11 +62,15 @@ struct SequenceWalk {
   /// How many chunks without a place have been met: they may be of any sequence, of which order
   /// says nothing from then on.
   private var strangerCount: UInt64 = 0
+  private var fileEnds: FileEndSearch
+  /// How many chunks were copied before the one with which a file begins, as far as is known.
+  private var beginning: UInt64?
 
   init(_ scene: PlacementScene, _ numbering: Numbering?, _ files: FileOrder) {
     self.scene = scene
     self.numbering = numbering
     self.files = files
+    fileEnds = FileEndSearch(scene, files)
     let size = Int(min(scene.chunkByteCount, OrphanReader.chunkByteCountMax))
     (content, other) = (IOBuffer(byteCount: size), IOBuffer(byteCount: size))
   }
@@ -93,6 +97,8 @@ struct SequenceWalk {
     }
     let before = if let index { try last(index) } else { Look?.none }
     advance(index, to: old, new, count: 1)
+    // That it is a file's beginning is as good as a long sequence.
+    if kinds.contains(.fileTail) { sequences[sequences.count - 1].count = Self.countMin }
     _ = placed.insert(old)
     // Where a copy had not ended there is what was there before, and zeroes most often.
     let isUnfinished =
@@ -112,6 +118,9 @@ struct SequenceWalk {
   private mutating func candidate(
     _ new: UInt64, _ orphan: Orphan, _ look: Look?, before next: ExceptionRun?
   ) throws(BlockIOError) -> Candidate? {
+    let isAfterAll =
+      next == nil && (orphan.reason == .inFlight || orphan.reason == .exceptionLost)
+    let file = isAfterAll ? try file(from: new, look) : nil
     if let numbering, let look, !look.isZero {
       // Files whose lines are numbered are many, and short: elsewhere than at the end, where a
       // burst of one writer stands, only a longer sequence is believed.
@@ -124,10 +133,24 @@ struct SequenceWalk {
       return (old, sequences.firstIndex { follows($0.old, old) }, [.sequence])
     }
     // After the last exception.
-    guard next == nil, orphan.reason == .inFlight || orphan.reason == .exceptionLost,
-      let index = try turn(look), let next = after(sequences[index].old)
-    else { return nil }
+    if let file { return (file, nil, [.fileTail, .sequence]) }
+    guard isAfterAll, let index = try turn(look), let next = after(sequences[index].old) else {
+      return nil
+    }
     return (next.old, index, [.sequence])
+  }
+
+  /// The first chunk of the file that begins with an orphan, if a file ended right before it.
+  private mutating func file(
+    from new: UInt64, _ look: Look?
+  ) throws(BlockIOError) -> UInt64? {
+    let isAfterFile =
+      sequences.last.map { $0.end == copyCount && $0.count > 0 && after($0.old) == nil } ?? false
+    guard isAfterFile || beginning == copyCount, look?.kind.isJournal == false,
+      let end = try fileEnds.end(from: new)
+    else { return nil }
+    beginning = copyCount + end.count
+    return fileEnds.beginning(of: end, besides: placed)
   }
 
   /// The sequence that goes on: the only one, or the only one whose content is of that kind.
@@ -152,7 +175,8 @@ struct SequenceWalk {
       if isOthersTurn, try isNumbered(index) { continue }
       guard let last = try last(index) else { continue }
       // Zeroes are in files of every kind.
-      let distance = last.isZero && isAlone ? 0 : look.profile.distance(to: last.profile)
+      let distance =
+        last.isZero && isAlone ? 0 : distance(of: look.profile, after: last.profile, index)
       if distance < (isAlone ? ContentProfile.unlike : ContentProfile.alike) {
         like.append(index)
       } else if distance < ContentProfile.unlike {
@@ -164,6 +188,18 @@ struct SequenceWalk {
       sequences.removeAll { $0.count >= Self.countMin / 2 }
     }
     return like.count == 1 ? like[0] : nil
+  }
+
+  /// How different the next chunk of a sequence is from its last: where a file ends, zeroes fill
+  /// the rest.
+  private func distance(
+    of next: ContentProfile, after last: ContentProfile, _ index: Int
+  ) -> Double {
+    guard let place = after(sequences[index].old), files.next(after: place.old) == .end else {
+      return next.distance(to: last)
+    }
+    guard let next = next.besidesZeroes, let last = last.besidesZeroes else { return 0 }
+    return next.distance(to: last)
   }
 
   /// Whether a sequence goes on by order alone.
@@ -253,9 +289,7 @@ struct SequenceWalk {
     return false
   }
 
-  private func isFree(_ old: UInt64) -> Bool {
-    old < scene.originChunkCount && !scene.isMapped(old) && !placed.contains(old)
-  }
+  private func isFree(_ old: UInt64) -> Bool { scene.isFree(old) && !placed.contains(old) }
 
   private mutating func advance(_ index: Int?, to old: UInt64, _ new: UInt64, count: UInt64) {
     var sequence =

@@ -211,6 +211,48 @@ import Testing
       #expect(right(found) == files.olds[order[1]].count - 50)
     }
   }
+
+  @Test(.enabled(if: ToolRunner(named: "mke2fs") != nil, "mke2fs must be installed"))
+  func `the next file is told by its length, if no other has the same`() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.path("image")
+    try FileManager.default.createDirectory(
+      atPath: directory.path("files"), withIntermediateDirectories: true)
+    // How many pages each file has, and how many bytes are missing of the last.
+    let files = [(30, 100), (20, 200), (25, 0), (40, 300), (15, 400), (15, 400)]
+    let pages = try files.enumerated().map { number, file in
+      var random = SplitMix64(seed: UInt64(number))
+      let content = random.bytes(file.0 * 4096 - file.1).map { $0 | 1 }
+      try directory.write(content, to: "files/\(number)")
+      let padded = content + Array(repeating: 0, count: file.1)
+      return (0..<file.0).map { Array(padded[$0 * 4096..<($0 + 1) * 4096]) }
+    }
+    try #require(ToolRunner(named: "mke2fs")).succeed([
+      "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-b", "4096", "-d", directory.path("files"),
+      path, "4M",
+    ])
+    var origin = try Array(Data(contentsOf: URL(filePath: path)))
+    let olds = try pages.map { pages in
+      try pages.map { page in
+        try #require(
+          (0..<origin.count / 4096).first {
+            origin[$0 * 4096..<($0 + 1) * 4096].elementsEqual(page)
+          })
+      }
+    }
+    for old in olds.joined() { origin.put(Array(repeating: 0xee, count: 4096), at: old * 4096) }
+    let order = [0, 3, 1, 4, 5, 2]
+    let found = try placement(
+      order.flatMap { olds[$0] }, order.flatMap { pages[$0] }, named: 20, chunkSectors: 8,
+      origin: origin)
+    // Two end alike, and the last ends with a page.
+    #expect(right(found) == 10 + 40 + 20)
+    // What is known of one of the two leaves the other.
+    let rest = try placement(
+      [4, 0, 5].flatMap { olds[$0] }, [4, 0, 5].flatMap { pages[$0] }, named: 15, chunkSectors: 8,
+      origin: origin)
+    #expect(right(rest) == 30 + 15)
+  }
 }
 
 extension UInt32 {
