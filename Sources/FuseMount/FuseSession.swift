@@ -38,7 +38,10 @@
     /// Goes into the background and serves until the directory is unmounted.
     func serve() -> Int32 {
       guard let session = unsafe session else { return 5 }
-      fuse_daemonize(0)
+      guard fuse_daemonize(0) == 0 else {
+        end()
+        return 5  // libfuse has said why
+      }
       let result = unsafe fuse_session_loop(session)
       end()
       return result == 0 ? 0 : 5

@@ -35,7 +35,8 @@ struct Mount {
       let request = try ServeRequest(parameters: parameters)
       descriptor = request.report
       #if Fuse
-        let served = try Served(request)
+        // In the background there is nobody to tell: reading fails, or a loss reads as was asked.
+        let served = try Served(request) { _ in }
         let session = try FuseSession(SnapshotDirectory(served), at: directory)
         do {
           try descriptor.map { try ServeOutcome.served(served.report).write(to: $0) }

@@ -12,7 +12,6 @@
   private struct Plugin {
     var parameters: [(key: String, value: String)] = []
     var served: Served?
-    var toldChange = false
     /// Whether another process started this one, and gets the report.
     var isSupervised = false
 
@@ -20,14 +19,6 @@
 
     /// What is served; nbdkit connects nobody before it is there.
     static var served: Served? { shared.withLock { $0.served } }
-
-    /// Whether nobody has said yet that an input changed.
-    static func tellsChange() -> Bool {
-      shared.withLock { plugin in
-        defer { plugin.toldChange = true }
-        return !plugin.toldChange
-      }
-    }
 
     /// Opens what the parameters name.
     static func open() throws {
@@ -38,7 +29,7 @@
       do {
         let request = try ServeRequest(parameters: parameters)
         descriptor = request.report
-        let served = try Served(request)
+        let served = try Served(request) { say("\($0)") }
         shared.withLock { ($0.served, $0.isSupervised) = (served, descriptor != nil) }
         outcome = .served(served.report)
         if descriptor == nil {
@@ -49,8 +40,12 @@
         outcome = .failed(ServeFailure(error))
       }
       if let descriptor {
+        // nbdkit ignores it only later.
+        signal(SIGPIPE, SIG_IGN)
         do { try outcome.write(to: descriptor) } catch {
+          // Whoever asked for it is gone.
           say("\(error)")
+          shared.withLock { $0.served }?.discard()
           throw error
         }
       }
@@ -66,12 +61,8 @@
     /// is to know.
     static func finish() {
       let (served, isSupervised) = shared.withLock { ($0.served, $0.isSupervised) }
-      var status = served?.view.hasFoundLoss == true ? ExitStatus.damage : .allWell
-      do { try served?.layer?.close() } catch {
-        say("\(error)")
-        status = .couldNotFinish
-      }
-      if isSupervised { _exit(status.rawValue) }
+      guard let end = served?.end(), isSupervised else { return }
+      _exit(end.rawValue)
     }
 
     /// Lets SIGUSR1 end the process, which nbdkit would not do while clients are connected.
@@ -92,6 +83,61 @@
         finish()
       }
     }
+  }
+
+  /// The clients that are connected, in a bounded number; nbdkit has no bound.
+  private enum Crowd {
+    /// How many there are at the most.
+    private static let countMax = 1024
+
+    private struct State {
+      var count = 0
+      var countMax = 0
+      var key = pthread_key_t()
+      var isTold = false
+    }
+
+    private static let state = Mutex(State())
+
+    /// Makes room for as many as the system allows.
+    ///
+    /// If there were no descriptor left, nbdkit would try to accept the next client again and
+    /// again: half of them are for those that are about to be turned away.
+    ///
+    /// - Returns: Whether they can be counted.
+    static func begin() -> Bool {
+      var limit = rlimit()
+      let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+      guard unsafe getrlimit(kind, &limit) == 0 else { return false }
+      limit.rlim_cur = limit.rlim_max
+      unsafe setrlimit(kind, &limit)
+      let room = Int(clamping: limit.rlim_max) / 2
+      return state.withLock { state in
+        state.countMax = min(countMax, max(room, 1))
+        // Each client has a thread, from before it has said anything until it is gone.
+        return unsafe pthread_key_create(&state.key) { _ in Crowd.leave() } == 0
+      }
+    }
+
+    /// Counts a client, by whose thread it is called.
+    ///
+    /// - Returns: Whether there is room for it.
+    static func admit() -> Bool {
+      let (isAdmitted, isNews) = state.withLock { state in
+        guard state.count < state.countMax else {
+          defer { state.isTold = true }
+          return (false, !state.isTold)
+        }
+        let mark = unsafe UnsafeRawPointer(bitPattern: 1)
+        guard unsafe pthread_setspecific(state.key, mark) == 0 else { return (false, false) }
+        state.count += 1
+        return (true, false)
+      }
+      if isNews { say("too many clients are connected: others are turned away") }
+      return isAdmitted
+    }
+
+    private static func leave() { state.withLock { $0.count -= 1 } }
   }
 
   private func say(_ message: String) {
@@ -120,15 +166,12 @@
 
   /// Does what a request asks for; if it fails, the client gets EIO.
   private func answering(_ body: () throws -> Void) -> Int32 {
-    defer { if let loss = Plugin.served?.view.takeFoundLoss() { say("\(loss)") } }
     do {
       try body()
       return 0
     } catch {
-      // What a client does is no news; that an input changed is, once.
-      let isNews =
-        if case .changed = (error as? BlockIOError)?.reason { Plugin.tellsChange() } else { false }
-      if isNews { say("\(error)") } else { debug("\(error)") }
+      // What a client does is no news.
+      debug("\(error)")
       nbdkit_set_error(EIO)
       return -1
     }
@@ -188,11 +231,16 @@
     // Its threads are gone once nbdkit is in the background.
     unsafe pointer.pointee.after_fork = {
       let isSupervised = Plugin.shared.withLock { $0.isSupervised }
+      guard Crowd.begin() else {
+        say("clients cannot be counted")
+        return -1
+      }
       if !isSupervised || Plugin.listen() { return 0 }
       say("there can be no thread that waits for a signal")
       return -1
     }
     unsafe pointer.pointee.unload = { Plugin.finish() }
+    unsafe pointer.pointee.preconnect = { _ in Crowd.admit() ? 0 : -1 }
     unsafe pointer.pointee.open = { _ in
       guard let served = Plugin.served, let name = unsafe nbdkit_export_name() else { return nil }
       let wanted = unsafe String(cString: name)
@@ -248,7 +296,8 @@
     }
     unsafe pointer.pointee.extents = { handle, count, offset, flags, list in
       unsafe answering(handle, count, offset) { connection, bytes in
-        let isOne = flags & UInt32(NBDKIT_FLAG_REQ_ONE) != 0
+        // nbdkit 1.32 aborts if a client goes away while several are sent.
+        let isOne = NBDKIT_VERSION_MINOR < 34 || flags & UInt32(NBDKIT_FLAG_REQ_ONE) != 0
         let extents = try connection.served.view.extents(
           in: bytes, under: connection.served.layer, atMost: isOne ? 1 : 4096)
         for extent in extents {

@@ -14,7 +14,8 @@ package struct Recipe: Sendable {
     package let title: String
     /// The commands that set it up, in order.
     package private(set) var commands: [String]
-    /// The commands that end it.
+    /// The commands that end it, as far as it was set up: if one of `commands` failed, they undo
+    /// what those before it did, and touch nothing that was there before.
     package private(set) var ends: [String]
 
     /// It, and its file system mounted with those options; only it if there are none.
@@ -24,8 +25,10 @@ package struct Recipe: Sendable {
       guard let options else { return self }
       var way = self
       let last = way.commands.removeLast()
-      way.commands.append("\(last) && mkdir -p mnt && mount -o \(options) \(image) mnt")
-      way.ends.insert("umount mnt", at: 0)
+      way.commands.append(
+        "\(last) && mkdir -p mnt && mount -o \(options) \(image) mnt && mounted=mnt")
+      way.commands[0] += " mounted"
+      way.ends.insert(Way.end("mounted", "umount mnt"), at: 0)
       return way
     }
   }
@@ -80,15 +83,16 @@ package struct Recipe: Sendable {
     let commands = [
       "origin=$(\(loop(origin, snapshot.origin, quote)))",
       "store=$(\(loop(store, snapshot.loaded.store.source, quote)))",
-      "dmsetup create dmsnap-view --readonly --table \"\(table)\"",
-    ]
-    let ends = [
-      "dmsetup remove dmsnap-view", "losetup --detach $store", "losetup --detach $origin",
+      "dmsetup create dmsnap-view --readonly --table \"\(table)\" && view=\(device)",
     ]
     return Way(
-      name: "device-mapper",
-      title: "Linux's own view as \(device), over loop devices that cannot be written; needs root",
-      commands: commands, ends: ends
+      "device-mapper",
+      "Linux's own view as \(device), over loop devices that cannot be written; needs root",
+      commands,
+      ends: [
+        "view": "dmsetup remove dmsnap-view", "store": "losetup --detach $store",
+        "origin": "losetup --detach $origin",
+      ]
     ).mounting(device, parts.first?.mountOptions)
   }
 
@@ -103,26 +107,31 @@ package struct Recipe: Sendable {
   private static func file(_ parts: [ServedPart], _ words: String) -> Way {
     let part = parts.first { $0.mountOptions != nil }
     return Way(
-      name: "file",
-      title: "a file, for every program that reads files; mounting its file system needs root",
-      commands: ["mkdir -p view", "dmsnap mount \(words) view"], ends: ["dmsnap mount --end view"]
+      "file", "a file, for every program that reads files; mounting its file system needs root",
+      [
+        "mkdir -p view",
+        // By the statuses 1 and 2 it says that something is in doubt or lost of what is there.
+        "{ dmsnap mount \(words) view || test $? -le 2; } && view=view",
+      ],
+      ends: ["view": "dmsnap mount --end view"]
     ).mounting("view/\(part?.fileName ?? "")", part?.mountOptions.map { "loop,\($0)" })
   }
 
   private static func nbd(_ parts: [ServedPart], _ words: String) -> Way {
     let commands = [
-      "dmsnap serve \(words) --socket ./dmsnap.socket &", "server=$!",
+      // A socket that is there is another server's.
+      "test ! -e dmsnap.socket &&"
+        + " { dmsnap serve \(words) --socket ./dmsnap.socket & server=$!; }",
       "until test -S dmsnap.socket || ! kill -0 $server; do sleep 0.1; done",
       "modprobe nbd max_part=16",
-      "qemu-nbd --read-only --connect=/dev/nbd0 --format=raw"
-        + " 'nbd+unix:///?socket=./dmsnap.socket' &&"
+      "test -n \"$server\" && qemu-nbd --read-only --connect=/dev/nbd0 --format=raw"
+        + " 'nbd+unix:///?socket=./dmsnap.socket' && device=/dev/nbd0 &&"
         + " until test $(cat /sys/block/nbd0/size) -gt 0; do sleep 0.1; done",
     ]
     let part = parts.first { $0.mountOptions != nil }
     return Way(
-      name: "nbd",
-      title: "a block device that the kernel cannot write; needs root and the module nbd",
-      commands: commands, ends: ["qemu-nbd --disconnect /dev/nbd0", "kill $server"]
+      "nbd", "a block device that the kernel cannot write; needs root and the module nbd", commands,
+      ends: ["device": "qemu-nbd --disconnect /dev/nbd0", "server": "kill $server"]
     ).mounting("/dev/nbd0" + (part?.number.map { "p\($0)" } ?? ""), part?.mountOptions)
   }
 
@@ -138,6 +147,22 @@ package struct Recipe: Sendable {
       title: "lvm2, on the device of device-mapper or nbd; it must not see the origin's beside it",
       commands: ["lvs \(options)", "vgchange --activate y \(options)"],
       ends: ["vgchange --activate n \(options)"])
+  }
+}
+
+extension Recipe.Way {
+  /// - Parameter ends: What undoes a command that sets a variable, after the variable's name.
+  fileprivate init(
+    _ name: String, _ title: String, _ commands: [String], ends: KeyValuePairs<String, String>
+  ) {
+    self.init(
+      name: name, title: title,
+      commands: ["unset \(ends.map(\.key).joined(separator: " "))"] + commands,
+      ends: ends.map { Self.end($0.key, $0.value) })
+  }
+
+  fileprivate static func end(_ variable: String, _ command: String) -> String {
+    "test -z \"$\(variable)\" || \(command)"
   }
 }
 

@@ -25,6 +25,18 @@ package enum ServeOutcome: Codable, Sendable {
   }
 }
 
+/// How serving ended, which the process that served tells by its exit status.
+package enum ServeEnd: Int32 {
+  /// Nothing went wrong.
+  case allWell = 0
+  /// Clients read what is lost, and was not known to be.
+  case lossFound = 2
+  /// An input was written while it was served.
+  case inputChanged = 3
+  /// Not all that was written to the layer is on the medium.
+  case unflushed = 4
+}
+
 /// Why something is not served, as its process told it.
 package struct ServeFailure: CodedError, Codable {
   /// What a command ends with because of it.

@@ -1,5 +1,5 @@
-package import Inputs
 package import BlockIO
+package import Inputs
 internal import SnapshotFormat
 internal import SnapshotKit
 

@@ -13,15 +13,23 @@ package struct Served: Sendable {
   package let parts: [ServedPart]
   /// What is to be known of it.
   package let report: ServeReport
+  private let tell: @Sendable (any Error) -> Void
+
+  private let layerFile: FileTarget?
 
   /// Opens the snapshot of a request, and makes its layer.
-  package init(_ request: ServeRequest) throws {
+  ///
+  /// - Parameter tell: Gets what puts in doubt what is served, as ``ServedView`` finds it.
+  package init(
+    _ request: ServeRequest, tell: @escaping @Sendable (any Error) -> Void
+  ) throws {
+    self.tell = tell
     let notes = Notes()
     let found = try StoreInput(request.names, origin: request.origin) { notes.add($0) }
     let snapshot = Snapshot(try found.loadTable(), of: try found.requireOrigin())
     let check = try snapshot.checkOrigin()
     try notes.add(snapshot, check, found.volume)
-    view = try ServedView(snapshot, request.policy)
+    view = try ServedView(snapshot, request.policy, tell: tell)
     let all = try ServedPart.all(of: snapshot.view)
     if let number = request.partition {
       guard let part = all.first(where: { $0.number == number }) else {
@@ -33,18 +41,30 @@ package struct Served: Sendable {
       parts = all
     }
     try found.requireUnchanged()
-    layer = try request.layer.map { [view] (path) throws in
-      let target = try FileTarget(creating: FilePath(path), byteCount: request.limit)
-      do throws(BlockIOError) { return try TrialLayer(over: view, in: target) } catch {
-        target.discard()
-        throw error
-      }
+    layerFile = try request.layer.map {
+      try FileTarget(creating: FilePath($0), byteCount: request.limit)
     }
+    layer = try layerFile.map { [view] in try TrialLayer(over: view, in: $0) }
+    // Nobody finds it before it is a store, and nothing of it is left if it does not become one.
+    try layerFile?.publish()
     report = ServeReport(
       byteCount: layer?.byteCount ?? view.byteCount, mappedByteCount: view.mappedByteCount,
       lost: view.lost, isComplete: snapshot.loaded.isComplete && view.lost.isEmpty,
       isInDoubt: check.isInDoubt || notes.isInDoubt || found.store.surroundings != nil,
       parts: parts, notes: notes.lines)
+  }
+
+  /// Removes the layer, of a start that failed: nobody has written to it.
+  package func discard() { layerFile?.discard() }
+
+  /// Flushes the layer, which takes no more, and looks at the inputs for the last time.
+  package func end() -> ServeEnd {
+    do { try layer?.close() } catch {
+      tell(error)
+      return .unflushed
+    }
+    if view.findsChange() { return .inputChanged }
+    return view.hasFoundLoss ? .lossFound : .allWell
   }
 
   /// The bytes that are served.

@@ -12,10 +12,10 @@ package struct ServedExtent: Equatable, Sendable {
 
 extension ServedView {
   /// How many bytes are looked at first, and at once at the most, before the count of extents is.
-  private static let stepByteCounts: ClosedRange<UInt64> = 1 << 20...1 << 30
+  private static let stepByteCounts: ClosedRange<UInt64> = 1 << 16...1 << 30
 
-  /// The extents that a range begins with, ascending, as many as there are up to about `count`; the
-  /// last of them may go on.
+  /// The extents that a range begins with, ascending, as many as there are up to `count`; the last
+  /// of them may go on.
   ///
   /// - Parameter layer: What was written to it.
   package func extents(
@@ -41,7 +41,7 @@ extension ServedView {
       position = end
       step = min(2 * step, Self.stepByteCounts.upperBound)
     }
-    return extents
+    return Array(extents.prefix(count))
   }
 
   /// Calls `body` with the pieces of a hole of the origin that are holes of the view too, and with

@@ -1,5 +1,5 @@
-package import BlockIO
 package import Blkid
+package import BlockIO
 
 /// What is served of a snapshot: all of it, or one of its partitions.
 package struct ServedPart: Equatable, Codable, Sendable {

@@ -12,14 +12,29 @@ package final class ServedView: ForwardingSource {
   package let lost: [Range<UInt64>]
   private let policy: LossPolicy
   private let inputs: [FileSource]
-  /// How reading failed first where nothing was known to be lost, and whether nobody was told yet.
-  private let found = Mutex<(loss: BlockIOError?, isNews: Bool)>((nil, false))
+  /// Tells the user of a failure that puts all that is served in doubt, once for each kind.
+  private let tell: @Sendable (BlockIOError) -> Void
+  private let met = Mutex<Met>(Met())
+
+  /// What reading met first of each kind.
+  private struct Met {
+    /// Bytes that are lost, and were not known to be.
+    var loss: BlockIOError?
+    /// An input that was written.
+    var change: BlockIOError?
+  }
 
   /// The view of a snapshot.
   ///
   /// If exceptions are lost without a trace, the file systems in it are read to find out what was.
-  package init(_ snapshot: Snapshot, _ policy: LossPolicy) throws {
-    self.policy = policy
+  ///
+  /// - Parameter tell: Gets the first loss that nobody knew of before it was read, and the first
+  ///   change of an input.
+  package init(
+    _ snapshot: Snapshot, _ policy: LossPolicy,
+    tell: @escaping @Sendable (BlockIOError) -> Void = { _ in }
+  ) throws {
+    (self.policy, self.tell) = (policy, tell)
     view = snapshot.view
     inputs = view.files
     lost = try snapshot.lostBytes()
@@ -28,15 +43,7 @@ package final class ServedView: ForwardingSource {
   package var base: any BlockSource { view }
 
   /// Whether reading has found bytes that are lost, and were not known to be.
-  package var hasFoundLoss: Bool { found.withLock { $0.loss != nil } }
-
-  /// How reading found the first of these, for whoever asks first.
-  package func takeFoundLoss() -> BlockIOError? {
-    found.withLock { found in
-      defer { found.isNews = false }
-      return found.isNews ? found.loss : nil
-    }
-  }
+  package var hasFoundLoss: Bool { met.withLock { $0.loss != nil } }
 
   /// How many bytes of it the store has.
   package var mappedByteCount: UInt64 { view.mappedByteCount }
@@ -48,15 +55,40 @@ package final class ServedView: ForwardingSource {
     let bytes = try checkBounds(at: byteOffset, count: range.count)
     // One failure is for all of a request: nothing of it is shown.
     if policy == .error, let first = losses(in: bytes).first { throw unreadable(first, bytes) }
-    try forEachPiece(of: bytes) { (piece, isLost) throws(BlockIOError) in
-      let place = range.lowerBound + Int(piece.lowerBound - byteOffset)
-      if isLost {
-        try fill(piece, into: buffer, at: place)
-      } else {
-        try read(piece, into: buffer, at: place)
+    do throws(BlockIOError) {
+      try forEachPiece(of: bytes) { (piece, isLost) throws(BlockIOError) in
+        let place = range.lowerBound + Int(piece.lowerBound - byteOffset)
+        if isLost {
+          try fill(piece, into: buffer, at: place)
+        } else {
+          try read(piece, into: buffer, at: place)
+        }
       }
+      for input in inputs { try input.checkUnchanged() }
+    } catch {
+      // A file that was cut short fails before it is looked at.
+      if case .changed = error.reason { note(error, as: \.change) }
+      throw error
     }
-    for input in inputs { try input.checkUnchanged() }
+  }
+
+  /// Whether an input was written since it was opened, as far as the system tells.
+  package func findsChange() -> Bool {
+    do throws(BlockIOError) {
+      for input in inputs { try input.checkUnchanged() }
+    } catch {
+      note(error, as: \.change)
+    }
+    return met.withLock { $0.change != nil }
+  }
+
+  /// Notes a failure of that kind, and tells of it if it is the first.
+  private func note(_ error: BlockIOError, as kind: WritableKeyPath<Met, BlockIOError?>) {
+    let isNews = met.withLock { met in
+      defer { met[keyPath: kind] = met[keyPath: kind] ?? error }
+      return met[keyPath: kind] == nil
+    }
+    if isNews { tell(error) }
   }
 
   package func readUncached(
@@ -110,7 +142,7 @@ package final class ServedView: ForwardingSource {
       return try view.read(at: bytes.lowerBound, into: buffer, place..<place + bytes.count)
     } catch let failure {
       guard failure.isUnreadableMedium else { throw failure }
-      found.withLock { if $0.loss == nil { $0 = (failure, true) } }
+      note(failure, as: \.loss)
       guard policy != .error else { throw failure }
       error = failure
     }

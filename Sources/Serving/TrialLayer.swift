@@ -221,11 +221,15 @@ package final class TrialLayer: BlockSource {
     _ state: inout State
   ) throws(BlockIOError) {
     let order = UInt64(state.positions.count)
+    let isFirst = order % geometry.chunkSize.exceptionsPerArea == 0
     // An area that is full, and that could not be written, comes first.
-    if order % geometry.chunkSize.exceptionsPerArea == 0 { try commit(&state) }
+    if isFirst { try commit(&state) }
     guard hasRoom(for: order) else {
       throw BlockIOError(target.name, .write, .system(.noSpace), at: piece)
     }
+    // A full disk must refuse this chunk, and not those that were written by the time that its area
+    // is needed: until then, the area is written as it is, empty.
+    if isFirst { try writeArea(of: order, state) }
     let start = chunk * chunkByteCount
     let end = min(start + chunkByteCount, base.byteCount)
     let whole = state.chunk
@@ -251,14 +255,18 @@ package final class TrialLayer: BlockSource {
     let count = UInt64(state.positions.count)
     guard count > state.committedCount else { return }
     try flushTarget(&state)
-    let area = state.committedCount / geometry.chunkSize.exceptionsPerArea
-    guard let place = geometry.byteOffset(of: AreaIndex(area)) else { return }
-    try target.write(at: place, from: state.area, 0..<state.area.byteCount)
+    try writeArea(of: state.committedCount, state)
     state.committedCount = count
-    // The next area is zero: nothing was ever written there.
     if count % geometry.chunkSize.exceptionsPerArea == 0 {
       state.area.zero(0..<state.area.byteCount)
     }
+  }
+
+  /// Writes the area that is being filled, which names the chunk of that order.
+  private func writeArea(of order: UInt64, _ state: borrowing State) throws(BlockIOError) {
+    let area = AreaIndex(order / geometry.chunkSize.exceptionsPerArea)
+    guard let place = geometry.byteOffset(of: area) else { return }
+    try target.write(at: place, from: state.area, 0..<state.area.byteCount)
   }
 
   private func flushTarget(_ state: inout State) throws(BlockIOError) {

@@ -151,19 +151,56 @@ import Testing
     #expect(!Files.exist(layer))
   }
 
+  @Test func `nothing is left of a start that nobody waits for`() throws {
+    // The report goes to a pipe that nobody reads.
+    let layer = directory.path("layer")
+    let plugin =
+      (ToolRunner.dmsnap.path as NSString).deletingLastPathComponent
+      + "/libnbdkit-dmsnap-plugin.so"
+    let nbdkit = try #require(ToolRunner(named: "nbdkit")).path
+    let outcome = try Tools.run(
+      "python3",
+      [
+        "-c",
+        "import os, subprocess, sys; r, w = os.pipe(); os.close(r);"
+          + " sys.exit(subprocess.run(sys.argv[1:] + [f'report={w}'], pass_fds=[w]).returncode)",
+        nbdkit, "--foreground", "-U", directory.path("socket"), plugin, "store=\(pair.store)",
+        "origin=\(pair.origin)", "layer=\(layer)", "limit=1048576",
+      ])
+    #expect(outcome.status == 1, "\(outcome)")
+    #expect(try names(in: directory.path).count { $0.hasPrefix("layer") } == 0)
+  }
+
   // MARK: - Inputs
 
-  @Test(arguments: [true, false])
-  func `nothing is served of an input that changes`(isStore: Bool) throws {
+  /// What happens to an input while it is served.
+  enum Change: CaseIterable {
+    case write, cut
+  }
+
+  @Test(arguments: [true, false], Change.allCases)
+  func `nothing is served of an input that changes, and the status says so`(
+    isStore: Bool, change: Change
+  ) throws {
     let path = isStore ? pair.store : pair.origin
-    let server = try Server(pair.arguments, in: directory)
-    #expect(try Tools.run("nbdcopy", [server.uri, directory.path("copy")]).status == 0)
-    let byte = try Files.bytes(path)[0]
-    let file = try FileHandle(forUpdating: URL(filePath: path))
-    try file.write(contentsOf: [byte])
-    try file.close()
-    #expect(try Tools.run("nbdcopy", [server.uri, directory.path("copy")]).status != 0)
-    let outcome = server.end()
-    #expect(outcome.errors.contains("\(path): changed"), "\(outcome)")
+    for isRead in [true, false] {
+      let before = try Files.bytes(path)
+      let server = try Server(pair.arguments, in: directory)
+      #expect(try Tools.run("nbdcopy", [server.uri, directory.path("copy")]).status == 0)
+      let file = try FileHandle(forUpdating: URL(filePath: path))
+      switch change {
+      case .write: try file.write(contentsOf: before.prefix(1))
+      case .cut: try file.truncate(atOffset: UInt64(before.count - 4096))
+      }
+      try file.close()
+      for _ in 0..<(isRead ? 2 : 0) {
+        #expect(try Tools.run("nbdcopy", [server.uri, directory.path("copy")]).status != 0)
+      }
+      let outcome = server.end()
+      #expect(outcome.status == 5, "\(outcome)")
+      let lines = outcome.errors.split(separator: "\n").filter { $0.contains("changed") }
+      #expect(lines.count == 1 && lines[0].contains("\(path): changed"), "\(outcome)")
+      try Data(before).write(to: URL(filePath: path))
+    }
   }
 }

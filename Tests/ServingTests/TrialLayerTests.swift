@@ -1,6 +1,7 @@
 import BlockIO
 @testable import Serving
 import SnapshotFormat
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -98,6 +99,38 @@ import Testing
 
   @Test func `a layer without room for a chunk is refused`() {
     #expect(throws: BlockIOError.self) { try layer(chunkCount: 2) }
+  }
+
+  /// On a disk that is shorter than the layer may become.
+  @Test(arguments: 2...80)
+  func `a full disk refuses what it has no room for, and nothing else`(roomCount: Int) throws {
+    let (layer, target) = try fullLayer(roomCount: roomCount)
+    let buffer = IOBuffer(byteCount: 512)
+    var model = base
+    var count = 0
+    for chunk in 0..<90 {
+      let bytes = [UInt8](repeating: UInt8(chunk + 1), count: 512)
+      buffer.put(bytes[...], at: 0)
+      do throws(BlockIOError) {
+        try layer.write(at: UInt64(chunk * 512), from: buffer, 0..<512)
+      } catch {
+        #expect(error.reason == .system(.noSpace))
+        continue
+      }
+      model.put(bytes, at: chunk * 512)
+      count += 1
+    }
+    // The header, and an area for each 32 chunks.
+    #expect(count == roomCount - 1 - (roomCount - 1 + 32) / 33)
+    try layer.flush()
+    #expect(try view(target.bytes).firstDifference(from: model) == nil)
+    try layer.close()
+  }
+
+  private func fullLayer(roomCount: Int) throws -> (layer: TrialLayer, target: FullDisk) {
+    let target = FullDisk(roomCount: roomCount)
+    let size = ChunkSize.all[0]  // 32 exceptions fill an area
+    return (try TrialLayer(over: FaultySource(base), in: target, chunkSize: size), target)
   }
 
   // MARK: - Errors
@@ -268,4 +301,41 @@ import Testing
       }
     }
   }
+}
+
+/// A sparse file on a disk that becomes full: each sector takes room when it is first written.
+private final class FullDisk: BlockTarget {
+  let name = "layer.img"
+  let byteCount: UInt64 = 400 * 512
+  private let disk = VolatileTarget([UInt8](repeating: 0, count: 400 * 512))
+  private let taken = Mutex<Set<UInt64>>([])
+  private let roomCount: Int
+
+  init(roomCount: Int) { self.roomCount = roomCount }
+
+  var bytes: [UInt8] { disk.bytes }
+
+  func read(
+    at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    try disk.read(at: byteOffset, into: buffer, range)
+  }
+
+  func write(
+    at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
+  ) throws(BlockIOError) {
+    let sectors = byteOffset / 512..<(byteOffset + UInt64(range.count) + 511) / 512
+    let hasRoom = taken.withLock { taken in
+      let all = taken.union(sectors)
+      if all.count <= roomCount { taken = all }
+      return all.count <= roomCount
+    }
+    guard hasRoom else {
+      let end = byteOffset + UInt64(range.count)
+      throw BlockIOError(name, .write, .system(.noSpace), at: byteOffset..<end)
+    }
+    try disk.write(at: byteOffset, from: buffer, range)
+  }
+
+  func flush() throws(BlockIOError) { try disk.flush() }
 }

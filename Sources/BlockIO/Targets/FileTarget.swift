@@ -9,6 +9,8 @@ package import SystemPackage
 /// for a device, locks for both).
 package final class FileTarget: BlockTarget, ForwardingSource {
   let source: FileSource
+  /// What gives a new file its name.
+  private let unpublished: UnpublishedFile?
 
   /// Opens the file or device at `path` for writing, or throws what prevents that.
   package convenience init(path: FilePath) throws(BlockIOError) {
@@ -18,6 +20,7 @@ package final class FileTarget: BlockTarget, ForwardingSource {
   /// Opens the very file or device that was opened for reading, wherever its name leads now, for
   /// writing, or throws what prevents that.
   package init(reopening shape: FileSource) throws(BlockIOError) {
+    unpublished = nil
     let path = FilePath(shape.name)
     try Self.checkUnused(shape.identity, name: shape.name)
     let flags =
@@ -78,35 +81,22 @@ package final class FileTarget: BlockTarget, ForwardingSource {
     throw BlockIOError(file.name, .open, .refused("cannot be written: \(errno)"))
   }
 
-  /// Makes a new file of `byteCount` bytes at `path`, all a hole, whose name survives a power cut.
+  /// Begins a new file of `byteCount` bytes, all a hole, for this user only.
+  ///
+  /// ``publish()`` makes it appear at `path`; before that, nothing is left of it.
   ///
   /// - Throws: If something is at `path`.
   package init(creating path: FilePath, byteCount: UInt64) throws(BlockIOError) {
-    let number = unsafe path.withPlatformString {
-      unsafe Glibc.open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    }
-    guard number >= 0 else {
-      let errno = Errno(rawValue: Glibc.errno)
-      throw BlockIOError(
-        path.string, .create,
-        errno == .fileExists ? .refused("exists, and is not overwritten") : .system(errno))
-    }
-    let descriptor = FileDescriptor(rawValue: number)
-    do throws(BlockIOError) {
-      let identity = try FileShape(of: descriptor, name: path.string).identity
-      try TargetLock.take(number, of: identity, name: path.string)
-    } catch {
-      close(number)  // someone else was faster; the file is theirs, and has nothing of ours yet
-      throw error
-    }
-    guard ftruncate(number, off_t(exactly: byteCount) ?? .max) == 0 else {
-      let errno = Errno(rawValue: Glibc.errno)
-      close(number)
-      Self.remove(path)
-      throw BlockIOError(path.string, .create, .system(errno))
-    }
-    source = try FileSource(name: path.string, owning: descriptor)
-    try OutputFile.flushDirectory(of: path)
+    let file = try UnpublishedFile(at: path, byteCount: byteCount, permissions: 0o600)
+    unpublished = file
+    source = try FileSource(name: path.string, owning: file.descriptor)
+    try TargetLock.take(file.descriptor.rawValue, of: source.identity, name: path.string)
+  }
+
+  /// Gives a new file its name, which survives a power cut.
+  package func publish() throws(BlockIOError) {
+    guard let unpublished else { return }
+    try unpublished.publish(at: FilePath(name))
   }
 
   /// Allocates room for all of the file now, so that none is missing later; not everywhere

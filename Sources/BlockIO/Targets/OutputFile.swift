@@ -21,24 +21,11 @@ public final class OutputFile: BlockTarget, ForwardingSource {
     name = path.string
     self.path = path
     self.byteCount = byteCount
-    try Self.checkAbsent(path)
-    do throws(Errno) {
-      file = try UnpublishedFile(
-        path.bytes, in: Self.directory(of: path).bytes, relativeTo: AT_FDCWD,
-        temporaryName: path.bytes + Array(".dmsnap-\(getpid())".utf8), permissions: 0o666)
-    } catch {
-      throw BlockIOError(name, .create, .system(error))
-    }
-    guard let length = off_t(exactly: byteCount), ftruncate(file.descriptor.rawValue, length) == 0
-    else {
-      let errno = off_t(exactly: byteCount) == nil ? EFBIG : Glibc.errno
-      try? file.descriptor.close()  // the error that matters is the one being thrown
-      throw BlockIOError(name, .create, .system(Errno(rawValue: errno)))
-    }
+    file = try UnpublishedFile(at: path, byteCount: byteCount, permissions: 0o666)
     source = try FileSource(name: name, owning: file.descriptor)
   }
 
-  private static func directory(of path: FilePath) -> FilePath {
+  static func directory(of path: FilePath) -> FilePath {
     let directory = path.removingLastComponent()
     return directory.isEmpty ? FilePath(".") : directory
   }
@@ -111,12 +98,7 @@ public final class OutputFile: BlockTarget, ForwardingSource {
   /// Flushes the file and gives it its name.
   public func publish() throws(BlockIOError) {
     try flush()
-    do throws(Errno) { try file.publish() } catch {
-      throw BlockIOError(
-        name, .rename,
-        error == .fileExists ? .refused("exists, and is not overwritten") : .system(error))
-    }
-    try Self.flushDirectory(of: path)
+    try file.publish(at: path)
   }
 
   /// Flushes the directory that holds `path`, so that the name survives a power cut too.

@@ -49,6 +49,28 @@ final class UnpublishedFile: @unchecked Sendable {
     }
   }
 
+  /// Begins a file of `byteCount` bytes, all a hole, that will be at `path`.
+  ///
+  /// - Throws: If something is at `path` already.
+  convenience init(
+    at path: FilePath, byteCount: UInt64, permissions: mode_t
+  ) throws(BlockIOError) {
+    try OutputFile.checkAbsent(path)
+    do throws(Errno) {
+      try self.init(
+        path.bytes, in: OutputFile.directory(of: path).bytes, relativeTo: AT_FDCWD,
+        temporaryName: path.bytes + Array(".dmsnap-\(getpid())".utf8), permissions: permissions)
+    } catch {
+      throw BlockIOError(path.string, .create, .system(error))
+    }
+    guard let length = off_t(exactly: byteCount), ftruncate(descriptor.rawValue, length) == 0
+    else {
+      let errno = off_t(exactly: byteCount) == nil ? EFBIG : Glibc.errno
+      try? descriptor.close()  // the error that matters is the one being thrown
+      throw BlockIOError(path.string, .create, .system(Errno(rawValue: errno)))
+    }
+  }
+
   deinit { removeTemporary() }
 
   private func removeTemporary() {
@@ -66,6 +88,19 @@ final class UnpublishedFile: @unchecked Sendable {
       return unsafe temporaryName.withName { unsafe rename($0, to: name) }
     }
     guard isNamed else { throw Errno(rawValue: Glibc.errno) }
+  }
+
+  /// Gives it its name, which survives a power cut.
+  func publish(at path: FilePath) throws(BlockIOError) {
+    do throws(Errno) { try publish() } catch {
+      throw BlockIOError(
+        path.string, .rename,
+        error == .fileExists ? .refused("exists, and is not overwritten") : .system(error))
+    }
+    do throws(BlockIOError) { try OutputFile.flushDirectory(of: path) } catch {
+      FileTarget.remove(path)
+      throw error
+    }
   }
 
   private func rename(

@@ -61,7 +61,11 @@ struct MountCommand: ParsableCommand {
 
   func run() throws {
     if let end { return try Unmounting(end).run() }
-    guard let directory else { preconditionFailure("arguments were not validated") }
+    guard let argument = directory else {
+      preconditionFailure("arguments were not validated")
+    }
+    // For programs that would take it for an option.
+    let directory = argument.hasPrefix("-") ? "./\(argument)" : argument
     guard !loop || geteuid() == 0 else {
       throw Failure(
         .couldNotFinish, "--loop: only root mounts file systems; \(directory) was not touched",
@@ -88,8 +92,7 @@ struct MountCommand: ParsableCommand {
         "image    \(path)" + (part.type.map { "   \($0)" } ?? "")
       }
       lines += mounted.map { "files    \($0)" }
-      let name = directory.hasPrefix("-") ? "./\(directory)" : directory
-      if !talk.quiet { lines.append("end      dmsnap mount --end \(quoted(name))") }
+      if !talk.quiet { lines.append("end      dmsnap mount --end \(quoted(directory))") }
       try Console.print(lines: lines)
       report.sayLosses(request.policy)
     }

@@ -158,17 +158,23 @@ struct Server {
   /// How long a flush of the layer may take, in all.
   private static let flushPatience = Duration.seconds(120)
 
-  /// Throws if nbdkit did not end well, or has something to tell by its status.
+  /// Throws if nbdkit did not end well, or the plugin has something to tell by its status.
   private func check(_ status: Int32) throws {
-    if status == ExitStatus.allWell.rawValue { return }
-    // It has said what could not be read.
-    if status == ExitStatus.damage.rawValue { throw Failure(.damage) }
-    guard StopRequest.isMade else { throw Self.ended(status) }
-    guard let layer = request.layer else { return }
+    switch ServeEnd(rawValue: status) {
+    case .allWell: return
+    // The plugin has said which.
+    case .lossFound: throw Failure(.damage)
+    case .inputChanged: throw Failure(.couldNotFinish, code: "input.changed")
+    case .unflushed, nil: break
+    }
+    guard let layer = request.layer else {
+      if StopRequest.isMade { return }
+      throw Self.ended(status)
+    }
     throw Failure(
       .couldNotFinish,
-      "\(layer): nbdkit ended with status \(status) when it was stopped: what clients wrote since"
-        + " their last flush may be missing", code: "serve.unflushed", at: ErrorPlace(layer))
+      "\(layer): nbdkit ended with status \(status): what clients wrote since their last flush may"
+        + " be missing", code: "serve.unflushed", at: ErrorPlace(layer))
   }
 
   /// Runs nbdkit, which tells by the plugin what it serves.

@@ -76,6 +76,8 @@ import Testing
     let path = directory.path("undo")
     let target = try FileTarget(creating: FilePath(path), byteCount: 1 << 20)
     try target.reserve()
+    #expect(!Files.exist(path))
+    try target.publish()
     #expect(target.byteCount == 1 << 20)
     var status = stat()
     try #require(unsafe stat(path, &status) == 0)
@@ -97,7 +99,6 @@ import Testing
     let mount = try Mount(["-t", "tmpfs", "-o", "size=64k", "none"], at: directory.path)
     let error = try #require(throws: BlockIOError.self) {
       let target = try FileTarget(creating: FilePath(directory.path("undo")), byteCount: 1 << 20)
-      defer { target.discard() }
       try target.reserve()
     }
     #expect(error.reason == .system(.noSpace))
