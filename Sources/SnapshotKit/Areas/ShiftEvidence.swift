@@ -281,12 +281,8 @@ struct ShiftEvidence {
       isWhole
       && sighting.usedByteCount < UInt64(AreaLaw.strongCount * DiskException.byteCount)
     // The area that must come next may be the last and have few; where areas are skipped as well,
-    // few numbers fit some area or other. Where the table may just end, the chunks that were copied
-    // may hold another store: only a table that goes on further shows a loss.
-    if sighting.area > 0 {
-      return !isEmpty && (sighting.area == last.next || !isWeak)
-        && (!last.isBeginning || sighting.isFull)
-    }
+    // few numbers fit some area or other.
+    if sighting.area > 0 { return !isEmpty && (sighting.area == last.next || !isWeak) }
     if isWeak { return false }
     // Linux itself would have zeroed what is before an empty area 0, but nothing after it.
     guard isEmpty, sighting.shift > 0 else { return true }

@@ -31,6 +31,18 @@ struct UsedChunks: Sendable {
     return false
   }
 
+  /// The position of the next data chunk that is no hole of the store's file; nil without any.
+  func nextPosition(after position: UInt64) throws(BlockIOError) -> UInt64? {
+    guard let new = geometry.dataChunk(inOrder: position),
+      let end = geometry.byteOffset(of: Chunk(new.index + 1)), end < source.byteCount,
+      let data = try source.nextData(from: end)
+    else { return nil }
+    let chunk = geometry.chunk(containing: data.lowerBound)
+    let next =
+      geometry.position(ofData: chunk) ?? geometry.position(ofData: Chunk(chunk.index + 1))
+    return max(position + 1, next ?? 0)
+  }
+
   /// The first chunk after a table that may hold what an exception was for, if what follows the
   /// table's last slot was zeroed.
   ///

@@ -70,10 +70,13 @@ public struct Audit: Sendable {
     return findings.first { $0.code == .leakedChunks }?.count ?? 0
   }
 
-  /// Whether they are all after the end of the table, so that it is in doubt whether any was.
+  /// Whether they are all after the end of the table, or nothing is left of that, so that it is in
+  /// doubt whether any was.
   public var isUnnamedInDoubt: Bool {
-    guard let orphans = plan?.generations.first?.orphans, !orphans.isEmpty else { return false }
-    return orphans.allSatisfy { $0.reason == .endInDoubt }
+    guard let generation = plan?.generations.first, !generation.orphans.isEmpty else {
+      return false
+    }
+    return generation.orphans.allSatisfy { $0.mayBeOthers(ofTable: generation.runs) }
   }
 
   /// The state of a store, in a word.

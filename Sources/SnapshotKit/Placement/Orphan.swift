@@ -40,7 +40,7 @@ extension Orphan {
   /// The same, if what may be the table's is the table's.
   var ofLostTable: Orphan {
     var orphan = self
-    if reason == .endLost || reason == .endInDoubt { orphan.reason = .exceptionLost }
+    if reason == .endLost { orphan.reason = .exceptionLost }
     return orphan
   }
 }

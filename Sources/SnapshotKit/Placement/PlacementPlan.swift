@@ -132,9 +132,6 @@ public struct PlacementPlan: Sendable {
     let doubtful = orphans.filter { $0.mayBeOthers(ofTable: runs) }.map {
       $0.new..<$0.new + $0.count
     }
-    // Of a table of which nothing is left, the orphans are all that there is: they are taken for
-    // its chunks.
-    let orphans = runs.isEmpty ? orphans.map(\.ofLostTable) : orphans
     var searches = searches
     var seen = SeenOrphans()
     for index in searches.indices {
@@ -144,6 +141,10 @@ public struct PlacementPlan: Sendable {
       seen.add(new, content)
       for index in searches.indices { searches[index].look(at: new, content) }
     }
+    // Of a table of which nothing is left, the orphans are all that there is. If all of them can be
+    // read, they are taken for its chunks.
+    let isWhole = unlistedCount == 0 && seen.readCount == orphans.chunkCount
+    let orphans = runs.isEmpty && isWhole ? orphans.map(\.ofLostTable) : orphans
     var ledger = PlacementLedger(orphans, runs, originChunkCount: originChunkCount)
     func scene(
       _ placements: [ExceptionRun], _ known: OrphanPlaces
@@ -233,7 +234,7 @@ public struct PlacementPlan: Sendable {
   }
 
   /// More orphans are not looked at: what is kept of each must fit in memory.
-  private static let orphanCountMax: UInt64 = 1 << 22
+  static let orphanCountMax: UInt64 = 1 << 22
   /// Nor are more bytes of them: each file system keeps up to 28 bytes of each block.
   private static let orphanByteCountMax: UInt64 = 32 << 30
 

@@ -2,10 +2,13 @@
 struct SeenOrphans {
   private var read = ChunkSet()
   private var zeroes = ChunkSet()
+  /// How many can be read as a whole.
+  private(set) var readCount: UInt64 = 0
 
   /// Notes an orphan that can be read as a whole.
   mutating func add(_ new: UInt64, _ content: Span<UInt8>) {
     _ = read.insert(new)
+    readCount += 1
     var isZero = true
     for index in content.indices where content[index] != 0 {
       isZero = false

@@ -67,6 +67,10 @@ extension Generation {
     let runs = used.map(\.run)
     // Of the gaps in a table that lost anything, some may have leaked: an exception is found again
     // only if no gap is left for it.
+    // Those of a table of which nothing is left are of its lost areas.
+    let found =
+      (countByReason[.exceptionLost] ?? 0)
+      + (self.runs.isEmpty ? countByReason[.endLost] ?? 0 : 0)
     let stillLost = rest.reduce(0) { $1.reason == .exceptionLost ? $0 + $1.count : $0 }
     let (count, likelyCount) = (
       runs.totalCount, used.filter { $0.strength == .likely }.map(\.run).totalCount
@@ -76,7 +80,7 @@ extension Generation {
       runs: (self.runs + runs).sorted { $0.new < $1.new },
       exceptionCount: exceptionCount + count, doubtfulCount: doubtfulCount + likelyCount,
       lostExceptionCount: max(
-        lostExceptionCount - min(lostExceptionCount, countByReason[.exceptionLost] ?? 0),
+        lostExceptionCount - min(lostExceptionCount, found),
         min(lostExceptionCount, stillLost + (orphanCount - listedOrphanCount))),
       isEndLost: isEndLost, lost: lost.without(oldChunksOf: runs), orphans: rest,
       orphanCount: orphanCount - count,

@@ -70,3 +70,39 @@ public struct LostChunks: Equatable, Sendable {
     return LostRange(start..<min(end, originByteCount), reason)
   }
 }
+
+extension [LostChunks] {
+  /// What is lost, ascending, without what exceptions have after all.
+  func settled(besides runs: [ExceptionRun]) -> [LostChunks] {
+    if isEmpty { return [] }
+    var ascending = runs
+    ascending.sortByOldChunk()
+    let lost = sorted {
+      ($0.old.lowerBound, $0.reason.rawValue) < ($1.old.lowerBound, $1.reason.rawValue)
+    }
+    var left: [LostChunks] = []
+    var end: UInt64 = 0  // of what is done
+    var index = 0
+    for chunks in lost {
+      var old = Swift.max(chunks.old.lowerBound, end)
+      while old < chunks.old.upperBound {
+        while index < ascending.count, ascending[index].lastOld < old { index += 1 }
+        let next = index < ascending.count ? ascending[index].old : .max
+        let gapEnd = Swift.min(next, chunks.old.upperBound)
+        if old < gapEnd {
+          if let last = left.last, last.reason == chunks.reason, last.old.upperBound == old {
+            left[left.count - 1].old = last.old.lowerBound..<gapEnd
+          } else {
+            left.append(LostChunks(old: old..<gapEnd, reason: chunks.reason))
+          }
+        }
+        old =
+          index < ascending.count
+          ? Swift.max(gapEnd, Swift.min(ascending[index].lastOld + 1, chunks.old.upperBound))
+          : gapEnd
+      }
+      end = Swift.max(end, chunks.old.upperBound)
+    }
+    return left
+  }
+}

@@ -85,7 +85,7 @@ struct GenerationBuilder {
     let tail = orphanedTail(isEndLost, areaEnd, survey, shift)
     try orphans.addTail(tail, usedEnd: table.segment.usedEnd + shift, .endLost, survey)
     lost += orphans.lost
-    finish()
+    lost = lost.settled(besides: runs)
     // If nothing is lost they have leaked, which the audit reports; or they are in flight.
     if lostCount > 0 || isEndLost { noteOrphans(orphans.chunks) }
     let inFlightCount = index == 0 ? try addInFlight(to: &orphans, survey) : 0
@@ -126,7 +126,12 @@ struct GenerationBuilder {
     let lostCount = UInt64(areas.count) * survey.exceptionsPerArea
     noteLostAreas(areas)
     var orphans = Orphans([], geometry, from: overwrittenEnd, isLost: true)
-    try orphans.addTail(0..<lostCount, usedEnd: 0, .endLost, survey)
+    // More are not looked at. What comes after them may have been the table's as well, and of an
+    // invalid store's last ones it is not known whether they were ever named.
+    let count = min(lostCount, PlacementPlan.orphanCountMax)
+    let following = try survey.used.first(after: lostCount, shift: 0)
+    let areAll = count == lostCount && validity != .invalid && following == nil
+    try orphans.addTail(0..<count, usedEnd: 0, areAll ? .endLost : .endInDoubt, survey)
     noteOrphans(orphans.chunks)
     let inFlightCount = try addInFlight(to: &orphans, survey)
     return Generation(
@@ -245,37 +250,6 @@ struct GenerationBuilder {
     } else {
       lost.append(LostChunks(old: old..<old + 1, reason: reason))
     }
-  }
-
-  /// Sorts what is lost, without what another exception has after all.
-  private mutating func finish() {
-    if lost.isEmpty { return }
-    var ascending = runs
-    ascending.sortByOldChunk()
-    lost.sort { ($0.old.lowerBound, $0.reason.rawValue) < ($1.old.lowerBound, $1.reason.rawValue) }
-    var left: [LostChunks] = []
-    var end: UInt64 = 0  // of what is done
-    var index = 0
-    for chunks in lost {
-      var old = max(chunks.old.lowerBound, end)
-      while old < chunks.old.upperBound {
-        while index < ascending.count, ascending[index].lastOld < old { index += 1 }
-        let next = index < ascending.count ? ascending[index].old : .max
-        let gapEnd = min(next, chunks.old.upperBound)
-        if old < gapEnd {
-          if let last = left.last, last.reason == chunks.reason, last.old.upperBound == old {
-            left[left.count - 1].old = last.old.lowerBound..<gapEnd
-          } else {
-            left.append(LostChunks(old: old..<gapEnd, reason: chunks.reason))
-          }
-        }
-        old =
-          index < ascending.count
-          ? max(gapEnd, min(ascending[index].lastOld + 1, chunks.old.upperBound)) : gapEnd
-      }
-      end = max(end, chunks.old.upperBound)
-    }
-    lost = left
   }
 
   // MARK: - Areas

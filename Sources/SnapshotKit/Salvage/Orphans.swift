@@ -66,15 +66,20 @@ struct Orphans {
     _ positions: Range<UInt64>, usedEnd: UInt64, _ reason: Orphan.Reason, _ survey: AreaSurvey
   ) throws(BlockIOError) {
     var end = positions.lowerBound
-    for position in positions {
-      guard let new = geometry.dataChunk(inOrder: position), new.index < geometry.chunkCount else {
-        break
+    var position = positions.lowerBound
+    while position < positions.upperBound, let new = geometry.dataChunk(inOrder: position),
+      new.index < geometry.chunkCount
+    {
+      if position >= usedEnd, try !survey.used.contains(new) {
+        guard let next = try survey.used.nextPosition(after: position) else { break }
+        position = next
+        continue
       }
-      if position >= usedEnd, try !survey.used.contains(new) { continue }
       for position in end...position {
         addToTail(position, position < usedEnd ? .exceptionLost : reason)
       }
       end = position + 1
+      position = end
     }
   }
 

@@ -96,7 +96,7 @@ struct InspectScreen {
         "unnamed",
         "\(counted(audit.unnamedCount, "data chunk")) (\(size(audit.unnamedCount)))"
           + (audit.isUnnamedInDoubt
-            ? " after the end of the table; whether exceptions for \(it) are lost is in doubt"
+            ? " that no exception names; whether the snapshot had \(it) is in doubt"
             : " \(were) copied for the snapshot, but no exception names \(it)"))
       add("placed", audit.placement.words)
       if let reasons = audit.geometry.flatMap({ audit.placement.reasons($0) }) {

@@ -97,16 +97,6 @@ import Testing
     try expectRight(copy, keepsAtLeast: 700)
   }
 
-  @Test func `another store in a chunk that was copied is no loss`() throws {
-    let builder = StoreBuilder(chunkSectors: 8).copying((0..<64).map { 100 + $0 * 3 })
-    let other = StoreBuilder(chunkSectors: 8).copying((0..<266).map { $0 * 3 })
-    var image = builder.image()
-    let area = other.chunk(ofArea: 1) * 4096
-    image.put(Array(other.image()[area..<area + 4096]), at: builder.dataChunk(0) * 4096)
-    #expect(try gaps(image) == [])
-    #expect(!audit(image).findings.contains { $0.code == .storeShifted })
-  }
-
   @Test func `areas that changed places are no loss`() throws {
     var copy = Self.good
     let (first, second) = (258 * 4096, 515 * 4096)
