@@ -27,6 +27,10 @@ let argumentParser = Target.Dependency.product(
 
 // Without the trait nothing of libtsk is built or needed; with it, it is loaded when it is needed.
 let tsk = TargetDependencyCondition.when(traits: ["TSK"])
+// What a failed assertion of libtsk calls is the program's own function (TSKWorker).
+let asserting = [
+  LinkerSetting.unsafeFlags(["-Xlinker", "--export-dynamic-symbol=__assert_fail"])
+]
 
 // Each of these two is a product by itself: dmsnap needs no library for serving.
 let nbdkit = TargetDependencyCondition.when(traits: ["Nbdkit"])
@@ -128,7 +132,7 @@ let package = Package(
         "BlockIO", "Blkid", "FileSystems", "Inputs", "LVM2", "MD", "Serving", "SnapshotFormat",
         "SnapshotKit", argumentParser, systemPackage,
       ],
-      swiftSettings: strict, plugins: ["StampCommit"]),
+      swiftSettings: strict, linkerSettings: asserting, plugins: ["StampCommit"]),
     .plugin(
       name: "StampCommit", capability: .buildTool(), path: "Sources/StampCommit",
       exclude: ["stamp-commit"]),
@@ -149,7 +153,8 @@ let package = Package(
         "BlockIO", "FileSystemFormat", "FileSystems", "TestSupport", systemPackage,
         .target(name: "TSK", condition: tsk),
       ],
-      exclude: ["Btrfs/Images", "TSK/Images", "XFS/Images"], swiftSettings: test),
+      exclude: ["Btrfs/Images", "TSK/Images", "XFS/Images"], swiftSettings: test,
+      linkerSettings: asserting),
     .testTarget(
       name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],
       swiftSettings: test),

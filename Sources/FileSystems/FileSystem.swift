@@ -56,7 +56,7 @@ public protocol FileSystem: Sendable {
   func target(ofLink inode: Inode) throws(FileSystemError) -> [UInt8]
 
   /// The extended attributes of a file, with their full names (`user.mime_type`), by name.
-  func attributes(of inode: Inode) throws(FileSystemError) -> [ExtendedAttribute]
+  func attributes(of inode: Inode) throws(FileSystemError) -> ExtendedAttributes
 
   /// The bytes that belong to no file and no structure, ascending.
   func freeRanges() throws(FileSystemError) -> [Range<UInt64>]
@@ -64,8 +64,8 @@ public protocol FileSystem: Sendable {
   /// Whether new content of a file may be written over the old, rather than elsewhere.
   func mayWriteInPlace(_ inode: Inode) -> Bool
 
-  /// Whether a file may share what it has with others: if so, it need not have been written.
-  func mayShareExtents(_ inode: Inode) -> Bool
+  /// Whether a file may have its extents from others: if so, they need not have been written.
+  func sharing(of inode: Inode) -> ExtentSharing
 
   /// What of ranges of the source the file system's own checksums tell: which bytes are what it
   /// wrote there, and which are not.
@@ -87,8 +87,8 @@ extension FileSystem {
   public var damage: [FileSystemDamage] { [] }
   /// Most file systems do.
   public func mayWriteInPlace(_ inode: Inode) -> Bool { true }
-  /// Most file systems do not.
-  public func mayShareExtents(_ inode: Inode) -> Bool { false }
+  /// Most file systems cannot share extents.
+  public func sharing(of inode: Inode) -> ExtentSharing { .never }
   /// Most file systems have no checksums of content.
   public func verified(
     _ ranges: [Range<UInt64>]

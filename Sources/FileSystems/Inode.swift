@@ -134,14 +134,12 @@ public struct DirectoryEntry: Equatable, Sendable {
   }
 }
 
-/// A named value that a file carries.
-public struct ExtendedAttribute: Equatable, Sendable {
-  /// Its full name: `user.mime_type`, `security.capability`, `system.posix_acl_access`.
-  public let name: [UInt8]
-  /// Its value, as `getxattr` returns it: of an ACL in the form of Linux' system call, whatever
-  /// form it has on the disk.
-  public let value: [UInt8]
-
-  /// A value of that name.
-  package init(name: [UInt8], value: [UInt8]) { (self.name, self.value) = (name, value) }
+/// Whether a file may have its extents from other files.
+public enum ExtentSharing: Sendable {
+  /// It never had: whatever it has was written for it.
+  case never
+  /// It may have had, and shares nothing now: what it was cloned from is gone, or was written anew.
+  case past
+  /// It may share them now.
+  case present
 }

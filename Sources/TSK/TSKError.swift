@@ -11,7 +11,7 @@
     case library(String)
     /// libtsk is not installed, or of another version than this one.
     case missing(version: String)
-    /// libtsk comes to no end, and was left to itself.
+    /// libtsk comes to no end, or contradicts itself, and was left to itself.
     case stuck
   }
 #endif

@@ -7,9 +7,13 @@
   /// The thread on which a file system's calls of libtsk are made, so that one without an end can
   /// be left behind.
   ///
-  /// Damaged images make some of libtsk's loops endless. A call that has used too much of the
-  /// processor is given up: its thread goes on, keeps all that it uses, and ends with the process.
+  /// Damaged images make some of libtsk's loops endless, and trip some of its assertions. A call
+  /// that has used too much of the processor, or failed an assertion, is given up: its thread keeps
+  /// all that it uses, and ends with the process.
   final class TSKWorker: Sendable {
+    /// The workers whose threads run, by their threads.
+    private static let running = Mutex<[pthread_t: TSKWorker]>([:])
+
     private struct State: Sendable {
       var job: (@Sendable () -> Void)?
       var clock: clockid_t?
@@ -35,6 +39,8 @@
     }
 
     private func work() {
+      Self.running.withLock { $0[pthread_self()] = self }
+      defer { Self.running.withLock { $0[pthread_self()] = nil } }
       var clock = clockid_t()
       if unsafe pthread_getcpuclockid(pthread_self(), &clock) == 0 {
         state.withLock { [clock] in $0.clock = clock }
@@ -49,6 +55,15 @@
 
     /// Ends the thread; nothing runs on it after.
     func end() { jobCount.signal() }
+
+    /// Gives up the call that is made on this thread, which comes to no end; returns if this is no
+    /// worker's thread.
+    fileprivate static func giveUpCall() {
+      guard let worker = running.withLock({ $0[pthread_self()] }) else { return }
+      worker.state.withLock { $0.isStuck = true }
+      worker.doneCount.signal()
+      while true { pause() }
+    }
 
     /// Whether a call was left behind: what it uses must stay.
     var isStuck: Bool { state.withLock { $0.isStuck } }
@@ -81,6 +96,18 @@
       else { return .zero }
       return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
+  }
+
+  /// What an assertion of C calls when it fails: that of the C library gives way to the program's.
+  ///
+  /// libtsk asserts what a damaged image does not hold to. That ends the call, not the program.
+  @_cdecl("__assert_fail")
+  public func assertionFailed(
+    _ text: UnsafePointer<CChar>, _ file: UnsafePointer<CChar>, _ line: CUnsignedInt,
+    _ function: UnsafePointer<CChar>?
+  ) -> Never {
+    TSKWorker.giveUpCall()
+    fatalError(unsafe "\(String(cString: file)):\(line): \(String(cString: text)) does not hold")
   }
 
   /// What a call comes to.

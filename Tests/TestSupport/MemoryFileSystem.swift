@@ -121,20 +121,20 @@ public final class MemoryFileSystem: FileSystem {
   private let files: [FileID: File]
   private let order: [FileID]
   private let readCount = Mutex(0)
-  private let sharesExtents: Bool
+  private let sharing: ExtentSharing
   private let free: [Range<UInt64>]
 
   /// A file system with those files in its root.
   ///
   /// - Parameters:
   ///   - seconds: When names in its root were changed last.
-  ///   - sharesExtents: Whether files may be clones of others.
+  ///   - sharing: Whether files may be clones of others.
   ///   - blockCount: How many blocks it has; those after the last file's are free.
   public init(
     _ nodes: [Node], named name: String = "memory", seconds: Int64? = nil,
-    sharesExtents: Bool = false, blockCount: Int = 0
+    sharing: ExtentSharing = .never, blockCount: Int = 0
   ) {
-    self.sharesExtents = sharesExtents
+    self.sharing = sharing
     var builder = Builder()
     builder.add(Node.directory("", nodes).with(seconds: seconds), at: "", as: FileID(2))
     files = builder.files
@@ -277,13 +277,17 @@ public final class MemoryFileSystem: FileSystem {
     return Array(target.utf8)
   }
 
-  public func attributes(of inode: Inode) throws(FileSystemError) -> [ExtendedAttribute] {
-    try file(inode.id).node.attributes
+  public func attributes(of inode: Inode) throws(FileSystemError) -> ExtendedAttributes {
+    var attributes = ExtendedAttributes(of: "inode \(inode.id.number)")
+    for attribute in try file(inode.id).node.attributes {
+      attributes.add(attribute.name, attribute.value)
+    }
+    return attributes
   }
 
   public func freeRanges() throws(FileSystemError) -> [Range<UInt64>] { free }
 
-  public func mayShareExtents(_ inode: Inode) -> Bool { sharesExtents }
+  public func sharing(of inode: Inode) -> ExtentSharing { sharing }
 }
 
 /// The content of a file of a ``MemoryFileSystem``.

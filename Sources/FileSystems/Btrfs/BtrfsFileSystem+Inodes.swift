@@ -43,25 +43,27 @@ extension BtrfsFileSystem {
     return damage
   }
 
-  public func attributes(of inode: Inode) throws(FileSystemError) -> [ExtendedAttribute] {
-    guard let tree = tree(of: inode) else { return [] }
+  public func attributes(of inode: Inode) throws(FileSystemError) -> ExtendedAttributes {
+    var attributes = ExtendedAttributes(of: "inode \(Self.name(inode.id))")
+    guard let tree = tree(of: inode) else { return attributes }
     let keys = Self.keys(of: inode, BtrfsKey.attribute)
-    var attributes: [ExtendedAttribute] = []
     var losses = BtrfsLosses()
-    var isWhole = true
     try tree.forEachLeaf(keys, losses: &losses) { leaf, items in
       for index in items {
         let found = BtrfsName.names(in: leaf.bytes.span.extracting(leaf.item(at: index)))
-        isWhole = isWhole && found.isWhole
-        attributes += found.names.map { ExtendedAttribute(name: $0.name, value: $0.data) }
+        if !found.isWhole { attributes.note("not whole") }
+        for name in found.names {
+          guard attributes.hasRoom(forName: name.name, byteCount: name.data.count) else {
+            return false
+          }
+          attributes.add(name.name, name.data)
+        }
       }
       return true
     }
-    if let loss = losses.losses.first { throw .damaged(source.name, loss.damage) }
-    guard isWhole else {
-      throw nodes.damaged("attributes of inode \(Self.name(inode.id)): not whole")
-    }
-    return attributes.sorted { $0.name.lexicographicallyPrecedes($1.name) }
+    attributes.note(losses.damage)
+    attributes.sort()
+    return attributes
   }
 
   /// The names of a file, each with its directory, as its inode has them.
@@ -135,7 +137,7 @@ extension BtrfsFileSystem {
   }
 
   /// Clones share extents, and subvolumes whole trees.
-  public func mayShareExtents(_ inode: Inode) -> Bool { true }
+  public func sharing(of inode: Inode) -> ExtentSharing { .present }
 
   /// Whether new content of a file may be written over the old: only what has no checksums may.
   public func mayWriteInPlace(_ inode: Inode) -> Bool {

@@ -2,23 +2,13 @@ import BlockIO
 import FileSystemFormat
 
 extension ExtFileSystem {
-  /// The extended attributes of a file, with their full names, by name.
-  ///
-  /// - Throws: `damaged` if not all of them can be read; ``readAttributes(of:)`` gives the others.
-  public func attributes(of inode: Inode) throws(FileSystemError) -> [ExtendedAttribute] {
-    let (attributes, damage) = try readAttributes(of: inode)
-    if let damage = damage.first { throw .damaged(source.name, damage) }
-    return attributes
-  }
-
-  /// The extended attributes of a file that can be read, by name, and what could not be read.
-  package func readAttributes(
-    of inode: Inode
-  ) throws(FileSystemError) -> ([ExtendedAttribute], damage: [FileSystemDamage]) {
-    let (found, damage) = try entries(of: inode, try fields(of: inode))
-    var (attributes, problems) = ([ExtendedAttribute](), damage)
-    for (entry, bytes) in found {
+  public func attributes(of inode: Inode) throws(FileSystemError) -> ExtendedAttributes {
+    let (entries, damage) = try entries(of: inode, try fields(of: inode))
+    var attributes = ExtendedAttributes(of: "inode \(inode.id.number)")
+    attributes.note(damage)
+    for (entry, bytes) in entries {
       guard let name = entry.fullName else { continue }
+      guard attributes.hasRoom(forName: name, byteCount: entry.value.count) else { break }
       var value = entry.valueInode == 0 ? Array(bytes[entry.value]) : nil
       if entry.valueInode != 0 {
         value = try self.value(inInode: entry.valueInode, byteCount: entry.value.count)
@@ -27,16 +17,13 @@ extension ExtFileSystem {
         value = value.flatMap { Ext4Attribute.accessControlList($0.span) }
       }
       if let value {
-        attributes.append(ExtendedAttribute(name: name, value: value))
+        attributes.add(name, value)
       } else {
-        problems.append(
-          FileSystemDamage(
-            "attribute \(String(decoding: name, as: UTF8.self)) of inode \(inode.id.number):"
-              + " damaged"))
+        attributes.note("\(EscapedName.text(name)) is damaged")
       }
     }
-    attributes.sort { $0.name.lexicographicallyPrecedes($1.name) }
-    return (attributes, problems)
+    attributes.sort()
+    return attributes
   }
 
   /// The entries in an inode and in its block, each with the bytes that its value is in.

@@ -309,7 +309,7 @@ package final class DirectorySink: ExtractionSink {
       permissions: inode.permissions,
       accessed: (inode.accessed.seconds, inode.accessed.nanoseconds),
       modified: (inode.modified.seconds, inode.modified.nanoseconds),
-      extended: extended.filter { !$0.name.contains(0) }.map { ($0.name, $0.value) })
+      extended: extended.map { ($0.name, $0.value) })
   }
 
   private func note(_ path: [[UInt8]], _ refused: [[UInt8]]) {

@@ -122,7 +122,11 @@ public struct Extraction {
       }
     }
     var attributes: [ExtendedAttribute] = []
-    do throws(FileSystemError) { attributes = try fileSystem.attributes(of: inode) } catch {
+    do throws(FileSystemError) {
+      let read = try fileSystem.attributes(of: inode)
+      attributes = read.found
+      for damage in read.damage { note(name, damage.problem) }
+    } catch {
       if error.isFatal { throw .source(error) }
       note(name, "extended attributes: \(error.damage.problem)")
     }

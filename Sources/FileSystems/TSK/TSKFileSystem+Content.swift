@@ -77,13 +77,18 @@
     /// Those of NTFS as `user.NAME`, as ntfs-3g has them, the resource fork of HFS+ as
     /// `user.com.apple.ResourceFork`, its attributes as `user.NAME`. What is longer than 64 KiB,
     /// Linux' limit, is left out.
-    public func attributes(
-      of inode: Inode
-    ) throws(FileSystemError) -> [ExtendedAttribute] {
-      let streams = try calling("streams of inode \(inode.id.number)") { () throws(TSKError) in
-        try volume.attributes(of: inode.id.number)
+    public func attributes(of inode: Inode) throws(FileSystemError) -> ExtendedAttributes {
+      var attributes = ExtendedAttributes(of: "inode \(inode.id.number)")
+      let streams: [TSKAttribute]
+      do throws(FileSystemError) {
+        streams = try calling("streams") { () throws(TSKError) in
+          try volume.attributes(of: inode.id.number)
+        }
+      } catch {
+        if error.isFatal { throw error }
+        attributes.note(error.damage.problem, at: error.damage.bytes)
+        return attributes
       }
-      var found: [ExtendedAttribute] = []
       for stream in streams where stream.byteCount <= Self.valueByteCountMax {
         let name: [UInt8]
         switch stream.type {
@@ -97,16 +102,21 @@
         case Stream.hfsAttribute: name = Array("user.".utf8) + (stream.name ?? [])
         default: continue
         }
+        let range = 0..<Int(stream.byteCount)
+        guard attributes.hasRoom(forName: name, byteCount: range.count) else { break }
         let content = TSKContent(
           source.name, self, inode.id.number, stream, byteCount: stream.byteCount,
           map(of: stream))
-        let buffer = IOBuffer(byteCount: Int(stream.byteCount))
-        let range = 0..<Int(stream.byteCount)
-        try wrapping(
-          FileSystemError.io, try content.read(at: 0, into: buffer, range))
-        found.append(ExtendedAttribute(name: name, value: buffer.bytes(range)))
+        let buffer = IOBuffer(byteCount: range.count)
+        do throws(BlockIOError) { try content.read(at: 0, into: buffer, range) } catch {
+          guard error.isUnreadableMedium else { throw .io(error) }
+          attributes.note("\(EscapedName.text(name)): \(error)", at: error.byteRange)
+          continue
+        }
+        attributes.add(name, buffer.bytes(range))
       }
-      return found.sorted { $0.name.lexicographicallyPrecedes($1.name) }
+      attributes.sort()
+      return attributes
     }
   }
 #endif

@@ -1,5 +1,6 @@
 #if TSK
   public import BlockIO
+  internal import Synchronization
   internal import TSK
 
   /// FAT, exFAT, NTFS, ISO 9660 and HFS+, read by libtsk of The Sleuth Kit.
@@ -12,6 +13,8 @@
   public final class TSKFileSystem: FileSystem {
     public let source: any BlockSource
     let volume: TSKVolume
+    /// The files that NTFS keeps for itself, once they were asked for.
+    private let ownFiles = Mutex<[(bytes: Range<UInt64>, name: String)]?>(nil)
 
     /// The file system in a source.
     ///
@@ -87,6 +90,7 @@
           continue
         }
         if let failure { damage.append(try note(failure, "directory \(directory)")) }
+        damage += try omissions(in: directory, names)
         for name in names where name.isAllocated || isDeletedIncluded {
           guard isShown(name, in: directory), seen.insert(name.address).inserted else { continue }
           if name.kind == .virtualDirectory {
@@ -114,9 +118,8 @@
         throw .wrongKind(source.name, "a directory: inode \(directory.id.number)")
       }
       let (names, failure) = try list(directory.id.number)
-      let damage = try failure.map { failure throws(FileSystemError) in
-        [try note(failure, "directory \(directory.id.number)")]
-      }
+      var damage = try omissions(in: directory.id.number, names)
+      if let failure { damage.append(try note(failure, "directory \(directory.id.number)")) }
       for name in names where isShown(name, in: directory.id.number) {
         let isDeleted = !name.isAllocated || name.kind == .virtualDirectory
         let entry = DirectoryEntry(
@@ -124,7 +127,7 @@
           isDeleted: isDeleted)
         guard try body(entry) else { break }
       }
-      return damage ?? []
+      return damage
     }
 
     private func list(
@@ -136,7 +139,7 @@
     }
 
     /// Whether a name is shown: not what libtsk makes up, nor what is the file system's own.
-    private func isShown(_ name: TSKName, in directory: UInt64) -> Bool {
+    func isShown(_ name: TSKName, in directory: UInt64) -> Bool {
       if name.bytes == [0x2e] || name.bytes == [0x2e, 0x2e] || name.bytes.isEmpty { return false }
       if name.kind == .virtual || name.address == volume.root { return false }
       guard directory == volume.root else { return true }
@@ -151,6 +154,28 @@
       default: break
       }
       return !name.bytes.hasSuffix(" (Volume Label Entry)".utf8)
+    }
+
+    /// The file of NTFS' own that a byte is in: these have no paths.
+    public func structure(at byteOffset: UInt64) -> String? {
+      guard volume.family == .ntfs else { return nil }
+      let files = ownFiles.withLock { known in
+        let files = known ?? readOwnFiles()
+        known = files
+        return files
+      }
+      return files.first { $0.bytes.contains(byteOffset) }?.name
+    }
+
+    private func readOwnFiles() -> [(bytes: Range<UInt64>, name: String)] {
+      let names: [(UInt64, String)] = [
+        (0, "$MFT"), (1, "$MFTMirr"), (2, "$LogFile"), (3, "$Volume"), (4, "$AttrDef"),
+        (6, "$Bitmap"), (7, "$Boot"), (9, "$Secure"), (10, "$UpCase"),
+      ]
+      return names.flatMap { number, name in
+        let extents = (try? map(of: inode(FileID(number))))?.extents ?? []
+        return extents.compactMap { extent in extent.sourceRange.map { ($0, name) } }
+      }
     }
 
     public func freeRanges() throws(FileSystemError) -> [Range<UInt64>] {
@@ -186,7 +211,7 @@
     }
 
     /// What there is to say when a call was given up.
-    private static let stuck = "libtsk comes to no end, and reads nothing more of this file system"
+    private static let stuck = "libtsk cannot go on, and reads nothing more of this file system"
 
     static func error(_ error: TSKError, _ name: String, _ what: String) -> FileSystemError {
       switch error {

@@ -2,43 +2,29 @@ import BlockIO
 import FileSystemFormat
 
 extension XFSFileSystem {
-  /// The extended attributes of a file, with their full names, by name.
-  ///
-  /// - Throws: `damaged` if not all of them can be read; ``readAttributes(of:)`` gives the others.
-  public func attributes(of inode: Inode) throws(FileSystemError) -> [ExtendedAttribute] {
-    let (attributes, damage) = try readAttributes(of: inode)
-    if let damage = damage.first { throw .damaged(source.name, damage) }
-    return attributes
-  }
-
-  /// The extended attributes of a file that can be read, by name, and what could not be read.
-  package func readAttributes(
-    of inode: Inode
-  ) throws(FileSystemError) -> ([ExtendedAttribute], damage: [FileSystemDamage]) {
+  public func attributes(of inode: Inode) throws(FileSystemError) -> ExtendedAttributes {
     let decoded = try decoded(inode)
-    guard let fork = decoded.attributes, decoded.mode != 0 else { return ([], []) }
     var walk = XFSAttributeWalk(reader, inode.id.number)
-    try walk.read(fork, inode.record)
-    return (walk.attributes.sorted { $0.name.lexicographicallyPrecedes($1.name) }, walk.damage)
+    if let fork = decoded.attributes, decoded.mode != 0 { try walk.read(fork, inode.record) }
+    walk.attributes.sort()
+    return walk.attributes
   }
 }
 
 /// A walk over the attributes of an inode.
 struct XFSAttributeWalk {
-  /// Linux lists names of 64 KiB at most; more values than that are nobody's.
-  private static let byteCountMax = 64 << 20
-
   private let reader: XFSReader
   private let number: UInt64
   private var visited: Set<UInt64> = []
-  private var room = Self.byteCountMax
-  private(set) var attributes: [ExtendedAttribute] = []
-  private(set) var damage: [FileSystemDamage] = []
+  fileprivate(set) var attributes: ExtendedAttributes
 
-  init(_ reader: XFSReader, _ number: UInt64) { (self.reader, self.number) = (reader, number) }
+  init(_ reader: XFSReader, _ number: UInt64) {
+    (self.reader, self.number) = (reader, number)
+    attributes = ExtendedAttributes(of: "inode \(number)")
+  }
 
   private mutating func note(_ problem: String, at bytes: Range<UInt64>? = nil) {
-    damage.append(FileSystemDamage("attributes of inode \(number): \(problem)", at: bytes))
+    attributes.note(problem, at: bytes)
   }
 
   mutating func read(_ fork: XFSFork, _ record: [UInt8]) throws(FileSystemError) {
@@ -51,7 +37,7 @@ struct XFSAttributeWalk {
     // An inode may have room for attributes and none.
     if fork.format == .extents, fork.extentCount == 0 { return }
     let map = try XFSForkMap(reader, fork, of: number, record)
-    damage += map.damage
+    attributes.note(map.damage)
     guard map.extents.repetitions.isEmpty else { return note("have blocks that occur twice") }
     try visit(0, level: nil, map)
   }
@@ -89,12 +75,14 @@ struct XFSAttributeWalk {
     _ attribute: XFSAttribute, _ map: XFSForkMap?
   ) throws(FileSystemError) {
     guard attribute.isVisible else { return }
+    let name = Array(attribute.prefix.utf8) + attribute.name
     let value: [UInt8]
     switch attribute.value {
-    case .here(let bytes): value = bytes
+    case .here(let bytes):
+      guard attributes.hasRoom(forName: name, byteCount: bytes.count) else { return }
+      value = bytes
     case .blocks(let block, let count):
-      room -= count
-      guard room >= 0, let map else { return note("are more than anyone has") }
+      guard let map, attributes.hasRoom(forName: name, byteCount: count) else { return }
       guard let bytes = try remoteValue(block, count, map) else { return }
       value = bytes
     }
@@ -102,10 +90,9 @@ struct XFSAttributeWalk {
       guard let list = XFSAttribute.accessControlList(value) else {
         return note("an access control list is damaged")
       }
-      attributes.append(ExtendedAttribute(name: Array(name.utf8), value: list))
+      attributes.add(Array(name.utf8), list)
     } else {
-      attributes.append(
-        ExtendedAttribute(name: Array(attribute.prefix.utf8) + attribute.name, value: value))
+      attributes.add(name, value)
     }
   }
 

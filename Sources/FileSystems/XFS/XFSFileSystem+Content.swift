@@ -44,10 +44,12 @@ extension XFSFileSystem {
     return map
   }
 
-  /// With the feature reflink, files that were cloned and their clones do, and are marked.
-  public func mayShareExtents(_ inode: Inode) -> Bool {
-    guard reader.superblock.hasSharedExtents else { return false }
-    return (try? decoded(inode))?.mayShareBlocks ?? true
+  /// With the feature reflink, files that were cloned and their clones are marked.
+  ///
+  /// They lose the mark when they are unshared, which writes nothing if the others are gone.
+  public func sharing(of inode: Inode) -> ExtentSharing {
+    guard reader.superblock.hasSharedExtents else { return .never }
+    return (try? decoded(inode))?.mayShareBlocks == false ? .past : .present
   }
 
   private func inlineExtents(of inode: Inode, _ decoded: XFSInode) -> [FileExtent] {

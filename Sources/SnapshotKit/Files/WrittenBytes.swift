@@ -7,6 +7,9 @@ internal import FileSystems
 /// the newer side that has data where the older side has not the same part of that file was written
 /// there since, and what is written has an exception. Where the table has none, it is lost. A file
 /// that was written since may also have been written where it has the same place on both sides.
+///
+/// Some data moves without being written: within a file, if a part of it is cut out or put in
+/// (`fallocate --collapse-range`), and from file to file by clones. Such data is in doubt only.
 struct WrittenBytes {
   /// Which side is newer; nil if nothing tells.
   let newer: SnapshotFiles.Side?
@@ -17,6 +20,10 @@ struct WrittenBytes {
   private(set) var possible: [Range<UInt64>] = []
 
   private let files: SnapshotFiles
+  /// What files have on the newer side that may once have been cloned.
+  private var cloned: [Piece] = []
+  /// What files that differ had on the older side, as far as it may have been cloned since.
+  private var past: [Piece] = []
   /// What is free on the older side; nil as long as no file is met that may share what it has.
   private var free: [Range<UInt64>]?
 
@@ -28,6 +35,7 @@ struct WrittenBytes {
     guard let newer else { return }
     let suspects = before.differences(from: after)
     for id in suspects.sorted() { try compare(id, newer) }
+    addCloned()
     if newer == .origin { try addOriginsOwn(besides: suspects) }
     certain = certain.union
     possible = possible.union.without(certain)
@@ -58,11 +66,26 @@ struct WrittenBytes {
     let unknown = isSame ? past.extents.compactMap { $0.place == .lost ? $0.file : nil } : []
     let moved = FileComparison.differences(
       isSame ? past : none, present, byteCount: byteCount, [])
-    let isShared = new.map { files[newer].mayShareExtents($0.inode) } ?? false
-    addWritten(present.source(of: moved.without(unknown)), isShared: isShared)
+    let sharing = new.map { files[newer].sharing(of: $0.inode) } ?? .never
+    let own = isSame ? past.extents.compactMap(\.sourceRange).union : []
+    for piece in present.pieces(of: moved.without(unknown)) {
+      let kept = own.parts(in: piece.bytes)
+      add(kept, to: \.possible)
+      for written in [piece.bytes].without(kept) {
+        switch sharing {
+        case .never: add([written], to: \.certain)
+        case .past: cloned.append(Piece(bytes: written, shift: piece.shift))
+        case .present: addShared([written])
+        }
+      }
+    }
+    if let old, files[newer.other].sharing(of: old.inode) != .never {
+      self.past += past.pieces(of: [0..<byteCount])
+    }
     add(present.source(of: unknown), to: \.possible)
-    let known = isSame ? (past.structures + past.extents.compactMap(\.sourceRange)).union : []
-    addWritten(present.structures.union.without(known), isShared: isShared)
+    let known = isSame ? (past.structures + own).union : []
+    let structures = present.structures.union.without(known)
+    if sharing == .present { addShared(structures) } else { add(structures, to: \.certain) }
     // What a file has left may have been another's for a time.
     if newer == .origin {
       let left = isSame ? moved : [0..<byteCount]
@@ -74,19 +97,27 @@ struct WrittenBytes {
     add(present.source(of: [0..<byteCount].without(moved)), to: \.possible)
   }
 
-  /// Adds what a file has on the newer side that it had not on the older.
+  /// Adds what a file has on the newer side that it had not on the older, and may share.
   ///
-  /// - Parameter isShared: Whether it may have been another's there, and never written: then only
-  ///   what was free on the older side was certainly written.
-  private mutating func addWritten(_ ranges: [Range<UInt64>], isShared: Bool) {
-    guard isShared, let newer else {
-      add(ranges, to: \.certain)
-      return
-    }
+  /// It may have been another's, and never written: only what was free on the older side certainly
+  /// was.
+  private mutating func addShared(_ ranges: [Range<UInt64>]) {
+    guard let newer else { return }
     let free = self.free ?? (try? files[newer.other].freeRanges()) ?? []
     self.free = free
     add(ranges.flatMap { free.parts(in: $0) }, to: \.certain)
     add(ranges, to: \.possible)
+  }
+
+  /// Adds what files have that may once have been cloned: a clone has its extents where the other
+  /// file had them.
+  private mutating func addCloned() {
+    let past = Dictionary(grouping: past, by: \.shift).mapValues { $0.map(\.bytes).union }
+    for piece in cloned {
+      let others = past[piece.shift]?.parts(in: piece.bytes) ?? []
+      add(others, to: \.possible)
+      add([piece.bytes].without(others), to: \.certain)
+    }
   }
 
   /// Adds the files whose inodes are the origin's although they were changed after the last of the
@@ -110,6 +141,12 @@ struct WrittenBytes {
   private static func wholeBlocks(_ byteCount: UInt64) -> UInt64 {
     let (end, overflow) = byteCount.addingReportingOverflow(4095)
     return overflow ? byteCount : end & ~4095
+  }
+
+  /// A part of a file in the source, and how far its place there is from that in the file.
+  fileprivate struct Piece {
+    let bytes: Range<UInt64>
+    let shift: UInt64
   }
 
   /// What a file is on a side.
@@ -161,14 +198,23 @@ extension FileMap {
   /// Where bytes of the file are, which are ascending: those that were written as a whole extent
   /// with them included.
   fileprivate func source(of ranges: [Range<UInt64>]) -> [Range<UInt64>] {
-    extents.flatMap { extent -> [Range<UInt64>] in
+    pieces(of: ranges).map(\.bytes)
+  }
+
+  /// The same, with where in the file they are.
+  fileprivate func pieces(of ranges: [Range<UInt64>]) -> [WrittenBytes.Piece] {
+    extents.flatMap { extent -> [WrittenBytes.Piece] in
       switch extent.place {
       case .data(let start):
         ranges.parts(in: extent.file).map {
           let first = start &+ ($0.lowerBound - extent.file.lowerBound)
-          return first..<first + ($0.upperBound - $0.lowerBound)
+          return WrittenBytes.Piece(
+            bytes: first..<first + ($0.upperBound - $0.lowerBound), shift: first &- $0.lowerBound)
         }
-      case .compressed(let bytes, _): ranges.touches(extent.file) ? [bytes] : []
+      case .compressed(let bytes, _):
+        ranges.touches(extent.file)
+          ? [WrittenBytes.Piece(bytes: bytes, shift: bytes.lowerBound &- extent.file.lowerBound)]
+          : []
       case .inline, .unwritten, .lost: []
       }
     }

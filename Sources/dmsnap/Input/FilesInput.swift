@@ -138,18 +138,23 @@ struct FilesInput {
     return files
   }
 
-  /// If there is no file system, but a disk, says what to give.
+  /// If there is no file system, but a disk, or a physical volume, says what to give.
   private func hinting<Value>(_ body: () throws(FileSystemError) -> Value) throws -> Value {
     do throws(FileSystemError) { return try body() } catch {
-      guard case .notFound = error, part.kind == .whole else { throw error }
-      let partitions = try snapshot.partitions().map(\.name)
+      guard case .notFound = error else { throw error }
+      let isWhole = part.kind == .whole
+      let partitions = isWhole ? try snapshot.partitions().map(\.name) : []
       let volumes = try snapshot.volumes().map(\.name)
       let hints =
         (partitions.isEmpty ? [] : ["--partition \(partitions.joined(separator: " or "))"])
         + (volumes.isEmpty ? [] : ["--inner \(volumes.joined(separator: " or "))"])
       if hints.isEmpty { throw error }
+      let hint = hints.joined(separator: ", or ")
       throw Failure(
-        .noStore, "\(snapshot.view.name): is a disk: give \(hints.joined(separator: ", or "))")
+        .noStore,
+        isWhole
+          ? "\(snapshot.view.name): is a disk: give \(hint)"
+          : "\(error); the disk has logical volumes: give \(hint)")
     }
   }
 

@@ -20,7 +20,7 @@ struct BtrfsListing {
     words += [inode.modified, inode.changed, inode.accessed].map(time)
     words.append("b" + (inode.created.map(time) ?? "-"))
     if let device = inode.device { words.append("\(device.major):\(device.minor)") }
-    for attribute in try system.attributes(of: inode) {
+    for attribute in try system.attributes(of: inode).found {
       let value = attribute.value.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
       words.append("x:\(String(decoding: attribute.name, as: UTF8.self))=\(value)")
     }

@@ -122,7 +122,7 @@ struct ExtTests {
       ], content: value)
     let system = try image.open()
     let one = try system.file("one")
-    let attributes = try system.attributes(of: one)
+    let attributes = try system.attributes(of: one).found
     #expect(
       attributes.map { String(decoding: $0.name, as: UTF8.self) } == [
         "security.other", "user.long", "user.short",

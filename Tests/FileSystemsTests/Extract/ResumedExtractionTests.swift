@@ -151,7 +151,7 @@ import Testing
 
     func attributes(
       of inode: FileSystems.Inode
-    ) throws(FileSystemError) -> [ExtendedAttribute] { try base.attributes(of: inode) }
+    ) throws(FileSystemError) -> ExtendedAttributes { try base.attributes(of: inode) }
 
     func forEachInode(
       isDeletedIncluded: Bool, _ body: (FileSystems.Inode) throws(FileSystemError) -> Bool

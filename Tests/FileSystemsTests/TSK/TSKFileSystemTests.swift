@@ -112,7 +112,7 @@
       #expect(try names(fileSystem, "/") == ["big.bin", "hello.txt"])
       #expect(try bytes(fileSystem, "/hello.txt") == Array("hello\n".utf8))
       #expect(try bytes(fileSystem, "/big.bin") == images.big)
-      let attributes = try fileSystem.attributes(of: try inode(fileSystem, "/hello.txt"))
+      let attributes = try fileSystem.attributes(of: try inode(fileSystem, "/hello.txt")).found
       #expect(attributes.map { String(decoding: $0.name, as: UTF8.self) } == ["user.note"])
       #expect(attributes.first?.value == Array("gone".utf8))
     }
@@ -140,6 +140,67 @@
       let link = try inode(fileSystem, "/link")
       #expect(link.kind == .link)
       #expect(try fileSystem.target(ofLink: link) == Array("dir/sub".utf8))
+    }
+
+    /// An image whose `hello.txt` says something that libtsk does not take.
+    private func nonsense(in family: String) throws -> MemorySource {
+      let source =
+        switch family {
+        case "vfat": try images.fat(16)
+        case "exfat": try images.exFAT()
+        default: try images.iso()
+        }
+      let buffer = IOBuffer(byteCount: Int(source.byteCount))
+      try source.read(at: 0, into: buffer, 0..<buffer.byteCount)
+      var image = buffer.bytes(0..<buffer.byteCount)
+      func places(_ name: [UInt8], _ step: Int) -> [Int] {
+        stride(from: 0, to: image.count - name.count, by: step).filter {
+          image[$0] == name[0] && image[$0..<$0 + name.count].elementsEqual(name)
+        }
+      }
+      let wide = "hello.txt".utf16.map { UInt8($0) }
+      switch family {
+      case "vfat":  // 4 GiB long
+        for place in places(Array("HELLO   TXT".utf8), 32) {
+          image.replaceSubrange(place + 28..<place + 32, with: repeatElement(0xff, count: 4))
+        }
+      case "exfat":  // 2^60 bytes long; the name follows the stream
+        for place in places([0xc1, 0] + wide.flatMap { [$0, 0] }, 32) {
+          (image[place - 32 + 15], image[place - 32 + 31]) = (0x10, 0x10)
+        }
+      default:  // far beyond the end, in the records of both trees
+        for place in places(wide.flatMap { [0, $0] }, 1) + places(Array("HELLO.TXT".utf8), 1) {
+          image.replaceSubrange(place - 31..<place - 23, with: repeatElement(0xee, count: 8))
+        }
+      }
+      return MemorySource(image)
+    }
+
+    @Test(arguments: ["vfat", "exfat", "iso9660"])
+    func `an entry that libtsk leaves out is damage of the directory`(family: String) throws {
+      let fileSystem = try TSKOpening.open(try nonsense(in: family))
+      #expect(fileSystem.family == family)
+      var names: [String] = []
+      let root = try fileSystem.inode(fileSystem.root)
+      let damage = try fileSystem.forEachEntry(of: root) {
+        names.append(String(decoding: $0.name, as: UTF8.self))
+        return true
+      }
+      #expect(!names.contains("hello.txt") && names.contains("dir"))
+      let expected = "directory \(fileSystem.root.number): 1 of its entries make no sense"
+      #expect(damage.map(\.problem) == [expected])
+      let inodes = try fileSystem.forEachInode(isDeletedIncluded: false) { _ in true }
+      #expect(inodes.map(\.problem) == [expected])
+    }
+
+    @Test func `the files that NTFS keeps for itself are structures`() throws {
+      let fileSystem = try TSKOpening.open(try images.ntfs())
+      let table = try fileSystem.map(of: fileSystem.inode(FileID(0)))
+      let start = try #require(table.extents.first?.sourceRange?.lowerBound)
+      #expect(fileSystem.structure(at: start) == "$MFT")
+      let big = try fileSystem.map(of: try inode(fileSystem, "/big.bin"))
+      let content = try #require(big.extents.first?.sourceRange?.lowerBound)
+      #expect(fileSystem.structure(at: content) == nil)
     }
 
     /// The partition of HFS+ in an image of xorriso's, by its Apple partition map.

@@ -20,7 +20,7 @@ struct XFSFileSystemTests {
   ) throws {
     let system = try XFSImage(version).open()
     let shared = try Self.entries(system, nil).filter {
-      try !$0.isDeleted && system.mayShareExtents(system.inode($0.id))
+      try !$0.isDeleted && system.sharing(of: system.inode($0.id)) == .present
     }
     #expect(
       Set(shared.map { String(decoding: $0.name, as: UTF8.self) })

@@ -34,20 +34,21 @@ import Testing
   /// A snapshot that Linux invalidated when it had copied the blocks that differ, the last of them
   /// in flight: those in `lost` have no exception.
   private func files(
-    snapshot: [Node], origin: [Node], lost: [Int], sharesExtents: Bool = false, blockCount: Int = 0
+    snapshot: [Node], origin: [Node], lost: [Int], sharing: ExtentSharing = .never,
+    blockCount: Int = 0
   ) throws -> SnapshotFiles {
     let found = try files(
-      [(snapshot, origin)], lost: lost, sharesExtents: sharesExtents, blockCount: blockCount)
+      [(snapshot, origin)], lost: lost, sharing: sharing, blockCount: blockCount)
     return try #require(found.first)
   }
 
   /// The same of a disk: each of several file systems in a partition, or one in all of it.
   private func files(
-    _ parts: [Sides], lost: [Int], sharesExtents: Bool = false, blockCount: Int = 0
+    _ parts: [Sides], lost: [Int], sharing: ExtentSharing = .never, blockCount: Int = 0
   ) throws -> [SnapshotFiles] {
     let systems = parts.map { sides in
       [sides.snapshot, sides.origin].map {
-        MemoryFileSystem($0, sharesExtents: sharesExtents, blockCount: blockCount)
+        MemoryFileSystem($0, sharing: sharing, blockCount: blockCount)
       }
     }
     let each = try systems.map { try Self.blocks($0) }
@@ -128,9 +129,9 @@ import Testing
   }
 
   /// A clone has the same place as its original, and nothing of it was written.
-  @Test(arguments: [false, true])
+  @Test(arguments: [ExtentSharing.never, .present])
   func `a new file is lost where files share nothing, and if it may be a clone where it was free`(
-    sharesExtents: Bool
+    sharing: ExtentSharing
   ) throws {
     let origin: [Node] = [.file("old", "as it was").with(number: 20)]
     let overlay: [Node] = [
@@ -139,16 +140,60 @@ import Testing
       .file("lost", "in flight").with(seconds: 1_800_000_000, number: 22),
     ]
     let files = try files(
-      snapshot: overlay, origin: origin, lost: [2], sharesExtents: sharesExtents, blockCount: 4)
+      snapshot: overlay, origin: origin, lost: [2], sharing: sharing, blockCount: 4)
     let found = try #require(try LostFiles.search([files])?.first)
     let lost = "/lost lost [9] unnamed 9 doubtful 0"
     #expect(
       words(found)
-        == (sharesExtents
+        == (sharing == .present
           ? [lost]
           : [
             "/clone lost [9] unnamed 9 doubtful 0", lost, "/old lost [9] unnamed 9 doubtful 0",
           ]))
+    #expect(!found.hasUnknown)
+  }
+
+  /// XFS no longer marks a clone that shares nothing any more.
+  @Test(arguments: [ExtentSharing.never, .past])
+  func
+    `a file in the place of one that is gone may have been its clone, but at the same offset only`(
+      sharing: ExtentSharing
+    ) throws
+  {
+    let block = [UInt8](repeating: 0x61, count: Self.blockByteCount)
+    let origin: [Node] = [
+      .file("original", "as it was").with(number: 20),
+      .file("other", pieces: [.bytes(block), .bytes(block)]).with(number: 21),
+    ]
+    let overlay: [Node] = [
+      .file("clone", "as it was").with(seconds: 1_800_000_000, number: 22),
+      .file("first", "written").with(seconds: 1_800_000_000, number: 23),
+      .file("second", "in flight").with(seconds: 1_800_000_000, number: 24),
+    ]
+    let files = try files(snapshot: overlay, origin: origin, lost: [3], sharing: sharing)
+    let found = try #require(try LostFiles.search([files])?.first)
+    let second = "/second lost [9] unnamed 9 doubtful 0"
+    #expect(
+      words(found)
+        == (sharing == .past ? [second] : ["/clone lost [9] unnamed 9 doubtful 0", second]))
+    #expect(!found.hasUnknown)
+  }
+
+  /// As `fallocate --collapse-range` moves it.
+  @Test func `what a file has elsewhere in itself was not written, and is in doubt at most`() throws
+  {
+    let (cut, kept) = (
+      [UInt8](repeating: 0x61, count: Self.blockByteCount),
+      [UInt8](repeating: 0x62, count: Self.blockByteCount)
+    )
+    let origin: [Node] = [.file("log", pieces: [.bytes(cut), .bytes(kept)]).with(number: 20)]
+    let overlay: [Node] = [
+      .file("new", "in flight").with(seconds: 1_800_000_000, number: 21),
+      .file("log", pieces: [.bytes(kept)]).with(seconds: 1_800_000_000, number: 20),
+    ]
+    let files = try files(snapshot: overlay, origin: origin, lost: [1])
+    let found = try #require(try LostFiles.search([files])?.first)
+    #expect(words(found) == ["/new lost [9] unnamed 9 doubtful 0"])
     #expect(!found.hasUnknown)
   }
 
