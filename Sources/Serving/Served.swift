@@ -42,7 +42,7 @@ package struct Served: Sendable {
     }
     try found.requireUnchanged()
     layerFile = try request.layer.map {
-      try FileTarget(creating: FilePath($0), byteCount: request.limit)
+      try FileTarget(beginning: FilePath($0), byteCount: request.limit)
     }
     layer = try layerFile.map { [view] in try TrialLayer(over: view, in: $0) }
     // Nobody finds it before it is a store, and nothing of it is left if it does not become one.

@@ -81,12 +81,44 @@ package final class FileTarget: BlockTarget, ForwardingSource {
     throw BlockIOError(file.name, .open, .refused("cannot be written: \(errno)"))
   }
 
+  /// Makes a new file of `byteCount` bytes at `path`, all a hole, whose name survives a power cut.
+  ///
+  /// - Throws: If something is at `path`.
+  package init(creating path: FilePath, byteCount: UInt64) throws(BlockIOError) {
+    unpublished = nil
+    let number = unsafe path.withPlatformString {
+      unsafe Glibc.open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    }
+    guard number >= 0 else {
+      let errno = Errno(rawValue: Glibc.errno)
+      throw BlockIOError(
+        path.string, .create,
+        errno == .fileExists ? .refused("exists, and is not overwritten") : .system(errno))
+    }
+    let descriptor = FileDescriptor(rawValue: number)
+    do throws(BlockIOError) {
+      let identity = try FileShape(of: descriptor, name: path.string).identity
+      try TargetLock.take(number, of: identity, name: path.string)
+    } catch {
+      close(number)  // someone else was faster; the file is theirs, and has nothing of ours yet
+      throw error
+    }
+    guard ftruncate(number, off_t(exactly: byteCount) ?? .max) == 0 else {
+      let errno = Errno(rawValue: Glibc.errno)
+      close(number)
+      Self.remove(path)
+      throw BlockIOError(path.string, .create, .system(errno))
+    }
+    source = try FileSource(name: path.string, owning: descriptor)
+    try OutputFile.flushDirectory(of: path)
+  }
+
   /// Begins a new file of `byteCount` bytes, all a hole, for this user only.
   ///
   /// ``publish()`` makes it appear at `path`; before that, nothing is left of it.
   ///
   /// - Throws: If something is at `path`.
-  package init(creating path: FilePath, byteCount: UInt64) throws(BlockIOError) {
+  package init(beginning path: FilePath, byteCount: UInt64) throws(BlockIOError) {
     let file = try UnpublishedFile(at: path, byteCount: byteCount, permissions: 0o600)
     unpublished = file
     source = try FileSource(name: path.string, owning: file.descriptor)

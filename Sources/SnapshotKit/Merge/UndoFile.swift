@@ -52,12 +52,13 @@ enum UndoFile {
     }
     let unshared = unsharedByteCount(file)
     guard unshared ?? byteCount <= available else {
+      file.discard()
       throw noRoom(path, needed: unshared ?? byteCount, available: available)
     }
     do throws(BlockIOError) {
       if unshared == nil { try file.reserve() }
-      try file.publish()
     } catch {
+      file.discard()
       throw .io(error)
     }
     return file

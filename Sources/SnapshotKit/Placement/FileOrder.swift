@@ -48,6 +48,9 @@ struct FileOrder: Sendable {
   /// Ascending by tail.
   private let ends: [End]
 
+  /// The file systems, and where they begin in the snapshot, in bytes.
+  private var fileSystems: [(start: UInt64, fileSystem: any FileSystem)] = []
+
   /// The order of files, by their pieces and ends; without any, nothing is known.
   init(_ pieces: [Piece] = [], ends: [End] = []) {
     self.ends = ends.sorted { $0.tail < $1.tail }
@@ -61,10 +64,12 @@ struct FileOrder: Sendable {
   init(_ view: SnapshotView, starts: [UInt64]) throws(BlockIOError) {
     let size = view.table.geometry.chunkSize.byteCount
     var (pieces, ends): ([Piece], [End]) = ([], [])
+    var fileSystems: [(start: UInt64, fileSystem: any FileSystem)] = []
     for start in starts where start < view.byteCount {
       let source = try SliceSource(view, start..<view.byteCount)
       do throws(FileSystemError) {
         let fileSystem = try FileSystemOpening.open(source)
+        fileSystems.append((start, fileSystem))
         _ = try fileSystem.forEachInode(isDeletedIncluded: false) {
           inode throws(FileSystemError) in
           guard inode.kind == .regular, inode.byteCount > size else { return true }
@@ -87,6 +92,15 @@ struct FileOrder: Sendable {
       }
     }
     self.init(pieces, ends: ends)
+    self.fileSystems = fileSystems
+  }
+
+  /// Whether a byte of the snapshot is a file system's own, as of its journal, where what is
+  /// written between everything else goes.
+  func isStructure(_ byteOffset: UInt64) -> Bool {
+    fileSystems.contains { start, fileSystem in
+      byteOffset >= start && fileSystem.structure(at: byteOffset - start) != nil
+    }
   }
 
   /// Where the last byte of a file is, in bytes of the snapshot; nil if that is in a hole, or pages

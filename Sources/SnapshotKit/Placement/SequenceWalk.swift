@@ -137,6 +137,10 @@ struct SequenceWalk {
     guard isAfterAll, let index = try turn(look), let next = after(sequences[index].old) else {
       return nil
     }
+    // Only in a burst is it one writer's turn for long.
+    if orphan.reason == .exceptionLost, files.isStructure(next.old * scene.chunkByteCount) {
+      return nil
+    }
     return (next.old, index, [.sequence])
   }
 

@@ -76,13 +76,21 @@ import Testing
     let path = directory.path("undo")
     let target = try FileTarget(creating: FilePath(path), byteCount: 1 << 20)
     try target.reserve()
-    #expect(!Files.exist(path))
-    try target.publish()
     #expect(target.byteCount == 1 << 20)
     var status = stat()
     try #require(unsafe stat(path, &status) == 0)
     #expect(status.st_blocks * 512 >= 1 << 20)
     #expect(try Files.bytes(path).allSatisfy { $0 == 0 })
+  }
+
+  @Test func `a target that is begun has no name before it is published`() throws {
+    let path = directory.path("layer")
+    try FileTarget(beginning: FilePath(path), byteCount: 512).flush()
+    #expect(try directory.names().isEmpty)
+    let target = try FileTarget(beginning: FilePath(path), byteCount: 1 << 20)
+    try target.publish()
+    #expect(try Files.bytes(path).count == 1 << 20)
+    #expect(throws: BlockIOError.self) { try FileTarget(beginning: FilePath(path), byteCount: 512) }
   }
 
   @Test func `a new target replaces nothing`() throws {
@@ -99,6 +107,7 @@ import Testing
     let mount = try Mount(["-t", "tmpfs", "-o", "size=64k", "none"], at: directory.path)
     let error = try #require(throws: BlockIOError.self) {
       let target = try FileTarget(creating: FilePath(directory.path("undo")), byteCount: 1 << 20)
+      defer { target.discard() }
       try target.reserve()
     }
     #expect(error.reason == .system(.noSpace))

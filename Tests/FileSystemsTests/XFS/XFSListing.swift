@@ -47,7 +47,9 @@ struct XFSListing {
     }
     words.append(inode.device.map { "\($0.major):\($0.minor)" } ?? "-")
     words.append(inode.kind == .link ? Self.hex(try system.target(ofLink: inode)) : "-")
-    let attributes = try system.attributes(of: inode).found.map {
+    let found = try system.attributes(of: inode)
+    if let damage = found.damage.first { throw FileSystemError.damaged("attributes", damage) }
+    let attributes = found.found.map {
       Self.hex($0.name) + "=" + Self.hex($0.value)
     }
     words.append(attributes.isEmpty ? "-" : attributes.joined(separator: ","))
