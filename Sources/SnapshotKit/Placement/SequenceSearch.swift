@@ -73,6 +73,7 @@ struct SequenceSearch: EvidenceSearch {
         }
         let look = isRead ? look(lookIndex) : nil
         let next = runIndex < scene.runs.count ? scene.runs[runIndex] : nil
+        walk.following = kinds[nextLook...].prefix(SequenceWalk.changeCountMin)
         if let place = try walk.place(new, orphan, look, before: next) {
           evidence.append(
             Evidence(kinds: place.kinds, strength: .likely, new: new, old: place.old))

@@ -42,6 +42,11 @@ struct SequenceWalk {
   private static let sequenceCountMax = 16
   /// A shorter sequence may be chance.
   private static let countMin: UInt64 = 8
+  /// A sequence of so many, if nothing else was copied, is of the only writer.
+  private static let soleCountMin: UInt64 = 64
+  /// So many chunks of one kind show that the content is of another kind from there on; fewer may
+  /// be what a copy that had not ended left.
+  static let changeCountMin = 4
   /// A sequence that was not continued for that many copies has ended.
   private static let idleCountMax: UInt64 = 4096
   /// How many chunks that were copied before a sequence may skip.
@@ -63,6 +68,8 @@ struct SequenceWalk {
   /// says nothing from then on.
   private var strangerCount: UInt64 = 0
   private var fileEnds: FileEndSearch
+  /// What the next orphans hold, after the one that is placed.
+  var following: ArraySlice<Look.Kind> = []
   /// How many chunks were copied before the one with which a file begins, as far as is known.
   private var beginning: UInt64?
 
@@ -187,11 +194,45 @@ struct SequenceWalk {
         return nil
       }
     }
+    if like.isEmpty, isAlone, isLasting(look), try goesOnThroughOther(current) { return current }
     if like.isEmpty, !isOthersTurn {
       // Something else, or the sequence goes on with other content: from here on it is not known.
       sequences.removeAll { $0.count >= Self.countMin / 2 }
     }
     return like.count == 1 ? like[0] : nil
+  }
+
+  /// Whether the next orphans are of a chunk's kind.
+  private func isLasting(_ look: Look) -> Bool {
+    following.count == Self.changeCountMin
+      && following.allSatisfy {
+        $0.profile.distance(to: look.profile) < ContentProfile.alike
+      }
+  }
+
+  /// Whether the only sequence goes on though the content is of another kind from there on.
+  ///
+  /// Either nothing else was ever copied, or the origin shows it: what was written over the last
+  /// chunk goes on in the next, and is unlike what would be there if that had not been written.
+  private mutating func goesOnThroughOther(_ index: Int) throws(BlockIOError) -> Bool {
+    let sequence = sequences[index]
+    if sequence.count >= Self.soleCountMin, sequence.count == copyCount { return true }
+    guard let before = try last(index), let next = after(sequence.old),
+      let written = try profile(ofOrigin: sequence.old),
+      let following = try profile(ofOrigin: next.old)
+    else { return false }
+    return following.distance(to: written) < ContentProfile.alike
+      && following.distance(to: before.profile) > ContentProfile.unlike
+  }
+
+  /// What kinds of bytes the origin has in a chunk; nil if it cannot be read.
+  private func profile(ofOrigin old: UInt64) throws(BlockIOError) -> ContentProfile? {
+    let (start, overflow) = old.multipliedReportingOverflow(by: scene.chunkByteCount)
+    guard !overflow, UInt64(other.byteCount) == scene.chunkByteCount,
+      start < scene.origin.byteCount, scene.origin.byteCount - start >= scene.chunkByteCount,
+      try scene.origin.readAround(at: start, into: other, 0..<other.byteCount).isEmpty
+    else { return nil }
+    return other.withBytes(0..<other.byteCount) { ContentProfile($0) }
   }
 
   /// How different the next chunk of a sequence is from its last: where a file ends, zeroes fill

@@ -152,6 +152,38 @@ import Testing
     #expect(right(found) == copies.count - 70)
   }
 
+  /// Chunks of noise without zeroes, and after a number of chunks of text.
+  private static func change(at change: Int, of count: Int) -> [[UInt8]] {
+    (0..<count).map { old in
+      Self.bytes(old, .noise).map { old < change ? $0 | 0x80 : 0x61 + $0 % 16 }
+    }
+  }
+
+  @Test func `the only writer goes on where other content begins, and lasts`() throws {
+    let (olds, origin) = (Array(100..<300), [UInt8](repeating: 0xee, count: 600 * 512))
+    var copies = Self.change(at: 120, of: 200)
+    let found = try placement(olds, copies, named: 80, chunkSectors: 1, origin: origin)
+    #expect(right(found) == 120)
+    // A chunk of something else is no other content: nothing is known from there on.
+    copies[100] = copies[199]
+    let ended = try placement(olds, copies, named: 80, chunkSectors: 1, origin: origin)
+    #expect(right(ended) == 20)
+  }
+
+  @Test(arguments: [true, false])
+  func `what was written over the origin shows that a writer went on`(isShown: Bool) throws {
+    // Another writer came before, so that this one is not the only one.
+    let olds = Array(500..<510) + Array(100..<300)
+    let copies = Self.change(at: 10, of: 10) + Self.change(at: 120, of: 200)
+    var origin = [UInt8](repeating: 0xee, count: 600 * 512)
+    // Text over noise, and from there on noise that was never text.
+    for old in 100..<(isShown ? 300 : 220) {
+      origin.put(Array(repeating: UInt8(0x41), count: 512), at: old * 512)
+    }
+    let found = try placement(olds, copies, named: 90, chunkSectors: 1, origin: origin)
+    #expect(right(found) == (isShown ? 120 : 40))
+  }
+
   /// Files of numbered pages in an ext4, in the order in which they are given.
   private struct PagesInFiles {
     private(set) var olds: [[Int]] = []
