@@ -66,7 +66,7 @@ public enum FileSystemError: CodedError, Equatable {
 
   public var description: String {
     switch self {
-    case .notFound(let name): "\(name): no file system that dmsnap can read files from"
+    case .notFound(let name): "\(name): no file system whose files dmsnap can read"
     case .unsupported(let name, let feature): "\(name): \(feature) is not supported"
     case .damaged(let name, let damage): "\(name): \(damage.problem)"
     case .noFile(let name, let file): "\(name): no file \(file)"

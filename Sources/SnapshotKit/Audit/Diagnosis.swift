@@ -155,8 +155,8 @@ package struct Diagnosis: Sendable {
         + " (CVE-2013-4299), or the medium or a copy is damaged"
     }
     if codes.contains(.areaImplausible) {
-      return "metadata areas hold other data: the copy is shifted, of a file in fragments, or"
-        + " damaged, or another program wrote there"
+      return "metadata areas hold other data: the copy is shifted or damaged, or was made of a"
+        + " fragmented file, or another program wrote there"
     }
     if codes.contains(.areaHole) || codes.contains(.areaDamaged) {
       return "a write of a metadata area was torn (power loss), or sectors of it were lost"

@@ -75,7 +75,7 @@ extension Generation {
     let (count, likelyCount) = (
       runs.totalCount, used.filter { $0.strength == .likely }.map(\.run).totalCount
     )
-    return Generation(
+    var generation = Generation(
       index: index, isCurrent: isCurrent, areas: areas,
       runs: (self.runs + runs).sorted { $0.new < $1.new },
       exceptionCount: exceptionCount + count, doubtfulCount: doubtfulCount + likelyCount,
@@ -87,6 +87,8 @@ extension Generation {
       inFlightCount: inFlightCount - min(inFlightCount, countByReason[.inFlight] ?? 0),
       isInDoubt: isInDoubt, findings: findings + [plan.likelyFinding(level)].compactMap(\.self),
       firstDoubtfulChunk: firstDoubtfulChunk)
+    generation.hadInFlight = hadInFlight || inFlightCount > 0
+    return generation
   }
 }
 

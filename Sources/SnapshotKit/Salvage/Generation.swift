@@ -35,10 +35,13 @@ public struct Generation: Sendable {
   /// Exceptions for this chunk of the store, and for those after it, may belong to another table;
   /// nil if none may, or it is not known which.
   package internal(set) var firstDoubtfulChunk: UInt64?
+  /// Whether chunks were in flight that have been placed since: what was written to the origin
+  /// after the snapshot was invalidated was copied nowhere all the same.
+  var hadInFlight = false
 
   /// Whether exceptions are lost, or may be, without a trace of what they were for.
   var hasUnknownLosses: Bool {
-    isEndLost || inFlightCount > 0
+    isEndLost || inFlightCount > 0 || hadInFlight
       || lostExceptionCount > lostChunkCount(for: [.exceptionLost, .exceptionDamaged])
   }
 
@@ -50,7 +53,7 @@ public struct Generation: Sendable {
   /// Whether everything that the table ever had is here, and nothing else, beyond doubt.
   public var isComplete: Bool {
     lost.isEmpty && lostExceptionCount == 0 && !isEndLost && inFlightCount == 0
-      && doubtfulCount == 0 && !isInDoubt
+      && !hadInFlight && doubtfulCount == 0 && !isInDoubt
   }
 }
 

@@ -176,7 +176,8 @@ struct Unmounting {
   /// Unmounts the file systems, and then the images.
   func run() throws {
     guard let mount = MountPoint(at: absolutePath(directory)), mount.type == Self.type else {
-      throw Failure(.couldNotFinish, "\(directory): is no mount of dmsnap", code: "mount.failed")
+      throw Failure(
+        .couldNotFinish, "\(directory): dmsnap has nothing mounted there", code: "mount.failed")
     }
     // Of what the program that serves it left when it was killed, nothing can be looked up.
     if isDead { return try unmount("fusermount3", ["-u", "-z", mount.path]) }

@@ -75,7 +75,8 @@ struct Salvage: ParsableCommand {
       if !talk.quiet {
         try Console.print(
           lines: lines(
-            plan, generation, loaded.placement, writer, found, hasZeroes: !unreadable.isEmpty))
+            plan, generation, loaded.placement, writer, found, hasZeroes: !unreadable.isEmpty,
+            isComplete: losses.isEmpty))
       }
       losses.say()
       files?.say()
@@ -98,7 +99,7 @@ struct Salvage: ParsableCommand {
 
   private func lines(
     _ plan: SalvagePlan, _ generation: Generation, _ placement: PlacementPlan,
-    _ writer: StoreWriter, _ found: StoreInput, hasZeroes: Bool
+    _ writer: StoreWriter, _ found: StoreInput, hasZeroes: Bool, isComplete: Bool
   ) -> [ColouredLine] {
     let size = plan.geometry.chunkSize
     var lines = plan.inferred.evidence?.lines.map { ColouredLine($0) } ?? []
@@ -124,6 +125,8 @@ struct Salvage: ParsableCommand {
     if hasZeroes {
       lines.append(
         "         what could not be read is zero in it, and not marked: keep this list")
+    } else if !isComplete {
+      lines.append("         what is lost or in doubt is not recorded in it: keep this report")
     }
     let origin = origin?.text ?? found.originVolume?.text
     lines.append(

@@ -258,9 +258,7 @@ struct InspectScreen {
     }
     let isFound = audit.usableCount > 0
     guard isFound else {
-      return
-        (audit.unnamedCount == 0
-        ? [] : ["dmsnap salvage \(store)\(options) --to NEW --format json   lists what is unnamed"])
+      return salvageOfUnnamed(origin)
         + ["dmsnap audit \(store)\(options)   shows what is wrong, and where"]
     }
     if let needed = neededOriginByteCount, let path = self.origin, check?.contradiction == nil,
@@ -274,8 +272,10 @@ struct InspectScreen {
     let careful = audit.load.verdict == .new ? "   (do NOT activate it)" : ""
     let gaps = volume == nil ? audit.plan?.gaps ?? [] : []
     let mended = quoted(input.store.adding(gaps))
+    // What has no name is looked for in the origin.
+    let place = audit.unnamedCount > 0 && self.origin != nil ? origin : ""
     return [
-      "dmsnap salvage \(store)\(options) --to NEW\(careful)",
+      "dmsnap salvage \(store)\(options)\(place) --to NEW\(careful)",
       "dmsnap export \(store) --reading salvage\(options)\(origin) --to FILE",
     ]
       + (gaps.isEmpty
@@ -285,6 +285,16 @@ struct InspectScreen {
             + " medium"
         ])
       + (input.table.generation == nil ? older : [])
+  }
+
+  /// The command for a store of which only chunks without exceptions are left.
+  private func salvageOfUnnamed(_ origin: String) -> [String] {
+    if audit.unnamedCount == 0 { return [] }
+    let command = "dmsnap salvage \(store)\(options)"
+    // What is likely is seen only with the origin that it was looked for in.
+    return audit.placement.likelyCount > 0 && self.origin != nil
+      ? ["\(command)\(origin) --place likely --to NEW"]
+      : ["\(command) --to NEW --format json   lists what is unnamed"]
   }
 
   /// The partitions of a disk that may be a store.
