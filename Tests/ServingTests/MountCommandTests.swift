@@ -188,7 +188,9 @@ struct MountCommandTests {
     #expect(try mount(pair.arguments).status == 0)
     for other in [directory.path, "\(place)/files", pair.store, "/proc"] {
       let outcome = try ToolRunner.dmsnap.run(["mount", "--end", other])
-      #expect(outcome.status == 5 && outcome.errors.contains("dmsnap has nothing mounted there"), "\(outcome)")
+      #expect(
+        outcome.status == 5 && outcome.errors.contains("dmsnap has nothing mounted there"),
+        "\(outcome)")
     }
     #expect(try ToolRunner.dmsnap.run(["mount", "--end", "\(link)/"]).status == 0)
     #expect(try FileManager.default.contentsOfDirectory(atPath: place).isEmpty)

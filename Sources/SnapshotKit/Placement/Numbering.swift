@@ -12,6 +12,8 @@ struct Numbering: Sendable {
     let isBigEndian: Bool
     /// By how much from one chunk to the next.
     let step: UInt32
+    /// In how many pairs of chunks it does.
+    let pairCount: Int
   }
 
   /// The numbers of a chunk; four at most.
@@ -65,11 +67,17 @@ struct Numbering: Sendable {
       guard let best = growths.max(by: { $0.value < $1.value }),
         best.value >= max(Self.pairCountMin, pairCount / 8)
       else { return nil }
-      return Word(byteOffset: place.byteOffset, isBigEndian: place.isBigEndian, step: best.key)
+      return Word(
+        byteOffset: place.byteOffset, isBigEndian: place.isBigEndian, step: best.key,
+        pairCount: best.value)
     }.sorted { ($0.step, $0.byteOffset) < ($1.step, $1.byteOffset) }
     if growing.isEmpty { return nil }
     // The smallest steps are the numbers themselves; others are their bytes in another order.
-    words = Array(growing.filter { $0.step == growing[0].step }.prefix(Self.wordCountMax))
+    let numbers = growing.filter { $0.step == growing[0].step }
+    // A word that grows less often, as a count does that grows with most pages, would say that
+    // the numbers end.
+    let most = numbers.map(\.pairCount).max() ?? 0
+    words = Array(numbers.filter { $0.pairCount * 10 >= most * 9 }.prefix(Self.wordCountMax))
     reference = nil
     reference = try Self.reference(self, usable, store, geometry, buffer)
   }

@@ -21,23 +21,6 @@ struct SequenceWalk {
     var isNumbered: Bool?
   }
 
-  /// What a chunk holds, as far as it matters.
-  struct Look {
-    /// What it holds, in a few bytes.
-    struct Kind {
-      let profile: ContentProfile
-      /// Whether it begins like a block of a journal, which is no file's.
-      let isJournal: Bool
-    }
-
-    let kind: Kind
-    /// All zero where nothing is numbered.
-    let numbers: Numbering.Numbers
-
-    var profile: ContentProfile { kind.profile }
-    var isZero: Bool { kind.profile.isZero }
-  }
-
   /// More writers at once are not told apart.
   private static let sequenceCountMax = 16
   /// A shorter sequence may be chance.
@@ -194,7 +177,9 @@ struct SequenceWalk {
         return nil
       }
     }
-    if like.isEmpty, isAlone, isLasting(look), try goesOnThroughOther(current) { return current }
+    if like.isEmpty, rivals.isEmpty, isLasting(look), try goesOnThroughOther(current, look) {
+      return current
+    }
     if like.isEmpty, !isOthersTurn {
       // Something else, or the sequence goes on with other content: from here on it is not known.
       sequences.removeAll { $0.count >= Self.countMin / 2 }
@@ -214,10 +199,16 @@ struct SequenceWalk {
   ///
   /// Either nothing else was ever copied, or the origin shows it: what was written over the last
   /// chunk goes on in the next, and is unlike what would be there if that had not been written.
-  private mutating func goesOnThroughOther(_ index: Int) throws(BlockIOError) -> Bool {
+  private mutating func goesOnThroughOther(
+    _ index: Int, _ look: Look
+  ) throws(BlockIOError) -> Bool {
     let sequence = sequences[index]
+    // Numbers that end in content of one kind are another writer's.
+    guard let before = try last(index),
+      look.profile.distance(to: before.profile) >= ContentProfile.unlike
+    else { return false }
     if sequence.count >= Self.soleCountMin, sequence.count == copyCount { return true }
-    guard let before = try last(index), let next = after(sequence.old),
+    guard let next = after(sequence.old),
       let written = try profile(ofOrigin: sequence.old),
       let following = try profile(ofOrigin: next.old)
     else { return false }
@@ -382,15 +373,5 @@ struct SequenceWalk {
     else { return false }
     let unreadable = try scene.origin.readAround(at: start, into: other, 0..<other.byteCount)
     return unreadable.isEmpty && content.equals(0..<content.byteCount, in: other, at: 0)
-  }
-}
-
-extension SequenceWalk.Look {
-  /// Looks at the content of a chunk.
-  init(_ content: Span<UInt8>, _ numbering: Numbering?) {
-    let isJournal =
-      content.count >= 4 && content.littleEndian(at: 0, as: UInt32.self) == 0x9839_3bc0
-    kind = Kind(profile: ContentProfile(content), isJournal: isJournal)
-    numbers = numbering?.numbers(of: content) ?? .zero
   }
 }
