@@ -44,7 +44,7 @@ package struct Served: Sendable {
     layerFile = try request.layer.map {
       try FileTarget(beginning: FilePath($0), byteCount: request.limit)
     }
-    layer = try layerFile.map { [view] in try TrialLayer(over: view, in: $0) }
+    layer = try layerFile.map { [view] in try TrialLayer(over: view, in: $0, tell: tell) }
     // Nobody finds it before it is a store, and nothing of it is left if it does not become one.
     try layerFile?.publish()
     report = ServeReport(

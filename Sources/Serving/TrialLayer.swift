@@ -20,6 +20,7 @@ package final class TrialLayer: BlockSource {
   private let target: any BlockTarget
   private let geometry: StoreGeometry
   private let state: Mutex<State>
+  private let tell: @Sendable (BlockIOError) -> Void
 
   /// What changes with each write.
   private struct State {
@@ -38,6 +39,8 @@ package final class TrialLayer: BlockSource {
     /// How a flush of the store failed: what was written since the one before may be gone, even if
     /// another succeeds.
     var failure: BlockIOError?
+    /// Whether a chunk found no room.
+    var isFull = false
     /// Whether it takes no more.
     var isClosed = false
   }
@@ -47,12 +50,14 @@ package final class TrialLayer: BlockSource {
   /// - Parameters:
   ///   - target: The store: all zeroes, and as long as it may become.
   ///   - chunkSize: What is copied at once.
+  ///   - tell: Gets how the first chunk for which there is no room fails.
   /// - Throws: If there is no room for a single chunk.
   package init(
     over base: any BlockSource, in target: any BlockTarget,
-    chunkSize: ChunkSize = TrialLayer.chunkSize
+    chunkSize: ChunkSize = TrialLayer.chunkSize,
+    tell: @escaping @Sendable (BlockIOError) -> Void = { _ in }
   ) throws(BlockIOError) {
-    (self.base, self.target) = (base, target)
+    (self.base, self.target, self.tell) = (base, target, tell)
     geometry = StoreGeometry(chunkSize: chunkSize, byteCount: target.byteCount)
     let count = Int(chunkSize.byteCount)
     state = Mutex(State(area: IOBuffer(byteCount: count), chunk: IOBuffer(byteCount: count)))
@@ -186,7 +191,13 @@ package final class TrialLayer: BlockSource {
           try target.write(
             at: self.byteOffset(ofData: order) + position % chunkByteCount, from: buffer, source)
         } else {
-          try copy(chunk, changing: piece, to: buffer, source, &state)
+          do throws(BlockIOError) {
+            try copy(chunk, changing: piece, to: buffer, source, &state)
+          } catch {
+            if error.reason == .system(.noSpace), !state.isFull { tell(error) }
+            state.isFull = error.reason == .system(.noSpace) || state.isFull
+            throw error
+          }
         }
         position = piece.upperBound
       }

@@ -61,6 +61,19 @@ import Testing
     #expect(whole.firstDifference(from: Array(model.prefix(whole.count))) == nil)
   }
 
+  @Test func `that a layer is full is told once`() throws {
+    let told = Mutex(0)
+    let layer = try TrialLayer(
+      over: FaultySource(base), in: VolatileTarget([UInt8](repeating: 0, count: 8 * 512)),
+      chunkSize: ChunkSize.all[0]
+    ) { error in
+      if error.reason == .system(.noSpace) { told.withLock { $0 += 1 } }
+    }
+    let buffer = IOBuffer(byteCount: 512)
+    for chunk in 0..<20 { try? layer.write(at: UInt64(chunk * 512), from: buffer, 0..<512) }
+    #expect(told.withLock { $0 } == 1)
+  }
+
   @Test func `bytes after the last whole sector are not served`() throws {
     let target = VolatileTarget([UInt8](repeating: 0, count: 1 << 20))
     let layer = try TrialLayer(over: FaultySource(base + [1, 2, 3]), in: target)
