@@ -120,6 +120,11 @@ public struct StoreGeometry: Hashable, Sendable {
     return above - above / chunkSize.areaStride
   }
 
+  /// The position of a data chunk, or of the one after an area; nil for the header.
+  package func position(ofDataFrom chunk: Chunk) -> UInt64? {
+    position(ofData: chunk) ?? position(ofData: Chunk(chunk.index + 1))
+  }
+
   /// The sector at which Linux looks for a chunk: a shift in 64 bits, which wraps around.
   ///
   /// - Source: Linux `drivers/md/dm-exception-store.h`, `chunk_to_sector`.

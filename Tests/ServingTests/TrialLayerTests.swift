@@ -86,10 +86,23 @@ import Testing
   func `a full layer takes no more, and keeps what it has`(chunkCount: Int) throws {
     let size = ChunkSize.all[0]  // 32 exceptions fill an area
     let (layer, target) = try layer(chunkCount: chunkCount, size)
-    var model = base
+    let (count, model) = try fill(layer, 0..<60)
+    // Two chunks are the header and the first area. A full area needs the next one to end it.
+    let room = chunkCount - 2
+    #expect(count == (room < 32 ? room : room == 32 ? 31 : room - 1))
+    try layer.flush()
+    #expect(try view(target.bytes).firstDifference(from: model) == nil)
+    // What was written can be written again.
+    try layer.write(at: 0, from: IOBuffer(byteCount: 512), 0..<512)
+  }
+
+  /// Writes chunks, and says how many found room, and what the layer has then.
+  private func fill(
+    _ layer: TrialLayer, _ chunks: Range<Int>
+  ) throws -> (count: Int, model: [UInt8]) {
+    var (count, model) = (0, base)
     let buffer = IOBuffer(byteCount: 512)
-    var count = 0
-    for chunk in 0..<60 {
+    for chunk in chunks {
       let bytes = [UInt8](repeating: UInt8(chunk + 1), count: 512)
       buffer.put(bytes[...], at: 0)
       do throws(BlockIOError) {
@@ -101,13 +114,7 @@ import Testing
       model.put(bytes, at: chunk * 512)
       count += 1
     }
-    // Two chunks are the header and the first area. A full area needs the next one to end it.
-    let room = chunkCount - 2
-    #expect(count == (room < 32 ? room : room == 32 ? 31 : room - 1))
-    try layer.flush()
-    #expect(try view(target.bytes).firstDifference(from: model) == nil)
-    // What was written can be written again.
-    try layer.write(at: 0, from: buffer, 0..<512)
+    return (count, model)
   }
 
   @Test func `a layer without room for a chunk is refused`() {
@@ -118,21 +125,7 @@ import Testing
   @Test(arguments: 2...80)
   func `a full disk refuses what it has no room for, and nothing else`(roomCount: Int) throws {
     let (layer, target) = try fullLayer(roomCount: roomCount)
-    let buffer = IOBuffer(byteCount: 512)
-    var model = base
-    var count = 0
-    for chunk in 0..<90 {
-      let bytes = [UInt8](repeating: UInt8(chunk + 1), count: 512)
-      buffer.put(bytes[...], at: 0)
-      do throws(BlockIOError) {
-        try layer.write(at: UInt64(chunk * 512), from: buffer, 0..<512)
-      } catch {
-        #expect(error.reason == .system(.noSpace))
-        continue
-      }
-      model.put(bytes, at: chunk * 512)
-      count += 1
-    }
+    let (count, model) = try fill(layer, 0..<90)
     // The header, and an area for each 32 chunks.
     #expect(count == roomCount - 1 - (roomCount - 1 + 32) / 33)
     try layer.flush()

@@ -12,14 +12,15 @@
     func omissions(
       in directory: UInt64, _ names: [TSKName]
     ) throws(FileSystemError) -> [FileSystemDamage] {
+      let entryCount: ([UInt8]) -> Int
+      switch volume.family {
+      case .fat12, .fat16, .fat32: entryCount = Self.fatEntryCount
+      case .exFAT: entryCount = Self.exFATEntryCount
+      case .iso9660: entryCount = Self.isoEntryCount
+      case .ntfs, .hfsPlus: return []
+      }
       guard let bytes = try bytes(ofDirectory: directory) else { return [] }
-      let count =
-        switch volume.family {
-        case .fat12, .fat16, .fat32: Self.fatEntryCount(bytes)
-        case .exFAT: Self.exFATEntryCount(bytes)
-        case .iso9660: Self.isoEntryCount(bytes)
-        case .ntfs, .hfsPlus: 0
-        }
+      let count = entryCount(bytes)
       // libtsk makes up a directory of orphans.
       let shown = names.count {
         $0.isAllocated && $0.kind != .virtualDirectory && isShown($0, in: directory)
@@ -30,9 +31,8 @@
       ]
     }
 
-    /// The content of a directory in a family whose entries are easily counted.
+    /// The content of a directory; nil if it cannot be read.
     private func bytes(ofDirectory number: UInt64) throws(FileSystemError) -> [UInt8]? {
-      guard volume.family != .ntfs, volume.family != .hfsPlus else { return nil }
       var bytes: [UInt8] = []
       do throws(FileSystemError) {
         for extent in try map(of: inode(FileID(number))).extents {
@@ -55,22 +55,20 @@
 
     /// The entries of FAT that are in use, without long names, labels, `.` and `..`.
     private static func fatEntryCount(_ bytes: [UInt8]) -> Int {
-      var count = 0
-      for start in stride(from: 0, to: bytes.count - recordByteCount + 1, by: recordByteCount) {
-        if bytes[start] == 0 { break }
+      recordStarts(bytes).count { start in
         let isLabel = bytes[start + 11] & 0x08 != 0
-        if bytes[start] != 0xe5, bytes[start] != 0x2e, !isLabel { count += 1 }
+        return bytes[start] != 0xe5 && bytes[start] != 0x2e && !isLabel
       }
-      return count
     }
 
     private static func exFATEntryCount(_ bytes: [UInt8]) -> Int {
-      var count = 0
-      for start in stride(from: 0, to: bytes.count - recordByteCount + 1, by: recordByteCount) {
-        if bytes[start] == 0 { break }
-        if bytes[start] == 0x85 { count += 1 }
-      }
-      return count
+      recordStarts(bytes).count { bytes[$0] == 0x85 }
+    }
+
+    /// Where the records of FAT and exFAT begin, up to the one that ends the directory.
+    private static func recordStarts(_ bytes: [UInt8]) -> some Sequence<Int> {
+      stride(from: 0, to: bytes.count - recordByteCount + 1, by: recordByteCount)
+        .lazy.prefix { bytes[$0] != 0 }
     }
 
     /// The records of ISO 9660, a file of several once, without the directory and its parent.

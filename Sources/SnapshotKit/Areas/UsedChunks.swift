@@ -37,9 +37,7 @@ struct UsedChunks: Sendable {
       let end = geometry.byteOffset(of: Chunk(new.index + 1)), end < source.byteCount,
       let data = try source.nextData(from: end)
     else { return nil }
-    let chunk = geometry.chunk(containing: data.lowerBound)
-    let next =
-      geometry.position(ofData: chunk) ?? geometry.position(ofData: Chunk(chunk.index + 1))
+    let next = geometry.position(ofDataFrom: geometry.chunk(containing: data.lowerBound))
     return max(position + 1, next ?? 0)
   }
 

@@ -75,20 +75,20 @@ public struct Evidence: Equatable, Hashable, Sendable {
     private var bits: UInt16 = 0
 
     init(arrayLiteral kinds: Kind...) {
-      for kind in kinds { bits |= 1 << UInt16(Self.ordered.firstIndex(of: kind) ?? 0) }
+      for kind in kinds { bits |= Self.bit(kind) }
     }
 
     /// Whether a kind is among them.
-    func contains(_ kind: Kind) -> Bool {
-      bits >> UInt16(Self.ordered.firstIndex(of: kind) ?? 0) & 1 == 1
-    }
+    func contains(_ kind: Kind) -> Bool { bits & Self.bit(kind) != 0 }
 
     /// Adds kinds.
     mutating func formUnion(_ other: Kinds) { bits |= other.bits }
 
     /// The kinds, in alphabetical order.
-    var all: [Kind] {
-      Self.ordered.enumerated().filter { bits >> $0.offset & 1 == 1 }.map(\.element)
+    var all: [Kind] { Self.ordered.filter(contains) }
+
+    private static func bit(_ kind: Kind) -> UInt16 {
+      1 << UInt16(ordered.firstIndex(of: kind) ?? 0)
     }
 
     private static let ordered = Kind.allCases.sorted()

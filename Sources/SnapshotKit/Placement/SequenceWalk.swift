@@ -124,14 +124,12 @@ struct SequenceWalk {
     }
     // After the last exception.
     if let file { return (file, nil, [.fileTail, .sequence]) }
-    guard isAfterAll, let index = try turn(look), let next = after(sequences[index].old) else {
-      return nil
-    }
+    guard isAfterAll, let writer = try turn(look) else { return nil }
     // Only in a burst is it one writer's turn for long.
-    if orphan.reason == .exceptionLost, files.isStructure(next.old * scene.chunkByteCount) {
+    if orphan.reason == .exceptionLost, files.isStructure(writer.next * scene.chunkByteCount) {
       return nil
     }
-    return (next.old, index, [.sequence])
+    return (writer.next, writer.index, [.sequence])
   }
 
   /// The first chunk of the file that begins with an orphan, if a file ended right before it.
@@ -147,8 +145,11 @@ struct SequenceWalk {
     return fileEnds.beginning(of: end, besides: placed)
   }
 
+  /// A sequence that may go on, and the chunk with which.
+  private typealias Writer = (index: Int, next: UInt64)
+
   /// The sequence that goes on: the only one, or the only one whose content is of that kind.
-  private mutating func turn(_ look: Look?) throws(BlockIOError) -> Int? {
+  private mutating func turn(_ look: Look?) throws(BlockIOError) -> Writer? {
     guard let current = sequences.indices.last, sequences[current].count >= Self.countMin else {
       return nil
     }
@@ -156,29 +157,36 @@ struct SequenceWalk {
       sequences[$0].count >= Self.countMin / 2 && sequences[$0].end > sequences[current].start
         && copyCount - sequences[$0].end < Self.idleCountMax
     }
-    let writers = rivals + [current]
-    // Whoever came to the end of a file may have begun another.
-    guard writers.allSatisfy({ goesOn(sequences[$0]) }) else { return nil }
-    guard let look, !look.isZero else { return rivals.isEmpty ? current : nil }
+    var writers: [Writer] = []
+    for index in rivals + [current] {
+      // Whoever came to the end of a file may have begun another; chunks without a place may be of
+      // any sequence.
+      guard sequences[index].strangerCount == strangerCount,
+        let next = after(sequences[index].old)
+      else { return nil }
+      writers.append((index, next.old))
+    }
+    guard let look, !look.isZero else { return rivals.isEmpty ? writers[0] : nil }
     if look.kind.isJournal { return nil }
     let isOthersTurn = try isNumbered(current)
     let isAlone = rivals.isEmpty && !isOthersTurn
-    var like: [Int] = []
-    for index in writers {
+    var like: [Writer] = []
+    for writer in writers {
       // Numbers that end are no sequence that goes on; nor is any other that is numbered.
-      if isOthersTurn, try isNumbered(index) { continue }
-      guard let last = try last(index) else { continue }
+      if isOthersTurn, try isNumbered(writer.index) { continue }
+      guard let last = try last(writer.index) else { continue }
       // Zeroes are in files of every kind.
       let distance =
-        last.isZero && isAlone ? 0 : distance(of: look.profile, after: last.profile, index)
+        last.isZero && isAlone
+        ? 0 : distance(of: look.profile, at: writer.next, after: last.profile)
       if distance < (isAlone ? ContentProfile.unlike : ContentProfile.alike) {
-        like.append(index)
+        like.append(writer)
       } else if distance < ContentProfile.unlike {
         return nil
       }
     }
-    if like.isEmpty, rivals.isEmpty, isLasting(look), try goesOnThroughOther(current, look) {
-      return current
+    if like.isEmpty, rivals.isEmpty, isLasting(look), try goesOnThroughOther(writers[0], look) {
+      return writers[0]
     }
     if like.isEmpty, !isOthersTurn {
       // Something else, or the sequence goes on with other content: from here on it is not known.
@@ -200,17 +208,16 @@ struct SequenceWalk {
   /// Either nothing else was ever copied, or the origin shows it: what was written over the last
   /// chunk goes on in the next, and is unlike what would be there if that had not been written.
   private mutating func goesOnThroughOther(
-    _ index: Int, _ look: Look
+    _ writer: Writer, _ look: Look
   ) throws(BlockIOError) -> Bool {
-    let sequence = sequences[index]
+    let sequence = sequences[writer.index]
     // Numbers that end in content of one kind are another writer's.
-    guard let before = try last(index),
+    guard let before = try last(writer.index),
       look.profile.distance(to: before.profile) >= ContentProfile.unlike
     else { return false }
     if sequence.count >= Self.soleCountMin, sequence.count == copyCount { return true }
-    guard let next = after(sequence.old),
-      let written = try profile(ofOrigin: sequence.old),
-      let following = try profile(ofOrigin: next.old)
+    guard let written = try profile(ofOrigin: sequence.old),
+      let following = try profile(ofOrigin: writer.next)
     else { return false }
     return following.distance(to: written) < ContentProfile.alike
       && following.distance(to: before.profile) > ContentProfile.unlike
@@ -229,18 +236,11 @@ struct SequenceWalk {
   /// How different the next chunk of a sequence is from its last: where a file ends, zeroes fill
   /// the rest.
   private func distance(
-    of next: ContentProfile, after last: ContentProfile, _ index: Int
+    of next: ContentProfile, at old: UInt64, after last: ContentProfile
   ) -> Double {
-    guard let place = after(sequences[index].old), files.next(after: place.old) == .end else {
-      return next.distance(to: last)
-    }
+    guard files.next(after: old) == .end else { return next.distance(to: last) }
     guard let next = next.besidesZeroes, let last = last.besidesZeroes else { return 0 }
     return next.distance(to: last)
-  }
-
-  /// Whether a sequence goes on by order alone.
-  private func goesOn(_ sequence: Sequence) -> Bool {
-    sequence.strangerCount == strangerCount && after(sequence.old) != nil
   }
 
   /// The one chunk for which a sequence and the numbers in its chunks go on.

@@ -31,9 +31,7 @@ struct InFlightSearch {
 
   /// One above the position of the last data chunk that is wholly within the store.
   var positionEnd: UInt64 {
-    let end = Chunk(geometry.wholeChunkCount)
-    return geometry.position(ofData: end)
-      ?? geometry.position(ofData: Chunk(end.index + 1)) ?? 0
+    geometry.position(ofDataFrom: Chunk(geometry.wholeChunkCount)) ?? 0
   }
 
   /// Examines the data chunks at those positions that are wholly within the store.

@@ -33,9 +33,7 @@ struct Orphans {
     named = ordered
     var ascending: [ExceptionRun] = []  // by old chunk, when first needed
     var before: ExceptionRun?
-    var position =
-      geometry.position(ofData: Chunk(firstChunk))  // or that of the chunk after an area
-      ?? geometry.position(ofData: Chunk(firstChunk + 1)) ?? 0
+    var position = geometry.position(ofDataFrom: Chunk(firstChunk)) ?? 0
     for run in ordered {
       guard let start = geometry.position(ofData: Chunk(run.new)) else { continue }
       if start > position {
