@@ -16,19 +16,20 @@ enum UndoFile {
     _ path: FilePath, existing: FileSource?, byteCount: UInt64,
     unsharedByteCount: (FileTarget) -> UInt64? = { _ in nil }
   ) throws(MergeError) -> (file: FileTarget, isNew: Bool) {
-    guard let existing else {
+    guard let existing, existing.byteCount > 0 else {
       return (try make(path, byteCount: byteCount, unsharedByteCount), true)
     }
     try check(existing, byteCount: byteCount)
-    return (
-      try wrapping(Self.unavailable, try FileTarget(reopening: existing)),
-      UndoManifest(existing) == nil
-    )
+    let file = try wrapping(unavailable, try FileTarget(reopening: existing))
+    let isNew = UndoManifest(existing) == nil
+    // A crash may have come before there was room for everything.
+    if isNew, unsharedByteCount(file) == nil { try wrapping(MergeError.io, try file.reserve()) }
+    return (file, isNew)
   }
 
   /// Refuses an existing file that is neither an undo store nor blank.
   static func check(_ existing: FileSource, byteCount: UInt64) throws(MergeError) {
-    if UndoManifest(existing) != nil { return }
+    if existing.byteCount == 0 || UndoManifest(existing) != nil { return }
     if existing.byteCount == byteCount, try wrapping(unavailable, try isBlank(existing)) { return }
     throw .refused(
       MergeRefusal(
