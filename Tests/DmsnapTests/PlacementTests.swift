@@ -188,6 +188,21 @@ import Testing
     #expect(audit.output.contains("exception.placed-likely"), "\(audit)")
     let inspect = try dmsnap.run(["inspect", store, "--origin", origin])
     #expect(inspect.output.contains("placed   0 proven, 60 likely of 60 unnamed chunks"))
+    let (offer, extra) = ("--place likely --to NEW", "   uses the 60 likely places as well")
+    #expect(inspect.output.contains("dmsnap salvage \(store) --origin \(origin) \(offer)\(extra)"))
+  }
+
+  @Test func `the commands that inspect names have the options that it was given`() throws {
+    let asked = try dmsnap.run([
+      "inspect", store, "--origin", origin, "--sibling", sibling, "--place", "proven",
+    ])
+    let repeated = "--place proven --sibling \(sibling)"
+    #expect(
+      asked.output.contains("dmsnap salvage \(store) \(repeated) --origin \(origin) --to NEW"))
+    #expect(
+      asked.output.contains(
+        "dmsnap export \(store) --reading salvage \(repeated) --origin \(origin) --to FILE"))
+    #expect(!asked.output.contains("--place likely"))
   }
 
   @Test func `a merge lists what it rests on, once it is done`() throws {

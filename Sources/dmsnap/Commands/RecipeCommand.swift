@@ -67,15 +67,3 @@ private struct RecipeReport: Encodable {
 
   init(_ recipe: Recipe) { (ways, problem) = (recipe.ways, recipe.problem) }
 }
-
-extension TableOptions {
-  /// The options as the user gave them, for commands to repeat; each after a space.
-  var words: String {
-    (readingAsked.map { " --reading \($0.rawValue)" } ?? "")
-      + (chunkSizeAsked.map { " --chunk-size \($0)" } ?? "")
-      + (generation.map { " --generation \($0)" } ?? "")
-      + (placeAsked.map { " --place \($0.rawValue)" } ?? "")
-      + siblings.map { " --sibling \(quoted($0.text))" }.joined()
-      + (map.map { " --map \(quoted($0.text))" } ?? "")
-  }
-}

@@ -111,6 +111,20 @@ struct TableOptions: ParsableArguments {
   /// The chunk size that the user gave.
   var chunkSize: ChunkSize? { chunkSizeAsked.flatMap { try? ChunkSize(sectorCount: $0) } }
 
+  /// The options as the user gave them, for commands to repeat; each after a space.
+  var words: String {
+    (readingAsked.map { " --reading \($0.rawValue)" } ?? "") + wordsWithoutReading
+  }
+
+  /// All but `--reading`, for commands that have a reading of their own.
+  var wordsWithoutReading: String {
+    (chunkSizeAsked.map { " --chunk-size \($0)" } ?? "")
+      + (generation.map { " --generation \($0)" } ?? "")
+      + (placeAsked.map { " --place \($0.rawValue)" } ?? "")
+      + siblings.map { " --sibling \(quoted($0.text))" }.joined()
+      + (map.map { " --map \(quoted($0.text))" } ?? "")
+  }
+
   func validate() throws {
     if reading != .salvage, chunkSizeAsked != nil || generation != nil {
       throw ValidationError("--chunk-size and --generation go with --reading salvage")

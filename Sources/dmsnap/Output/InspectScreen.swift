@@ -239,7 +239,7 @@ struct InspectScreen {
     let hasOrigin = origin == nil && volume != nil
     let origin = hasOrigin ? "" : " --origin \(originWords)"
     if audit.verdict == .notAStore, !input.volumes.physicalVolumes.isEmpty {
-      return ["dmsnap lvm extract \(store)\(options) --to FILE"]
+      return ["dmsnap lvm extract \(store)\(input.volumes.words) --to FILE"]
     }
     if audit.verdict == .notAStore {
       return partitions + [
@@ -250,9 +250,12 @@ struct InspectScreen {
     if audit.verdict == .healthy, audit.store.undoDescription != nil {
       return ["dmsnap merge \(store)\(origin)\(options) --dry-run"]
     }
-    let older = audit.generations.dropFirst().map {
-      "dmsnap export \(store)\(options) --generation \($0.index)\(origin) --to FILE"
-    }
+    let older =
+      input.table.generation != nil
+      ? []
+      : audit.generations.dropFirst().map {
+        "dmsnap export \(store)\(options) --generation \($0.index)\(origin) --to FILE"
+      }
     if diagnosis == nil {
       return ["dmsnap export \(store)\(options)\(origin) --to FILE"] + older
     }
@@ -274,27 +277,39 @@ struct InspectScreen {
     let mended = quoted(input.store.adding(gaps))
     // What has no name is looked for in the origin.
     let place = audit.unnamedCount > 0 && self.origin != nil ? origin : ""
+    let salvage = "dmsnap salvage \(store)\(options)\(place)"
     return [
-      "dmsnap salvage \(store)\(options)\(place) --to NEW\(careful)",
+      "\(salvage) --to NEW\(careful)",
       "dmsnap export \(store) --reading salvage\(options)\(origin) --to FILE",
     ]
+      + (offersLikely
+        ? ["\(salvage) --place likely --to NEW   uses the \(likelyWords) as well"]
+        : [])
       + (gaps.isEmpty
         ? []
         : [
           "dmsnap inspect \(mended)\(options)   reads it as it was on the"
             + " medium"
         ])
-      + (input.table.generation == nil ? older : [])
+      + older
   }
 
   /// The command for a store of which only chunks without exceptions are left.
   private func salvageOfUnnamed(_ origin: String) -> [String] {
     if audit.unnamedCount == 0 { return [] }
     let command = "dmsnap salvage \(store)\(options)"
-    // What is likely is seen only with the origin that it was looked for in.
-    return audit.placement.likelyCount > 0 && self.origin != nil
+    return offersLikely
       ? ["\(command)\(origin) --place likely --to NEW"]
       : ["\(command) --to NEW --format json   lists what is unnamed"]
+  }
+
+  /// Whether places are likely that the commands would not use as they stand.
+  private var offersLikely: Bool {
+    audit.placement.likelyCount > 0 && input.table.placeAsked == nil
+  }
+
+  private var likelyWords: String {
+    counted(audit.placement.likelyCount, "likely place")
   }
 
   /// The partitions of a disk that may be a store.
@@ -320,8 +335,6 @@ struct InspectScreen {
 
   /// The options as the user gave them, for commands to repeat.
   private var options: String {
-    input.volumes.words + (input.table.map.map { " --map \(quoted($0.text))" } ?? "")
-      + (input.table.chunkSizeAsked.map { " --chunk-size \($0)" } ?? "")
-      + (input.table.generation.map { " --generation \($0)" } ?? "")
+    input.volumes.words + input.table.wordsWithoutReading
   }
 }
