@@ -29,8 +29,8 @@ package enum ServeOutcome: Codable, Sendable {
 package enum ServeEnd: Int32 {
   /// Nothing went wrong.
   case allWell = 0
-  /// Clients read what is lost, and was not known to be.
-  case lossFound = 2
+  /// Clients read what is lost, and was not known to be, or wrote what the layer did not take.
+  case incomplete = 2
   /// An input was written while it was served.
   case inputChanged = 3
   /// Not all that was written to the layer is on the medium.

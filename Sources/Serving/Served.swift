@@ -13,17 +13,15 @@ package struct Served: Sendable {
   package let parts: [ServedPart]
   /// What is to be known of it.
   package let report: ServeReport
-  private let tell: @Sendable (any Error) -> Void
-
   private let layerFile: FileTarget?
 
   /// Opens the snapshot of a request, and makes its layer.
   ///
-  /// - Parameter tell: Gets what puts in doubt what is served, as ``ServedView`` finds it.
+  /// - Parameter tell: Gets what puts in doubt what is served, as ``ServedView`` finds it, and how
+  ///   the layer fails.
   package init(
     _ request: ServeRequest, tell: @escaping @Sendable (any Error) -> Void
   ) throws {
-    self.tell = tell
     let notes = Notes()
     let found = try StoreInput(request.names, origin: request.origin) { notes.add($0) }
     let snapshot = Snapshot(try found.loadTable(), of: try found.requireOrigin())
@@ -59,12 +57,10 @@ package struct Served: Sendable {
 
   /// Flushes the layer, which takes no more, and looks at the inputs for the last time.
   package func end() -> ServeEnd {
-    do { try layer?.close() } catch {
-      tell(error)
-      return .unflushed
-    }
+    // How it failed, the layer has told.
+    do { try layer?.close() } catch { return .unflushed }
     if view.findsChange() { return .inputChanged }
-    return view.hasFoundLoss ? .lossFound : .allWell
+    return view.hasFoundLoss || layer?.hasRefused == true ? .incomplete : .allWell
   }
 
   /// The bytes that are served.
