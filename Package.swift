@@ -27,10 +27,6 @@ let argumentParser = Target.Dependency.product(
 
 // Without the trait nothing of libtsk is built or needed; with it, it is loaded when it is needed.
 let tsk = TargetDependencyCondition.when(traits: ["TSK"])
-// What a failed assertion of libtsk calls is the program's own function (TSKWorker).
-let asserting = [
-  LinkerSetting.unsafeFlags(["-Xlinker", "--export-dynamic-symbol=__assert_fail"])
-]
 
 // Each of these two is a product by itself: dmsnap needs no library for serving.
 let nbdkit = TargetDependencyCondition.when(traits: ["Nbdkit"])
@@ -134,7 +130,7 @@ let package = Package(
         "BlockIO", "Blkid", "FileSystems", "Inputs", "LVM2", "MD", "Serving", "SnapshotFormat",
         "SnapshotKit", argumentParser, systemPackage,
       ],
-      swiftSettings: strict, linkerSettings: asserting, plugins: ["StampCommit"]),
+      swiftSettings: strict, plugins: ["StampCommit"]),
     .plugin(
       name: "StampCommit", capability: .buildTool(), path: "Sources/StampCommit",
       exclude: ["stamp-commit"]),
@@ -155,8 +151,7 @@ let package = Package(
         "BlockIO", "FileSystemFormat", "FileSystems", "TestSupport", systemPackage,
         .target(name: "TSK", condition: tsk),
       ],
-      exclude: ["Btrfs/Images", "TSK/Images", "XFS/Images"], swiftSettings: test,
-      linkerSettings: asserting),
+      exclude: ["Btrfs/Images", "TSK/Images", "XFS/Images"], swiftSettings: test),
     .testTarget(
       name: "BlockIOTests", dependencies: ["BlockIO", "TestSupport", systemPackage],
       swiftSettings: test),

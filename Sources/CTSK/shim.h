@@ -6,11 +6,15 @@
 #pragma once
 
 #include <dlfcn.h>
+#include <link.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 #include <time.h>
+#include <unistd.h>
 #include <tsk/tsk_incs.h>
 #include <tsk/base/tsk_base.h>
 #include <tsk/img/tsk_img.h>
@@ -31,6 +35,53 @@ static inline const char *wanted_tsk_version(void) { return TSK_VERSION_STR; }
 
 // A function of the library, which loaded_tsk() has found. Loading again only counts.
 #define LOADED(name) ((__typeof__(&name))dlsym(loaded_tsk_once(), #name))
+
+// What stands between libtsk and the C library: it asserts what a damaged image does not hold to,
+// and allocates what one claims.
+typedef struct {
+  void *(*allocate)(size_t);
+  void *(*allocate_zeroed)(size_t, size_t);
+  void *(*reallocate)(void *, size_t);
+  void (*release)(void *);
+  void (*end)(void);
+  void (*fail)(const char *, const char *, unsigned, const char *);
+} dmsnap_tsk_guard;
+
+// Has a library call `function` where it calls `name` of another one, through its table of imported
+// functions. A definition in the program would do only if the program comes before the C library in
+// the search, which a plugin does not.
+static inline void dmsnap_replace(void *library, const char *name, void *function) {
+  const struct link_map *map = (const struct link_map *)library;
+  const ElfW(Rela) *entries = NULL;
+  const ElfW(Sym) *symbols = NULL;
+  const char *names = NULL;
+  size_t byte_count = 0;
+  for (const ElfW(Dyn) *each = map->l_ld; each->d_tag != DT_NULL; each++) {
+    if (each->d_tag == DT_JMPREL) entries = (const ElfW(Rela) *)each->d_un.d_ptr;
+    if (each->d_tag == DT_PLTRELSZ) byte_count = each->d_un.d_val;
+    if (each->d_tag == DT_SYMTAB) symbols = (const ElfW(Sym) *)each->d_un.d_ptr;
+    if (each->d_tag == DT_STRTAB) names = (const char *)each->d_un.d_ptr;
+  }
+  if (!entries || !symbols || !names) return;
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  for (size_t index = 0; index < byte_count / sizeof *entries; index++) {
+    const ElfW(Sym) *symbol = symbols + ELF64_R_SYM(entries[index].r_info);
+    if (strcmp(names + symbol->st_name, name)) continue;
+    void **slot = (void **)(map->l_addr + entries[index].r_offset);
+    void *start = (void *)((uintptr_t)slot & ~(page - 1));
+    // The loader may have made the table read-only.
+    if (!mprotect(start, page, PROT_READ | PROT_WRITE)) *slot = function;
+  }
+}
+
+static inline void dmsnap_tsk_guard_calls(void *library, const dmsnap_tsk_guard *guard) {
+  dmsnap_replace(library, "malloc", (void *)guard->allocate);
+  dmsnap_replace(library, "calloc", (void *)guard->allocate_zeroed);
+  dmsnap_replace(library, "realloc", (void *)guard->reallocate);
+  dmsnap_replace(library, "free", (void *)guard->release);
+  dmsnap_replace(library, "abort", (void *)guard->end);
+  dmsnap_replace(library, "__assert_fail", (void *)guard->fail);
+}
 
 static inline void *loaded_tsk_once(void) {
   static void *library;

@@ -46,6 +46,7 @@
 
     /// Fills `target` as far as the source reaches.
     private func read(at offset: Int64, into target: UnsafeMutableRawBufferPointer) -> Int {
+      TSKWorker.current?.checkIsWanted()
       guard let start = UInt64(exactly: offset), start < source.byteCount else { return -1 }
       let count = Int(min(UInt64(target.count), source.byteCount - start))
       var done = 0

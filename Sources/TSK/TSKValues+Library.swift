@@ -57,7 +57,23 @@
         changed: TSKTime(metadata.ctime, metadata.ctime_nano, hasZone: hasZone),
         created: TSKTime(metadata.crtime, metadata.crtime_nano, hasZone: hasZone),
         isAllocated: metadata.flags.rawValue & TSK_FS_META_FLAG_UNALLOC.rawValue == 0,
-        target: metadata.link.map { unsafe bytes($0) })
+        target: metadata.link.map { unsafe bytes($0) },
+        firstCluster: Self.firstCluster(metadata, family))
+    }
+  }
+
+  extension TSKMetadata {
+    private static func firstCluster(_ metadata: TSK_FS_META, _ family: TSKFamily) -> UInt64? {
+      switch family {
+      case .fat12, .fat16, .fat32, .exFAT:
+        // An exFAT file in one piece has no chain, and its runs already.
+        guard metadata.type == TSK_FS_META_TYPE_REG,
+          metadata.attr_state == TSK_FS_META_ATTR_EMPTY, metadata.content_len >= 8,
+          let content = unsafe metadata.content_ptr
+        else { return nil }
+        return unsafe content.loadUnaligned(as: UInt64.self)
+      case .ntfs, .iso9660, .hfsPlus: return nil
+      }
     }
   }
 
@@ -98,6 +114,16 @@
         compressionUnit: UInt64(attribute.nrd.compsize),
         isCompressed: flags & TSK_FS_ATTR_COMP.rawValue != 0,
         isEncrypted: flags & TSK_FS_ATTR_ENC.rawValue != 0)
+    }
+  }
+
+  extension TSKAttribute {
+    /// A plain stream in so many runs.
+    init(byteCount: UInt64, runs: [TSKRun]) {
+      self.init(
+        type: TSK_FS_ATTR_TYPE_DEFAULT.rawValue, identifier: 0, name: nil, byteCount: byteCount,
+        initializedByteCount: byteCount, resident: nil, runs: runs, skippedByteCount: 0,
+        compressionUnit: 0, isCompressed: false, isEncrypted: false)
     }
   }
 

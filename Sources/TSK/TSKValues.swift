@@ -41,6 +41,9 @@
     package let isAllocated: Bool
     /// Where a symbolic link points to.
     package let target: [UInt8]?
+    /// Where the chain of a regular file of FAT or exFAT begins, unless libtsk knows that it has
+    /// none.
+    let firstCluster: UInt64?
   }
 
   /// A name in a directory.

@@ -13,13 +13,13 @@
     // A directory of a hostile disk may claim any number of names.
     private static let nameCountMax = 16 << 20
 
-    /// How much processor time a call may use: a large directory takes seconds.
-    package static let callLimit = Duration.seconds(120)
-
     private let lock = Mutex(())
     private let worker: TSKWorker
     private let image: TSKImage
     private let handle: UnsafeMutablePointer<TSK_FS_INFO>
+
+    /// Where the files of FAT and exFAT are.
+    private let chains: ClusterChains?
 
     /// What it is.
     package let family: TSKFamily
@@ -29,19 +29,18 @@
     package let blockCount: UInt64
     /// The directory at the top.
     package let root: UInt64
-    /// The addresses of files; the last is that of the directory of orphans.
+    /// The addresses of files; the last is that of the directory of orphans that libtsk makes up.
     package let addresses: ClosedRange<UInt64>
 
     /// The file system in a source.
     ///
-    /// - Parameter callLimit: How much processor time a call of libtsk may use.
-    package init(
-      _ source: any BlockSource, callLimit: Duration = TSKVolume.callLimit
-    ) throws(TSKError) {
-      guard unsafe loaded_tsk_once() != nil else {
+    /// - Parameter limits: What a call of libtsk may use, if not what a source of that size needs.
+    package init(_ source: any BlockSource, limits: TSKLimits? = nil) throws(TSKError) {
+      guard TSKGuard.isLoaded else {
         throw unsafe .missing(version: String(cString: wanted_tsk_version()))
       }
-      guard let worker = TSKWorker(limit: callLimit) else {
+      let limits = limits ?? TSKLimits(sourceByteCount: source.byteCount)
+      guard let worker = TSKWorker(limits: limits) else {
         throw .library("there is no thread to be had")
       }
       guard let image = TSKImage(source) else {
@@ -59,7 +58,15 @@
       (self.worker, self.image, family) = (worker, image, opened.family)
       unsafe handle = opened.handle
       blockByteCount = unsafe UInt64(handle.pointee.block_size)
-      blockCount = unsafe handle.pointee.block_count
+      // A hostile disk may claim any number.
+      blockCount = unsafe min(
+        handle.pointee.block_count, source.byteCount / max(blockByteCount, 1) + 1)
+      do throws(BlockIOError) {
+        chains = try ClusterChains(source, opened.family, blockByteCount: blockByteCount)
+      } catch {
+        // What cannot be read of the table itself is said of each file.
+        chains = nil
+      }
       root = unsafe handle.pointee.root_inum
       addresses = unsafe handle.pointee.first_inum...handle.pointee.last_inum
     }
@@ -164,21 +171,36 @@
     package func metadata(
       in range: ClosedRange<UInt64>, isDeletedIncluded: Bool
     ) throws(TSKError) -> (found: [TSKMetadata], failure: TSKError?) {
+      var flags = TSK_FS_META_FLAG_ALLOC.rawValue | TSK_FS_META_FLAG_USED.rawValue
+      if isDeletedIncluded { flags |= TSK_FS_META_FLAG_UNALLOC.rawValue }
+      return try metadata(in: range, flags)
+    }
+
+    /// The metadata of deleted files that no directory names, as far as it is still there: of FAT
+    /// and exFAT, all free space is searched for it.
+    package func orphans() throws(TSKError) -> (found: [TSKMetadata], failure: TSKError?) {
+      try metadata(
+        in: addresses,
+        TSK_FS_META_FLAG_ORPHAN.rawValue | TSK_FS_META_FLAG_UNALLOC.rawValue
+          | TSK_FS_META_FLAG_USED.rawValue)
+    }
+
+    private func metadata(
+      in range: ClosedRange<UInt64>, _ flags: UInt32
+    ) throws(TSKError) -> (found: [TSKMetadata], failure: TSKError?) {
       let range = range.clamped(to: addresses)
       return try exclusively { [self] () throws(TSKError) in
         let found = MetadataList(family)
-        var flags = TSK_FS_META_FLAG_ALLOC.rawValue | TSK_FS_META_FLAG_USED.rawValue
-        if isDeletedIncluded { flags |= TSK_FS_META_FLAG_UNALLOC.rawValue }
         let status = unsafe loaded_tsk_fs_meta_walk(
           handle, range.lowerBound, range.upperBound, TSK_FS_META_FLAG_ENUM(flags),
           { file, context in
             guard let metadata = unsafe file?.pointee.meta, let context = unsafe context else {
               return TSK_WALK_CONT
             }
-            unsafe Unmanaged<MetadataList>.fromOpaque(context).takeUnretainedValue()
-              .append(metadata.pointee)
-            return TSK_WALK_CONT
+            let list = unsafe Unmanaged<MetadataList>.fromOpaque(context).takeUnretainedValue()
+            return unsafe list.append(metadata.pointee) ? TSK_WALK_CONT : TSK_WALK_STOP
           }, Unmanaged.passUnretained(found).toOpaque())
+        if found.isFull { return (found.found, .library("more files than can be listed")) }
         return (found.found, status == 0 ? nil : failure)
       }
     }
@@ -223,13 +245,25 @@
       }
     }
 
-    /// The type and number of the stream that is a file's content; nil if it has none.
-    package func contentAttribute(
-      of address: UInt64
-    ) throws(TSKError) -> (type: UInt32, identifier: UInt16)? {
-      try unsafe withFile(address) { file throws(TSKError) in
+    /// The stream that is a file's content; nil if it has none.
+    package func contentStream(of address: UInt64) throws(TSKError) -> TSKAttribute? {
+      if let chains {
+        let metadata = try metadata(of: address)
+        if let first = metadata.firstCluster, metadata.isAllocated {
+          do throws(BlockIOError) {
+            return TSKAttribute(
+              byteCount: metadata.byteCount,
+              runs: try chains.runs(from: first, byteCount: metadata.byteCount))
+          } catch { throw .source(error) }
+        }
+      }
+      let key = try unsafe withFile(address) { file throws(TSKError) -> (UInt32, UInt16)? in
         guard let attribute = unsafe loaded_tsk_fs_file_attr_get(file) else { return nil }
         return unsafe (attribute.pointee.type.rawValue, attribute.pointee.id)
+      }
+      guard let (type, identifier) = key else { return nil }
+      return try attributes(of: address).first {
+        $0.type == type && $0.identifier == identifier
       }
     }
 
@@ -288,12 +322,23 @@
 
   /// What a walk of metadata found.
   private final class MetadataList {
+    // Free space may hold anything.
+    private static let countMax = 256 << 10
+
     private(set) var found: [TSKMetadata] = []
     private let family: TSKFamily
 
     init(_ family: TSKFamily) { self.family = family }
 
-    func append(_ metadata: TSK_FS_META) { unsafe found.append(TSKMetadata(metadata, family)) }
+    var isFull: Bool { found.count >= Self.countMax }
+
+    /// Adds a file.
+    ///
+    /// - Returns: Whether there is room for another.
+    func append(_ metadata: TSK_FS_META) -> Bool {
+      unsafe found.append(TSKMetadata(metadata, family))
+      return !isFull
+    }
   }
 
   /// What a walk of blocks found.

@@ -8,30 +8,36 @@
   /// be left behind.
   ///
   /// Damaged images make some of libtsk's loops endless, and trip some of its assertions. A call
-  /// that has used too much of the processor, or failed an assertion, is given up: its thread keeps
-  /// all that it uses, and ends with the process.
+  /// that has used too much of the processor or of memory, or failed an assertion, is given up: its
+  /// thread keeps all that it uses, stops when it next reads or allocates, and ends with the
+  /// process.
   final class TSKWorker: Sendable {
     /// The workers whose threads run, by their threads.
     private static let running = Mutex<[pthread_t: TSKWorker]>([:])
+
+    private static let longCallTime = Duration.milliseconds(2)
 
     private struct State: Sendable {
       var job: (@Sendable () -> Void)?
       var clock: clockid_t?
       var isStuck = false
+      /// What libtsk has allocated on this thread, and not released there.
+      var byteCount = 0
+      /// How much of a processor calls have used that took long.
+      var longTime = Duration.zero
     }
 
     private let state = Mutex(State())
     // Created with 0: a semaphore that ends with less than it began with counts as an error.
     private let jobCount = DispatchSemaphore(value: 0)
     private let doneCount = DispatchSemaphore(value: 0)
-    private let limit: Duration
+    private let limits: TSKLimits
 
     /// A thread of its own.
     ///
-    /// - Parameter limit: How much processor time a call may use.
     /// - Returns: Nil if there is no thread to be had.
-    init?(limit: Duration) {
-      self.limit = limit
+    init?(limits: TSKLimits) {
+      self.limits = limits
       // libtsk keeps buffers on the stack, and calls itself for directories.
       guard BackgroundThread.start(stackByteCount: 8 << 20, { [self] in work() }) else {
         return nil
@@ -56,13 +62,33 @@
     /// Ends the thread; nothing runs on it after.
     func end() { jobCount.signal() }
 
-    /// Gives up the call that is made on this thread, which comes to no end; returns if this is no
-    /// worker's thread.
-    fileprivate static func giveUpCall() {
-      guard let worker = running.withLock({ $0[pthread_self()] }) else { return }
-      worker.state.withLock { $0.isStuck = true }
-      worker.doneCount.signal()
+    /// The worker whose thread this is; nil if it is no worker's.
+    static var current: TSKWorker? { running.withLock { $0[pthread_self()] } }
+
+    /// Gives up the call that is made on this thread, which comes to no end.
+    func giveUp() -> Never {
+      let isNew = state.withLock {
+        let wasStuck = $0.isStuck
+        $0.isStuck = true
+        return !wasStuck
+      }
+      if isNew { doneCount.signal() }
       while true { pause() }
+    }
+
+    /// Does not return if the call that is made on this thread was given up.
+    func checkIsWanted() { if isStuck { giveUp() } }
+
+    /// Counts what libtsk allocates and releases; does not return if that is too much.
+    func count(allocated: Int, released: Int = 0) {
+      let isTooMuch = state.withLock {
+        let (sum, overflow) = $0.byteCount.addingReportingOverflow(allocated - released)
+        if overflow || $0.isStuck || sum > limits.byteCount { return true }
+        // What another thread or the C library allocated may be released here.
+        $0.byteCount = max(sum, 0)
+        return false
+      }
+      if isTooMuch { giveUp() }
     }
 
     /// Whether a call was left behind: what it uses must stay.
@@ -80,12 +106,18 @@
       let start = processorTime
       jobCount.signal()
       while doneCount.wait(timeout: .now() + .milliseconds(500)) == .timedOut {
-        if processorTime - start > limit {
+        if processorTime - start > limits.processorTime {
           state.withLock { $0.isStuck = true }
           throw .stuck
         }
       }
       guard let result = result.get() else { throw .stuck }
+      let time = processorTime - start
+      state.withLock {
+        if time > Self.longCallTime { $0.longTime += time }
+        // Many that each come to an end have none together.
+        if $0.longTime > limits.processorTime * 4 { $0.isStuck = true }
+      }
       return try result.get()
     }
 
@@ -96,18 +128,6 @@
       else { return .zero }
       return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
-  }
-
-  /// What an assertion of C calls when it fails: that of the C library gives way to the program's.
-  ///
-  /// libtsk asserts what a damaged image does not hold to. That ends the call, not the program.
-  @_cdecl("__assert_fail")
-  public func assertionFailed(
-    _ text: UnsafePointer<CChar>, _ file: UnsafePointer<CChar>, _ line: CUnsignedInt,
-    _ function: UnsafePointer<CChar>?
-  ) -> Never {
-    TSKWorker.giveUpCall()
-    fatalError(unsafe "\(String(cString: file)):\(line): \(String(cString: text)) does not hold")
   }
 
   /// What a call comes to.

@@ -41,6 +41,52 @@ import Testing
     #expect(error["code"] as? String == "filesystem.not-found")
   }
 
+  /// A store of the corpus, and its origin.
+  private func stored(_ name: String) throws -> (bytes: [UInt8], origin: String) {
+    let facts = try Corpus.read("file-systems/\(name)")
+    let origin = try directory.write(
+      Corpus.unpack(facts.origin, of: "file-systems/\(name)"), to: "origin")
+    return (try Corpus.unpack(facts.store, of: "file-systems/\(name)"), origin)
+  }
+
+  @Test func `a kernel's reading says that it knows of no losses, if there are some`() throws {
+    let (bytes, origin) = try stored("ext4-overlay")
+    let whole = try directory.write(bytes, to: "whole")
+    let chunkByteCount = Int(bytes[12]) << 9
+    var damaged = bytes
+    damaged.replaceSubrange(
+      chunkByteCount..<chunkByteCount + 4096, with: repeatElement(0x5a, count: 4096))
+    let store = try directory.write(damaged, to: "store")
+    for option in ["--lost", "--doubtful", "--unnamed"] {
+      let sound = try dmsnap.run(["files", "owner", whole, "--origin", origin, option])
+      #expect(sound.status == 0 && !sound.errors.contains("--reading salvage"), "\(sound)")
+      let outcome = try dmsnap.run(["files", "owner", store, "--origin", origin, option])
+      #expect(outcome.status != 0 && outcome.status != 64, "\(outcome)")
+    }
+  }
+
+  @Test func `list takes several paths`() throws {
+    let (bytes, origin) = try stored("ext4-overlay")
+    let store = try directory.write(bytes, to: "store")
+    func list(_ more: String...) throws -> (lines: [String], status: Int32?, errors: String) {
+      let outcome = try dmsnap.run(["files", "list", store, "--origin", origin] + more)
+      return (
+        outcome.output.split(separator: "\n").map(String.init), outcome.status, outcome.errors
+      )
+    }
+    let all = try list("/", "-R").lines
+    let folders = try list().lines.filter { path in all.contains { $0.hasPrefix(path + "/") } }
+    let (first, second) = (try #require(folders.first), try #require(folders.last))
+    #expect(first != second)
+    #expect(try list(second, first).lines == list(second).lines + list(first).lines)
+    #expect(try list(first, first).lines == list(first).lines)
+    #expect(try list("-R", first, "/").lines == all)
+    let missing = try list(first, "/no-such-file")
+    #expect(missing.status == 2 && missing.errors.contains("/no-such-file"), "\(missing)")
+    #expect(try missing.lines == list(first).lines)
+    #expect(try list("/no-such-file", "/nor-this").status == 3)
+  }
+
   @Test func `a partition that is not there is status 3`() throws {
     let outcome = try run(["list"], ["--partition", "2"])
     #expect(outcome.status == 3, "\(outcome)")

@@ -119,7 +119,7 @@ import Testing
       "BlockIO/Use/KernelText.swift",
       "BlockIO/Use/ProcessUse.swift", "Blkid/LibraryProbe.swift", "Compression/Zlib.swift",
       "Compression/Zstd.swift", "FuseMount/FuseSession.swift", "NbdkitPlugin/Plugin.swift",
-      "TSK/TSKImage.swift", "TSK/TSKValues+Library.swift",
+      "TSK/TSKGuard.swift", "TSK/TSKImage.swift", "TSK/TSKValues+Library.swift",
       "TSK/TSKVolume.swift", "TSK/TSKWorker.swift", "dmsnap/StopRequest.swift",
     ]
     let found = tree.files.filter {

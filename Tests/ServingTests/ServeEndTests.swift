@@ -74,7 +74,7 @@ import Testing
     // Killed when the layer is there, and before it could report.
     let program = try directory.write(
       Array("#!/bin/sh\n>'\(layer)'\n>'\(layer).seen'\nkill -9 $$\n".utf8), to: "nbdkit")
-    chmod(program, 0o755)
+    _ = unsafe chmod(program, 0o755)
     var runner = ToolRunner.dmsnap
     runner.environment["PATH"] = directory.path
     let outcome = try runner.run(["serve"] + pair.arguments + ["--writable", layer])

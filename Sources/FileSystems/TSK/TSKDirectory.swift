@@ -21,10 +21,7 @@
       }
       guard let bytes = try bytes(ofDirectory: directory) else { return [] }
       let count = entryCount(bytes)
-      // libtsk makes up a directory of orphans.
-      let shown = names.count {
-        $0.isAllocated && $0.kind != .virtualDirectory && isShown($0, in: directory)
-      }
+      let shown = names.count { $0.isAllocated && isShown($0, in: directory) }
       guard count > shown else { return [] }
       return [
         FileSystemDamage("directory \(directory): \(count - shown) of its entries make no sense")

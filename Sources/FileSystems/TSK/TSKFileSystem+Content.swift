@@ -32,9 +32,7 @@
     /// The stream that is the content; nil of an empty file.
     private func contentStream(of inode: Inode) throws(FileSystemError) -> TSKAttribute? {
       try calling("content of inode \(inode.id.number)") { () throws(TSKError) in
-        let streams = try volume.attributes(of: inode.id.number)
-        guard let key = try volume.contentAttribute(of: inode.id.number) else { return nil }
-        return streams.first { $0.type == key.type && $0.identifier == key.identifier }
+        try volume.contentStream(of: inode.id.number)
       }
     }
 

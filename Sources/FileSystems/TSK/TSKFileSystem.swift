@@ -42,15 +42,22 @@
 
     public var root: FileID { FileID(volume.root) }
 
-    // Families whose inodes are in a table that is fast to walk.
-    private var hasTable: Bool { volume.family == .ntfs || volume.family == .hfsPlus }
+    // The smallest record of a file that NTFS has.
+    private static let recordByteCountMin: UInt64 = 256
+
+    // The numbers of HFS+ are never used again: looking up each would take long.
+    private var hasTable: Bool { volume.family == .ntfs }
+    private var isFAT: Bool { [.fat12, .fat16, .fat32, .exFAT].contains(volume.family) }
 
     public func inode(_ id: FileID) throws(FileSystemError) -> Inode {
       guard id.tree == 0 else { throw .noFile(source.name, "\(id.number) of tree \(id.tree)") }
-      do throws(TSKError) { return inode(try volume.metadata(of: id.number)) } catch {
-        if case .library = error { throw .noFile(source.name, "\(id.number)") }
-        throw Self.error(error, source.name, "inode \(id.number)")
+      guard volume.addresses.contains(id.number) else {
+        throw .noFile(source.name, "\(id.number)")
       }
+      return inode(
+        try calling("inode \(id.number)") { () throws(TSKError) in
+          try volume.metadata(of: id.number)
+        })
     }
 
     public func forEachInode(
@@ -58,7 +65,11 @@
     ) throws(FileSystemError) -> [FileSystemDamage] {
       guard hasTable else { return try walkTree(isDeletedIncluded: isDeletedIncluded, body) }
       var damage: [FileSystemDamage] = []
-      var (start, last) = (volume.addresses.lowerBound, volume.addresses.upperBound)
+      var start = volume.addresses.lowerBound
+      // A hostile disk may claim any number.
+      let last = min(
+        volume.addresses.upperBound, start + source.byteCount / Self.recordByteCountMin)
+      var failedCount = 0
       while true {
         // Small enough to hold, large enough that a call costs nothing.
         let end = last - start < 4096 ? last : start + 4095
@@ -68,8 +79,11 @@
         for metadata in found where !metadata.kind.isVirtual {
           guard try body(inode(metadata)) else { return damage }
         }
-        if let failure { damage.append(try note(failure, "inodes \(start) to \(end)")) }
-        if end == last { return damage }
+        if let failure {
+          damage.append(try note(failure, "inodes \(start) to \(end)"))
+          failedCount = found.isEmpty ? failedCount + 1 : 0
+        }
+        if end == last || failedCount == 16 { return damage }
         start = end + 1
       }
     }
@@ -93,21 +107,24 @@
         damage += try omissions(in: directory, names)
         for name in names where name.isAllocated || isDeletedIncluded {
           guard isShown(name, in: directory), seen.insert(name.address).inserted else { continue }
-          if name.kind == .virtualDirectory {
-            // The deleted ones, for which libtsk searches all that is free.
-            if isDeletedIncluded { waiting.insert(name.address, at: 0) }
-            continue
-          }
           do throws(FileSystemError) {
             let found = try inode(FileID(name.address))
             guard try body(found) else { return damage }
             if found.kind == .directory { waiting.append(name.address) }
           } catch {
-            guard case .noFile = error else { throw error }
-            damage.append(FileSystemDamage("inode \(name.address) cannot be read"))
+            if error.isFatal { throw error }
+            damage.append(error.damage)
           }
         }
       }
+      guard isDeletedIncluded, isFAT else { return damage }
+      let (orphans, failure) = try calling("deleted files") { () throws(TSKError) in
+        try volume.orphans()
+      }
+      for metadata in orphans where seen.insert(metadata.address).inserted {
+        guard try body(inode(metadata)) else { return damage }
+      }
+      if let failure { damage.append(try note(failure, "deleted files")) }
       return damage
     }
 
@@ -121,10 +138,9 @@
       var damage = try omissions(in: directory.id.number, names)
       if let failure { damage.append(try note(failure, "directory \(directory.id.number)")) }
       for name in names where isShown(name, in: directory.id.number) {
-        let isDeleted = !name.isAllocated || name.kind == .virtualDirectory
         let entry = DirectoryEntry(
           name: name.bytes, id: FileID(name.address), kind: name.kind.fileKind,
-          isDeleted: isDeleted)
+          isDeleted: !name.isAllocated)
         guard try body(entry) else { break }
       }
       return damage
@@ -141,7 +157,7 @@
     /// Whether a name is shown: not what libtsk makes up, nor what is the file system's own.
     func isShown(_ name: TSKName, in directory: UInt64) -> Bool {
       if name.bytes == [0x2e] || name.bytes == [0x2e, 0x2e] || name.bytes.isEmpty { return false }
-      if name.kind == .virtual || name.address == volume.root { return false }
+      if name.kind.isVirtual || name.address == volume.root { return false }
       guard directory == volume.root else { return true }
       let isDollar = name.bytes.first == 0x24
       switch volume.family {
@@ -246,15 +262,17 @@
       case .ntfs: break
       }
       let hasOwners = volume.family == .hfsPlus || volume.family == .iso9660
-      // The one time that ISO 9660 has is the one that libtsk calls that of creation.
+      // The one time that ISO 9660 has is the one that libtsk calls that of creation. FAT has none
+      // of an inode's change: Linux takes that of the content's.
       let recorded = volume.family == .iso9660 ? metadata.created : nil
+      let changed = isFAT ? metadata.modified : metadata.changed
       return Inode(
         id: FileID(metadata.address), kind: metadata.kind.fileKind ?? .unknown,
         permissions: permissions, owner: hasOwners ? metadata.owner : 0,
         group: hasOwners ? metadata.group : 0, linkCount: metadata.linkCount,
         byteCount: metadata.byteCount, modified: Timestamp(recorded ?? metadata.modified),
         accessed: Timestamp(recorded ?? metadata.accessed),
-        changed: Timestamp(recorded ?? metadata.changed),
+        changed: Timestamp(recorded ?? changed),
         created: metadata.created.seconds == 0 ? nil : Timestamp(metadata.created),
         isAllocated: metadata.isAllocated)
     }

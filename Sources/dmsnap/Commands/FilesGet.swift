@@ -100,7 +100,7 @@ struct FilesGet: ParsableCommand {
       return
     }
     // All are looked for before anything is made.
-    let (places, missing) = try places(in: fileSystem)
+    let places = try places(in: fileSystem)
     let archive = try tar.flatMap { $0 == "-" ? nil : try OutputText(path: FilePath($0)) }
     let sink: any ExtractionSink =
       if let to { try DirectorySink(path: FilePath(to), resumes: resume) } else {
@@ -108,9 +108,9 @@ struct FilesGet: ParsableCommand {
       }
     let line = ProgressLine("taken out", talk)
     var extraction = Extraction(fileSystem, to: sink, lost: losses.ranges) { line.update($0, $1) }
-    for (path, error) in missing { extraction.miss(path, error) }
+    for (path, error) in places.missing { extraction.miss(path, error) }
     do throws(ExtractionError) {
-      for place in places { try extraction.extract(place) }
+      for place in places.found { try extraction.extract(place) }
       try extraction.finish()
     } catch {
       if let to {
@@ -132,39 +132,22 @@ struct FilesGet: ParsableCommand {
   /// What is asked for: what is found of it, and what is not.
   ///
   /// - Throws: If nothing is found.
-  private func places(
-    in fileSystem: any FileSystem
-  ) throws -> (found: [FileTree.Place], missing: [(path: String, error: FileSystemError)]) {
-    var found: [FileTree.Place] = []
-    var missing: [(path: String, error: FileSystemError)] = []
-    func finding(
-      _ path: String, _ body: () throws(FileSystemError) -> FileTree.Place
-    ) throws(FileSystemError) -> FileTree.Place? {
-      do throws(FileSystemError) { return try body() } catch {
-        if error.isFatal { throw error }
-        missing.append((path, error))
-        return nil
-      }
-    }
+  private func places(in fileSystem: any FileSystem) throws -> FoundPlaces {
+    var places = FoundPlaces()
     for path in path {
-      let place = try finding(path) { () throws(FileSystemError) in
+      try places.add(path, oneOfNested: true) { () throws(FileSystemError) in
         try FileTree(fileSystem).find(path)
       }
-      // What is named twice, or lies in another that is named, is taken out once.
-      guard let place, !found.contains(where: { place.isWithin($0) }) else { continue }
-      found.removeAll { $0.isWithin(place) }
-      found.append(place)
     }
     for number in inode {
       let name = "inode-\(number.text.replacing(":", with: "-"))"
-      let place = try finding("inode \(number.text)") { () throws(FileSystemError) in
+      try places.add("inode \(number.text)") { () throws(FileSystemError) in
         FileTree.Place(
           path: "/" + name, name: Array(name.utf8), inode: try fileSystem.inode(number.id))
       }
-      if let place { found.append(place) }
     }
-    if found.isEmpty, let first = missing.first { throw first.error }
-    return (found, missing)
+    try places.requireAny()
+    return places
   }
 
   /// Writes what is in no file, and where each piece of it was.
@@ -232,13 +215,6 @@ struct FilesGet: ParsableCommand {
     if !losses.isAnyUnknown, losses.isInDoubt {
       Console.say("dmsnap: some files are in doubt: `dmsnap inspect --files` names them")
     }
-  }
-}
-
-extension FileTree.Place {
-  /// Whether it is another, or lies below it.
-  fileprivate func isWithin(_ other: FileTree.Place) -> Bool {
-    path == other.path || path.hasPrefix(other.path == "/" ? "/" : other.path + "/")
   }
 }
 

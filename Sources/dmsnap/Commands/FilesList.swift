@@ -14,14 +14,15 @@ struct FilesList: ParsableCommand {
     commandName: "list",
     abstract: "Lists the files of a snapshot or of its origin.",
     discussion: """
-      Times are UTC. The status is 2 if anything of what is listed is damaged or lost, 1 if the \
-      origin is in doubt, and 3 if there is no such file, or no file system that dmsnap can read.
+      Times are UTC. The status is 2 if anything of what is listed is damaged or lost, or if a \
+      path does not exist beside others that do, 1 if the origin is in doubt, and 3 if there is no \
+      such file, or no file system that dmsnap can read.
       """)
 
   @OptionGroup var input: StoreOptions
 
-  @Argument(help: "The file or directory.")
-  var path = "/"
+  @Argument(help: "The files and directories; there are no wildcards. (default: /)")
+  var path: [String] = []
 
   @OptionGroup var originInput: OriginOptions
   @OptionGroup var side: SideOptions
@@ -48,18 +49,27 @@ struct FilesList: ParsableCommand {
     let files = try FilesInput(input, originInput.origin, place, talk)
     let fileSystem = try files.fileSystem(side.side)
     let losses = try files.losses(side.side)
-    let start = try FileTree(fileSystem).find(path)
-    var printer = try Printer(self, fileSystem, losses)
-    var walk = TreeWalk(
-      fileSystem, from: start, isRecursive: recursive, includesDeleted: deleted)
-    var named: Set<FileID> = []
-    while let entry = try walk.next() {
-      if entry.depth == 0, entry.kind == .directory { continue }
-      if entry.isDeleted { named.insert(entry.id) }
-      try printer.write(entry)
+    var places = FoundPlaces()
+    for path in path.isEmpty ? ["/"] : path {
+      try places.add(path, oneOfNested: recursive) { () throws(FileSystemError) in
+        try FileTree(fileSystem).find(path)
+      }
     }
-    var damage = walk.damage
-    if deleted, path.allSatisfy({ $0 == "/" }) {
+    try places.requireAny()
+    var printer = try Printer(self, fileSystem, losses)
+    var damage = places.missing.map { TreeDamage($0.path, $0.error.damage) }
+    var named: Set<FileID> = []
+    for place in places.found {
+      var walk = TreeWalk(
+        fileSystem, from: place, isRecursive: recursive, includesDeleted: deleted)
+      while let entry = try walk.next() {
+        if entry.depth == 0, entry.kind == .directory { continue }
+        if entry.isDeleted { named.insert(entry.id) }
+        try printer.write(entry)
+      }
+      damage += walk.damage
+    }
+    if deleted, places.found.contains(where: { $0.path == "/" }) {
       damage += try fileSystem.forEachInode(isDeletedIncluded: true) {
         (inode) throws(FileSystemError) in
         if !inode.isAllocated, !named.contains(inode.id) {

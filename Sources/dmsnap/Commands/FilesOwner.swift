@@ -12,7 +12,8 @@ struct FilesOwner: ParsableCommand {
     discussion: """
       Bytes that no file owns are listed as what they are: free, where the text of deleted files \
       may lie, or a structure of the file system. The status is 2 if anything that decides it is \
-      damaged or lost, and 3 if there are no such bytes.
+      damaged or lost, or if --lost, --doubtful or --unnamed is asked of a kernel's reading, which \
+      knows of no losses, and there are some; and 3 if there are no such bytes.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -77,12 +78,13 @@ struct FilesOwner: ParsableCommand {
     found.damage.say()
     let hasUnknown = losses?.isAnyUnknown == true
     if let losses { files.sayUnknown(losses) }
-    if losses != nil, files.snapshot.loaded.generation == nil {
+    let hidesLosses = losses != nil ? try files.hidesLosses() : false
+    if hidesLosses {
       Console.say(
-        "dmsnap: \(files.snapshot.view.name): this is what Linux would show; --reading salvage"
-          + " knows what is lost of a damaged table, and what no exception names")
+        "dmsnap: \(files.snapshot.view.name): this is what Linux would show, which knows of no"
+          + " losses; there are some: --reading salvage tells them")
     }
-    try files.finish(isWhole: found.damage.isEmpty && !hasUnknown)
+    try files.finish(isWhole: found.damage.isEmpty && !hasUnknown && !hidesLosses)
   }
 
   /// The bytes that are asked for.

@@ -92,6 +92,46 @@ struct InodeArgument: ExpressibleByArgument {
   }
 }
 
+/// The files that a command was given the names of: what is found, and what is not.
+struct FoundPlaces {
+  private(set) var found: [FileTree.Place] = []
+  private(set) var missing: [(path: String, error: FileSystemError)] = []
+
+  /// Looks for one; what is named twice is found once.
+  ///
+  /// - Parameter oneOfNested: Whether of a directory and what is in it only the directory counts.
+  mutating func add(
+    _ name: String, oneOfNested: Bool = false,
+    _ find: () throws(FileSystemError) -> FileTree.Place
+  ) throws(FileSystemError) {
+    let place: FileTree.Place
+    do throws(FileSystemError) { place = try find() } catch {
+      if error.isFatal { throw error }
+      missing.append((name, error))
+      return
+    }
+    if oneOfNested {
+      if found.contains(where: { place.isWithin($0) }) { return }
+      found.removeAll { $0.isWithin(place) }
+    } else if found.contains(where: { $0.path == place.path }) {
+      return
+    }
+    found.append(place)
+  }
+
+  /// Throws if nothing is found.
+  func requireAny() throws {
+    if found.isEmpty, let first = missing.first { throw first.error }
+  }
+}
+
+extension FileTree.Place {
+  /// Whether it is another, or lies below it.
+  fileprivate func isWithin(_ other: FileTree.Place) -> Bool {
+    path == other.path || path.hasPrefix(other.path == "/" ? "/" : other.path + "/")
+  }
+}
+
 /// A snapshot whose files a command reads.
 struct FilesInput {
   let found: StoreInput
@@ -189,6 +229,13 @@ struct FilesInput {
     Console.say(
       "dmsnap: exceptions are lost, or may be; what they were for is unknown: any file may be wrong"
     )
+  }
+
+  /// Whether this is a kernel's reading, which knows of no losses, and the salvage reading knows of
+  /// some.
+  func hidesLosses() throws -> Bool {
+    guard snapshot.loaded.generation == nil else { return false }
+    return try !found.loadTable(found.plan()).isComplete
   }
 
   /// Ends the command: with status 2 if anything is damaged or lost, and with 1 if it is in doubt.

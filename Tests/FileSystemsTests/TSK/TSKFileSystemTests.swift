@@ -68,6 +68,93 @@
       #expect(damage == [] && count == 8)
     }
 
+    @Test func `FAT: a deleted file that no directory names has a number, and no made-up folder`()
+      throws
+    {
+      let source = try images.fat(16)
+      try images.run("mdeltree", "-i", "fat.img", "::/dir")
+      let fileSystem = try TSKOpening.open(source)
+      let names = try entries(fileSystem, try fileSystem.inode(fileSystem.root)).map {
+        String(decoding: $0.name, as: UTF8.self)
+      }
+      #expect(!names.contains { $0.hasPrefix("$") })
+      var orphans: [FileSystems.Inode] = []
+      let damage = try fileSystem.forEachInode(isDeletedIncluded: true) {
+        if !$0.isAllocated { orphans.append($0) }
+        return true
+      }
+      #expect(damage == [])
+      // `dir` is still named, as deleted; what was in it is found where it was.
+      #expect(orphans.contains { $0.byteCount == 300_000 && $0.kind == .regular })
+      #expect(orphans.allSatisfy { $0.changed == $0.modified })
+    }
+
+    @Test(arguments: [12, 16, 32]) func `FAT: a chain in pieces, and one without an end`(
+      bits: Int
+    ) throws {
+      // Every other cluster, backwards.
+      let source = try images.fat(bits)
+      let buffer = IOBuffer(byteCount: Int(source.byteCount))
+      try source.read(at: 0, into: buffer, 0..<buffer.byteCount)
+      var image = buffer.bytes(0..<buffer.byteCount)
+      let before = try TSKOpening.open(MemorySource(image))
+      let file = try inode(before, "/dir/sub/big.bin")
+      let start = try #require(try before.map(of: file).extents.first?.sourceRange?.lowerBound)
+      let number = { (place: Int, count: Int) in
+        image[place..<place + count].reversed().reduce(0) { $0 << 8 | Int($1) }
+      }
+      let short = number(22, 2)
+      let tableCount = short > 0 ? short : number(36, 4)
+      let root = number(17, 2) * 32
+      let data = (number(14, 2) + 2 * tableCount) * 512 + root
+      let first = (Int(start) - data) / 512 + 2
+      func set(_ cluster: Int, _ value: Int) {
+        for table in 0..<2 {
+          let bit = cluster * bits
+          let place = (number(14, 2) + table * tableCount) * 512 + bit / 8
+          let mask = ((1 << bits) - 1) << (bit % 8)
+          var word = number(place, 4) & ~mask | (value << (bit % 8)) & mask
+          for index in 0..<4 {
+            image[place + index] = UInt8(word & 0xff)
+            word >>= 8
+          }
+        }
+      }
+      func map() throws -> FileMap {
+        let fileSystem = try TSKOpening.open(MemorySource(image))
+        return try fileSystem.map(of: try inode(fileSystem, "/dir/sub/big.bin"))
+      }
+      let chain = [first] + (1..<586).map { first + 586 - $0 }
+      for (cluster, next) in zip(chain, chain.dropFirst()) { set(cluster, next) }
+      set(first + 1, (1 << min(bits, 28)) - 1)
+      let pieces = try map()
+      #expect(pieces.damage == [] && pieces.extents.count == 586)
+      #expect(
+        pieces.extents.map(\.sourceRange?.lowerBound)
+          == chain.map { UInt64(data + ($0 - 2) * 512) })
+      set(chain[10], chain[5])
+      let endless = try map()
+      #expect(endless.damage.count == 1 && endless.extents.last?.place == .lost)
+    }
+
+    @Test func `numbers that a hostile disk claims are not counted up to`() throws {
+      let source = try images.ntfs()
+      let buffer = IOBuffer(byteCount: Int(source.byteCount))
+      try source.read(at: 0, into: buffer, 0..<buffer.byteCount)
+      var image = buffer.bytes(0..<buffer.byteCount)
+      // 2^62 sectors.
+      image.replaceSubrange(40..<48, with: [0, 0, 0, 0, 0, 0, 0, 0x40])
+      let fileSystem = try TSKOpening.open(MemorySource(image))
+      let free = try? fileSystem.freeRanges()
+      #expect(free?.last?.upperBound ?? 0 <= source.byteCount)
+      var count = 0
+      _ = try fileSystem.forEachInode(isDeletedIncluded: true) { _ in
+        count += 1
+        return true
+      }
+      #expect(count >= 20)
+    }
+
     @Test func `FAT: free space is what no file has`() throws {
       let source = try images.fat(16)
       let fileSystem = try TSKOpening.open(source)
