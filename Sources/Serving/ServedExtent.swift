@@ -1,7 +1,7 @@
 package import BlockIO
 internal import SnapshotKit
 
-/// Contiguous bytes of what is served that are a hole, or are not.
+/// Contiguous served bytes that are all a hole, or all data.
 package struct ServedExtent: Equatable, Sendable {
   /// The bytes.
   package var range: Range<UInt64>
@@ -11,13 +11,13 @@ package struct ServedExtent: Equatable, Sendable {
 }
 
 extension ServedView {
-  /// How many bytes are looked at first, and at once at the most, before the count of extents is.
+  /// How many bytes are examined first, and at most at once, before the count of extents is.
   private static let stepByteCounts: ClosedRange<UInt64> = 1 << 16...1 << 30
 
   /// The extents that a range begins with, ascending, as many as there are up to `count`; the last
   /// of them may go on.
   ///
-  /// - Parameter layer: What was written to it.
+  /// - Parameter layer: Its layer of client writes.
   package func extents(
     in range: Range<UInt64>, under layer: TrialLayer? = nil, atMost count: Int = 4096
   ) throws(BlockIOError) -> [ServedExtent] {
@@ -25,7 +25,7 @@ extension ServedView {
     var holes = HoleSearch(view.origin)
     var position = range.lowerBound
     var step = Self.stepByteCounts.lowerBound
-    // One more tells where the last of those that were asked for ends.
+    // One more, to find the end of the last requested one.
     while position < range.upperBound, extents.count <= count {
       let end = position + min(step, range.upperBound - position)
       try holes.forEachPiece(of: position..<end) { (piece, isHole) throws(BlockIOError) in
@@ -68,10 +68,10 @@ extension [ServedExtent] {
   }
 }
 
-/// The holes of a source, asked for once each: a hole or data may be longer than what is looked at.
+/// The holes of a source, queried once each: a hole or data may be longer than the examined range.
 private struct HoleSearch {
   private let source: any BlockSource
-  /// What the last answer was about: a hole up to the data, then the data.
+  /// The last answer: a hole up to the data, then the data.
   private var known: (start: UInt64, data: Range<UInt64>)?
 
   init(_ source: any BlockSource) { self.source = source }

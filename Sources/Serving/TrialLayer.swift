@@ -3,7 +3,7 @@ package import SnapshotFormat
 internal import Synchronization
 internal import SystemPackage
 
-/// What is written to a served view, in a new COW store over it: Linux and dmsnap can use it like
+/// Client writes to a served view, in a new COW store over it, which Linux and dmsnap can use like
 /// any other.
 ///
 /// A chunk is copied with its first write. What it writes is on the medium after `flush()`, in the
@@ -12,7 +12,7 @@ internal import SystemPackage
 /// overwritten only once the writes before it are named too.
 ///
 /// If it is full, writes that need another chunk fail. Linux would invalidate the snapshot; here
-/// what was written stays. Once a flush has failed, nothing is written any more.
+/// earlier writes remain. After a failed flush, nothing more is written.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_commit_exception`.
 package final class TrialLayer: BlockSource {
@@ -22,7 +22,7 @@ package final class TrialLayer: BlockSource {
   private let state: Mutex<State>
   private let tell: @Sendable (BlockIOError) -> Void
 
-  /// What changes with each write.
+  /// The state that changes with each write.
   private struct State {
     /// The chunks of the view that were written, and the order in which they were.
     var positions: [UInt64: UInt64] = [:]
@@ -36,12 +36,12 @@ package final class TrialLayer: BlockSource {
     var writeCount: UInt64 = 0
     /// How many of these the last flush that succeeded was for.
     var flushedWriteCount: UInt64 = 0
-    /// How a flush of the store failed: what was written since the one before may be gone, even if
-    /// another succeeds.
+    /// How a flush of the store failed: writes since the previous one may be gone, even if another
+    /// succeeds.
     var failure: BlockIOError?
-    /// Whether a chunk found no room.
+    /// Whether a chunk did not fit.
     var isFull = false
-    /// Whether it takes no more.
+    /// Whether it accepts no more writes.
     var isClosed = false
   }
 
@@ -49,8 +49,8 @@ package final class TrialLayer: BlockSource {
   ///
   /// - Parameters:
   ///   - target: The store: all zeroes, and as long as it may become.
-  ///   - chunkSize: What is copied at once.
-  ///   - tell: Gets how the first chunk for which there is no room fails.
+  ///   - chunkSize: The unit of copying.
+  ///   - tell: Called with the error of the first chunk that does not fit.
   /// - Throws: If there is no room for a single chunk.
   package init(
     over base: any BlockSource, in target: any BlockTarget,
@@ -72,7 +72,7 @@ package final class TrialLayer: BlockSource {
     try target.flush()
   }
 
-  /// What a file system writes at once.
+  /// The unit of a file system's writes.
   package static let chunkSize = ChunkSize.all[3]
 
   /// The length of a layer with one chunk.
@@ -102,12 +102,12 @@ package final class TrialLayer: BlockSource {
         try base.read(at: piece.bytes.lowerBound, into: buffer, place)
       }
     }
-    // Without the lock, so that clients read at once. They do wait while a write or a flush is
-    // under way, or while another client reads again what was written meanwhile.
+    // Without the lock, so that clients read in parallel. They do wait during a write or a flush,
+    // or while another client repeats a read.
     let (pieces, writeCount) = state.withLock { (self.pieces(of: bytes, $0), $0.writeCount) }
     for piece in pieces { try read(piece) }
-    // If something was written meanwhile, what the layer has by now is read again: then all is of
-    // one moment. What it still does not have was the base's, which never changes.
+    // After a write in the meantime, the layer's part is read again, so that all is of one moment.
+    // The rest is the base's, which never changes.
     try state.withLock { (state) throws(BlockIOError) in
       if state.writeCount == writeCount { return }
       for piece in self.pieces(of: bytes, state) where piece.place != nil { try read(piece) }
@@ -143,7 +143,7 @@ package final class TrialLayer: BlockSource {
     return pieces
   }
 
-  /// What of a range was written, ascending: in whole chunks, as far as the range goes.
+  /// The written parts of a range, ascending: whole chunks, clipped to the range.
   package func written(in range: Range<UInt64>) -> [Range<UInt64>] {
     state.withLock { state in
       if state.positions.isEmpty { return [] }
@@ -209,7 +209,7 @@ package final class TrialLayer: BlockSource {
     try state.withLock { (state) throws(BlockIOError) in try flush(&state) }
   }
 
-  /// Flushes, and takes no more: what is written just before the process ends would be lost.
+  /// Flushes, and accepts no more writes: those made just before the process ends would be lost.
   package func close() throws(BlockIOError) {
     try state.withLock { (state) throws(BlockIOError) in
       state.isClosed = true
@@ -219,7 +219,7 @@ package final class TrialLayer: BlockSource {
 
   private func flush(_ state: inout State) throws(BlockIOError) {
     if let failure = state.failure { throw failure }
-    // A client that only flushes keeps nobody waiting.
+    // A client that only flushes does not delay others.
     if state.flushedWriteCount == state.writeCount { return }
     try commit(&state)
     try flushTarget(&state)
@@ -238,14 +238,14 @@ package final class TrialLayer: BlockSource {
     guard hasRoom(for: order) else {
       throw BlockIOError(target.name, .write, .system(.noSpace), at: piece)
     }
-    // A full disk must refuse this chunk, and not those that were written by the time that its area
-    // is needed: until then, the area is written as it is, empty.
+    // A full disk must refuse this chunk, not the ones written before its area is needed: the area
+    // is therefore written now, empty.
     if isFirst { try writeArea(of: order, state) }
     let start = chunk * chunkByteCount
     let end = min(start + chunkByteCount, base.byteCount)
     let whole = state.chunk
     whole.zero(0..<whole.byteCount)
-    // What is overwritten is not read: it may be what cannot be.
+    // Overwritten bytes are not read: they may be unreadable.
     try base.read(at: start, into: whole, 0..<Int(piece.lowerBound - start))
     try base.read(
       at: piece.upperBound, into: whole, Int(piece.upperBound - start)..<Int(end - start))
@@ -261,7 +261,7 @@ package final class TrialLayer: BlockSource {
     if slot + 1 == Int(geometry.chunkSize.exceptionsPerArea) { try commit(&state) }
   }
 
-  /// Names on the medium what was copied: data first.
+  /// Records the copies on the medium: data first.
   private func commit(_ state: inout State) throws(BlockIOError) {
     let count = UInt64(state.positions.count)
     guard count > state.committedCount else { return }

@@ -7,11 +7,11 @@ import SnapshotKit
 /// `dmsnap diff`: where snapshot and origin really differ.
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Lists the byte ranges in which snapshot and origin really differ.",
+    abstract: "Lists the byte ranges in which snapshot and origin differ.",
     discussion: """
-      Only chunks in the table are compared, sector by sector; an exception may hold nothing new. \
-      The status is 0 whether or not there are differences, 1 if the origin is in doubt, and 2 if \
-      data is lost.
+      Only chunks in the table are compared, sector by sector; an exception may hold the same \
+      data. The status is 0 whether or not there are differences, 1 if the origin is in doubt, and \
+      2 if data is lost.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -49,8 +49,8 @@ struct Diff: ParsableCommand {
     case .text:
       try ranges.text.copy(to: .standardOutput)
       try Console.print(
-        "\(byteSize(diff.changedByteCount)) differ in \(counted(diff.changedRangeCount, "range"))"
-          + "; the table holds \(byteSize(diff.sameByteCount)) that the origin holds too")
+        "\(byteSize(diff.changedByteCount)) differ in \(counted(diff.changedRangeCount, "range"));"
+          + " \(byteSize(diff.sameByteCount)) in the table are the same as in the origin")
       losses.say()
     }
     try losses.finish(found.volume, check)

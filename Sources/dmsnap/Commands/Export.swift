@@ -10,8 +10,8 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes the snapshot as a raw, sparse image.",
     discussion: """
-      What cannot be read becomes zeroes and is listed, and the status is 2. It is 1 if the origin \
-      is in doubt. If the file system can share data (reflink), nothing is copied.
+      Unreadable bytes become zeroes and are listed, and the status is 2. It is 1 if the origin is \
+      in doubt. If the file system can share data (reflink), nothing is copied.
       """)
 
   @OptionGroup var input: StoreOptions

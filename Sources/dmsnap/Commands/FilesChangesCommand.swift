@@ -10,12 +10,12 @@ struct FilesChangesCommand: ParsableCommand {
     commandName: "changes",
     abstract: "Lists the files that differ between a snapshot and its origin.",
     discussion: """
-      The first line says which side is before. It is the snapshot, unless files of the snapshot \
-      were changed last, as in an overlay: then the origin is. + created, - deleted, M content, \
-      m mode, owner, time or attributes only, R renamed, T another type. Only metadata and chunks \
-      in the table are read: data that lies elsewhere than before counts as changed, unless \
-      --content compares it. The status is 0 whether or not there are differences, and 2 if \
-      anything is damaged or lost.
+      The first line says which side is before: the snapshot, unless the snapshot has the latest \
+      changes, as in an overlay; then it is the origin. + created, - deleted, M content, m mode, \
+      owner, time or attributes only, R renamed, T another type. Only metadata and chunks in the \
+      table are read: data at another location than before counts as changed, unless --content \
+      compares it. The status is 0 whether or not there are differences, and 2 if anything is \
+      damaged or lost.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -23,10 +23,10 @@ struct FilesChangesCommand: ParsableCommand {
   @OptionGroup var place: PartitionOptions
 
   @Option(
-    help: "Which side is before; if not given, the one whose files were not changed last.")
+    help: "Which side is before; by default, the one without the latest changes.")
   var before: SnapshotFiles.Side?
 
-  @Flag(help: "Compare the data, and leave out files whose bytes are the same.")
+  @Flag(help: "Compare the data, and leave out files with the same bytes.")
   var content = false
 
   @Option(help: "Output format.")

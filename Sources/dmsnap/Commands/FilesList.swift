@@ -14,8 +14,8 @@ struct FilesList: ParsableCommand {
     commandName: "list",
     abstract: "Lists the files of a snapshot or of its origin.",
     discussion: """
-      Times are UTC. The status is 2 if anything of what is listed is damaged or lost, 1 if the \
-      origin is in doubt, and 3 if there is no such file, or no file system that dmsnap can read.
+      Times are UTC. The status is 2 if any listed file is damaged or lost, 1 if the origin is in \
+      doubt, and 3 if there is no such file, or no file system that dmsnap can read.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -33,7 +33,7 @@ struct FilesList: ParsableCommand {
   @Flag(name: [.customShort("R"), .long], help: "List directories in the directory as well.")
   var recursive = false
 
-  @Flag(help: "List deleted files as well, as far as the file system still has them.")
+  @Flag(help: "List deleted files as well, if the file system still has them.")
   var deleted = false
 
   @Option(

@@ -8,10 +8,10 @@ import SnapshotKit
 struct FilesOwner: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "owner",
-    abstract: "Says which files own some bytes, in the snapshot and in the origin.",
+    abstract: "Lists the files that own given bytes, in the snapshot and in the origin.",
     discussion: """
-      Bytes that no file owns are listed as what they are: free, where the text of deleted files \
-      may lie, or a structure of the file system. The status is 2 if anything that decides it is \
+      Bytes that no file owns are listed as free, where content of deleted files may lie, or as a \
+      structure of the file system. The status is 2 if anything that the answer depends on is \
       damaged or lost, and 3 if there are no such bytes.
       """)
 
@@ -29,22 +29,22 @@ struct FilesOwner: ParsableCommand {
   @Option(help: ArgumentHelp("The chunk of the store.", valueName: "new"))
   var new: UInt64?
 
-  @Flag(help: "What is lost of the snapshot.")
+  @Flag(help: "The snapshot's lost bytes.")
   var lost = false
 
   @Flag(
     help: ArgumentHelp(
-      "What may be lost: what was written, if exceptions are lost and nothing says which; and what"
-        + " rests on likely evidence."))
+      "Bytes that may be lost: bytes written, if it is undetermined which exceptions are lost; and"
+        + " bytes that rest on likely evidence."))
   var doubtful = false
 
   @Flag(
     help: ArgumentHelp(
-      "What belongs to data chunks that no exception names, as far as their place is known;"
-        + " in the salvage reading."))
+      "The bytes of data chunks that no exception names, if their place is known; in the salvage"
+        + " reading."))
   var unnamed = false
 
-  @Flag(help: "What really differs between snapshot and origin.")
+  @Flag(help: "Bytes that differ between snapshot and origin.")
   var changed = false
 
   @Option(help: "Output format.")
@@ -60,7 +60,7 @@ struct FilesOwner: ParsableCommand {
     guard count == 1 else {
       throw ValidationError(
         "exactly one of --offset, --chunk, --new, --lost, --doubtful, --unnamed and --changed is"
-          + " needed")
+          + " required")
     }
   }
 
@@ -79,8 +79,8 @@ struct FilesOwner: ParsableCommand {
     if let losses { files.sayUnknown(losses) }
     if losses != nil, files.snapshot.loaded.generation == nil {
       Console.say(
-        "dmsnap: \(files.snapshot.view.name): this is what Linux would show; --reading salvage"
-          + " knows what is lost of a damaged table, and what no exception names")
+        "dmsnap: \(files.snapshot.view.name): this is Linux's view; --reading salvage also finds"
+          + " the losses of a damaged table, and chunks that no exception names")
     }
     try files.finish(isWhole: found.damage.isEmpty && !hasUnknown)
   }
@@ -118,7 +118,7 @@ struct FilesOwner: ParsableCommand {
       let (known, unknownCount) = snapshot.unnamedRanges
       if unknownCount > 0 {
         Console.say(
-          "dmsnap: \(name): where \(counted(unknownCount, "unnamed chunk")) belong is unknown")
+          "dmsnap: \(name): the places of \(counted(unknownCount, "unnamed chunk")) are unknown")
       }
       return known
     }
@@ -190,12 +190,11 @@ struct FilesOwner: ParsableCommand {
 struct FilesExtents: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "extents",
-    abstract: "Says where the bytes of a file of the snapshot lie: in which chunks of the store.",
+    abstract: "Shows where the bytes of a file lie in the snapshot and in the store.",
     discussion: """
-      Each line is consecutive bytes of the file: where they are in the snapshot, the chunk of the \
-      origin, and the chunk and the byte of the store that has them, or - where the origin's own \
-      bytes show. The lines of its map and attributes come last. What is lost is marked, and the \
-      status is 2.
+      Each line is a run of consecutive bytes of the file: their place in the snapshot, the chunk \
+      of the origin, and the chunk and byte of the store, or - where the origin's own bytes show. \
+      The lines of its map and attributes come last. Lost bytes are marked, and the status is 2.
       """)
 
   @OptionGroup var input: StoreOptions

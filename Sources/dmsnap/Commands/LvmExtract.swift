@@ -10,12 +10,12 @@ import SystemPackage
 struct LvmExtract: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "extract",
-    abstract: "Writes a logical volume as a raw, sparse image: what its device would show.",
+    abstract: "Writes a logical volume as a raw, sparse image, as its device would show it.",
     discussion: """
       A snapshot is shown as Linux shows it; `dmsnap export` has other readings. An origin whose \
       snapshot is being merged shows the snapshot, as it does from the next activation on. As with \
       the device mapper, VG/SNAPSHOT-cow is the COW store itself, and VG/ORIGIN-real the origin \
-      beneath its snapshots. What cannot be read becomes zeroes and is listed, and the status is 2.
+      beneath its snapshots. Unreadable bytes become zeroes and are listed, and the status is 2.
       """)
 
   @Argument(help: "The volume: VG/LV, or UUID/LV if two groups have the same name.")
@@ -65,7 +65,7 @@ struct LvmExtract: ParsableCommand {
     if named.name != found.snapshot.store, case let load = KernelLoad(store), load.verdict != .loads
     {
       Console.say(
-        "dmsnap: \(found.store.name): is to be merged into \(volume.text), but cannot be:"
+        "dmsnap: \(found.store.name): is due to be merged into \(volume.text), but cannot be:"
           + " \(load.reason); this is \(volume.text) without it")
       return load
     }
@@ -114,8 +114,8 @@ extension FoundVolume {
   fileprivate func warn(_ talk: MessageOptions) throws(BlockIOError) -> Bool {
     let doubts = try doubts()
     var words = doubts.missing.map { volume in
-      "no \(volume.words), which holds a part or a copy of it: what is read may be out of date;"
-        + " --leg N reads a copy even so"
+      "no \(volume.words), which holds a part or a copy of it: the data may be out of date; --leg N"
+        + " reads a copy nevertheless"
     }
     words += doubts.problems.map(\.description)
     words += doubts.reuses.map {

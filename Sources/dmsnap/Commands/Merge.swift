@@ -21,8 +21,8 @@ struct Merge: ParsableCommand {
       """,
     discussion: """
       With an LVM snapshot, that rolls the origin back to the moment of the snapshot. With an \
-      overlay (a live system, a RAID recovery), it commits what was written. The store is never \
-      written. --undo first saves what will be overwritten, in a COW store whose merge is the \
+      overlay (a live system, a RAID recovery), it commits the changes. The store is never \
+      written. --undo first saves the data to be overwritten, in a COW store whose merge is the \
       undo. After a crash, an error or Ctrl-C, run the same command again.
       """)
 
@@ -35,7 +35,7 @@ struct Merge: ParsableCommand {
       valueName: "file"))
   var undo: String?
 
-  @Flag(help: "Overwrite without a way back.")
+  @Flag(help: "Overwrite without saving the old data.")
   var noUndo = false
 
   @Option(
@@ -43,21 +43,21 @@ struct Merge: ParsableCommand {
       "Leave the origin alone and write the merged image to a new file.", valueName: "file"))
   var to: String?
 
-  @Flag(help: "Leave alone what the origin already holds: fewer writes, a smaller undo file.")
+  @Flag(help: "Skip data that the origin already holds: fewer writes, a smaller undo file.")
   var skipIdentical = false
 
-  @Flag(help: "Read back what was written, past the page cache, and compare.")
+  @Flag(help: "Read the written data back, past the page cache, and compare.")
   var verify = false
 
-  @Flag(help: "Show what would be done, and write nothing.")
+  @Flag(help: "Show what the merge would do, and write nothing.")
   var dryRun = false
 
-  @Flag(help: "Serve what the merge would leave, as `dmsnap serve` does, and write nothing.")
+  @Flag(help: "Serve the result of the merge, as `dmsnap serve` does, and write nothing.")
   var preview = false
 
   @Option(
     help: ArgumentHelp(
-      "Write to FILE what would be done, with digests of the origin before and after; then stop.",
+      "Write a plan of the merge to FILE, with digests of the origin before and after; then stop.",
       valueName: "file"))
   var plan: String?
 
@@ -71,7 +71,7 @@ struct Merge: ParsableCommand {
     help: ArgumentHelp(
       "Override a refusal: unrelated-origin (its content contradicts the store), small-origin (it"
         + " ends before the table does; needs --reading salvage), other-snapshots (they would show"
-        + " what is written) or degraded-array (its other members keep the old data).",
+        + " the written data) or degraded-array (its other members keep the old data).",
       valueName: "risk"))
   var accept: [AcceptedRisk] = []
 

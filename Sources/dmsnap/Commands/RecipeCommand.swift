@@ -7,10 +7,10 @@ import SnapshotKit
 struct RecipeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "recipe",
-    abstract: "Prints the commands by which the system's own tools use the snapshot.",
+    abstract: "Prints commands with which the system's own tools show the snapshot.",
     discussion: """
-      The device mapper, loop devices, mount, qemu-nbd, lvm2: each with the options that leave the \
-      evidence as it is. Nothing is run.
+      The device mapper, loop devices, mount, qemu-nbd, lvm2: each with options that leave the \
+      evidence unchanged. Nothing is run.
       """)
 
   @OptionGroup var input: StoreOptions

@@ -8,7 +8,7 @@ import SystemPackage
 /// `dmsnap salvage`: a new, valid store from a broken one.
 struct Salvage: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Makes a new, valid store of what a broken one still holds.",
+    abstract: "Makes a new, valid store from the rest of a broken one.",
     discussion: """
       The new store is compact and has only the exceptions that the evidence supports; Linux loads \
       it over the same origin. Every decision is reported. The status is 2 if anything is lost. \
@@ -124,7 +124,7 @@ struct Salvage: ParsableCommand {
         + " \(counted(generation.exceptionCount, "exception"))")
     if hasZeroes {
       lines.append(
-        "         what could not be read is zero in it, and not marked: keep this list")
+        "         unreadable data is zero in it, and not marked: keep this list")
     } else if !isComplete {
       lines.append("         what is lost or in doubt is not recorded in it: keep this report")
     }

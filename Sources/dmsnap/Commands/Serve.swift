@@ -13,21 +13,21 @@ extension LossPolicy: ExpressibleByArgument {}
 struct LossOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "What lost bytes read as: error, so that no copy of them lies (the default), zero, what the"
-        + " origin has there, or a pattern that nobody takes for data.", valueName: "policy"))
+      "What lost bytes read as: error (the default, so that no copy looks intact), zero, the"
+        + " origin's bytes, or a recognisable pattern.", valueName: "policy"))
   var lost = LossPolicy.error
 }
 
 /// `dmsnap serve`: the snapshot as a network block device.
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Serves the snapshot as a block device (NBD), until it is interrupted.",
+    abstract: "Serves the snapshot as a block device (NBD), until interrupted.",
     discussion: """
-      Nothing is copied, and nothing is written to the store or the origin. Every client of NBD \
-      can use it: nbdcopy, qemu, nbdfuse, nbd-client. Partitions are exports of their own: \
-      partition1, partition2. nbdkit serves, by the plugin beside this program. Without --port, \
-      the socket is in a new directory of which only this user knows the inside. The status is \
-      that of an export: 2 if anything is lost, 1 if the origin is in doubt.
+      Nothing is copied, and nothing is written to the store or the origin. Any NBD client can use \
+      it: nbdcopy, qemu, nbdfuse, nbd-client. Partitions are separate exports: partition1, \
+      partition2. The server is nbdkit, with the plugin beside this program. Without --port, the \
+      socket is in a new directory that only this user can enter. The status is that of an export: \
+      2 if anything is lost, 1 if the origin is in doubt.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -36,24 +36,24 @@ struct Serve: ParsableCommand {
 
   @OptionGroup var place: PartitionOption
 
-  @Option(help: ArgumentHelp("The socket to make, for this user only.", valueName: "path"))
+  @Option(help: ArgumentHelp("The socket to create, for this user only.", valueName: "path"))
   var socket: String?
 
   @Option(
     help: ArgumentHelp(
-      "A port of 127.0.0.1, instead of a socket: anybody on this machine can read there, and, with"
+      "A port of 127.0.0.1, instead of a socket: any local user can read there, and, with"
         + " --writable, write.", valueName: "number"))
   var port: UInt16?
 
   @Option(
     help: ArgumentHelp(
-      "Let clients write, and keep what they write in a new COW store over the snapshot.",
+      "Let clients write, and keep their writes in a new COW store over the snapshot.",
       valueName: "layer"))
   var writable: String?
 
   @Option(
     help: ArgumentHelp(
-      "How long LAYER may become: 512M, 10G; 1G by default. Writes that need more fail.",
+      "The maximum length of LAYER: 512M, 10G; 1G by default. Writes that need more fail.",
       valueName: "bytes"))
   var limit: ByteCountArgument?
 
@@ -112,7 +112,7 @@ struct Server {
     if let path, path.utf8.count > longest {
       throw Failure(
         .couldNotFinish,
-        "\(path): the path of a socket has at most \(longest) bytes, and this has"
+        "\(path): a socket's path has at most \(longest) bytes, and this one has"
           + " \(path.utf8.count)", at: ErrorPlace(path))
     }
     StopRequest.listen(endsSoon: true)
@@ -173,8 +173,8 @@ struct Server {
     }
     throw Failure(
       .couldNotFinish,
-      "\(layer): nbdkit ended with status \(status): what clients wrote since their last flush may"
-        + " be missing", code: "serve.unflushed", at: ErrorPlace(layer))
+      "\(layer): nbdkit exited with status \(status): writes since the clients' last flush may be"
+        + " missing", code: "serve.unflushed", at: ErrorPlace(layer))
   }
 
   /// Runs nbdkit, which tells by the plugin what it serves.
@@ -192,7 +192,7 @@ struct Server {
       guard error.reason == .system(.noSuchFileOrDirectory) else { throw error }
       throw Failure(
         .couldNotFinish,
-        "nbdkit: is not installed; it serves what dmsnap reads (Debian: apt-get install nbdkit)",
+        "nbdkit: is not installed; `dmsnap serve` needs it (Debian: apt-get install nbdkit)",
         code: "serve.no-nbdkit")
     }
   }
@@ -294,7 +294,9 @@ extension ServeReport {
           + " \(counted(UInt64(lost.count), "range")): \(words)")
     }
     if !isComplete, lost.isEmpty {
-      Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
+      Console.say(
+        "dmsnap: exceptions are lost, or may be; it is unknown which chunks they were"
+          + " for")
     }
   }
 

@@ -14,9 +14,9 @@ struct TableCommand: ParsableCommand {
     commandName: "table",
     abstract: "Prints the exception table: runs, or one exception per line.",
     discussion: """
-      In table order: duplicates and top bytes are shown, not resolved. A store that Linux would \
-      not load is refused with status 4. The salvage reading shows what the evidence supports, \
-      with status 2 if anything is lost.
+      In table order: duplicates and top bytes are shown, not resolved. If Linux would not load \
+      the store, the status is 4. The salvage reading shows what the evidence supports, with \
+      status 2 if anything is lost.
       """)
 
   @OptionGroup var input: StoreOptions

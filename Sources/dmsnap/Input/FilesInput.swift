@@ -12,8 +12,8 @@ struct PartitionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The logical volume that the file system is in, if the snapshot is a disk, or has partitions,"
-        + " that volume groups lie on: of a virtual machine, for example.",
+      "The logical volume with the file system, if the snapshot or its partitions hold volume"
+        + " groups, as the disk of a virtual machine may.",
       valueName: "vg/lv"))
   var inner: String?
 
@@ -72,7 +72,7 @@ extension SnapshotPart {
 /// Whose files.
 struct SideOptions: ParsableArguments {
   @Option(
-    name: .customLong("of"), help: "Whose files: the snapshot's, or the origin's as it is now.")
+    name: .customLong("of"), help: "The files of the snapshot, or of the origin as it is now.")
   var side = SnapshotFiles.Side.snapshot
 }
 
@@ -187,7 +187,8 @@ struct FilesInput {
   func sayUnknown(_ losses: FileLosses) {
     guard losses.isAnyUnknown else { return }
     Console.say(
-      "dmsnap: exceptions are lost, or may be; what they were for is unknown: any file may be wrong"
+      "dmsnap: exceptions are lost, or may be; it is unknown which chunks they were for: any file"
+        + " may be wrong"
     )
   }
 

@@ -25,13 +25,13 @@ extension Snapshot {
     // A kernel reading shows what Linux would, and Linux does not check what it maps.
     let findings = Auditor(self).audit().findings
     for finding in findings where finding.code == .inUse {
-      Console.say("dmsnap: \(finding.found): what is read may change meanwhile")
+      Console.say("dmsnap: \(finding.found): data may change while it is read")
     }
     let damage = findings.filter { $0.severity == .damage }.map(\.code.rawValue)
     if damage.isEmpty { return }
     Console.say(
-      "dmsnap: \(name): there is damage (\(damage.joined(separator: ", "))); the result"
-        + " is what Linux would show; --reading salvage leaves out what cannot be right")
+      "dmsnap: \(name): there is damage (\(damage.joined(separator: ", "))); the result is what"
+        + " Linux would show; --reading salvage leaves out invalid exceptions")
   }
 }
 
