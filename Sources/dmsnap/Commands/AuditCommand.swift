@@ -22,11 +22,11 @@ struct AuditCommand: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func run() throws {
     let found = try StoreInput(input, origin: origin)
-    let line = ProgressLine("comparing", talk)
+    let line = ProgressLine("comparing", messages)
     let audit = try found.auditor().audit(.data) { line.update($0, $1) }
     line.end()
     try found.requireUnchanged()

@@ -25,11 +25,11 @@ struct Carve: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func run() throws {
     let source = try image.open(input)
-    let line = ProgressLine("searched", talk)
+    let line = ProgressLine("searched", messages)
     let carving = try Carver(source).carve { line.update($0, $1) }
     line.end()
     let failure =

@@ -20,18 +20,18 @@ struct Diff: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
 
   func run() throws {
     let found = try StoreInput(input, origin: originInput.origin)
-    try found.volume?.warn(talk)
+    try found.volume?.warn(messages)
     let origin = try found.requireOrigin()
     let snapshot = Snapshot(try found.loadTable(), of: origin)
     let check = try snapshot.checkOrigin()
-    snapshot.warn(check, talk)
-    let line = ProgressLine("compared", talk)
+    snapshot.warn(check, messages)
+    let line = ProgressLine("compared", messages)
     let ranges = try RangeList(format)
     let diff = try snapshot.diff {
       line.update($0, $1)

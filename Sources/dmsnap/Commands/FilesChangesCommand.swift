@@ -32,13 +32,13 @@ struct FilesChangesCommand: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
 
   func run() throws {
-    let files = try FilesInput(input, originInput.origin, place, talk)
-    let line = ProgressLine("compared", talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
+    let line = ProgressLine("compared", messages)
     let found = try FileChanges(
       try files.bothFileSystems(), before: before, comparesContent: content
     ) {
@@ -54,7 +54,7 @@ struct FilesChangesCommand: ParsableCommand {
           + (before == nil && found.before == .origin ? ", whose files were changed last" : ""))
       for change in found.changes { try lines.write(change.line) }
       try lines.flush()
-      if !talk.quiet { Console.say("dmsnap: " + Self.summary(found.changes)) }
+      if !messages.quiet { Console.say("dmsnap: " + Self.summary(found.changes)) }
     }
     let losses = SnapshotFiles.Side.allCases.map { files.knownLosses($0) }
     let isLost = losses.contains { !$0.ranges.isEmpty || $0.isAnyUnknown }

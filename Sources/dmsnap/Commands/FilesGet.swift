@@ -61,7 +61,7 @@ struct FilesGet: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
@@ -92,7 +92,7 @@ struct FilesGet: ParsableCommand {
     let list = unallocated.map { $0 + ".jsonl" }
     try OutputPaths.check(
       [("--tar", tar), ("--unallocated", unallocated), ("the map of --unallocated", list)])
-    let files = try FilesInput(input, originInput.origin, place, talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
     let fileSystem = try files.fileSystem(side.side)
     let losses = try files.losses(side.side)
     if let unallocated {
@@ -106,7 +106,7 @@ struct FilesGet: ParsableCommand {
       if let to { try DirectorySink(path: FilePath(to), resumes: resume) } else {
         TarSink(archive ?? OutputStream.standardOutput)
       }
-    let line = ProgressLine("taken out", talk)
+    let line = ProgressLine("taken out", messages)
     var extraction = Extraction(fileSystem, to: sink, lost: losses.ranges) { line.update($0, $1) }
     for (path, error) in missing { extraction.miss(path, error) }
     do throws(ExtractionError) {
@@ -178,7 +178,7 @@ struct FilesGet: ParsableCommand {
     for piece in free.pieces {
       try list.write(String(decoding: encoder.encode(piece), as: UTF8.self) + "\n")
     }
-    let line = ProgressLine("taken out", talk)
+    let line = ProgressLine("taken out", messages)
     let output = try OutputFile(path: FilePath(path), byteCount: free.byteCount)
     let unread = try free.write(to: output) { line.update($0, $1) }
     try files.found.requireUnchanged()
@@ -192,7 +192,7 @@ struct FilesGet: ParsableCommand {
       try Console.print(
         json: FilesGetReport(path, free, lost: lost, hasUnknownLosses: losses.isAnyUnknown))
     case .text:
-      if !talk.quiet {
+      if !messages.quiet {
         try Console.print(
           "\(path): \(byteSize(free.byteCount)) in"
             + " \(counted(UInt64(free.pieces.count), "piece")), listed in \(path).jsonl")
@@ -207,7 +207,7 @@ struct FilesGet: ParsableCommand {
     case .json:
       try Console.print(json: FilesGetReport(extraction, hasUnknownLosses: losses.isAnyUnknown))
     case .text:
-      if !talk.quiet, tar != "-" {
+      if !messages.quiet, tar != "-" {
         try Console.print(
           "\(to ?? tar ?? ""): \(extraction.fileCount)"
             + (extraction.fileCount == 1 ? " file or directory," : " files and directories,")
@@ -223,7 +223,7 @@ struct FilesGet: ParsableCommand {
       Console.say(
         "dmsnap: and \(extraction.lossCount - 20) more such files; --format json lists them")
     }
-    if let (path, what) = extraction.firstForbidden, !talk.quiet {
+    if let (path, what) = extraction.firstForbidden, !messages.quiet {
       let more = extraction.forbiddenCount - 1
       Console.say(
         "dmsnap: \(path): \(what) was not kept: you lack the rights, or the target cannot store it"
@@ -264,7 +264,7 @@ struct FilesCat: ParsableCommand {
   @Option(help: ArgumentHelp("The file by its inode number.", valueName: "number"))
   var inode: InodeArgument?
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
@@ -274,7 +274,7 @@ struct FilesCat: ParsableCommand {
   }
 
   func run() throws {
-    let files = try FilesInput(input, originInput.origin, place, talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
     let fileSystem = try files.fileSystem(side.side)
     let losses = try files.losses(side.side)
     let file: FileSystems.Inode
@@ -305,7 +305,7 @@ struct FilesCat: ParsableCommand {
   ///
   /// - Returns: What of it could not be read.
   private func write(_ content: any BlockSource) throws(BlockIOError) -> [Range<UInt64>] {
-    let (sink, line) = (StreamSink(.standardOutput), ProgressLine("written", talk))
+    let (sink, line) = (StreamSink(.standardOutput), ProgressLine("written", messages))
     let buffer = IOBuffer(byteCount: 1 << 20)
     var lost: [Range<UInt64>] = []
     var position: UInt64 = 0

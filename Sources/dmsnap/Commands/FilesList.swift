@@ -40,12 +40,12 @@ struct FilesList: ParsableCommand {
     help: "Output format; json is one object, jsonl one per line, bodyfile the Sleuth Kit's.")
   var format = Format.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
 
   func run() throws {
-    let files = try FilesInput(input, originInput.origin, place, talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
     let fileSystem = try files.fileSystem(side.side)
     let losses = try files.losses(side.side)
     let start = try FileTree(fileSystem).find(path)

@@ -50,7 +50,7 @@ struct FilesOwner: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
@@ -65,7 +65,7 @@ struct FilesOwner: ParsableCommand {
   }
 
   func run() throws {
-    let files = try FilesInput(input, originInput.origin, place, talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
     let both = try files.bothFileSystems()
     let losses = lost || doubtful || unnamed ? try files.losses(.snapshot) : nil
     let ranges = try ranges(files, losses)
@@ -123,7 +123,7 @@ struct FilesOwner: ParsableCommand {
       return known
     }
     var ranges: [Range<UInt64>] = []
-    let line = ProgressLine("compared", talk)
+    let line = ProgressLine("compared", messages)
     _ = try snapshot.diff {
       line.update($0, $1)
     } visit: {
@@ -208,12 +208,12 @@ struct FilesExtents: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
 
   func run() throws {
-    let files = try FilesInput(input, originInput.origin, place, talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
     let fileSystem = try files.fileSystem(.snapshot)
     let file = try FileTree(fileSystem).find(path)
     let losses = try files.losses(.snapshot)

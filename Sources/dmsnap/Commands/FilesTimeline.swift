@@ -27,12 +27,12 @@ struct FilesTimeline: ParsableCommand {
   @Option(help: "Output format.")
   var format = Format.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
 
   func run() throws {
-    let files = try FilesInput(input, originInput.origin, place, talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
     let found = try FileTimeline(try files.bothFileSystems())
     let lines = LineWriter()
     switch format {

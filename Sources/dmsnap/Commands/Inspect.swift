@@ -26,7 +26,7 @@ struct Inspect: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func run() throws {
     try wanted.check(input.volumes)

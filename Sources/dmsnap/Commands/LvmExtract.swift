@@ -29,7 +29,7 @@ struct LvmExtract: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     if volumes.physicalVolumes.isEmpty {
@@ -51,7 +51,7 @@ struct LvmExtract: ParsableCommand {
     }
     let own = named.beneath
     let source = try own.source(leg: volumes.leg)
-    if try own.warn(talk), status == .allWell { status = .warnings }
+    if try own.warn(messages), status == .allWell { status = .warnings }
     try extract(source)
     if status != .allWell { throw Failure(status) }
   }
@@ -69,7 +69,7 @@ struct LvmExtract: ParsableCommand {
           + " \(load.reason); this is \(volume.text) without it")
       return load
     }
-    try found.warn(talk)
+    try found.warn(messages)
     let loaded = try LoadedTable(store, reading: .kernel)
     // An origin may be longer than its snapshot.
     let origin =
@@ -77,15 +77,15 @@ struct LvmExtract: ParsableCommand {
       ? try found.requireOrigin() : try named.source(leg: volumes.leg)
     let snapshot = Snapshot(loaded, of: origin)
     let check = try snapshot.checkOrigin()
-    snapshot.warn(check, talk)
+    snapshot.warn(check, messages)
     try ImageWriter(snapshot, found, check)
-      .write(to: to, command: "lvm-extract", format, talk)
+      .write(to: to, command: "lvm-extract", format, messages)
     return nil
   }
 
   /// Writes the bytes of a volume.
   private func extract(_ source: any BlockSource) throws {
-    let line = ProgressLine("written", talk)
+    let line = ProgressLine("written", messages)
     let output = try OutputFile(path: FilePath(to), byteCount: source.byteCount)
     let lost = try Exporter.export(source, to: output) { line.update($0, $1) }
     try output.publish()
@@ -98,7 +98,7 @@ struct LvmExtract: ParsableCommand {
           command: "lvm-extract", exceptionCount: 0, byteCount: source.byteCount,
           lost: losses.ranges, isComplete: losses.isEmpty))
     case .text:
-      if !talk.quiet {
+      if !messages.quiet {
         try Console.print("\(to): \(byteSize(source.byteCount)) of \(source.name)")
       }
       losses.say()
@@ -111,7 +111,7 @@ extension FoundVolume {
   /// Reports what makes its bytes doubtful.
   ///
   /// - Returns: Whether there is anything to report.
-  fileprivate func warn(_ talk: MessageOptions) throws(BlockIOError) -> Bool {
+  fileprivate func warn(_ messages: MessageOptions) throws(BlockIOError) -> Bool {
     let doubts = try doubts()
     var words = doubts.missing.map { volume in
       "no \(volume.words), which holds a part or a copy of it: the data may be out of date; --leg N"
@@ -122,7 +122,7 @@ extension FoundVolume {
       "extents \($0.extents.lowerBound) to \($0.extents.upperBound - 1) of"
         + " \($0.physicalVolume.name) were reallocated to \($0.owner) by version \($0.seqno)"
     }
-    if !talk.quiet { for doubt in words { Console.say("dmsnap: \(text): \(doubt)") } }
+    if !messages.quiet { for doubt in words { Console.say("dmsnap: \(text): \(doubt)") } }
     return !doubts.isEmpty
   }
 }

@@ -86,7 +86,7 @@ struct Merge: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     if apply == nil {
@@ -129,27 +129,27 @@ struct Merge: ParsableCommand {
     try OutputPaths.check(
       [("--to", to), ("--undo", undo), ("--plan", plan), ("--evidence", list.evidence)])
     let input = try MergeInput(self)
-    try input.found.volume?.warn(talk)
-    let progress = MergeProgressLine(talk)
+    try input.found.volume?.warn(messages)
+    let progress = MergeProgressLine(messages)
     let purpose: MergePurpose =
       to != nil ? .copy : dryRun || preview || plan != nil ? .trial : .merge
     let merge = try wrapping(
       input.advised, try input.request.checked(for: purpose, progress: progress.update))
     progress.end()
     merge.snapshot.loaded.placement.sayUnusedSiblings()
-    if !talk.quiet { for note in merge.notes { Console.say("dmsnap: \(note)") } }
-    merge.snapshot.warn(merge.origin, talk, isDoubted: to != nil)
+    if !messages.quiet { for note in merge.notes { Console.say("dmsnap: \(note)") } }
+    merge.snapshot.warn(merge.origin, messages, isDoubted: to != nil)
     if preview {
       // A merge leaves alone what is lost.
       let request = ServeRequest(input.options, origin: input.origin, .origin)
-      return try Server(request, socket: nil, port: nil).run(format, talk)
+      return try Server(request, socket: nil, port: nil).run(format, messages)
     }
     let evidence = try list.prepare(merge.snapshot.loaded, input.options.table.place)
     if let to, !dryRun {
       try evidence?.publish()
       return try ImageWriter(
         merge.snapshot, input.found.volume, merge.origin, isDamagedUndo: merge.isDamagedUndo
-      ).write(to: to, command: "merge", format, talk)
+      ).write(to: to, command: "merge", format, messages)
     }
     let reporter = MergeReporter(self, input, merge)
     if let plan {
@@ -176,17 +176,17 @@ struct Merge: ParsableCommand {
 
 /// The progress of a merge: a line for each of its steps.
 private final class MergeProgressLine {
-  private let talk: MessageOptions
+  private let messages: MessageOptions
   private var step: MergeStep?
   private var line: ProgressLine?
 
-  init(_ talk: MessageOptions) { self.talk = talk }
+  init(_ messages: MessageOptions) { self.messages = messages }
 
   func update(_ step: MergeStep, _ done: UInt64, _ total: UInt64) {
     if step != self.step {
       end()
       self.step = step
-      line = ProgressLine(step.verb, talk)
+      line = ProgressLine(step.verb, messages)
     }
     line?.update(done, total)
   }

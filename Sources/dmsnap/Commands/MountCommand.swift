@@ -44,7 +44,7 @@ struct MountCommand: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     if end != nil {
@@ -74,7 +74,7 @@ struct MountCommand: ParsableCommand {
     let request = ServeRequest(input.named, origin: originInput.origin, losses.lost)
     let report = try mount(request, directory)
     let paths = report.parts.map { "\(directory)/\($0.fileName)" }
-    if !talk.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
+    if !messages.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
     var mounted: [String] = []
     if loop {
       do { mounted = try mountFileSystems(of: report, directory) } catch {
@@ -91,7 +91,7 @@ struct MountCommand: ParsableCommand {
         "image    \(path)" + (part.type.map { "   \($0)" } ?? "")
       }
       lines += mounted.map { "files    \($0)" }
-      if !talk.quiet { lines.append("end      dmsnap mount --end \(quoted(directory))") }
+      if !messages.quiet { lines.append("end      dmsnap mount --end \(quoted(directory))") }
       try Console.print(lines: lines)
       report.sayLosses(request.policy)
     }

@@ -60,7 +60,7 @@ struct Serve: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
@@ -78,7 +78,7 @@ struct Serve: ParsableCommand {
     var request = ServeRequest(input, origin: originInput.origin, losses.lost)
     request.partition = place.partition
     (request.layer, request.limit) = (writable, limit?.byteCount ?? request.limit)
-    try Server(request, socket: socket, port: port).run(format, talk)
+    try Server(request, socket: socket, port: port).run(format, messages)
   }
 }
 
@@ -121,14 +121,14 @@ struct Server {
   }
 
   /// Serves until a signal or nbdkit ends it.
-  func run(_ format: OutputFormat, _ talk: MessageOptions) throws {
+  func run(_ format: OutputFormat, _ messages: MessageOptions) throws {
     defer { directory.remove() }
     let child = try start()
     let report = try served(child)
     let file = try opened(child)
     defer { file?.remove() }
-    if !talk.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
-    try show(report, format, talk)
+    if !messages.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
+    try show(report, format, messages)
     try serve(child)
     try report.finish()
   }
@@ -249,7 +249,7 @@ struct Server {
   }
 
   private func show(
-    _ report: ServeReport, _ format: OutputFormat, _ talk: MessageOptions
+    _ report: ServeReport, _ format: OutputFormat, _ messages: MessageOptions
   ) throws {
     let uris = report.parts.map { uri(of: $0) }
     switch format {
@@ -262,7 +262,7 @@ struct Server {
         "uri      \(uri)"
           + (part.number.map { "   partition \($0)" } ?? "") + (part.type.map { "   \($0)" } ?? "")
       }
-      if !talk.quiet, let uri = uris.first {
+      if !messages.quiet, let uri = uris.first {
         let image = quoted(uri)
         lines += [
           "copy     nbdcopy \(image) FILE",
@@ -295,8 +295,7 @@ extension ServeReport {
     }
     if !isComplete, lost.isEmpty {
       Console.say(
-        "dmsnap: exceptions are lost, or may be; it is unknown which chunks they were"
-          + " for")
+        "dmsnap: exceptions are lost, or may be; their chunks are unknown")
     }
   }
 

@@ -99,7 +99,7 @@ struct FilesInput {
   /// The part of the snapshot that the file system is in.
   let part: SnapshotPart
   private let check: OriginCheck
-  private let talk: MessageOptions
+  private let messages: MessageOptions
   /// What is damaged of the file systems that were opened.
   private let damage = Damage()
 
@@ -110,14 +110,14 @@ struct FilesInput {
   /// Opens the snapshot.
   init(
     _ input: StoreOptions, _ origin: PathArgument?, _ place: PartitionOptions,
-    _ talk: MessageOptions
+    _ messages: MessageOptions
   ) throws {
-    self.talk = talk
+    self.messages = messages
     found = try StoreInput(input, origin: origin)
-    try found.volume?.warn(talk)
+    try found.volume?.warn(messages)
     snapshot = Snapshot(try found.loadTable(), of: try found.requireOrigin())
     check = try snapshot.checkOrigin()
-    snapshot.warn(check, talk)
+    snapshot.warn(check, messages)
     part = try place.part(of: snapshot)
   }
 
@@ -161,7 +161,7 @@ struct FilesInput {
   /// Says what is to be known of how a file system is read.
   private func say(_ fileSystem: any FileSystem, _ side: SnapshotFiles.Side) {
     damage.count += fileSystem.damage.count
-    let notes = talk.quiet ? [] : fileSystem.notes
+    let notes = messages.quiet ? [] : fileSystem.notes
     for note in fileSystem.damage.map(\.problem) + notes {
       Console.say("dmsnap: the \(fileSystem.family) of the \(side.rawValue): \(note)")
     }

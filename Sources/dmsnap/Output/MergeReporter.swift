@@ -91,7 +91,7 @@ struct MergeReporter {
       switch command.format {
       case .json:
         try Console.print(json: report(outcome.byteCount, losses))
-      case .text where !command.talk.quiet: try Console.print(lines: doneLines(outcome))
+      case .text where !command.messages.quiet: try Console.print(lines: doneLines(outcome))
       case .text: break
       }
     } catch {

@@ -6,8 +6,8 @@ extension Snapshot {
   /// Prints what the user should know before relying on a result.
   ///
   /// - Parameter isDoubted: Whether to print what contradicts the origin.
-  func warn(_ check: OriginCheck, _ talk: MessageOptions, isDoubted: Bool = true) {
-    if talk.quiet { return }
+  func warn(_ check: OriginCheck, _ messages: MessageOptions, isDoubted: Bool = true) {
+    if messages.quiet { return }
     if isDoubted, let contradiction = check.contradiction {
       Console.say("dmsnap: \(view.originName): \(contradiction)")
     }
