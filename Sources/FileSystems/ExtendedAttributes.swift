@@ -10,16 +10,16 @@ public struct ExtendedAttribute: Equatable, Sendable {
   package init(name: [UInt8], value: [UInt8]) { (self.name, self.value) = (name, value) }
 }
 
-/// The extended attributes of a file that can be read, and what cannot.
+/// The readable extended attributes of a file, and damage of the others.
 public struct ExtendedAttributes: Equatable, Sendable {
   /// Linux lists names of 64 KiB at most; more bytes than that many values have are nobody's.
   package static let byteCountMax = 64 << 20
-  /// What each takes besides its name and value.
+  /// The overhead of each, besides its name and value.
   private static let entryByteCount = 64
 
-  /// They, by name.
+  /// The attributes, ascending by name.
   public private(set) var found: [ExtendedAttribute] = []
-  /// What could not be read.
+  /// Damage found while reading.
   public private(set) var damage: [FileSystemDamage] = []
   private let owner: String
   private var room: Int
@@ -27,7 +27,7 @@ public struct ExtendedAttributes: Equatable, Sendable {
   /// None as yet.
   ///
   /// - Parameters:
-  ///   - owner: What messages call the file.
+  ///   - owner: The file's name in messages.
   ///   - byteCountMax: How many bytes of names and values are taken.
   package init(of owner: String, byteCountMax: Int = ExtendedAttributes.byteCountMax) {
     (self.owner, room) = (owner, byteCountMax)
@@ -37,7 +37,7 @@ public struct ExtendedAttributes: Equatable, Sendable {
   package mutating func hasRoom(forName name: [UInt8], byteCount: Int) -> Bool {
     let count = name.count + byteCount + Self.entryByteCount
     guard count <= room else {
-      // No more are taken then, and it is said once.
+      // No more are added then, and that is noted once.
       if room >= 0 { note("more than a file can have") }
       room = -1
       return false
@@ -57,11 +57,11 @@ public struct ExtendedAttributes: Equatable, Sendable {
     found.sort { $0.name.lexicographicallyPrecedes($1.name) }
   }
 
-  /// Adds what is wrong with them.
+  /// Adds their damage.
   package mutating func note(_ problem: String, at bytes: Range<UInt64>? = nil) {
     damage.append(FileSystemDamage("attributes of \(owner): \(problem)", at: bytes))
   }
 
-  /// Adds what else is wrong.
+  /// Adds another problem.
   package mutating func note(_ problems: [FileSystemDamage]) { damage += problems }
 }

@@ -9,7 +9,7 @@ final class ExtentContent: BlockSource {
   /// The beginning of the content, of a file that has it in its inode.
   private let inline: [UInt8]
 
-  /// - Parameter extents: Ascending; what lies between them is a hole.
+  /// - Parameter extents: Ascending; everything between them is a hole.
   init(
     _ name: String, _ base: any BlockSource, byteCount: UInt64, _ extents: [FileExtent],
     inline: [UInt8] = []

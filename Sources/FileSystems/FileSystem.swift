@@ -3,22 +3,22 @@ public import BlockIO
 /// A file system, read through any block source: a device, a partition of one, a snapshot's view.
 ///
 /// Nothing is written and nothing is mounted. Whatever is on the disk, no call traps, hangs, or
-/// allocates without bound. What is damaged is said, and what is whole is given all the same.
+/// allocates without bound. Damage is reported, and everything intact is still returned.
 public protocol FileSystem: Sendable {
   /// Where it is read from; offsets of extents and of damage are this source's.
   var source: any BlockSource { get }
 
-  /// What it is: `ext4`, `xfs`, `btrfs`, as libblkid names it.
+  /// Its type, as libblkid names it: `ext4`, `xfs`, `btrfs`.
   var family: String { get }
 
   /// The directory at the top.
   var root: FileID { get }
 
-  /// What is to be known of how it is read: a journal that was replayed, or was not; copies of
-  /// structures that had to serve.
+  /// Notes on how it is read: a journal that was replayed, or was not; backup copies of structures
+  /// in use.
   var notes: [String] { get }
 
-  /// What is damaged of the whole: files may be missing, or an older state is shown.
+  /// Damage of the file system as a whole: files may be missing, or an older state is shown.
   var damage: [FileSystemDamage] { get }
 
   /// Finds a file by its number.
@@ -28,8 +28,8 @@ public protocol FileSystem: Sendable {
 
   /// Calls `body` with each inode, in the order of the disk, until it returns false.
   ///
-  /// - Parameter isDeletedIncluded: Whether what is not in use any more is called with as well, as
-  ///   far as the file system still has it.
+  /// - Parameter isDeletedIncluded: Whether to include deleted inodes, as far as the file system
+  ///   still has them.
   /// - Returns: What could not be read.
   func forEachInode(
     isDeletedIncluded: Bool, _ body: (Inode) throws(FileSystemError) -> Bool
@@ -81,9 +81,9 @@ public protocol FileSystem: Sendable {
 }
 
 extension FileSystem {
-  /// Nothing.
+  /// Empty by default.
   public var notes: [String] { [] }
-  /// Nothing.
+  /// Empty by default.
   public var damage: [FileSystemDamage] { [] }
   /// Most file systems do.
   public func mayWriteInPlace(_ inode: Inode) -> Bool { true }

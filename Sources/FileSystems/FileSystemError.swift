@@ -2,7 +2,7 @@ public import BlockIO
 
 /// Something in a file system that is not as it must be.
 public struct FileSystemDamage: Hashable, Sendable {
-  /// What is wrong, in a few words: `extent block of inode 12: wrong checksum`.
+  /// The problem, in a few words: `extent block of inode 12: wrong checksum`.
   public let problem: String
   /// The bytes of the source that it is in, if known.
   public let bytes: Range<UInt64>?
@@ -17,18 +17,18 @@ public struct FileSystemDamage: Hashable, Sendable {
 public enum FileSystemError: CodedError, Equatable {
   /// The source does not hold a file system that can be read here.
   case notFound(String)
-  /// It holds one with something that is not supported: its name, and what that is.
+  /// Its file system has an unsupported feature: the source's name, and the feature.
   case unsupported(String, String)
   /// The file or structure that was asked for is damaged.
   case damaged(String, FileSystemDamage)
   /// There is no file of that path or number.
   case noFile(String, String)
-  /// The file is of another kind than was asked for: its name, and what it is not.
+  /// The file is not of the requested kind: its name, and that kind.
   case wrongKind(String, String)
   /// The source could not be read.
   case io(BlockIOError)
 
-  /// Nothing there, damage, or not finished.
+  /// Not found, damage, or not finished.
   public var status: ExitStatus {
     switch self {
     case .notFound, .noFile: .noStore
@@ -38,7 +38,7 @@ public enum FileSystemError: CodedError, Equatable {
     }
   }
 
-  /// `filesystem.` or `file.` and what is wrong, or that of the source's error.
+  /// `filesystem.` or `file.` and the problem, or the code of the source's error.
   public var code: String {
     switch self {
     case .notFound: "filesystem.not-found"

@@ -78,8 +78,8 @@ enum MountError: CodedError {
     switch self {
     case .notBuilt: "dmsnap-fuse was built without libfuse3 (the trait Fuse)"
     case .cannotMount(let directory):
-      "\(directory): cannot be mounted; it must be a directory that you may write to, and what"
-        + " fusermount3 printed says more"
+      "\(directory): cannot be mounted; it must be a directory that you can write to; see"
+        + " fusermount3's message above"
     }
   }
 }

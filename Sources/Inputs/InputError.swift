@@ -47,12 +47,12 @@ package enum InputError: CodedError {
     case .notAMapfile(let name, let error): "\(name): is not a mapfile: \(error)"
     case .notAVolumeGroup(let name, let error): "\(name): \(error)"
     case .mapOfSeveral:
-      "--map is for one file: with several physical volumes use --pv PATH,map=MAPFILE"
+      "--map is for a single file: with several physical volumes use --pv PATH,map=MAPFILE"
     case .mapOfVolume(let store):
       "--map would apply to the physical volume, not to \(store): use --pv PATH,map=MAPFILE"
     case .arrayMember(let path, let member):
       "\(path): is \(member), which spreads its bytes over its members; assemble it (mdadm"
-        + " --assemble --readonly) and name the array's device"
+        + " --assemble --readonly) and give the array's device"
     case .noPhysicalVolume(let paths):
       "\(paths.joined(separator: ", ")): no LVM2 physical volume here"
     case .noVolume(let name, let known):
@@ -60,8 +60,8 @@ package enum InputError: CodedError {
         + (known.isEmpty
           ? "--vgcfg FILE as well: no group is known" : known.joined(separator: ", "))
     case .originIsSnapshot(let name):
-      "\(name): is a snapshot; its volume is a COW store, not an origin; `dmsnap lvm extract`"
-        + " makes an image of what it shows"
+      "\(name): is a snapshot; its volume is a COW store, not an origin; `dmsnap lvm extract` makes"
+        + " an image of its view"
     case .noOrigin(let name):
       "\(name): is not a snapshot in its group's metadata: `dmsnap lvm extract` reads it;"
         + " --origin ORIGIN makes it a store"

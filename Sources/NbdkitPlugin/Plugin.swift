@@ -134,7 +134,7 @@
         state.count += 1
         return (true, false)
       }
-      if isNews { say("too many clients are connected: others are turned away") }
+      if isNews { say("too many clients are connected: others are rejected") }
       return isAdmitted
     }
 

@@ -1,12 +1,12 @@
-/// What bytes read as that the snapshot had and that are lost: unreadable, or named by nothing.
+/// How lost bytes of the snapshot read: those that are unreadable, or without an exception.
 package enum LossPolicy: String, CaseIterable, Codable, Sendable {
-  /// Nothing: reading them fails, so that no copy of them lies.
+  /// An error: reading them fails, so that no copy looks intact.
   case error
   /// Zeroes.
   case zero
-  /// What the origin has there now.
+  /// The origin's current bytes.
   case origin
-  /// A text that nobody takes for data, again and again.
+  /// A recognisable text, repeated.
   case pattern
 
   /// The text: sixteen bytes, from each multiple of sixteen on.

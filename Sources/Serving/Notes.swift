@@ -3,11 +3,11 @@ internal import LVM2
 internal import SnapshotKit
 internal import Synchronization
 
-/// Collects what the user should know of a snapshot that is served.
+/// Collects notes for the user about a served snapshot.
 final class Notes: Sendable {
   private let state = Mutex((lines: [String](), isInDoubt: false))
 
-  /// What was noted, a line each.
+  /// The notes, one line each.
   var lines: [String] { state.withLock { $0.lines } }
   /// Whether any of it puts all of the snapshot in doubt.
   var isInDoubt: Bool { state.withLock { $0.isInDoubt } }
@@ -15,7 +15,7 @@ final class Notes: Sendable {
   /// Notes a line.
   func add(_ line: String) { state.withLock { $0.lines.append(line) } }
 
-  /// Notes what is wrong with a snapshot and what it is on.
+  /// Notes problems of a snapshot and of the devices under it.
   func add(_ snapshot: Snapshot, _ check: OriginCheck, _ volume: SnapshotVolume?) throws {
     if let contradiction = check.contradiction {
       add("\(snapshot.view.originName): \(contradiction)")

@@ -3,19 +3,19 @@ internal import Inputs
 internal import SnapshotFormat
 package import SnapshotKit
 
-/// The commands by which the system's own tools use a snapshot, each safe for the evidence: store
-/// and origin are read-only for the kernel too, and nothing replays a journal.
+/// Commands with which the system's own tools show a snapshot, each safe for the evidence: store
+/// and origin are read-only for the kernel too, and no journal is replayed.
 package struct Recipe: Sendable {
   /// One way to use it.
   package struct Way: Encodable, Sendable {
     /// A word for it: `device-mapper`, `file`, `nbd`, `lvm`.
     package let name: String
-    /// What it is, in a sentence.
+    /// Its description, in a sentence.
     package let title: String
     /// The commands that set it up, in order.
     package private(set) var commands: [String]
-    /// The commands that end it, as far as it was set up: if one of `commands` failed, they undo
-    /// what those before it did, and touch nothing that was there before.
+    /// The commands that end it: if one of `commands` failed, they undo the earlier ones, and leave
+    /// everything older alone.
     package private(set) var ends: [String]
 
     /// It, and its file system mounted with those options; only it if there are none.
@@ -58,21 +58,21 @@ package struct Recipe: Sendable {
     if !groups.isEmpty { ways.append(Self.lvm(groups)) }
   }
 
-  /// Why the device mapper is of no use.
+  /// Why the device mapper cannot show it.
   private static func problem(
     _ request: ServeRequest, _ snapshot: Snapshot, _ isVolume: Bool
   ) -> String? {
     if snapshot.view.byteCount < 512 { return "the snapshot has no whole sector" }
     if isVolume { return "the store or the origin is a volume of a group that is not active" }
-    if request.names.reading == .salvage { return "Linux knows nothing of the salvage reading" }
-    if request.names.map != nil { return "Linux knows nothing of mapfiles" }
+    if request.names.reading == .salvage { return "Linux does not support the salvage reading" }
+    if request.names.map != nil { return "Linux does not support mapfiles" }
     if !request.names.store.gaps.isEmpty || request.origin?.gaps.isEmpty == false {
-      return "Linux knows nothing of gaps"
+      return "Linux does not support gaps"
     }
     return nil
   }
 
-  /// Linux's own view, through loop devices that cannot be written.
+  /// Linux's own view, through read-only loop devices.
   private static func deviceMapper(
     _ store: PathArgument, _ origin: PathArgument, _ snapshot: Snapshot, _ parts: [ServedPart],
     _ quote: (String) -> String
@@ -88,7 +88,7 @@ package struct Recipe: Sendable {
     ]
     return Way(
       "device-mapper",
-      "Linux's own view as \(device), over loop devices that cannot be written; needs root",
+      "Linux's own view as \(device), over read-only loop devices; needs root",
       commands,
       ends: [
         "view": "dmsetup remove dmsnap-view", "store": "losetup --detach $store",
@@ -108,10 +108,10 @@ package struct Recipe: Sendable {
   private static func file(_ parts: [ServedPart], _ words: String) -> Way {
     let part = parts.first { $0.mountOptions != nil }
     return Way(
-      "file", "a file, for every program that reads files; mounting its file system needs root",
+      "file", "a file, for any program; mounting its file system needs root",
       [
         "mkdir -p view",
-        // By the statuses 1 and 2 it says that something is in doubt or lost of what is there.
+        // Statuses 1 and 2 mean that the snapshot is there, with doubts or losses.
         "{ dmsnap mount \(words) view || test $? -le 2; } && view=view",
       ],
       ends: ["view": "dmsnap mount --end view"]
@@ -120,7 +120,7 @@ package struct Recipe: Sendable {
 
   private static func nbd(_ parts: [ServedPart], _ words: String) -> Way {
     let commands = [
-      // A socket that is there is another server's.
+      // An existing socket belongs to another server.
       "test ! -e dmsnap.socket &&"
         + " { dmsnap serve \(words) --socket ./dmsnap.socket & server=$!; }",
       "until test -S dmsnap.socket || ! kill -0 $server; do sleep 0.1; done",
@@ -131,7 +131,7 @@ package struct Recipe: Sendable {
     ]
     let part = parts.first { $0.mountOptions != nil }
     return Way(
-      "nbd", "a block device that the kernel cannot write; needs root and the module nbd", commands,
+      "nbd", "a read-only block device; needs root and the module nbd", commands,
       ends: ["device": "qemu-nbd --disconnect /dev/nbd0", "server": "kill $server"]
     ).mounting("/dev/nbd0" + (part?.number.map { "p\($0)" } ?? ""), part?.mountOptions)
   }
@@ -145,14 +145,15 @@ package struct Recipe: Sendable {
       + " \"a|^/dev/nbd0|\", \"r|.*|\" ] } activation { read_only_volume_list = [ \(names) ] }'"
     return Way(
       name: "lvm",
-      title: "lvm2, on the device of device-mapper or nbd; it must not see the origin's beside it",
+      title: "lvm2, on the device of device-mapper or nbd; it must not see the origin's copy as"
+        + " well",
       commands: ["lvs \(options)", "vgchange --activate y \(options)"],
       ends: ["vgchange --activate n \(options)"])
   }
 }
 
 extension Recipe.Way {
-  /// - Parameter ends: What undoes a command that sets a variable, after the variable's name.
+  /// - Parameter ends: The command that undoes one that sets a variable, by the variable's name.
   fileprivate init(
     _ name: String, _ title: String, _ commands: [String], ends: KeyValuePairs<String, String>
   ) {

@@ -2,21 +2,21 @@ package import BlockIO
 internal import FoundationEssentials
 internal import SystemPackage
 
-/// What the process that serves tells the one that started it, as JSON: what it serves, or why it
-/// does not.
+/// The serving process's report to the process that started it, as JSON: the served snapshot, or
+/// the failure.
 package enum ServeOutcome: Codable, Sendable {
-  /// It serves that.
+  /// It serves this snapshot.
   case served(ServeReport)
-  /// It does not.
+  /// It failed to serve.
   case failed(ServeFailure)
 
-  /// Reads what a process wrote; nil if that is nothing.
+  /// Reads a process's report; nil if it wrote none.
   package init?(json: [UInt8]) {
     guard let outcome = try? JSONDecoder().decode(Self.self, from: Data(json)) else { return nil }
     self = outcome
   }
 
-  /// Writes it to a descriptor, and closes that: whoever reads it then has all of it.
+  /// Writes it to a descriptor and closes that, so that the reader sees the end.
   package func write(to descriptor: Int32) throws {
     let file = FileDescriptor(rawValue: descriptor)
     let text = String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
@@ -25,11 +25,11 @@ package enum ServeOutcome: Codable, Sendable {
   }
 }
 
-/// How serving ended, which the process that served tells by its exit status.
+/// How serving ended: the exit status of the serving process.
 package enum ServeEnd: Int32 {
   /// Nothing went wrong.
   case allWell = 0
-  /// Clients read what is lost, and was not known to be, or wrote what the layer did not take.
+  /// Clients read lost bytes that were not known to be lost, or the layer refused a write.
   case incomplete = 2
   /// An input was written while it was served.
   case inputChanged = 3
@@ -37,15 +37,15 @@ package enum ServeEnd: Int32 {
   case unflushed = 4
 }
 
-/// Why something is not served, as its process told it.
+/// A failure to serve, as the serving process reported it.
 package struct ServeFailure: CodedError, Codable {
-  /// What a command ends with because of it.
+  /// The resulting exit status of the command.
   package var status: ExitStatus { ExitStatus(rawValue: number) ?? .couldNotFinish }
   /// Its kind.
   package let code: String
   /// What, where and why.
   package let description: String
-  /// What it is about, if that is known.
+  /// Its place, if known.
   package var place: ErrorPlace? {
     path.map { ErrorPlace($0, byteOffset: byteOffset, byteCount: byteCount) }
   }
@@ -54,7 +54,7 @@ package struct ServeFailure: CodedError, Codable {
   private let byteOffset: UInt64?
   private let byteCount: UInt64?
 
-  /// An error, to be told.
+  /// An error, for the report.
   package init(_ error: any Error) {
     let coded = error as? any CodedError
     number = (coded?.status ?? .couldNotFinish).rawValue

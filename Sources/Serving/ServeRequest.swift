@@ -3,19 +3,19 @@ package import Inputs
 internal import SnapshotFormat
 internal import SnapshotKit
 
-/// What is to be served, and how: the parameters of the plugin and of the mount, `key=value` each.
+/// A snapshot to serve, and how: the parameters of the plugin and of the mount, `key=value` each.
 package struct ServeRequest: Sendable {
   /// The store, and how its table is read.
   package var names: StoreNames
-  /// What the snapshot was taken of; nil if a volume group tells.
+  /// The origin; nil if the volume group names it.
   package var origin: PathArgument?
-  /// What lost bytes read as.
+  /// How lost bytes read.
   package var policy = LossPolicy.error
   /// The number of the only partition to serve; nil for all.
   package var partition: Int?
-  /// A new store that keeps what is written; nil if nothing may be.
+  /// A new store for client writes; nil if it is read-only.
   package var layer: String?
-  /// How long that may become.
+  /// The maximum length of that store.
   package var limit: UInt64 = 1 << 30
   /// The descriptor that the report goes to; nil for none.
   package var report: Int32?
@@ -25,7 +25,7 @@ package struct ServeRequest: Sendable {
     (self.names, self.origin) = (names, origin)
   }
 
-  /// What the parameters say.
+  /// Parses the parameters.
   package init(parameters: [(key: String, value: String)]) throws(ServeError) {
     guard let text = parameters.last(where: { $0.key == "store" })?.value else {
       throw .missing("store")
@@ -74,7 +74,7 @@ package struct ServeRequest: Sendable {
     }
   }
 
-  /// The parameters that say all that.
+  /// The request as parameters.
   package var parameters: [String] {
     let volumes = names.volumes
     var all = ["store=\(names.store.text)", "reading=\(names.reading.rawValue)"]
@@ -109,11 +109,11 @@ package struct ServeRequest: Sendable {
   }
 }
 
-/// Why something cannot be served, besides what opening it says.
+/// Why a request cannot be served, apart from errors of opening its inputs.
 package enum ServeError: CodedError {
   /// There is no such parameter.
   case unknown(String)
-  /// A parameter has a value that means nothing.
+  /// A parameter has an invalid value.
   case wrong(String, String)
   /// A parameter is missing.
   case missing(String)
@@ -130,8 +130,8 @@ package enum ServeError: CodedError {
 
   package var description: String {
     switch self {
-    case .unknown(let key): "there is no parameter \(key)="
-    case .wrong(let key, let value): "\(key)=\(value): this value means nothing"
+    case .unknown(let key): "unknown parameter \(key)="
+    case .wrong(let key, let value): "\(key)=\(value): invalid value"
     case .missing(let key): "\(key)= is missing"
     case .noPartition(let number, let known, let name):
       "\(name): no partition \(number)"

@@ -5,20 +5,20 @@ internal import SystemPackage
 
 /// A snapshot that is ready to be served, by NBD or by FUSE.
 package struct Served: Sendable {
-  /// The view, without what is written to it.
+  /// The view, without client writes.
   package let view: ServedView
-  /// What keeps what is written; nil if nothing may be.
+  /// The layer for client writes; nil if it is read-only.
   package let layer: TrialLayer?
-  /// What is served of it.
+  /// The served parts.
   package let parts: [ServedPart]
-  /// What is to be known of it.
+  /// The report about it.
   package let report: ServeReport
   private let layerFile: FileTarget?
 
   /// Opens the snapshot of a request, and makes its layer.
   ///
-  /// - Parameter tell: Gets what puts in doubt what is served, as ``ServedView`` finds it, and how
-  ///   the layer fails.
+  /// - Parameter tell: Called with each problem that ``ServedView`` finds while serving, and with
+  ///   failures of the layer.
   package init(
     _ request: ServeRequest, tell: @escaping @Sendable (any Error) -> Void
   ) throws {
@@ -43,7 +43,7 @@ package struct Served: Sendable {
       try FileTarget(beginning: FilePath($0), byteCount: request.limit)
     }
     layer = try layerFile.map { [view] in try TrialLayer(over: view, in: $0, tell: tell) }
-    // Nobody finds it before it is a store, and nothing of it is left if it does not become one.
+    // It gets its name only as a complete store, and disappears if it never becomes one.
     try layerFile?.publish()
     report = ServeReport(
       byteCount: layer?.byteCount ?? view.byteCount, mappedByteCount: view.mappedByteCount,
@@ -52,12 +52,12 @@ package struct Served: Sendable {
       parts: parts, notes: notes.lines)
   }
 
-  /// Removes the layer, of a start that failed: nobody has written to it.
+  /// Removes the layer after a failed start: no client has written to it.
   package func discard() { layerFile?.discard() }
 
-  /// Flushes the layer, which takes no more, and looks at the inputs for the last time.
+  /// Flushes and closes the layer, and checks the inputs for the last time.
   package func end() -> ServeEnd {
-    // How it failed, the layer has told.
+    // The layer has reported how it failed.
     do { try layer?.close() } catch { return .unflushed }
     if view.findsChange() { return .inputChanged }
     return view.hasFoundLoss || layer?.hasRefused == true ? .incomplete : .allWell
@@ -72,20 +72,20 @@ package struct Served: Sendable {
   }
 }
 
-/// What is to be known of what is served, for whoever asked for it.
+/// The report about a served snapshot.
 package struct ServeReport: Codable, Sendable {
   /// How long the snapshot is.
   package let byteCount: UInt64
   /// How much of it the store has.
   package let mappedByteCount: UInt64
-  /// What of it is lost.
+  /// The lost bytes.
   package let lost: [Range<UInt64>]
-  /// Whether nothing is lost, and nothing may be.
+  /// Whether nothing is lost, or may be.
   package let isComplete: Bool
   /// Whether it may be wrong all the same.
   package let isInDoubt: Bool
-  /// What is served of it.
+  /// The served parts.
   package let parts: [ServedPart]
-  /// What the user should know, a line each.
+  /// Notes for the user, one line each.
   package let notes: [String]
 }

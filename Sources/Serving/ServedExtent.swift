@@ -1,7 +1,7 @@
 package import BlockIO
 internal import SnapshotKit
 
-/// Contiguous bytes of what is served that are a hole, or are not.
+/// Contiguous served bytes that are all a hole, or all data.
 package struct ServedExtent: Equatable, Sendable {
   /// The bytes.
   package var range: Range<UInt64>
@@ -11,16 +11,15 @@ package struct ServedExtent: Equatable, Sendable {
 }
 
 extension ServedView {
-  /// How many bytes are looked at first, and at once at the most, before the count of extents is.
+  /// How many bytes are examined first, and at most at once, before the count of extents is.
   private static let stepByteCounts: ClosedRange<UInt64> = 1 << 16...1 << 30
 
   /// The extents that a range begins with, ascending, as many as there are up to `count`; the last
   /// of them may go on.
   ///
   /// - Parameters:
-  ///   - layer: What was written to it.
-  ///   - shortest: The length from which on a hole between data is told of; a shorter one is called
-  ///     data, which is true of nothing but its bytes.
+  ///   - layer: Its layer of client writes.
+  ///   - shortest: Shorter holes between data count as data, which is always a safe answer.
   package func extents(
     in range: Range<UInt64>, under layer: TrialLayer? = nil, holesFrom shortest: UInt64 = 0,
     atMost count: Int = 4096
@@ -84,10 +83,10 @@ private struct ExtentList {
   }
 }
 
-/// The holes of a source, asked for once each: a hole or data may be longer than what is looked at.
+/// The holes of a source, queried once each: a hole or data may be longer than the examined range.
 private struct HoleSearch {
   private let source: any BlockSource
-  /// What the last answer was about: a hole up to the data, then the data.
+  /// The last answer: a hole up to the data, then the data.
   private var known: (start: UInt64, data: Range<UInt64>)?
 
   init(_ source: any BlockSource) { self.source = source }

@@ -1,13 +1,13 @@
 package import Blkid
 package import BlockIO
 
-/// What is served of a snapshot: all of it, or one of its partitions.
+/// A served part of a snapshot: all of it, or one partition.
 package struct ServedPart: Equatable, Codable, Sendable {
   /// The number of the partition; nil for all of it.
   package let number: Int?
   /// Its bytes.
   package let bytes: Range<UInt64>
-  /// libblkid's name for the file system, or what else it holds, if that is known.
+  /// libblkid's name for the file system or other content, if known.
   package let type: String?
 
   /// Its name as an export of NBD.

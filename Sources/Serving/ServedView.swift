@@ -3,22 +3,22 @@ internal import FileSystems
 package import SnapshotKit
 internal import Synchronization
 
-/// A snapshot as it is served: its view, in which what is lost reads as the user chose.
+/// A snapshot as it is served: its view, with lost bytes as the user chose.
 ///
-/// It is read by several threads at a time, and nothing is written anywhere.
+/// Several threads may read it at a time. It writes nothing.
 package final class ServedView: ForwardingSource {
   let view: SnapshotView
-  /// What is lost, ascending.
+  /// The lost bytes, ascending.
   package let lost: [Range<UInt64>]
   private let policy: LossPolicy
   private let inputs: [FileSource]
-  /// Tells the user of a failure that puts all that is served in doubt, once for each kind.
+  /// Reports a failure that puts everything served in doubt, once for each kind.
   private let tell: @Sendable (BlockIOError) -> Void
   private let met = Mutex<Met>(Met())
 
-  /// What reading met first of each kind.
+  /// The first failure of each kind.
   private struct Met {
-    /// Bytes that are lost, and were not known to be.
+    /// Lost bytes that were not known to be lost.
     var loss: BlockIOError?
     /// An input that was written.
     var change: BlockIOError?
@@ -26,10 +26,10 @@ package final class ServedView: ForwardingSource {
 
   /// The view of a snapshot.
   ///
-  /// If exceptions are lost without a trace, the file systems in it are read to find out what was.
+  /// If exceptions are lost without a trace, its file systems are read to find the lost bytes.
   ///
-  /// - Parameter tell: Gets the first loss that nobody knew of before it was read, and the first
-  ///   change of an input.
+  /// - Parameter tell: Called with the first newly found loss, and with the first change of an
+  ///   input.
   package init(
     _ snapshot: Snapshot, _ policy: LossPolicy,
     tell: @escaping @Sendable (BlockIOError) -> Void = { _ in }
@@ -42,18 +42,18 @@ package final class ServedView: ForwardingSource {
 
   package var base: any BlockSource { view }
 
-  /// Whether reading has found bytes that are lost, and were not known to be.
+  /// Whether reading has found new losses.
   package var hasFoundLoss: Bool { met.withLock { $0.loss != nil } }
 
   /// How many bytes of it the store has.
   package var mappedByteCount: UInt64 { view.mappedByteCount }
 
-  /// Reads bytes; fails if an input was written since it was opened, as far as the system tells.
+  /// Reads bytes; fails if an input was detectably written since it was opened.
   package func read(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
     let bytes = try checkBounds(at: byteOffset, count: range.count)
-    // One failure is for all of a request: nothing of it is shown.
+    // A request fails as a whole.
     if policy == .error, let first = losses(in: bytes).first { throw unreadable(first, bytes) }
     do throws(BlockIOError) {
       try forEachPiece(of: bytes) { (piece, isLost) throws(BlockIOError) in
@@ -66,13 +66,13 @@ package final class ServedView: ForwardingSource {
       }
       for input in inputs { try input.checkUnchanged() }
     } catch {
-      // A file that was cut short fails before it is looked at.
+      // A truncated file fails before it is checked.
       if case .changed = error.reason { note(error, as: \.change) }
       throw error
     }
   }
 
-  /// Whether an input was written since it was opened, as far as the system tells.
+  /// Whether an input was detectably written since it was opened.
   package func findsChange() -> Bool {
     do throws(BlockIOError) {
       for input in inputs { try input.checkUnchanged() }
@@ -82,7 +82,7 @@ package final class ServedView: ForwardingSource {
     return met.withLock { $0.change != nil }
   }
 
-  /// Notes a failure of that kind, and tells of it if it is the first.
+  /// Notes a failure of that kind, and reports the first.
   private func note(_ error: BlockIOError, as kind: WritableKeyPath<Met, BlockIOError?>) {
     let isNews = met.withLock { met in
       defer { met[keyPath: kind] = met[keyPath: kind] ?? error }
@@ -133,7 +133,7 @@ package final class ServedView: ForwardingSource {
     if position < range.upperBound { try body(position..<range.upperBound, false) }
   }
 
-  /// Reads bytes that are not known to be lost; a medium may fail all the same.
+  /// Reads bytes not known to be lost; the medium may still fail.
   private func read(
     _ bytes: Range<UInt64>, into buffer: IOBuffer, at place: Int
   ) throws(BlockIOError) {
@@ -155,7 +155,7 @@ package final class ServedView: ForwardingSource {
     }
   }
 
-  /// Puts what the policy says in the place of lost bytes.
+  /// Replaces lost bytes as the policy says.
   private func fill(
     _ bytes: Range<UInt64>, into buffer: IOBuffer, at place: Int
   ) throws(BlockIOError) {
@@ -174,17 +174,17 @@ package final class ServedView: ForwardingSource {
   }
 
   private func unreadable(_ loss: Range<UInt64>, _ bytes: Range<UInt64>) -> BlockIOError {
-    BlockIOError(name, .read, .missing("what is lost of the snapshot", loss), at: bytes)
+    BlockIOError(name, .read, .missing("a lost part of the snapshot", loss), at: bytes)
   }
 }
 
 extension Snapshot {
-  /// The bytes of it that are lost, ascending: by its reading, by maps of bad sectors, and, if
-  /// exceptions are lost without a trace, by what its files and those of the origin tell.
+  /// Its lost bytes, ascending: by its reading, by maps of bad sectors, and, if exceptions are lost
+  /// without a trace, by its files and those of the origin.
   package func lostBytes() throws -> [Range<UInt64>] {
     let known = FileLosses(self, .snapshot, in: SnapshotPart(wholeOf: self))
     guard known.isAnyUnknown else { return known.ranges }
-    // Without a file system that can be read, nothing tells.
+    // Without a readable file system there is no evidence.
     let lost = known.ranges + (try FileLosses.toldRanges(of: self))
     return lost.union
   }

@@ -3,7 +3,7 @@ package import SnapshotFormat
 internal import Synchronization
 internal import SystemPackage
 
-/// What is written to a served view, in a new COW store over it: Linux and dmsnap can use it like
+/// Client writes to a served view, in a new COW store over it, which Linux and dmsnap can use like
 /// any other.
 ///
 /// A chunk is copied with its first write. What it writes is on the medium after `flush()`, in the
@@ -12,16 +12,16 @@ internal import SystemPackage
 /// overwritten only once the writes before it are named too.
 ///
 /// If it is full, writes that need another chunk fail. Linux would invalidate the snapshot; here
-/// what was written stays. Once a flush has failed, nothing is written any more.
+/// earlier writes remain. After a failed flush, nothing more is written.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_commit_exception`.
 package final class TrialLayer: BlockSource {
   private let base: any BlockSource
   private let target: any BlockTarget
   private let geometry: StoreGeometry
-  /// Held by whoever writes or flushes, for as long as that takes.
+  /// Held during a write or a flush.
   private let state: Mutex<State>
-  /// Held only to look up or to change what is in it, also by whoever holds `state`.
+  /// Held only to look up or change its content, also while `state` is held.
   private let layout = Mutex(Layout())
   private let tell: @Sendable (BlockIOError) -> Void
 
@@ -29,16 +29,16 @@ package final class TrialLayer: BlockSource {
   private struct Layout {
     /// The chunks of the view that were written, and the order in which they were.
     var positions: [UInt64: UInt64] = [:]
-    /// How often something was written, or tried to be.
+    /// How many writes there were, failed ones included.
     var writeCount: UInt64 = 0
-    /// Whether something is being written.
+    /// Whether a write is under way.
     var isInUse = false
 
-    /// What is the same twice only if nothing was written in between; nil while something is.
+    /// Equal twice only if nothing was written in between; nil during a write.
     var moment: UInt64? { isInUse ? nil : writeCount }
   }
 
-  /// What a write or a flush goes by.
+  /// The state of writes and flushes.
   private struct State {
     /// How many of the chunks that were written an area on the medium, or in the system's cache,
     /// names.
@@ -49,12 +49,12 @@ package final class TrialLayer: BlockSource {
     let chunk: IOBuffer
     /// How many writes the last flush that succeeded was for.
     var flushedWriteCount: UInt64 = 0
-    /// How a flush of the store failed: what was written since the one before may be gone, even if
-    /// another succeeds.
+    /// How a flush of the store failed: writes since the previous one may be gone, even if another
+    /// succeeds.
     var failure: BlockIOError?
-    /// Whether the store did not take something that was written.
+    /// Whether the store refused a write.
     var hasRefused = false
-    /// Whether it takes no more.
+    /// Whether it accepts no more writes.
     var isClosed = false
   }
 
@@ -62,9 +62,9 @@ package final class TrialLayer: BlockSource {
   ///
   /// - Parameters:
   ///   - target: The store: all zeroes, and as long as it may become.
-  ///   - chunkSize: What is copied at once.
-  ///   - tell: Gets how the store fails: the first write that it does not take, because there is
-  ///     no room or for another reason, and the first flush.
+  ///   - chunkSize: The unit of copying.
+  ///   - tell: Called with the error of the first write that the store refuses, for lack of room or
+  ///     another reason, and of the first flush that fails.
   /// - Throws: If there is no room for a single chunk.
   package init(
     over base: any BlockSource, in target: any BlockTarget,
@@ -86,7 +86,7 @@ package final class TrialLayer: BlockSource {
     try target.flush()
   }
 
-  /// What a file system writes at once.
+  /// The unit of a file system's writes.
   package static let chunkSize = ChunkSize.all[3]
 
   /// The length of a layer with one chunk.
@@ -116,13 +116,12 @@ package final class TrialLayer: BlockSource {
         try base.read(at: piece.bytes.lowerBound, into: buffer, place)
       }
     }
-    // Without a lock, so that clients read at once, and while another flushes.
+    // Without a lock, so that clients read in parallel, and while another flushes.
     let (pieces, moment) = layout.withLock { (self.pieces(of: bytes, $0), $0.moment) }
     for piece in pieces { try read(piece) }
     if moment != nil, moment == layout.withLock({ $0.moment }) { return }
-    // If something was written meanwhile, what the layer has by now is read again, while nobody
-    // writes: then all is of one moment. What it still does not have was the base's, which never
-    // changes.
+    // After a write in the meantime, the layer's part is read again while nobody writes, so that
+    // all is of one moment. The rest is the base's, which never changes.
     try state.withLock { (_) throws(BlockIOError) in
       let pieces = layout.withLock { self.pieces(of: bytes, $0) }
       for piece in pieces where piece.place != nil { try read(piece) }
@@ -158,7 +157,7 @@ package final class TrialLayer: BlockSource {
     return pieces
   }
 
-  /// What of a range was written, ascending: in whole chunks, as far as the range goes.
+  /// The written parts of a range, ascending: whole chunks, clipped to the range.
   package func written(in range: Range<UInt64>) -> [Range<UInt64>] {
     layout.withLock { layout in
       if layout.positions.isEmpty { return [] }
@@ -227,12 +226,12 @@ package final class TrialLayer: BlockSource {
     }
   }
 
-  /// Does something, and tells of the first write that the store does not take.
+  /// Runs `body`, and reports the first write that the store refuses.
   private func tellingOfRefusals(
     _ state: inout State, _ body: (inout State) throws(BlockIOError) -> Void
   ) throws(BlockIOError) {
     do throws(BlockIOError) { try body(&state) } catch {
-      // That the base cannot be read, it tells itself, and how a flush fails, `flushTarget`.
+      // The base reports its own unreadable bytes, and `flushTarget` a flush that fails.
       if error.operation == .write, !state.hasRefused {
         state.hasRefused = true
         tell(error)
@@ -241,7 +240,7 @@ package final class TrialLayer: BlockSource {
     }
   }
 
-  /// Whether the store did not take something that was written.
+  /// Whether the store refused a write.
   package var hasRefused: Bool { state.withLock { $0.hasRefused } }
 
   /// Returns when everything written is on the medium.
@@ -249,7 +248,7 @@ package final class TrialLayer: BlockSource {
     try state.withLock { (state) throws(BlockIOError) in try flush(&state) }
   }
 
-  /// Flushes, and takes no more: what is written just before the process ends would be lost.
+  /// Flushes, and accepts no more writes: those made just before the process ends would be lost.
   package func close() throws(BlockIOError) {
     try state.withLock { (state) throws(BlockIOError) in
       state.isClosed = true
@@ -260,7 +259,7 @@ package final class TrialLayer: BlockSource {
   private func flush(_ state: inout State) throws(BlockIOError) {
     if let failure = state.failure { throw failure }
     let writeCount = layout.withLock { $0.writeCount }
-    // A client that only flushes keeps nobody waiting.
+    // A client that only flushes does not delay others.
     if state.flushedWriteCount == writeCount { return }
     try tellingOfRefusals(&state) { (state) throws(BlockIOError) in
       try commit(&state)
@@ -281,14 +280,14 @@ package final class TrialLayer: BlockSource {
     guard hasRoom(for: order) else {
       throw BlockIOError(target.name, .write, .system(.noSpace), at: piece)
     }
-    // A full disk must refuse this chunk, and not those that were written by the time that its area
-    // is needed: until then, the area is written as it is, empty.
+    // A full disk must refuse this chunk, not the ones written before its area is needed: the area
+    // is therefore written now, empty.
     if isFirst { try writeArea(of: order, state) }
     let start = chunk * chunkByteCount
     let end = min(start + chunkByteCount, base.byteCount)
     let whole = state.chunk
     whole.zero(0..<whole.byteCount)
-    // What is overwritten is not read: it may be what cannot be.
+    // Overwritten bytes are not read: they may be unreadable.
     try base.read(at: start, into: whole, 0..<Int(piece.lowerBound - start))
     try base.read(
       at: piece.upperBound, into: whole, Int(piece.upperBound - start)..<Int(end - start))
@@ -304,7 +303,7 @@ package final class TrialLayer: BlockSource {
     if slot + 1 == Int(geometry.chunkSize.exceptionsPerArea) { try commit(&state) }
   }
 
-  /// Names on the medium what was copied: data first.
+  /// Records the copies on the medium: data first.
   private func commit(_ state: inout State) throws(BlockIOError) {
     let count = writtenChunkCount
     guard count > state.committedCount else { return }

@@ -137,7 +137,7 @@ import Testing
     try #require(state(undo) == 1, "the merge was too fast to be killed while it saved")
     let outcome = try dmsnap.run(["merge", undo, "--origin", large.origin, "--no-undo"])
     #expect(outcome.status == 4 && outcome.complaint(naming: undo) == nil, "\(outcome)")
-    #expect(outcome.errors.contains("the merge did not begin"), "\(outcome)")
+    #expect(outcome.errors.contains("the merge did not start"), "\(outcome)")
     #expect(try Files.areEqual(large.origin, large.asItWas))
     try finishAndUndo(large, undo)
   }

@@ -107,7 +107,7 @@ import Testing
     let (pair, origin) = try halfMerged("written")
     #expect(try merge(pair, "--skip-identical", "--undo", undo).status == 0)
     let again = try merge(pair, "--skip-identical", "--undo", undo)
-    #expect(again.status == 0 && again.output.contains("was merged already"), "\(again)")
+    #expect(again.status == 0 && again.output.contains("was already merged"), "\(again)")
     let other = try merge(pair, "--undo", undo)
     #expect(other.status == 4 && other.errors.contains("of another merge"), "\(other)")
     #expect(try dmsnap.run(["merge", undo, "--origin", pair.origin, "--no-undo"]).status == 0)

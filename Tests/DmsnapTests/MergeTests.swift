@@ -74,7 +74,7 @@ import Testing
     let before = try [Files.sha256(pair.origin), Files.sha256(undo)]
     let again = try merge(pair.store, into: pair.origin, "--undo", undo)
     #expect(again.status == 0)
-    #expect(again.output == "\(pair.origin): was merged already, as \(undo) says: finished\n")
+    #expect(again.output == "\(pair.origin): was already merged, according to \(undo): finished\n")
     #expect(try [Files.sha256(pair.origin), Files.sha256(undo)] == before)
   }
 

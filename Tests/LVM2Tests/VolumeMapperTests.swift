@@ -87,7 +87,7 @@ import Testing
     #expect(source.stamp(0) == Self.stamp(1, 43))
     #expect(
       try refusal(SampleText.group(segment: segment, others: linear("below", 1, 40)))
-        == "vg0/below: not supported: smaller than what is used of it")
+        == "vg0/below: not supported: smaller than the part in use")
   }
 
   @Test func `a physical volume that is missing costs what lies there`() throws {

@@ -78,7 +78,7 @@ import Testing
     #expect(server.end().status == 0)
   }
 
-  @Test func `clients beyond the bound are turned away, and others stay`() throws {
+  @Test func `clients beyond the bound are rejected, and others stay`() throws {
     let pair = try Case("written", in: directory)
     let server = try Server(pair.arguments, in: directory)
     let outcome = try client(
@@ -103,7 +103,7 @@ import Testing
     #expect(lines == ["1024", "4096", "True"], "\(outcome)")
     let ended = server.end()
     #expect(ended.status == 0)
-    #expect(ended.errors.split(separator: "\n").count { $0.contains("turned away") } == 1)
+    #expect(ended.errors.split(separator: "\n").count { $0.contains("rejected") } == 1)
   }
 
   @Test func `a soft limit of open files does not keep clients away`() throws {

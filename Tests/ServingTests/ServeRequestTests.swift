@@ -41,21 +41,21 @@ import Testing
 
   @Test(
     arguments: [
-      ([], "store= is missing"), (["store="], "store=: this value means nothing"),
+      ([], "store= is missing"), (["store="], "store=: invalid value"),
       (["store=a"], "origin= is missing"),
-      (["store=a", "origin=b", "what=ever"], "there is no parameter what="),
+      (["store=a", "origin=b", "what=ever"], "unknown parameter what="),
       (["store=a", "origin=b", "limit=1"], "layer= is missing"),
       (["store=a", "origin=b", "seqno=1"], "pv= is missing"),
-      (["store=a", "origin=b", "generation=-1"], "generation=-1: this value means nothing"),
-      (["store=a", "origin=b", "generation=old"], "generation=old: this value means nothing"),
-      (["store=a", "origin=b", "chunk-size=3"], "chunk-size=3: this value means nothing"),
-      (["store=a", "origin=b", "lost=maybe"], "lost=maybe: this value means nothing"),
-      (["store=a", "origin=b", "partition=one"], "partition=one: this value means nothing"),
-      (["store=a", "origin=b", "layer=c", "limit=1G"], "limit=1G: this value means nothing"),
-      (["store=a", "origin=b", "holes=perhaps"], "holes=perhaps: this value means nothing"),
+      (["store=a", "origin=b", "generation=-1"], "generation=-1: invalid value"),
+      (["store=a", "origin=b", "generation=old"], "generation=old: invalid value"),
+      (["store=a", "origin=b", "chunk-size=3"], "chunk-size=3: invalid value"),
+      (["store=a", "origin=b", "lost=maybe"], "lost=maybe: invalid value"),
+      (["store=a", "origin=b", "partition=one"], "partition=one: invalid value"),
+      (["store=a", "origin=b", "layer=c", "limit=1G"], "limit=1G: invalid value"),
+      (["store=a", "origin=b", "holes=perhaps"], "holes=perhaps: invalid value"),
       (
         ["store=a", "origin=b", "place=none", "reading=kernel"],
-        "reading=kernel: this value means nothing"
+        "reading=kernel: invalid value"
       ),
     ])
   func `what is wrong is named`(words: [String], message: String) {

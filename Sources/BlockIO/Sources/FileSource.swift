@@ -129,7 +129,7 @@ public final class FileSource: BlockSource {
     let shape = try checkLength()
     guard let writeTime, shape.writeTime != writeTime else { return }
     throw BlockIOError(
-      name, .read, .changed("someone wrote to it; stop the writer, or read a copy"))
+      name, .read, .changed("it was written to; stop the writer, or read a copy"))
   }
 
   @discardableResult

@@ -50,7 +50,7 @@ public final class BtrfsFileSystem: FileSystem {
     if !superblock.checksum.isComputed { notes.append("BLAKE2b checksums are not verified") }
     if superblock.features.contains(.zoned) { notes.append("the device is zoned") }
     if superblock.deviceCount > 1 {
-      notes.append("this is one of \(superblock.deviceCount) devices; what is on others is lost")
+      notes.append("this is one of \(superblock.deviceCount) devices; data on the others is lost")
     }
     var (roots, logs, logged) = (opened.roots, [BtrfsTree](), [Range<UInt64>]())
     if let log = superblock.logRoot, isLogReplayed, opened.damage.isEmpty {
@@ -61,7 +61,7 @@ public final class BtrfsFileSystem: FileSystem {
       notes.append("the log of fsync() was not replayed: recent changes may be missing")
     }
     if let tree = opened.roots.defaultTree, tree != Self.topTree {
-      notes.append("a mount shows subvolume \(tree), its default; here the top is shown")
+      notes.append("a mount shows subvolume \(tree), the default; here the top is shown")
     }
     damage =
       opened.damage
@@ -116,7 +116,10 @@ struct BtrfsSuperblocks {
     self.best = best.superblock
     notes =
       best.place == BtrfsDiskSuperblock.places[0]
-      ? [] : ["the superblock at byte \(BtrfsDiskSuperblock.places[0]) is no use; a copy serves"]
+      ? []
+      : [
+        "the superblock at byte \(BtrfsDiskSuperblock.places[0]) is unusable; a copy was used"
+      ]
   }
 }
 
@@ -178,7 +181,7 @@ struct BtrfsOpening {
       return true
     }
     if unknownCount > 0 {
-      notes.append("\(unknownCount) chunks are RAID5, RAID6 or unknown; what is in them is lost")
+      notes.append("\(unknownCount) chunks are RAID5, RAID6 or unknown; their data is lost")
     }
     notes += losses.damage.map { "tree of chunks: \($0.problem)" }
     return BtrfsNodeReader(source, superblock, chunks)

@@ -33,7 +33,7 @@ struct BtrfsNameReplay {
 
   /// The item of a key, as it is by now.
   mutating func item(_ key: BtrfsKey) throws(FileSystemError) -> BtrfsItem? {
-    if isTooMuch { throw tree.nodes.damaged("its log has more than any") }
+    if isTooMuch { throw tree.nodes.damaged("its log exceeds the supported size") }
     var found: BtrfsItem?
     if let change = changes[key] {
       found = change

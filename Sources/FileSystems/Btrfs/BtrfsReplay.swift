@@ -62,7 +62,8 @@ struct BtrfsReplay {
     }
     if isTooMuch {
       notes.append(
-        "the log of fsync() has more than any, and was not replayed completely: \(Self.missing)")
+        "the log of fsync() exceeds the supported size, and was not replayed completely:"
+          + " \(Self.missing)")
     }
   }
 }

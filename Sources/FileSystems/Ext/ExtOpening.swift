@@ -38,7 +38,7 @@ struct ExtOpening {
       notes.append("the superblock is damaged: its copy in group \(group) was used")
     } else if let primary {
       found = primary
-      notes.append("the superblock is damaged, and there is no copy of it: it was believed")
+      notes.append("the superblock is damaged and has no copy: it was used nevertheless")
     } else {
       throw .notFound(source.name)
     }
@@ -56,7 +56,7 @@ struct ExtOpening {
     guard !overflow, byteCount <= Int64.max else { throw .notFound(source.name) }
     if source.byteCount < byteCount {
       notes.append(
-        "the file system has \(byteCount) bytes, and only \(source.byteCount) of them are here")
+        "the file system has \(byteCount) bytes, and only \(source.byteCount) of them are present")
     }
     if superblock.incompatible & 0x1 != 0 { notes.append("compressed files cannot be read") }
     if superblock.incompatible & 0x1_0000 != 0 {

@@ -98,7 +98,7 @@ struct ExtReplay {
     let end = journal.blockCount - journal.fastCommitBlockCount
     var (next, sequence, seen) = (journal.start, journal.sequence, UInt32(0))
     guard next >= journal.first, next < end else {
-      notes.append("the journal begins nowhere, and was not replayed")
+      notes.append("the journal has no start, and was not replayed")
       return
     }
     func step(_ count: UInt32 = 1) {

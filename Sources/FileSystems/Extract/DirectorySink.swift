@@ -7,8 +7,8 @@ package import SystemPackage
 /// to descriptors of directories, without following symbolic links, and those are made last. Then
 /// directories get their attributes, for making files in them would change their times.
 ///
-/// A file has its name only when it is whole. One that goes on takes what has the same content for
-/// what it made before it was stopped, and gives it its attributes.
+/// A file gets its name only once it is complete. A resumed extraction takes files with the same
+/// content for its own earlier work, and sets their attributes.
 package final class DirectorySink: ExtractionSink {
   private static let smallByteCountMax: UInt64 = 1 << 20
   /// More directories are not kept open, whatever the depth.
@@ -108,7 +108,7 @@ package final class DirectorySink: ExtractionSink {
     if try isPresent(name, .regular, in: parent) {
       let file = try make { () throws(BlockIOError) in try parent.file(name) }
       guard let lost = try trying({ () throws(BlockIOError) in try compare(content, file) }) else {
-        throw .cannotMake("exists with other content, and is not overwritten")
+        throw .cannotMake("exists with other content, and was not overwritten")
       }
       try make { () throws(BlockIOError) in note(path, try parent.set(attributes, of: file)) }
       presentCount += 1
@@ -137,7 +137,7 @@ package final class DirectorySink: ExtractionSink {
 
   /// Compares content with that of a file that is there already.
   ///
-  /// - Returns: What of the content cannot be read; nil if the rest is not the same.
+  /// - Returns: The unreadable ranges of the content; nil if the rest differs.
   private func compare(
     _ content: any BlockSource, _ file: FileSource
   ) throws(BlockIOError) -> [Range<UInt64>]? {

@@ -2,8 +2,8 @@ public import BlockIO
 
 /// Takes files out of a file system, with all that belongs to them, into a sink.
 ///
-/// A file whose content cannot be read whole is written as far as it goes; what is lost is listed.
-/// Only what makes it useless to go on is thrown: a target that is full, an input that changed.
+/// A file with unreadable content is written as far as possible, and its losses are listed. Only
+/// errors that make it useless to continue are thrown: a full target, a changed input.
 public struct Extraction {
   /// How many losses are listed; of more, only the number is known.
   private static let listedCountMax = 100_000
@@ -22,7 +22,7 @@ public struct Extraction {
   public private(set) var byteCount: UInt64 = 0
   /// How many of them were there already, and were not written again.
   public private(set) var presentCount: UInt64 = 0
-  /// What is lost, at most 100,000 of them.
+  /// The losses, at most 100,000 of them.
   public private(set) var losses: [ExtractionLoss] = []
   /// How many losses there are.
   public private(set) var lossCount: UInt64 = 0
@@ -37,7 +37,7 @@ public struct Extraction {
   /// - Parameters:
   ///   - lost: Bytes of the source, ascending, that are known not to be what they should be: they
   ///     are written, and listed as losses of the files that have them.
-  ///   - progress: Is told how many bytes are written, of how many: 0 if that is unknown.
+  ///   - progress: Called with the bytes written, and the total: 0 if unknown.
   package init(
     _ fileSystem: any FileSystem, to sink: any ExtractionSink, lost: [Range<UInt64>] = [],
     progress: @escaping ProgressHandler = { _, _ in }
@@ -101,7 +101,7 @@ public struct Extraction {
     }
   }
 
-  /// Ends it: what can be done only when all files are there.
+  /// Finishes it: the steps that need all files to exist.
   public mutating func finish() throws(ExtractionError) {
     for (path, error) in try sink.finish() { try noteFailure(path, error) }
     presentCount = sink.presentCount
@@ -145,7 +145,7 @@ public struct Extraction {
     case .link:
       let target = try wrapping(ExtractionError.source, try fileSystem.target(ofLink: inode))
       guard !target.isEmpty, !target.contains(0) else {
-        note(name, "a symbolic link to nowhere")
+        note(name, "a symbolic link without a target")
         return
       }
       try sink.link(path, to: target, inode, attributes)
@@ -153,14 +153,14 @@ public struct Extraction {
     case .characterDevice, .blockDevice, .fifo, .socket:
       try sink.special(path, inode, attributes)
     case .unknown:
-      note(name, "of no known kind")
+      note(name, "of unknown type")
       return
     }
     fileCount += 1
     if inode.linkCount > 1, inode.kind != .directory { firstPaths[inode.id] = path }
   }
 
-  /// Notes what of a file is lost: its content, or where that is, or its names or attributes.
+  /// Notes the losses of a file: its content, its map, its names or attributes.
   private mutating func noteLosses(
     of inode: Inode, named name: String, unread: [Range<UInt64>] = []
   ) throws(ExtractionError) {
@@ -177,11 +177,11 @@ public struct Extraction {
     } else if !lost.isEmpty {
       note(name, inode.kind == .directory ? "some of its names are lost" : "its target is lost")
     } else if isMapLost {
-      note(name, "where its content is, or its attributes, are lost in part")
+      note(name, "its map or its attributes are lost in part")
     }
   }
 
-  /// Notes what is only one file's fault.
+  /// Notes a problem that concerns one file only.
   private mutating func noteFailure(
     _ path: String, _ error: ExtractionError
   ) throws(ExtractionError) {
@@ -300,7 +300,7 @@ package protocol ExtractionSink: AnyObject {
 
   /// Ends it.
   ///
-  /// - Returns: The paths of what could not be made at last, and why.
+  /// - Returns: The paths of files that could not be finished, and why.
   func finish() throws(ExtractionError) -> [(path: String, error: ExtractionError)]
 
   /// How many files were there already, with the same content.

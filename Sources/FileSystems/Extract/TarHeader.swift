@@ -35,7 +35,7 @@ struct TarHeader {
       ("GNU.sparse.major", Array("1".utf8)), ("GNU.sparse.minor", Array("0".utf8)),
       ("GNU.sparse.name", name), ("GNU.sparse.realsize", Array("\(byteCount)".utf8)),
     ]
-    // What does not know this kind of file makes one of that name, with the map in it.
+    // Programs that do not know this kind of file create one of that name, with the map in it.
     let parts = name.split(separator: UInt8(ascii: "/"))
     let renamed = parts.dropLast() + [Array("GNUSparseFile.0".utf8)[...]] + parts.suffix(1)
     name = Array(renamed.joined(separator: [UInt8(ascii: "/")]))

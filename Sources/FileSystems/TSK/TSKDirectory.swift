@@ -2,7 +2,7 @@
   internal import BlockIO
   internal import TSK
 
-  /// What libtsk leaves out of a directory without a word: entries that make no sense to it.
+  /// Entries that libtsk silently leaves out of a directory, because they make no sense to it.
   extension TSKFileSystem {
     /// As much of a directory is looked at.
     private static let byteCountMax: UInt64 = 32 << 20

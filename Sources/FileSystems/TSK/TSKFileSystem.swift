@@ -5,11 +5,10 @@
 
   /// FAT, exFAT, NTFS, ISO 9660 and HFS+, read by libtsk of The Sleuth Kit.
   ///
-  /// What is damaged in these is reported in libtsk's words. Names are UTF-8 as libtsk makes them.
-  /// FAT, exFAT and ISO 9660 have times of a wall clock: they are shown as if that were UTC.
-  /// Where the family has no owners and modes, they are those of Linux: root's, and 0755, without
-  /// write permission what is read-only. Of Rock Ridge libtsk gives names, but no modes, times or
-  /// links.
+  /// Damage in these is reported in libtsk's terms. Names are UTF-8 as libtsk makes them. FAT,
+  /// exFAT and ISO 9660 have times of a wall clock: they are shown as if that were UTC. Where the
+  /// family has no owners and modes, they are those of Linux: root's, and 0755, without write
+  /// permission what is read-only. Of Rock Ridge libtsk gives names, but no modes, times or links.
   public final class TSKFileSystem: FileSystem {
     public let source: any BlockSource
     let volume: TSKVolume
@@ -217,7 +216,7 @@
   }
 
   extension TSKFileSystem {
-    /// Calls libtsk; what it refuses is damage of what was asked for.
+    /// Calls libtsk; a refusal counts as damage of the requested data.
     func calling<Value>(
       _ what: String, _ body: () throws(TSKError) -> Value
     ) throws(FileSystemError) -> Value {
@@ -227,7 +226,7 @@
     }
 
     /// What there is to say when a call was given up.
-    private static let stuck = "libtsk cannot go on, and reads nothing more of this file system"
+    private static let stuck = "libtsk failed, and reads nothing more of this file system"
 
     static func error(_ error: TSKError, _ name: String, _ what: String) -> FileSystemError {
       switch error {
@@ -250,7 +249,7 @@
       }
     }
 
-    /// What libtsk says of a file, in the terms of Linux.
+    /// A file as libtsk describes it, in Linux's terms.
     func inode(_ metadata: TSKMetadata) -> Inode {
       var permissions: UInt16 = 0o755
       switch volume.family {

@@ -18,7 +18,7 @@ public enum TSKOpening {
   }
 }
 
-/// What tells that a source may hold one of these file systems, without libtsk.
+/// Signs that a source may hold one of these file systems, without libtsk.
 enum TSKSignature {
   /// The family whose magic bytes a source has; nil if it has none's.
   static func family(of source: any BlockSource) throws(BlockIOError) -> String? {

@@ -20,7 +20,7 @@ public struct TreeWalk: Sendable {
   private var pending: (inode: Inode, path: String)?
   /// The path of the innermost directory, without a slash at its end.
   private var path = ""
-  /// What could not be read.
+  /// Damage found on the way.
   public private(set) var damage: [TreeDamage] = []
 
   /// A directory whose entries are being visited.
@@ -88,7 +88,7 @@ public struct TreeWalk: Sendable {
 
   private mutating func enter(_ directory: Inode, _ path: String) throws(FileSystemError) {
     guard levels.count < depthMax else {
-      damage.append(TreeDamage(path, FileSystemDamage("lies too deep")))
+      damage.append(TreeDamage(path, FileSystemDamage("is nested too deep")))
       return
     }
     if let problem = try entered.enter(directory, of: fileSystem) {
@@ -171,7 +171,7 @@ public struct TreeEntry: Sendable {
   public let name: [UInt8]
   /// The file that it names.
   public let id: FileID
-  /// What kind of file that is, if known.
+  /// Its kind, if known.
   public let kind: FileKind?
   /// The file; nil if it cannot be read.
   public let inode: Inode?
@@ -185,7 +185,7 @@ public struct TreeEntry: Sendable {
 public struct TreeDamage: Equatable, Sendable {
   /// The path.
   public let path: String
-  /// What is wrong.
+  /// The problem.
   public let damage: FileSystemDamage
 
   /// Damage at that path.

@@ -47,8 +47,8 @@ public final class XFSFileSystem: FileSystem {
     }
     if source.byteCount < geometry.byteCount {
       notes.append(
-        "the file system has \(geometry.byteCount) bytes, and only"
-          + " \(source.byteCount) of them are here")
+        "the file system has \(geometry.byteCount) bytes, and only \(source.byteCount) of them are"
+          + " present")
     }
     reader = try Self.replayed(
       XFSReader(source, superblock), isWanted: isLogReplayed, notes: &notes)

@@ -12,7 +12,7 @@ struct XFSGroupTree {
   /// The blocks of the tree, in bytes.
   private(set) var blocks: [Range<UInt64>] = []
 
-  /// Lends a leaf; what it returns is wrong with it.
+  /// Lends a leaf; returns its problem.
   typealias Body = (Span<UInt8>, XFSBtreeBlock) -> String?
 
   init(_ reader: XFSReader, _ tree: XFSBtreeBlock.Tree, of group: UInt64) {

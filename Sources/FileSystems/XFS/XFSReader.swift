@@ -2,16 +2,16 @@ import BlockIO
 import FileSystemFormat
 import Synchronization
 
-/// What a block of metadata is found to be.
+/// The verdict on a block of metadata.
 enum XFSVerdict: Equatable {
-  /// It is what was looked for; in version 4, as far as can be told.
+  /// It is the expected block; version 4 has no checksums to confirm that.
   case intact
-  /// It says that it is what was looked for, and its checksum is wrong.
+  /// It claims to be the expected block, but its checksum is wrong.
   case wrongChecksum
-  /// It is not what was looked for.
+  /// It is not the expected block.
   case wrong(String)
 
-  /// What is wrong, if anything.
+  /// The problem, if any.
   var problem: String? {
     switch self {
     case .intact: nil
@@ -23,7 +23,7 @@ enum XFSVerdict: Equatable {
 
 /// Reads metadata of an XFS, and checks it.
 ///
-/// What is read is kept in pieces of 32 KiB, which is a chunk of inodes: 16 MiB at most.
+/// Reads are cached in pieces of 32 KiB, which is a chunk of inodes: 16 MiB at most.
 final class XFSReader: Sendable {
   private static let pieceByteCount: UInt64 = 32 << 10
   private static let pieceCountMax = 512
@@ -51,7 +51,7 @@ final class XFSReader: Sendable {
 
   // MARK: - Reading
 
-  /// Reads bytes, through what is kept.
+  /// Reads bytes, through the cache.
   ///
   /// - Parameter range: At most a few blocks, checked to be within the file system.
   /// - Returns: Nil if the medium has them no more.
@@ -86,7 +86,7 @@ final class XFSReader: Sendable {
     if let piece = pieces.withLock({ $0.byStart[start] }) { return piece }
     guard start < source.byteCount else { return nil }
     let piece = IOBuffer(byteCount: Int(min(Self.pieceByteCount, source.byteCount - start)))
-    // A bad sector nearby is no reason to lose what was asked for: that is then read by itself.
+    // A bad sector nearby must not cost the requested bytes: they are then read alone.
     guard try read(at: start, into: piece, 0..<piece.byteCount) else { return nil }
     pieces.withLock { pieces in
       guard pieces.byStart.updateValue(piece, forKey: start) == nil else { return }

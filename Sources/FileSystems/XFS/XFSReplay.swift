@@ -1,7 +1,7 @@
 import BlockIO
 import FileSystemFormat
 
-/// Replays a log in memory: what a mount would write home.
+/// Replays a log in memory, as a mount would write it home.
 ///
 /// Only transactions that were committed are replayed, in their order; within one, blocks come
 /// first, then inodes, then the lists of inodes without names. What was freed later is left alone.
@@ -11,7 +11,7 @@ import FileSystemFormat
 /// - Source: Linux `fs/xfs/xfs_log_recover.c`, `xlog_do_log_recovery`,
 ///   `xlog_recover_reorder_trans`; `xfs_buf_item_recover.c`.
 struct XFSReplay {
-  /// What is replayed of a transaction, in this order.
+  /// The parts of a transaction, in the order of their replay.
   private enum Order: CaseIterable { case blocks, others, inodeLists, cancellations }
 
   let reader: XFSReader
@@ -23,7 +23,7 @@ struct XFSReplay {
   private var isMore = false
   private var damagedCount = 0
   private var isTooMuch = false
-  /// What was done, and what was not.
+  /// Notes on the replay and its gaps.
   private(set) var notes: [String] = []
 
   /// More transactions at once than Linux has.
@@ -66,7 +66,7 @@ struct XFSReplay {
     }
     try sectors.seal()
     if stretch.isTorn {
-      notes.append("the last records of the log did not arrive completely, and were not replayed")
+      notes.append("the last records of the log are incomplete, and were not replayed")
     }
     describe(problem ?? damage)
     return sectors.overlay
@@ -75,10 +75,12 @@ struct XFSReplay {
   private mutating func describe(_ problem: String?) {
     if let problem {
       notes.append(
-        "the log is damaged, \(problem): what follows was not replayed, and \(Self.missing)")
+        "the log is damaged, \(problem): the rest was not replayed, and \(Self.missing)")
     }
     if isTooMuch {
-      notes.append("the log has more than any, and was not replayed completely: \(Self.missing)")
+      notes.append(
+        "the log exceeds the supported size, and was not replayed completely:"
+          + " \(Self.missing)")
     }
     if damagedCount > 0 {
       notes.append("\(damagedCount) changes in the log are damaged, and were not replayed")
@@ -98,7 +100,7 @@ struct XFSReplay {
 
   // MARK: - Transactions
 
-  /// Calls `body` with each transaction that was committed, until it says what is wrong.
+  /// Calls `body` with each committed transaction, until it returns a problem.
   private mutating func forEachTransaction(
     in stretch: XFSLog.Stretch, of log: XFSLog,
     _ body: (inout XFSReplay, XFSLogTransaction) throws(FileSystemError) -> String?
@@ -109,7 +111,7 @@ struct XFSReplay {
       for operation in operations {
         let bytes = data.span.extracting(operation.bytes)
         guard open[operation.transaction] != nil else {
-          // What follows the end of a transaction, or began before the tail, is nobody's.
+          // Records after the end of a transaction, or begun before the tail, belong to none.
           guard operation.kind == .start else { continue }
           guard open.count < Self.openCountMax else { return "too many transactions" }
           open[operation.transaction] = XFSLogTransaction(

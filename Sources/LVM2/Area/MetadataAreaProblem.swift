@@ -29,7 +29,7 @@ package enum MetadataAreaProblem: Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .beyondEnd(let byteCount):
       "the area reaches past the end of the device, which is \(byteCount) bytes long"
-    case .tooSmall(let byteCount): "\(byteCount) bytes are too few for a text"
+    case .tooSmall(let byteCount): "\(byteCount) bytes are too few for metadata"
     case .tooLarge(let byteCount):
       "\(byteCount) bytes are too many to search for older texts; at most"
         + " \(MetadataArea.searchedByteCountMax) bytes are searched"

@@ -35,7 +35,7 @@ public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .missing(let volume): "\(volume.words) is missing"
     case .wasMissing(let volume, let path):
-      "\(path): lvm2 had to do without \(volume.name) (\(volume.uuid)): what it holds may be out of"
+      "\(path): lvm2 recorded \(volume.name) (\(volume.uuid)) as missing: its data may be out of"
         + " date"
     case .tooShort(let volume, let path, let byteCount, let required):
       "\(path): \(volume.name) (\(volume.uuid)) ends at byte \(byteCount), its extents at"

@@ -157,7 +157,7 @@ public struct VolumeCatalog: Sendable {
       var problems: [GroupProblem] = []
       for (area, committed) in read.areas {
         if area.isIgnored {
-          problems.append(.area(path: path, "lvm2 was told not to keep it up to date"))
+          problems.append(.area(path: path, "lvm2 was configured not to keep it up to date"))
           damaged.append(area)
           continue
         }

@@ -14,7 +14,7 @@ extension VolumeMapper {
     for leg in raid.legs {
       let map = try map(of: leg.data, &known)
       guard map.byteCount >= required else {
-        throw .unsupported("\(group.name)/\(leg.data)", "smaller than what is used of it")
+        throw .unsupported("\(group.name)/\(leg.data)", "smaller than the part in use")
       }
       legs.append(.volume(map, byteOffset: 0))
     }

@@ -154,7 +154,7 @@ package struct VolumeMapper {
       let bytes = try bytes(of: extent..<end.partialValue)
       let (start, overflow) = volume.startByteOffset.addingReportingOverflow(bytes.lowerBound)
       guard !overflow, start <= UInt64(Int64.max) - UInt64(bytes.count) else {
-        throw .unsupported(name, "extents past what Linux can count")
+        throw .unsupported(name, "extents past Linux's limit")
       }
       guard let device else { return .place(.missing(volume.words)) }
       return .place(.device(device, byteOffset: start))
@@ -162,7 +162,7 @@ package struct VolumeMapper {
       let map = try map(of: name, &known)
       let end = extent.addingReportingOverflow(extentCount)
       guard !end.overflow, try bytes(of: extent..<end.partialValue).upperBound <= map.byteCount
-      else { throw .unsupported("\(group.name)/\(name)", "smaller than what is used of it") }
+      else { throw .unsupported("\(group.name)/\(name)", "smaller than the part in use") }
       return .volume(map, byteOffset: extent * group.extentByteCount)
     }
   }

@@ -80,9 +80,9 @@ struct ShiftEvidence {
     while gaps.count < Self.gapCountMax {
       var found =
         last.isBeginning ? nil : try sighting(of: last.next, shift: last.shift, leak: last.leak)
-      if found == nil { found = try search(behind: last) }
+      if found == nil { found = try search(after: last) }
       guard let next = found else {
-        try examineLastArea(behind: last)
+        try examineLastArea(after: last)
         break
       }
       if next.shift != last.shift {
@@ -194,7 +194,7 @@ struct ShiftEvidence {
   // MARK: - The next area
 
   /// The next area that is complete, or lacks only its first sectors, in its place or not.
-  private func search(behind last: Sighting) throws(BlockIOError) -> Sighting? {
+  private func search(after last: Sighting) throws(BlockIOError) -> Sighting? {
     // A store that nothing was copied to has an empty area 0; what follows it is older.
     let isEmpty =
       last.next == 0 && !last.isBeginning
@@ -215,16 +215,16 @@ struct ShiftEvidence {
         if count == 0 { break }
         _ = try source.readAround(at: position, into: buffer, 0..<count)
         let found = buffer.withRecords(of: DiskException.self, count: count / 16) {
-          suspects(in: $0, at: position, behind: last)
+          suspects(in: $0, at: position, after: last)
         }
         for suspect in found {
           guard (suspect.shift - last.shift).magnitude <= Self.shiftMax,
             let sighting = try sighting(
               of: suspect.area, from: suspect.sector, shift: suspect.shift, leak: last.leak),
-            try isConvincing(sighting, behind: last, isEmpty: isEmpty)
+            try isConvincing(sighting, after: last, isEmpty: isEmpty)
           else { continue }
           if sighting.shift == last.shift { return sighting }
-          if try isLoss(sighting, behind: last, isDisordered) { return sighting }
+          if try isLoss(sighting, after: last, isDisordered) { return sighting }
           isDisordered = true
         }
         budget -= min(budget, UInt64(count))
@@ -247,7 +247,7 @@ struct ShiftEvidence {
   }
 
   private func suspects(
-    in exceptions: Span<DiskException>, at byteOffset: UInt64, behind last: Sighting
+    in exceptions: Span<DiskException>, at byteOffset: UInt64, after last: Sighting
   ) -> [Suspect] {
     var found: [Suspect] = []
     let (size, perArea) = (AreaLaw.slotsPerSector, chunkSize.exceptionsPerArea)
@@ -274,7 +274,7 @@ struct ShiftEvidence {
 
   /// Whether an area out of its place is more than a few small numbers, or an older store's.
   private func isConvincing(
-    _ sighting: Sighting, behind last: Sighting, isEmpty: Bool
+    _ sighting: Sighting, after last: Sighting, isEmpty: Bool
   ) throws(BlockIOError) -> Bool {
     let isWhole = sighting.range.upperBound - sighting.range.lowerBound == chunkSize.byteCount
     let isWeak =
@@ -291,7 +291,7 @@ struct ShiftEvidence {
 
   /// Whether an area is out of its place because bytes before it are lost, or too many.
   private func isLoss(
-    _ next: Sighting, behind last: Sighting, _ isDisordered: Bool
+    _ next: Sighting, after last: Sighting, _ isDisordered: Bool
   ) throws(BlockIOError) -> Bool {
     if try isRight(next.area, last.shift, last.leak) { return false }
     let stride = chunkSize.areaStride * chunkSize.byteCount
@@ -355,7 +355,7 @@ struct ShiftEvidence {
   // MARK: - The last area
 
   /// Looks for a loss in the last area, by its own sectors and the store's length.
-  private mutating func examineLastArea(behind last: Sighting) throws(BlockIOError) {
+  private mutating func examineLastArea(after last: Sighting) throws(BlockIOError) {
     guard !last.isBeginning, let offset = byteOffset(of: last.next, shift: last.shift),
       let found = try broken(last.next, at: offset, leak: last.leak)
     else { return }

@@ -198,15 +198,15 @@ struct SlotJudge {
     if strong.isEmpty { return }
     for index in 0...strong.count {
       let before = index > 0 ? strong[index - 1] : nil
-      let behind = index < strong.count ? strong[index] : nil
-      let slots = (before?.upperBound ?? 0)..<(behind?.lowerBound ?? kinds.count)
+      let after = index < strong.count ? strong[index] : nil
+      let slots = (before?.upperBound ?? 0)..<(after?.lowerBound ?? kinds.count)
       let possible = slots.filter { kinds[$0] == .outOfPlace }
       let orders = possible.map { shifts[$0] + Int64($0) }.sorted()
       guard let lowest = orders.first, let highest = orders.last,
         zip(orders, orders.dropFirst()).allSatisfy(<)
       else { continue }
       let start = before.map { shifts[$0.lowerBound] + Int64($0.upperBound) }
-      let end = behind.map { shifts[$0.lowerBound] + Int64($0.lowerBound) }
+      let end = after.map { shifts[$0.lowerBound] + Int64($0.lowerBound) }
       let size = Int64(orders.count)
       if lowest >= start ?? (end ?? 0) - size, highest < end ?? (start ?? 0) + size {
         for slot in possible { kinds[slot] = .kept }

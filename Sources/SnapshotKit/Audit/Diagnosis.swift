@@ -29,7 +29,7 @@ package struct Diagnosis: Sendable {
     let generation = audit.plan?.generations.first
     let byPlace = generation?.lostChunkCount(for: [.beyondStore, .lostInCopy, .overwritten])
     // What is shortly past a short origin's end is there, and needs a longer origin.
-    let behindOrigin = audit.neededOriginByteCount.flatMap { _ in
+    let pastOrigin = audit.neededOriginByteCount.flatMap { _ in
       generation?.findings.first { $0.code == .oldBeyondOrigin }?.count
     }
     let lostCount =
@@ -37,7 +37,7 @@ package struct Diagnosis: Sendable {
     prospect = Prospect(
       usableCount: generation?.exceptionCount ?? audit.usableCount,
       doubtfulCount: generation?.doubtfulCount ?? 0,
-      lostCount: lostCount - min(behindOrigin ?? 0, lostCount),
+      lostCount: lostCount - min(pastOrigin ?? 0, lostCount),
       isEndLost: generation?.isEndLost ?? false)
   }
 
@@ -61,13 +61,12 @@ package struct Diagnosis: Sendable {
     guard let gaps = audit.plan?.gaps, let first = gaps.first else {
       return fragmentCause(audit)
     }
-    let others = gaps.count == 1 ? "" : ", and there are \(gaps.count - 1) more such places"
+    let others = gaps.count == 1 ? "" : ", and at \(gaps.count - 1) more such places"
     return first.missingByteCount > 0
       ? "this copy lost \(first.missingByteCount) bytes \(first.place)\(others): dd conv=noerror"
-        + " without sync leaves out what it cannot read, and a file in fragments has other bytes"
-        + " there"
-      : "this copy has \(first.missingByteCount.magnitude) bytes too many \(first.place)\(others):"
-        + " a part was copied twice, or it is of a file in fragments, with another file in between"
+        + " without sync skips unreadable bytes, and a fragmented file has other bytes there"
+      : "this copy has \(first.missingByteCount.magnitude) surplus bytes \(first.place)\(others): a"
+        + " part was copied twice, or the file is fragmented, with another file in between"
   }
 
   /// A file system puts the parts of a file where it has room, so areas are elsewhere.
@@ -78,13 +77,13 @@ package struct Diagnosis: Sendable {
     guard audit.store.surroundings != nil,
       audit.findings.contains(where: { signs.contains($0.code) })
     else { return nil }
-    return "other data is where its areas should be: this is the first fragment of a file that has"
-      + " more; read the file through its file system"
+    return "other data is where its areas should be: this is only the first fragment of a file;"
+      + " read the file through its file system"
   }
 
   private static func headerCause(_ audit: Audit, _ codes: Set<FindingCode>) -> String? {
     if codes.contains(.headerMagicErased) {
-      return "wipefs, or LVM making a new volume, erased the signature; the rest was left alone"
+      return "wipefs, or LVM making a new volume, erased the signature and nothing else"
     }
     if codes.contains(.headerZeroed) {
       return switch audit.zeroedByteCount {
@@ -148,15 +147,15 @@ package struct Diagnosis: Sendable {
     }
     if codes.contains(.originSmaller) {
       return "the origin ends before the table does: it is another one, an incomplete copy, or one"
-        + " that was extended with zeroes"
+        + " that had been extended with zeroes"
     }
     if hasOldKernelsMark(audit) {
       return "metadata areas hold other data: Linux before 3.12 wrote over them"
         + " (CVE-2013-4299), or the medium or a copy is damaged"
     }
     if codes.contains(.areaImplausible) {
-      return "metadata areas hold other data: the copy is shifted or damaged, or was made of a"
-        + " fragmented file, or another program wrote there"
+      return "metadata areas hold other data: the copy is shifted or damaged, or is of a fragmented"
+        + " file, or another program wrote there"
     }
     if codes.contains(.areaHole) || codes.contains(.areaDamaged) {
       return "a write of a metadata area was torn (power loss), or sectors of it were lost"
@@ -180,7 +179,7 @@ package struct Diagnosis: Sendable {
   private static func pastCause(_ audit: Audit, _ codes: Set<FindingCode>) -> String? {
     guard audit.extent?.exceptionCount == 0, audit.load.verdict == .loads else { return nil }
     if audit.usableCount > 0 {
-      return "a new, empty table was begun over an older one: a reset, or activation after the"
+      return "a new, empty table was started over an older one: a reset, or activation after the"
         + " signature was wiped"
     }
     if codes.contains(.mergeResidue) {

@@ -7,14 +7,14 @@ struct PastCheck {
 
   init(_ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary) {
     guard case .terminator(let area, _) = extent.end else { return }
-    findStaleAreas(store, geometry, behind: area)
+    findStaleAreas(store, geometry, after: area)
     // If the snapshot was invalidated, what is there was in flight.
     if store.header?.valid != 0 { findData(store, geometry, extent) }
   }
 
   /// Counts the areas after the last one, as long as everything in them is possible.
   private mutating func findStaleAreas(
-    _ store: Store, _ geometry: StoreGeometry, behind last: AreaIndex
+    _ store: Store, _ geometry: StoreGeometry, after last: AreaIndex
   ) {
     let byteCount = Int(min(geometry.chunkSize.byteCount, 4096))
     let buffer = IOBuffer(byteCount: byteCount)

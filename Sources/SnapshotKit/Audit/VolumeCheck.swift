@@ -123,7 +123,7 @@ package struct VolumeCheck {
         let more = own.count - words.count
         var finding = Finding(
           code: .volumeReused, place: Finding.Place(),
-          found: words.joined(separator: ", ") + (more > 0 ? ", and \(more) places more" : "")
+          found: words.joined(separator: ", ") + (more > 0 ? ", and \(more) more places" : "")
             + ", where \(name(part)) was, now in \(name(owner)) by version"
             + " \(own.map(\.seqno).max() ?? version.seqno)",
           required: "extents that were not reallocated")

@@ -16,7 +16,7 @@ public struct FileTimeline: Sendable {
     public let newChunk: UInt64
     /// The chunk of the origin that that is of.
     public let oldChunk: UInt64
-    /// How many exceptions.
+    /// The number of exceptions.
     public var exceptionCount: UInt64
     /// The file that owns them in the snapshot: before.
     public let before: Owner?

@@ -12,7 +12,7 @@ public struct FreeBytes: Sendable {
     public let streamOffset: UInt64
     /// The first byte of the snapshot, or of the origin.
     public let byteOffset: UInt64
-    /// How many.
+    /// The number of bytes.
     public let byteCount: UInt64
     /// Whether only the store has them: the origin may hold something else there by now.
     public let inStore: Bool

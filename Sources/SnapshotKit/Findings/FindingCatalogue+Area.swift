@@ -13,18 +13,18 @@ extension FindingCatalogue {
           + " metadata. Until then do not write to that medium.")
     case .storeNextAreaBeyondEnd:
       FindingEntry(
-        severity: .damage, title: "the table goes on beyond the end of the store",
+        severity: .damage, title: "the table continues past the end of the store",
         meaning: "Every area that fits is full, so Linux must read the next one, which is missing.",
-        cause: "A partial copy, or a store that was cut.",
-        consequence: "Linux refuses the whole snapshot (\"Failed to read snapshot metadata\")."
-          + " The exceptions of the areas that are there, if any, are good.",
+        cause: "A partial copy, or a truncated store.",
+        consequence: "Linux refuses the whole snapshot (\"Failed to read snapshot metadata\"). The"
+          + " exceptions of the areas present, if any, are good.",
         remedy:
-          "Copy the medium again. If there is no more, `dmsnap salvage` makes a store of what is"
-          + " left.")
+          "Copy the medium again. If there is no more, `dmsnap salvage` makes a store from the"
+          + " rest.")
     case .storePartialChunk:
       FindingEntry(
         severity: .note, title: "the store's last chunk is partial",
-        meaning: "The length of the store is no multiple of its chunk size.",
+        meaning: "The length of the store is not a multiple of its chunk size.",
         cause: "A device of that size. Linux never copies to the partial chunk.",
         consequence: "None, unless an exception points there.",
         remedy: "Nothing to do.")
@@ -38,7 +38,7 @@ extension FindingCatalogue {
           + " made stores of \"100%\" this size.",
         consequence: "The exceptions of the last write before that are not in the table, although"
           + " their data is in the store's last chunks.",
-        remedy: "Enlarge the store before it is used again.")
+        remedy: "Enlarge the store before you use it again.")
     case .storeFull:
       FindingEntry(
         severity: .note, title: "the store is full",
@@ -46,34 +46,33 @@ extension FindingCatalogue {
         cause: "The store is full to the last chunk.",
         consequence: "The next write that needs a copy overflows it: Linux invalidates the"
           + " snapshot, or fails the write if it was activated with PO.",
-        remedy: "Enlarge the store before the snapshot is used again.")
+        remedy: "Enlarge the store before you use the snapshot again.")
     case .storeShifted:
       FindingEntry(
-        severity: .damage, title: "the copy lost bytes, or has some too many",
-        meaning: "An area, and what follows it, is some sectors before or after its place: the copy"
-          + " lost bytes between the last area in its place and that one, or has some too many"
-          + " there.",
-        cause: "`dd conv=noerror` without `sync`, which leaves out what it cannot read; a copy that"
-          + " was resumed at the wrong place; a store carved from a file in fragments.",
+        severity: .damage, title: "the copy lost or gained bytes",
+        meaning: "An area, and everything after it, is some sectors before or after its place: the"
+          + " copy lost or gained bytes between the last area in its place and that one.",
+        cause: "`dd conv=noerror` without `sync`, which skips unreadable bytes; a copy that was"
+          + " resumed at the wrong place; a store carved from a fragmented file.",
         consequence:
-          "Linux, and every program that is not told of it, takes everything after that place for"
-          + " other chunks. Nothing shows where between the two areas that place is, so the data"
-          + " between them is in doubt, and listed as lost.",
+          "Linux, and every program unaware of it, takes everything after that place for other"
+          + " chunks. The exact place between the two areas is unknown, so the data between them is"
+          + " in doubt, and listed as lost.",
         remedy: "If the medium can still be read, copy it again with GNU ddrescue. Otherwise"
           + " `dmsnap salvage` reads the copy as if the bytes were there. `STORE,gap=AT:BYTES` does"
           + " so by hand, for any command: if dd's log has the place, nothing is in doubt.")
     case .storeUnconfirmed:
       FindingEntry(
-        severity: .warning, title: "nothing confirms the place of the data",
-        meaning: "An area that should follow, or its end, is not in its place, and none was found"
-          + " after it or nearby.",
-        cause: "An area that was overwritten; or a copy that lost bytes, or a file in fragments, in"
-          + " which everything after it is elsewhere.",
+        severity: .warning, title: "the place of the data is unconfirmed",
+        meaning: "The next area, or its end, is not in its place, and none was found after it or"
+          + " nearby.",
+        cause: "An overwritten area; or a copy that lost bytes, or a fragmented file, in which"
+          + " everything after it is elsewhere.",
         consequence:
-          "The data of the exceptions before that area may be other data, shifted. They are"
-          + " used, and counted as in doubt.",
-        remedy: "Find out how the copy was made, and whether the file was in one piece. If the"
-          + " place and the number of lost bytes are known, give STORE,gap=AT:BYTES.")
+          "The data of the exceptions before that area may be other data, shifted. They are used,"
+          + " and count as in doubt.",
+        remedy: "Find out how the copy was made, and whether the file was contiguous. If the place"
+          + " and the number of lost bytes are known, give STORE,gap=AT:BYTES.")
     case .areaUnreadable:
       FindingEntry(
         severity: .damage, title: "an area cannot be read",
@@ -82,7 +81,7 @@ extension FindingCatalogue {
         consequence: "Linux refuses the whole snapshot. The exceptions of that area (one for each"
           + " sixteen lost bytes), and by Linux's rules all after it, are out of reach.",
         remedy: "Image the medium with GNU ddrescue and work on the image; --map tells dmsnap which"
-          + " sectors are bad, --wanted lists which are worth another try, --reading salvage goes"
+          + " sectors are bad, --wanted lists those worth another try, --reading salvage works"
           + " around them."
       )
     case .areaHole:
@@ -106,23 +105,22 @@ extension FindingCatalogue {
           + " system's overlay that was reset; or activation erased area 0 after the magic was"
           + " wiped. Linux clears an area only when the one before it fills.",
         consequence:
-          "None if this snapshot is new. What the older one held there, or this one before"
+          "None if this snapshot is new. Data of the older snapshot there, or of this one before"
           + " its area 0 was erased, may still be readable.",
-        remedy: "If that matters, copy the store before it is activated or written to again."
+        remedy: "If that data matters, copy the store before activating it or writing to it again."
           + " `dmsnap inspect` lists the tables; --generation reads an older one.")
     case .areaImplausible:
       FindingEntry(
         severity: .damage, title: "an area holds something other than exceptions",
         meaning: "More than half of the area's exceptions are impossible in this store.",
-        cause: "A copy that lost bytes, or a file in fragments, read as if it were in one piece."
-          + " File data in the area: Linux before 3.12 wrote data over an area after an"
-          + " activation with the table just full (CVE-2013-4299); Linux 3.14-rc1 to rc5 wrote"
-          + " random memory; Linux up to 2.6.28 could lose the clearing of a new area in a crash;"
-          + " a bad copy.",
-        consequence: "Linux maps what is there: those chunks of the snapshot read as other data or"
+        cause: "A copy that lost bytes, or a fragmented file read as if it were contiguous. File"
+          + " data in the area: Linux before 3.12 wrote data over an area after an activation with"
+          + " the table just full (CVE-2013-4299); Linux 3.14-rc1 to rc5 wrote random memory; Linux"
+          + " up to 2.6.28 could lose the clearing of a new area in a crash; a bad copy.",
+        consequence: "Linux maps it regardless: those chunks of the snapshot read as other data or"
           + " fail to read.",
-        remedy: "Do not mount the snapshot for writing. `dmsnap salvage` keeps what the sound areas"
-          + " hold.")
+        remedy: "Do not mount the snapshot for writing. `dmsnap salvage` keeps the contents of the"
+          + " sound areas.")
     case .areaHeaderImage:
       FindingEntry(
         severity: .damage, title: "a metadata area begins with a header",
@@ -136,26 +134,26 @@ extension FindingCatalogue {
       FindingEntry(
         severity: .damage, title: "an area of the table is lost",
         meaning:
-          "The area holds no plausible exception, and the table goes on after it, or began before"
+          "The area holds no plausible exception, and the table continues after it, or began before"
           + " it.",
         cause: "Bad sectors; file data that Linux before 3.12 wrote over the area; a reset, which"
-          + " erases the first area or areas; space that another program wrote to.",
+          + " erases the first area or areas; another program that wrote there.",
         consequence:
           "Up to as many exceptions as an area holds are lost. Linux ends the table there or"
           + " refuses the store; the salvage reading continues after it. If the exceptions before"
           + " and after it determine which chunks are missing, those are listed.",
         remedy:
-          "If the medium can be read again, `--wanted FILE` lists what is worth reading. Otherwise"
-          + " use what is left: `dmsnap salvage`, or --reading salvage with export.")
+          "If the medium can be read again, `--wanted FILE` lists the sectors worth reading."
+          + " Otherwise use the rest: `dmsnap salvage`, or --reading salvage with export.")
     case .areaDamaged:
       FindingEntry(
         severity: .damage, title: "an area has lost exceptions",
-        meaning: "Between plausible exceptions, or before them, is something else: zeroes, other"
-          + " data, or sectors that cannot be read.",
+        meaning: "Between plausible exceptions, or before them, are zeroes, other data, or"
+          + " unreadable sectors.",
         cause: "A torn write of the area (power loss); bad sectors; Linux 3.14-rc1 to rc5, which"
           + " wrote random memory before the newest exceptions.",
-        consequence: "Those exceptions are lost, the others are used by the salvage reading.",
-        remedy: "As for area.lost: read the medium again (`--wanted FILE`), or use what is left"
+        consequence: "Those exceptions are lost; the salvage reading uses the others.",
+        remedy: "As for area.lost: read the medium again (`--wanted FILE`), or use the rest"
           + " (`dmsnap salvage`).")
     default: preconditionFailure("\(code) is another group's")
     }

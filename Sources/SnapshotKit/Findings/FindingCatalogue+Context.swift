@@ -3,45 +3,46 @@ extension FindingCatalogue {
     switch code {
     case .dataUnreadable:
       FindingEntry(
-        severity: .damage, title: "data that exceptions name was not read",
+        severity: .damage, title: "data of exceptions was not read",
         meaning: "The map of bad sectors lists sectors that hold the snapshot's content.",
         cause: "Bad sectors, or an unfinished copy of the medium.",
-        consequence: "Those sectors of the snapshot are lost, and listed by whatever reads them.",
+        consequence: "Those sectors of the snapshot are lost, and every command that reads them"
+          + " lists them.",
         remedy:
           "`--wanted FILE` writes a mapfile with which ddrescue tries them again. Until then give"
-          + " --map to every command: the image has zeroes there, or whatever was there before.")
+          + " --map to every command: the image has zeroes or old data there.")
     case .dataIdentical:
       FindingEntry(
         severity: .note, title: "exceptions hold the same data as the origin",
         meaning: "The copied chunk equals the origin's chunk.",
-        cause: "A write of the same data; a merge that was interrupted after its copy; a copy of"
-          + " the whole chunk for a write that did not reach it.",
-        consequence: "None: with or without them the snapshot is the same.",
+        cause: "A write of the same data; a merge interrupted after its copy; a copy of the whole"
+          + " chunk for a write that never reached it.",
+        consequence: "None: the snapshot is the same with or without them.",
         remedy: "Nothing to do.")
     case .mergeInterrupted:
       FindingEntry(
         severity: .note, title: "data follows the table",
         meaning: "The data chunks that Linux would hand out next are not empty.",
         cause:
-          "A store over space that was used before; a crash with copies under way; a table whose"
-          + " end was erased; or an interrupted merge: Linux merges from the last exception to the"
-          + " first and clears each from its area when it is done, but leaves the data.",
+          "A store over reused space; a crash with copies under way; a table with an erased end; or"
+          + " an interrupted merge: Linux merges from the last exception to the first and clears"
+          + " each from its area when it is done, but leaves the data.",
         consequence:
           "None after a crash: Linux acknowledges a write, or lets it reach the origin, only when"
-          + " the exception is on the medium, so the origin still has what was being copied. If a"
-          + " merge was begun, the origin holds the snapshot's content in the chunks that are"
-          + " already gone from the table, and the rest is still to be merged.",
+          + " the exception is on the medium, so the origin still has the data being copied. If a"
+          + " merge was started, the origin holds the snapshot's content in the chunks already gone"
+          + " from the table, and the rest is still to be merged.",
         remedy:
-          "Only if a merge was begun and did not end: finish it with `dmsnap merge`. The table has"
-          + " all that is left to do.")
+          "Only if a merge was started and did not finish: complete it with `dmsnap merge`. The"
+          + " table has the rest of the work.")
     case .mergeResidue:
       FindingEntry(
         severity: .note, title: "the table is empty, the data chunks are not",
         meaning: "There is no exception, yet the first data chunk holds data.",
         cause:
-          "A completed merge, which leaves its data chunks; a new store over space that was used"
-          + " before; or a table that was erased: by activation after the magic was wiped, or by a"
-          + " reset. The store does not show which.",
+          "A completed merge, which leaves its data chunks; a new store over reused space; or a"
+          + " table erased by activation after the magic was wiped, or by a reset. The store does"
+          + " not show which.",
         consequence:
           "To Linux the snapshot equals the origin. If it was neither merged nor new, its"
           + " first exceptions are lost, but the data chunks are still there.",
@@ -53,7 +54,7 @@ extension FindingCatalogue {
         severity: .warning, title: "the device or file is in use",
         meaning: "It is mounted, or another device uses it.",
         cause: "The snapshot, its origin or a file system in it is active.",
-        consequence: "What is read may change meanwhile, and findings may describe a state that"
+        consequence: "Data may change while it is read, and findings may describe a state that"
           + " never existed.",
         remedy: "Deactivate it, or work on a copy.")
     case .sameUUID:
@@ -62,17 +63,17 @@ extension FindingCatalogue {
         meaning: "libblkid finds the same file system UUID in the snapshot and in the origin.",
         cause: "A snapshot is a copy, UUID and all.",
         consequence: "Mounting both may be refused (XFS), or mixes them up (btrfs), and a mount by"
-          + " UUID may take the wrong one.",
+          + " UUID may pick the wrong one.",
         remedy: "Mount one at a time, or with nouuid on XFS; never both on btrfs.")
     case .dataZeroBlock:
       FindingEntry(
-        severity: .note, title: "a block of zeroes begins or ends within data",
+        severity: .note, title: "a block of zeroes starts or ends within data",
         meaning: "An aligned block of the store is zero, across the bounds of unrelated chunks, or"
           + " of an area.",
         cause:
-          "`dd conv=noerror,sync` writes a block of zeroes for each block that it cannot read."
-          + " Chunks may also be zero by themselves.",
-        consequence: "If dd wrote it, that data is lost, and nothing else shows it.",
+          "`dd conv=noerror,sync` writes a block of zeroes for each unreadable block. Chunks may"
+          + " also contain zeroes legitimately.",
+        consequence: "If dd wrote it, that data is lost, and there is no other sign of it.",
         remedy:
           "Find out whether the copy was made this way. If the medium can still be read, copy it"
           + " with GNU ddrescue, and give its mapfile with --map.")
@@ -80,15 +81,15 @@ extension FindingCatalogue {
       FindingEntry(
         severity: .warning, title: "the store is inside a file system",
         meaning:
-          "The named bytes are in a file system, or in a partition with one: the store is, or was,"
+          "The given bytes are in a file system, or in a partition with one: the store is, or was,"
           + " one of its files.",
         cause:
           "`carve` found the store in the image of a disk, such as a live system's overlay on its"
           + " stick.",
-        consequence: "A file may be in fragments: then other files' data follows the first, and is"
-          + " taken for the store's.",
-        remedy: "Mount the file system read-only and name the file; if it was deleted, compare the"
-          + " result with what it should be.")
+        consequence: "A file may be fragmented: then other files' data follows the first fragment,"
+          + " and is taken for the store's.",
+        remedy: "Mount the file system read-only and give the file; if it was deleted, check the"
+          + " result against known data.")
     default: preconditionFailure("\(code) is another group's")
     }
   }

@@ -8,35 +8,35 @@ extension FindingCatalogue {
           + " out its new chunk again.",
         cause: "A new store over an older one.",
         consequence: "The older content of those chunks is gone.",
-        remedy: "Nothing brings it back; the other chunks of that generation are intact.")
+        remedy: "It cannot be recovered; the other chunks of that generation are intact.")
     case .generationAmbiguous:
       FindingEntry(
         severity: .warning, title: "two parts may or may not belong to one table",
-        meaning: "Between exceptions are slots that hold none. Either they were lost, or a newer"
+        meaning: "Between exceptions are empty slots. Either exceptions were lost there, or a newer"
           + " table ends there and an older one follows. The two parts share no old chunk, but that"
           + " may be chance.",
         cause:
-          "A lost area, or lost sectors of one; or a store made over an older one, with exactly as"
-          + " many exceptions as fill its last area, or a sector of it.",
-        consequence: "The salvage reading takes what is likelier. If `inspect` counts exceptions as"
-          + " in doubt, it took both parts for one table; if they are not, chunks of an older"
+          "A lost area, or lost sectors of one; or a store made over an older one, with exactly"
+          + " enough exceptions to fill its last area, or a sector of it.",
+        consequence: "The salvage reading takes the likelier case. If `inspect` counts exceptions"
+          + " as in doubt, it took both parts for one table; if that is wrong, chunks of an older"
           + " snapshot are mixed in. Otherwise the other part is the next generation.",
         remedy: "Compare with --reading kernel, which ends before that area, and with the next"
           + " generation.")
     case .generationEndInDoubt:
       FindingEntry(
         severity: .warning, title: "the table may have continued past its apparent end",
-        meaning: "The exceptions end where a sector or an area does, or the header is lost, and"
-          + " with it whether the snapshot overflowed; and the data chunk after them is not empty.",
+        meaning: "The exceptions end where a sector or an area ends, or the header is lost, so that"
+          + " an overflow cannot be ruled out; and the data chunk after them is not empty.",
         cause:
-          "Sectors of the last area that were zeroed; an overflow of a store whose header is now"
-          + " lost; or, without any damage, space that was used before, a completed merge, or a"
-          + " crash with copies under way.",
+          "Zeroed sectors of the last area; an overflow of a store whose header is now lost; or,"
+          + " without any damage, reused space, a completed merge, or a crash with copies under"
+          + " way.",
         consequence: "If exceptions are lost there, the origin shows through for their chunks.",
         remedy:
           "If the store was never merged and its space was empty when it was made, treat the data"
           + " after the table as lost data, and copy the medium again. A salvage with --origin and"
-          + " --place likely puts back what says where it belongs.")
+          + " --place likely restores chunks that show their place.")
     case .generationMaybeOverwritten:
       FindingEntry(
         severity: .warning, title: "chunks of an older table may have been handed out again",
@@ -48,7 +48,7 @@ extension FindingCatalogue {
           + " were never written.",
         consequence: "Any chunk of the older table may hold data of the newer one.",
         remedy:
-          "Check the result, file by file. Nothing in the store shows which chunks are old.")
+          "Check the result, file by file. The store does not show which chunks are old.")
     default: preconditionFailure("\(code) is another group's")
     }
   }

@@ -5,7 +5,7 @@ extension FindingCatalogue {
       FindingEntry(
         severity: .damage, title: "the header cannot be read",
         meaning: "The medium failed at the first sector of the store.",
-        cause: "A bad sector, or a file cut to fewer than sixteen bytes.",
+        cause: "A bad sector, or a file shorter than sixteen bytes.",
         consequence: "Linux refuses the snapshot. Areas and data after the header may be intact.",
         remedy: "Image the medium with GNU ddrescue and work on the image.")
     case .headerMagicErased:
@@ -26,19 +26,19 @@ extension FindingCatalogue {
         cause:
           "A reset of the first sector, or, with larger chunks, of the first kilobytes.",
         consequence: "Linux takes the store for new: ACTIVATING IT ERASES AREA 0. The table is as"
-          + " good as the areas that are left.",
+          + " good as the remaining areas.",
         remedy: "Do not activate it. `dmsnap salvage` makes a valid store of it. The areas reveal"
           + " the chunk size; if they cannot, give it with --chunk-size.")
     case .headerForeign:
       FindingEntry(
-        severity: .damage, title: "something else is in the header's place",
+        severity: .damage, title: "other data is in the header's place",
         meaning: "The first bytes are neither \"SnAp\" nor zero, but exceptions are where area 0"
           + " would be.",
         cause: "Linux up to 2.6.31 could write exceptions over the header when it invalidated a"
           + " snapshot (fixed by \"dm snapshot: fix header corruption race on invalidation\"); or"
           + " another program wrote there.",
-        consequence: "Linux refuses the store (\"Invalid or corrupt snapshot\"). The table is"
-          + " as good as the areas that are left.",
+        consequence: "Linux refuses the store (\"Invalid or corrupt snapshot\"). The table is as"
+          + " good as the remaining areas.",
         remedy: "`dmsnap salvage` makes a valid store of it. The areas reveal the chunk size; if"
           + " they cannot, give it with --chunk-size.")
     case .headerInvalid:
@@ -51,15 +51,15 @@ extension FindingCatalogue {
           "Linux answers every read with an error. The exceptions written before are in the table,"
           + " and their data in the store. Those of the last burst of writes are not: see"
           + " exception.in-flight. Writes to the origin go on, so chunks that are not in the table"
-          + " may be newer than the snapshot; nothing in the store shows whether they are.",
+          + " may be newer than the snapshot; the store does not show whether they are.",
         remedy:
-          "Do not remove the snapshot. `dmsnap export --reading salvage` writes what the table has."
-          + " With --origin, `dmsnap inspect` shows what is known of later writes to the origin."
+          "Do not remove the snapshot. `dmsnap export --reading salvage` writes the chunks in the"
+          + " table. With --origin, `dmsnap inspect` shows evidence of later writes to the origin."
       )
     case .headerValidOdd:
       FindingEntry(
         severity: .note, title: "the valid field is neither 0 nor 1",
-        meaning: "Linux writes 1 and takes any number but 0 for valid.",
+        meaning: "Linux writes 1 and treats any number but 0 as valid.",
         cause: "An edited header, or a flipped bit.",
         consequence: "None for the data.",
         remedy: "Look at the other findings for more such damage.")
@@ -86,14 +86,14 @@ extension FindingCatalogue {
     case .headerChunkSizeContradicted:
       FindingEntry(
         severity: .damage, title: "the areas contradict the header's chunk size",
-        meaning: "No sound area is where the header's chunk size puts area 0, but one is where"
-          + " another chunk size puts it.",
+        meaning: "There is no sound area where the header's chunk size puts area 0, but there is"
+          + " one where another chunk size puts it.",
         cause: "An edited or damaged header; a new, empty store over an old one of another chunk"
           + " size; Linux up to 2.6.31 activating with a wrong chunk size.",
         consequence: "By the header's chunk size the table is empty or nonsense.",
         remedy:
-          "`dmsnap inspect` shows what each chunk size finds. The salvage reading takes the best;"
-          + " --chunk-size takes another. LVM's metadata has the true one as chunk_size.")
+          "`dmsnap inspect` shows the result of each chunk size. The salvage reading takes the"
+          + " best; --chunk-size takes another. LVM's metadata has the true one as chunk_size.")
     case .headerTail:
       FindingEntry(
         severity: .warning, title: "the rest of the header's chunk is not zero",

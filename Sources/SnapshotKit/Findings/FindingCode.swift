@@ -1,5 +1,7 @@
 /// Every kind of finding, under the stable code that JSON, scripts and `dmsnap explain` use.
 ///
+/// The cases have no comments: the ``entry`` of each describes it, as docs/findings.md does.
+///
 /// A new kind needs a case here and an entry in the catalogue; the compiler enforces both.
 public enum FindingCode: String, CaseIterable, Sendable {
   case headerUnreadable = "header.unreadable"

@@ -61,7 +61,7 @@ public struct ContainerFormat: Equatable, Sendable {
       "`qemu-img convert -f vpc -O raw FILE RAW` makes a raw image of it"),
     ContainerFormat(
       "vhd", "a Virtual PC disk (VHD of fixed size)", ascii("conectix"),
-      "it is a raw image but for the last 512 bytes: read it with ,length=", at: .end(512)),
+      "it is a raw image except for the last 512 bytes: read it with ,length=", at: .end(512)),
     ContainerFormat(
       "vhdx", "a Hyper-V disk (VHDX)", ascii("vhdxfile"),
       "`qemu-img convert -O raw FILE RAW` makes a raw image of it"),

@@ -88,7 +88,7 @@ extension OtherContent: CustomStringConvertible {
     case .content(let signature) where signature.usage == .filesystem:
       "the store is a file in it: mount it read-only and name the file; `dmsnap carve` finds stores"
         + " in it"
-    case .content: "open what it holds first; `dmsnap carve` finds stores in it"
+    case .content: "open its contents first; `dmsnap carve` finds stores in it"
     }
   }
 }

@@ -64,8 +64,8 @@ public enum StoreError: CodedError {
     case .nothingLeft(let name, let unread, let byteCount):
       "\(name): nothing is left of its table: \(unread) of \(byteCount) bytes cannot be read"
     case .notLoadable(let name, let load):
-      "\(name): Linux \(Self.words(load.verdict)): \(load.reason);"
-        + " `--reading salvage` reads what is there, `dmsnap inspect` says what to do"
+      "\(name): Linux \(Self.words(load.verdict)): \(load.reason); `--reading salvage` reads the"
+        + " rest, `dmsnap inspect` says what to do"
     case .table(let name, let error): "\(name): \(error)"
     case .noGeneration(let name, let index, let count):
       "\(name): there is no generation \(index): "
@@ -79,7 +79,7 @@ public enum StoreError: CodedError {
     switch verdict {
     case .loads, .refuses: "refuses this store"
     case .invalid: "shows nothing of this snapshot"
-    case .new: "would take this store for new"
+    case .new: "would treat this store as new"
     }
   }
 }

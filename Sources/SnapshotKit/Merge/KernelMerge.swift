@@ -33,7 +33,7 @@ package struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
   package var description: String {
     let why =
       switch kind {
-      case .topByte: "has a top byte: Linux's merge would leave other data than the snapshot shows"
+      case .topByte: "has a top byte: Linux's merge would leave data that differs from the snapshot"
       case .oldBeyondOrigin:
         "is past the end of the origin, where Linux's merge would stop or go wrong"
       case .newBeyondStore: "points past the end of the store, where Linux's merge would stop"

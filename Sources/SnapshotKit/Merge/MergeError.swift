@@ -66,7 +66,7 @@ public enum MergeError: CodedError {
     case .store(let error): error.description
     case .volume(let error): error.description
     case .verificationFailed(let name, let byteOffset):
-      "\(name): byte \(byteOffset): read back other data than was written"
+      "\(name): byte \(byteOffset): the data read back differs from the data written"
     case .io(let error): error.description
     case .cut(let cut): cut.description
     }

@@ -146,7 +146,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
     guard tableSHA256 == view.table.digest.hexadecimal else {
       throw .refused(
         MergeRefusal(
-          .planOutdated, "\(file.name): is for another table than that of \(view.store.name)"))
+          .planOutdated, "\(file.name): is for a table other than that of \(view.store.name)"))
     }
     var lines = LineReader(file)
     var total = Total()
@@ -165,7 +165,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
       let (last, rest) = (try lines.next(), try lines.next())
       if complaint == nil, last != total.line(after: first ?? "") || rest != nil {
         complaint = MergeRefusal(
-          .planEdited, "\(file.name): does not end as it should: it was truncated or edited")
+          .planEdited, "\(file.name): has a wrong last line: it was truncated or edited")
       }
     } catch {
       throw .io(error)

@@ -179,7 +179,7 @@ extension MergePreflight {
         MergeRefusal(
           .degradedArray,
           "\(origin.text): would be written only to \(array.description); give the others with"
-            + " --pv; `--accept degraded-array` writes what is there, and the others must then be"
+            + " --pv; `--accept degraded-array` writes to those given, and the others must then be"
             + " rebuilt"))
     }
   }
@@ -215,7 +215,8 @@ extension MergePreflight {
         MergeRefusal(
           .severalLegs,
           "\(origin.text): its legs differ at byte \(difference), and an undo store keeps only one"
-            + " of them; `--all-legs` merges, and an undo then gives all of them what the first has"
+            + " of them; `--all-legs` merges, and an undo then gives all of them the content of the"
+            + " first"
         ))
     }
   }
@@ -229,7 +230,7 @@ extension MergePreflight {
     for leg in origin.version.splitOffLegs(below: origin.name) where leg != origin.name {
       notes.append(
         "\(origin.text): its leg \(origin.version.name)/\(leg) was split off and is not written;"
-          + " lvconvert --merge would miss what is merged here: rebuild that leg completely"
+          + " lvconvert --merge would miss the data merged here: rebuild that leg completely"
           + " (lvchange --rebuild PV) before it is used")
     }
     guard !origin.writesAllLegs, let source = source as? VolumeSource else { return }
@@ -238,7 +239,7 @@ extension MergePreflight {
     notes.append(
       "\(origin.text): a leg that is out of date, or not known to be in sync, is not written;"
         + " rebuild it completely before it is used (raid1: lvchange --rebuild PV; mirror: lvchange"
-        + " --resync), as a resync by bitmap would miss what is merged; or give --all-legs"
+        + " --resync), as a resync by bitmap would miss the merged data; or give --all-legs"
     )
   }
 
@@ -274,9 +275,9 @@ extension MergePreflight {
     throw .refused(
       MergeRefusal(
         .otherSnapshots,
-        "\(view.originName): \(affected.joined(separator: ", ")) would show what is written, having"
-          + " no copies of their own; export them first, and give `--accept other-snapshots`, or"
-          + " use --to"
+        "\(view.originName): \(affected.joined(separator: ", ")) would show the written data,"
+          + " having no copies of their own; export them first, and give `--accept"
+          + " other-snapshots`, or use --to"
       ))
   }
 

@@ -234,8 +234,8 @@ struct MergePreflight {
               + " \(request.store.source.name) has exceptions beyond them, up to byte"
               + " \(lastOldByteOffset(loaded)): name the right origin, or a longer copy of it;"
               + " `--reading salvage --accept small-origin` leaves those exceptions out"
-            : "\(request.store.source.name): \(obstacle); `--reading salvage` leaves out what"
-              + " cannot be right"))
+            : "\(request.store.source.name): \(obstacle); `--reading salvage` leaves out invalid"
+              + " exceptions"))
     }
     let (isUndo, isDamaged) = try checkUndoStore(loaded, view)
     if refuses(.smallOrigin), let count = loaded.beyondOriginCount {
@@ -284,7 +284,7 @@ struct MergePreflight {
         return (isUndo, false)
       }
       notes.append(
-        "\(request.store.source.name): is a damaged undo store: what it restores may be wrong")
+        "\(request.store.source.name): is a damaged undo store: the restored data may be wrong")
     } catch {
       guard case .refused(let refusal) = error, refusal.isOfUndoStore, isSalvage,
         request.accepted.contains(.unrelatedOrigin)

@@ -12,7 +12,9 @@ public struct MergeRefusal: Error, Equatable, Sendable, CustomStringConvertible 
   }
 }
 
-/// The kinds of refusals; ``entry`` describes each.
+/// The kinds of refusals.
+///
+/// The cases have no comments: the ``entry`` of each describes it, as docs/refusals.md does.
 public enum MergeRefusalCode: String, CaseIterable, Sendable {
   case storeIsOrigin = "merge.store-is-origin"
   case targetUnavailable = "merge.target-unavailable"

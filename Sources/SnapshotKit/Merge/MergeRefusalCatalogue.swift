@@ -22,8 +22,9 @@ extension MergeRefusalCode {
       MergeRefusalEntry(
         title: "store and origin share bytes",
         reason: """
-          A store is evidence and is never written. Here a write to the origin would be one to the \
-          store: they are the same file, a disk and its partition, or a loop device and its file.
+          A store is evidence and is never written. Here a write to the origin would also write to \
+          the store: they are the same file, a disk and its partition, or a loop device and its \
+          file.
           """,
         remedy: "Name the right origin, or merge into a copy of it.")
     case .targetUnavailable:
@@ -33,7 +34,7 @@ extension MergeRefusalCode {
           It is mounted, open through a device, locked or read-only. Two programs that write to \
           one image destroy it, and a mounted file system does not notice changes below it.
           """,
-        remedy: "Stop or unmount what the message names, then run the same command again."
+        remedy: "Stop or unmount the user in the message, then run the same command again."
           + " \(Self.newImage)")
     case .targetNotWritable:
       MergeRefusalEntry(
@@ -47,18 +48,18 @@ extension MergeRefusalCode {
       MergeRefusalEntry(
         title: "Linux's own merge would fail",
         reason: """
-          At some of the table's exceptions Linux would stop half-way with "Merge failed", or the \
-          origin would not be what the snapshot shows.
+          At some of the table's exceptions Linux would stop half-way with "Merge failed", or \
+          leave an origin that differs from the snapshot.
           """,
-        remedy: "`--reading salvage` leaves out what cannot be right and lists it.")
+        remedy: "`--reading salvage` leaves out invalid exceptions and lists them.")
     case .storeUnreadable:
       MergeRefusalEntry(
-        title: "data that would be merged is known to be unreadable",
+        title: "data to be merged is known to be unreadable",
         reason: """
           A map of bad sectors, a gap, or a missing physical volume covers data of the store. The \
           merge would stop when it reaches that data and leave the origin merged in part.
           """,
-        remedy: "`--reading salvage` merges the rest and lists what is lost. \(Self.newImage)")
+        remedy: "`--reading salvage` merges the rest and lists the losses. \(Self.newImage)")
     case .unrelatedOrigin:
       MergeRefusalEntry(
         title: "the origin does not match the store",
@@ -67,8 +68,8 @@ extension MergeRefusalCode {
           system, no sector in common, a whole disk where a partition belongs, or another store.
           """,
         remedy: """
-          Find the right origin; `dmsnap inspect STORE --origin ORIGIN` shows what was found. If \
-          you know that it is the right one, give `--accept unrelated-origin`.
+          Find the right origin; `dmsnap inspect STORE --origin ORIGIN` shows the evidence. If you \
+          know that it is the right one, give `--accept unrelated-origin`.
           """)
     case .smallOrigin:
       MergeRefusalEntry(
@@ -83,26 +84,26 @@ extension MergeRefusalCode {
       MergeRefusalEntry(
         title: "other snapshots of the origin would change",
         reason: """
-          They show the origin wherever they have no copy of their own. Linux copies to them what \
-          its merge overwrites; dmsnap does not.
+          They show the origin wherever they have no copy of their own. Linux copies data to them \
+          before its merge overwrites it; dmsnap does not.
           """,
         remedy: """
           Export those snapshots first and then give `--accept other-snapshots`, or use `--to`. A \
-          merge that changes no byte they show is not refused.
+          merge that changes no byte of them is not refused.
           """)
     case .originWritten:
       MergeRefusalEntry(
         title: "the origin was written since the merge was interrupted",
         reason: """
           A sector of it is neither as the undo file saved it nor as the merge leaves it. \
-          Continuing would destroy what was written.
+          Continuing would destroy data written since.
           """,
-        remedy: "Copy what was written, then undo the merge, or merge with another undo file.")
+        remedy: "Copy that data, then undo the merge, or merge with another undo file.")
     case .noRoom:
       MergeRefusalEntry(
         title: "there is no room for the undo file",
-        reason: "The way back must be complete on the medium before the first byte is overwritten.",
-        remedy: "Name an undo file on a file system with as much room as the message says.")
+        reason: "The undo file must be complete on the medium before anything is overwritten.",
+        remedy: "Give an undo file on a file system with the free space that the message requires.")
     default: preconditionFailure("\(rawValue) has its entry elsewhere")
     }
   }
@@ -117,8 +118,8 @@ extension MergeRefusalCode {
           They do not match this origin.
           """,
         remedy: """
-          Name the origin that was merged into. If it is the right one, `--reading salvage \
-          --accept unrelated-origin` restores what there is.
+          Give the origin of that merge. If this is the right one, `--reading salvage --accept \
+          unrelated-origin` restores what it can.
           """)
     case .undoIncomplete:
       MergeRefusalEntry(
@@ -128,25 +129,25 @@ extension MergeRefusalCode {
     case .undoDamaged:
       MergeRefusalEntry(
         title: "the undo store is damaged",
-        reason: "Its data, its table or its manifest is not what was saved.",
-        remedy: "`--reading salvage` restores what is left of it; the status is then 2.")
+        reason: "Its data, its table or its manifest differs from the saved version.",
+        remedy: "`--reading salvage` restores the rest of it; the status is then 2.")
     case .undoIsInput:
       MergeRefusalEntry(
         title: "the undo file is the store or the origin",
-        reason: "An undo file is written. A store never is, and the origin only by the merge.",
+        reason: "The undo file is written. The store never is, and the origin only by the merge.",
         remedy: "Name a new file.")
     case .undoExists:
       MergeRefusalEntry(
-        title: "the undo file exists and is something else",
-        reason: "Nothing that exists is overwritten.", remedy: "Name a new file.")
+        title: "the undo file exists and is another file",
+        reason: "Existing files are never overwritten.", remedy: "Name a new file.")
     case .undoOfOther:
       MergeRefusalEntry(
         title: "the undo file belongs to another merge",
         reason: """
-          It was made for another table or another origin, or its merge was finished and the \
-          origin has changed since.
+          It was made for another table or another origin, or its merge is finished and the origin \
+          has changed since.
           """,
-        remedy: "Name a new file; keep the other one, which is the way back from its merge.")
+        remedy: "Name a new file; keep the other one, which undoes its merge.")
     case .planUnreadable:
       MergeRefusalEntry(
         title: "the file is not a plan",
@@ -156,7 +157,7 @@ extension MergeRefusalCode {
       MergeRefusalEntry(
         title: "the plan was edited or truncated",
         reason: """
-          Its lines are not those that were written: the last line has a digest of the first and \
+          Its lines have changed since it was written: the last line has a digest of the first and \
           counts the others.
           """,
         remedy: "Make a new plan, and look at it.")
@@ -164,7 +165,7 @@ extension MergeRefusalCode {
       MergeRefusalEntry(
         title: "the plan no longer fits the store or the origin",
         reason: "A table or a byte has changed since the plan was made.",
-        remedy: "Find out what was written, then make a new plan.")
+        remedy: "Find out what changed, then make a new plan.")
     default: preconditionFailure("\(rawValue) has its entry elsewhere")
     }
   }
@@ -173,7 +174,7 @@ extension MergeRefusalCode {
     switch self {
     case .groupInDoubt:
       MergeRefusalEntry(
-        title: "which physical volumes belong to the group is in doubt",
+        title: "the group's physical volumes are in doubt",
         reason: """
           Two have the same UUID, one is in use by another group, or the current metadata is lost \
           and an older text is used.
@@ -182,14 +183,14 @@ extension MergeRefusalCode {
     case .storeReused:
       MergeRefusalEntry(
         title: "extents of the store were reallocated",
-        reason: "What they hold now may be another volume's data, and would go into the origin.",
+        reason: "They may now hold another volume's data, which would go into the origin.",
         remedy: Self.newImage)
     case .originMoved:
       MergeRefusalEntry(
         title: "the origin has moved",
         reason: """
           The requested version of the metadata maps it to other extents than the newest version \
-          does, so a merge would write to what now belongs to another volume.
+          does, so a merge would write to extents that now belong to another volume.
           """,
         remedy: Self.newImage)
     case .originIsStore:
@@ -224,10 +225,10 @@ extension MergeRefusalCode {
     case .degradedArray:
       MergeRefusalEntry(
         title: "only some members of an array would be written",
-        reason: "The members that are not given would keep the old data, and md would not know.",
+        reason: "The missing members would keep the old data, and md would not notice.",
         remedy: """
-          Give every member with --pv. `--accept degraded-array` writes those that are there; \
-          rebuild the others from them before the array is used.
+          Give every member with --pv. `--accept degraded-array` writes to those given; rebuild \
+          the others from them before you use the array.
           """)
     default: preconditionFailure("\(rawValue) has its entry elsewhere")
     }

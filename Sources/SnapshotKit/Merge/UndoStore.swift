@@ -170,14 +170,14 @@ struct UndoStore: Sendable {
           .undoDamaged,
           "\(store.source.name): is an undo store with a damaged manifest: whether it belongs to"
             + " \(origin.name) is unknown; if it does, `--reading salvage --accept"
-            + " unrelated-origin` restores what there is"))
+            + " unrelated-origin` restores what it can"))
     }
     guard manifest.state != .saving else {
       throw .refused(
         MergeRefusal(
           .undoIncomplete,
           "\(store.source.name): is an undo store that was never completed: the merge did not"
-            + " begin, and there is nothing to undo"))
+            + " start, and there is nothing to undo"))
     }
     guard manifest.originByteCount == origin.byteCount else {
       throw .refused(
@@ -193,14 +193,14 @@ struct UndoStore: Sendable {
           .undoElsewhere,
           "\(store.source.name): undoes a merge into another origin than \(origin.name), or that"
             + " was written since, outside of the merge, or the undo store is damaged; if it is the"
-            + " right one, `--reading salvage --accept unrelated-origin` restores what there is"))
+            + " right one, `--reading salvage --accept unrelated-origin` restores what it can"))
     }
     if view.table.reading != .salvage, try isDamaged(store, through: view) {
       throw .refused(
         MergeRefusal(
           .undoDamaged,
-          "\(store.source.name): is a damaged undo store: its data, or its table, is not what was"
-            + " saved, or cannot be read; `--reading salvage` restores what there is"))
+          "\(store.source.name): is a damaged undo store: its data or its table differs from the"
+            + " saved version, or is unreadable; `--reading salvage` restores what it can"))
     }
     return true
   }
@@ -300,7 +300,7 @@ struct UndoStore: Sendable {
         MergeRefusal(
           .originWritten,
           "\(origin.name): byte \(foreign) is neither as before the merge nor as after it: it was"
-            + " written since \(name) was made; going on would destroy that"))
+            + " written since \(name) was made; continuing would destroy that"))
     }
   }
 

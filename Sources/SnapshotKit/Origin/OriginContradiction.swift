@@ -121,7 +121,7 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
   var finding: Finding {
     let (code, required): (FindingCode, String) =
       switch self {
-      case .store: (.originIsStore, "what the snapshot was taken of")
+      case .store: (.originIsStore, "the device or image that the snapshot was taken of")
       case .container: (.unrelatedOrigin, "a raw image")
       case .disk: (.originIsDisk, "the partition that the store was made over")
       case .otherContent: (.unrelatedOrigin, "the file system that the snapshot is of")

@@ -60,7 +60,7 @@ public enum OriginWrites: Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .impossible(let type):
-      "\(type), which cannot be written: chunks without an exception are what they were"
+      "\(type), which cannot be written: chunks without an exception are unchanged"
     case .proved(let evidence):
       "written after the snapshot was taken (\(evidence.joined(separator: "; "))): \(Self.risk)"
     case .unknown: Self.unknownWords
@@ -71,7 +71,7 @@ public enum OriginWrites: Equatable, Sendable, CustomStringConvertible {
 
   /// The text for a lack of evidence, or of an origin.
   package static let unknownWords =
-    "not known; assume that it was written after the snapshot became invalid: \(risk)"
+    "unknown; assume that it was written after the snapshot became invalid: \(risk)"
 
   /// The finding of an audit.
   var finding: Finding {

@@ -1,6 +1,6 @@
 internal import BlockIO
 
-/// What evidence has been believed so far: one place for each orphan, one orphan for each place.
+/// The evidence accepted so far: one place for each orphan, one orphan for each place.
 ///
 /// It takes eleven bytes an orphan, and four for each that is proven.
 struct PlacementLedger {
@@ -28,9 +28,9 @@ struct PlacementLedger {
   /// Whether a proof of an earlier round was contradicted: what was built on it may be wrong.
   private(set) var hasRetracted = false
 
-  /// A ledger in which nothing is placed yet.
+  /// An empty ledger.
   ///
-  /// - Parameter contradicted: Orphans of which nothing is believed.
+  /// - Parameter contradicted: Orphans without trusted evidence.
   init(
     _ orphans: [Orphan], _ runs: [ExceptionRun], originChunkCount: UInt64,
     contradicted: [UInt64] = []
@@ -59,12 +59,12 @@ struct PlacementLedger {
       zip(states, olds).lazy.map { $0 == .proven || $0 == .likely ? $1 : OrphanPlaces.none })
   }
 
-  /// What is proven, as exceptions.
+  /// The proven places, as exceptions.
   var provenRuns: [ExceptionRun] {
     placements.filter { $0.strength == .proven }.map(\.run)
   }
 
-  /// The orphans of which nothing is believed, ascending.
+  /// The orphans without trusted evidence, ascending.
   var contradicted: [UInt64] {
     var contradicted: [UInt64] = []
     orphans.forEach { index, new in
@@ -73,7 +73,7 @@ struct PlacementLedger {
     return contradicted
   }
 
-  /// Believes proofs, but for those that contradict each other or what was proven before.
+  /// Accepts proofs, except those that contradict each other or earlier ones.
   ///
   /// Two places of one orphan contradict each other, and so do two orphans for one place, unless
   /// their content is the same: then the first that was copied has it.
@@ -115,7 +115,7 @@ struct PlacementLedger {
       }
       let other = orphans.new(at: Int(holder))
       if try isSame(other, proof.new) { continue }
-      // Which of the two was copied for this snapshot is not known.
+      // It is unknown which of the two was copied for this snapshot.
       contradict(proof.new)
       contradict(other, keepsHolder: true)
     }
@@ -134,7 +134,7 @@ struct PlacementLedger {
     return released.contains(holders[index]) ? nil : holders[index]
   }
 
-  /// Believes nothing of an orphan any more.
+  /// Withdraws all evidence of an orphan.
   ///
   /// - Parameter keepsHolder: Whether its place stays taken, so that no other orphan gets it.
   private mutating func contradict(_ new: UInt64, keepsHolder: Bool = false) {
@@ -146,7 +146,7 @@ struct PlacementLedger {
     states[index] = .contradicted
   }
 
-  /// Adds likely places of what has none, but for those that contradict each other.
+  /// Adds likely places for orphans without one, except those that contradict each other.
   mutating func add(_ likely: consuming [Evidence]) {
     var possible = likely
     possible.removeAll { evidence in
@@ -188,7 +188,7 @@ struct PlacementLedger {
       && orphans.index(of: evidence.new) != nil
   }
 
-  /// What is placed, ascending by new chunk.
+  /// The placements, ascending by new chunk.
   var placements: [Placement] {
     var placements: [Placement] = []
     orphans.forEach { index, new in

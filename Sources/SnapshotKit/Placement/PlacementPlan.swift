@@ -4,11 +4,11 @@ internal import SnapshotFormat
 
 /// Where orphans belong: the old chunk of each for which there is evidence.
 ///
-/// It is made before anything is written. Every orphan is read once; then the searches are asked
-/// for evidence until nobody proves anything more. Two proofs that contradict each other prove
-/// nothing. What is likely is looked for among the rest, and is never mixed with proofs.
+/// It is made before anything is written. Every orphan is read once; then the searches run until
+/// none proves anything more. Two proofs that contradict each other prove nothing. Likely places
+/// are sought among the rest, and never mixed with proofs.
 public struct PlacementPlan: Sendable {
-  /// What was placed, ascending by new chunk; each orphan, and each chunk of the origin, once.
+  /// The placements, ascending by new chunk; each orphan, and each chunk of the origin, once.
   public private(set) var placements: [Placement] = []
   /// How many orphans there are.
   public let orphanCount: UInt64
@@ -20,10 +20,10 @@ public struct PlacementPlan: Sendable {
   /// Why the others have none, by reason, in the order of `Unplaced.Reason`.
   public private(set) var unplaced: [Unplaced] = []
 
-  /// What became of the siblings.
+  /// The verdict on each sibling.
   public private(set) var siblings: [SiblingUse] = []
 
-  /// What of the store can be read from siblings where it cannot be read itself.
+  /// Unreadable chunks of the store that siblings can replace.
   private var substitutes: [Substitute] = []
 
   /// How many have no place.
@@ -38,10 +38,10 @@ public struct PlacementPlan: Sendable {
   /// Finds the places of a store's orphans by every kind of evidence.
   ///
   /// - Parameters:
-  ///   - orphans: What no exception names, ascending; or the first of it.
+  ///   - orphans: Chunks without an exception, ascending; or the first of them.
   ///   - orphanCount: How many chunks that is in all.
   ///   - runs: The exceptions that survive, each old and new chunk once.
-  ///   - origin: What the snapshot was taken of; nil if that is not known.
+  ///   - origin: The origin; nil if unknown.
   init(
     of orphans: [Orphan], count orphanCount: UInt64, besides runs: [ExceptionRun],
     in store: any BlockSource, _ geometry: StoreGeometry, origin: (any BlockSource)?,
@@ -128,7 +128,7 @@ public struct PlacementPlan: Sendable {
     let originChunkCount = originChunkCount ?? geometry.chunkCount(ofOrigin: origin.byteCount)
     orphanCount = unlistedCount + orphans.chunkCount
     let ascending = runs.sorted { $0.new < $1.new }
-    // Whether the table went on there at all is in doubt, so nothing proves that they belong to it.
+    // The table may not have continued there at all, so nothing proves that they belong to it.
     let doubtful = orphans.filter { $0.mayBeOthers(ofTable: runs) }.map {
       $0.new..<$0.new + $0.count
     }
@@ -177,15 +177,15 @@ public struct PlacementPlan: Sendable {
           found += try searches[index].evidence(in: now)
         }
         let split = found.partition { $0.strength == .likely || isDoubtful($0.new) }
-        // What was likely once stays so.
+        // A likely place stays likely.
         let known = Set(likely)
         likely += found[split...].lazy.map { $0.atMostLikely }.filter { !known.contains($0) }
         found.removeSubrange(split...)
         if try !ledger.prove(found, isSame: isSame) || ledger.hasRetracted { break }
       }
       if !ledger.hasRetracted { break }
-      // What was built on a proof that was contradicted later may be wrong: all is asked again,
-      // without that; and if that does not end, nothing is believed.
+      // Evidence built on a proof that was later contradicted may be wrong: all searches run again
+      // without it; and if that does not end, no proof is accepted.
       let contradicted =
         attempt < Self.retractionCountMax
         ? ledger.contradicted : orphans.flatMap { Array($0.new..<$0.new + $0.count) }
@@ -193,7 +193,8 @@ public struct PlacementPlan: Sendable {
         orphans, runs, originChunkCount: originChunkCount, contradicted: contradicted)
       likely = []
     }
-    // What would be proven if the likely places were is likely, too, and so is what proves nothing.
+    // Places that likely ones would prove, were they proven, are likely too, and so are mere
+    // likelihoods.
     func scene(assuming likely: [Evidence]) -> PlacementScene {
       var guess = ledger
       guess.add(likely)
@@ -233,7 +234,7 @@ public struct PlacementPlan: Sendable {
     }
   }
 
-  /// More orphans are not looked at: what is kept of each must fit in memory.
+  /// More orphans are not examined: the state kept for each must fit in memory.
   static let orphanCountMax: UInt64 = 1 << 22
   /// Nor are more bytes of them: each file system keeps up to 17 bytes of each block.
   private static let orphanByteCountMax: UInt64 = 32 << 30

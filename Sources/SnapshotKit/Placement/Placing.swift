@@ -1,4 +1,4 @@
-/// What of the evidence for the places of orphans is used, and what else there is to go by.
+/// Which evidence for the places of orphans is used, and which siblings.
 public struct Placing: Sendable {
   /// Which placements are used.
   public var level: PlacementLevel

@@ -7,7 +7,7 @@ public struct Unplaced: Equatable, Sendable {
 
   /// Why an orphan has no place.
   public enum Reason: String, CaseIterable, Sendable {
-    /// Nobody looked, as was asked for.
+    /// There was no search, as requested.
     case notLookedFor = "not-looked-for"
     /// A newer table used the same space since: it may hold anything.
     case olderTable = "older-table"
@@ -21,13 +21,13 @@ public struct Unplaced: Equatable, Sendable {
     case contradicted
     /// It holds zeroes, as other places do; or its copy had not ended.
     case zeroes
-    /// Nothing names a place: neither its content, nor its neighbours.
+    /// There is no evidence of a place, in its content or its neighbours.
     case noEvidence = "no-evidence"
 
     /// The reason in a few words, after a number of chunks.
     public var words: String {
       switch self {
-      case .notLookedFor: "not looked for"
+      case .notLookedFor: "not searched for"
       case .olderTable: "of an older table"
       case .tooMany: "too many to list"
       case .leaked: "left unused by a crash"

@@ -7,11 +7,11 @@ import SnapshotKit
 struct AuditCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "audit",
-    abstract: "Lists everything that is wrong with a store, or worth knowing.",
+    abstract: "Lists every problem with a store, and everything else worth knowing.",
     discussion: """
-      With an origin, the data of every exception is also compared with it. Samples of the data \
-      reveal blocks of zeroes as `dd conv=noerror,sync` leaves them. `dmsnap explain CODE` \
-      describes a finding. The status is that of inspect.
+      Given an origin, it also compares the data of every exception with it. Samples of the data \
+      reveal blocks of zeroes that `dd conv=noerror,sync` leaves. `dmsnap explain CODE` describes \
+      a finding. The status is that of inspect.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -22,11 +22,11 @@ struct AuditCommand: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func run() throws {
     let found = try StoreInput(input, origin: origin)
-    let line = ProgressLine("comparing", talk)
+    let line = ProgressLine("comparing", messages)
     let audit = try found.auditor().audit(.data) { line.update($0, $1) }
     line.end()
     try found.requireUnchanged()

@@ -10,11 +10,11 @@ struct Carve: ParsableCommand {
     abstract: "Finds COW stores in the image of a disk or partition, even without headers.",
     discussion: """
       Stores are found at any multiple of 512 bytes, by the header or by the order in which Linux \
-      hands out chunks. Other commands take what was found as STORE,offset=BYTES. The confidence \
-      is 1 - 1/(1 + n) for n facts that fit: each exception in order is one, an intact header \
-      counts 16, a damaged one 8. The status is 0 when a store was found, 1 when it may be a file \
-      in fragments or the image is not raw, 2 when bytes of a store are missing or bytes of the \
-      image could not be read, and 3 when none was found.
+      hands out chunks. Other commands take the stores found as STORE,offset=BYTES. The confidence \
+      is 1 - 1/(1 + n) for n matching facts: each exception in order is one, an intact header \
+      counts 16, a damaged one 8. The status is 0 when a store was found, 1 when it may be a \
+      fragmented file or the image is not raw, 2 when bytes of a store are missing or bytes of the \
+      image are unreadable, and 3 when none was found.
       """)
 
   @Argument(help: "A file, a block device, or a part: PATH,offset=BYTES,length=BYTES.")
@@ -25,11 +25,11 @@ struct Carve: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func run() throws {
     let source = try image.open(input)
-    let line = ProgressLine("searched", talk)
+    let line = ProgressLine("searched", messages)
     let carving = try Carver(source).carve { line.update($0, $1) }
     line.end()
     let failure =
@@ -48,9 +48,9 @@ struct Carve: ParsableCommand {
       let gaps = Gap(at: 0, missing: Int64(clamping: store.missingByteCount)).map { [$0] } ?? []
       Console.say(
         "dmsnap: \(source.name): byte \(store.areaByteOffset): an area of a store"
-          + " (\(counted(store.exceptionCount, "exception"))) that begins"
-          + " \(store.missingByteCount) bytes before the image; start the image earlier; if its"
-          + " beginning is lost, \(image.adding(gaps)) reads it")
+          + " (\(counted(store.exceptionCount, "exception"))) that begins \(store.missingByteCount)"
+          + " bytes before the image; start the image earlier; if its start is lost,"
+          + " \(image.adding(gaps)) reads it")
     }
     if let container = carving.container {
       Console.say(
@@ -59,7 +59,7 @@ struct Carve: ParsableCommand {
     for range in carving.unreadable {
       Console.say(
         "dmsnap: \(source.name): \(range.upperBound - range.lowerBound) bytes at byte"
-          + " \(range.lowerBound) cannot be read, and were not searched")
+          + " \(range.lowerBound) are unreadable, and were not searched")
     }
     if !carving.unreadable.isEmpty { throw Failure(.damage) }
     if let failure { throw failure }

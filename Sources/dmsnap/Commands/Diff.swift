@@ -7,11 +7,11 @@ import SnapshotKit
 /// `dmsnap diff`: where snapshot and origin really differ.
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Lists the byte ranges in which snapshot and origin really differ.",
+    abstract: "Lists the byte ranges in which snapshot and origin differ.",
     discussion: """
-      Only chunks in the table are compared, sector by sector; an exception may hold nothing new. \
-      The status is 0 whether or not there are differences, 1 if the origin is in doubt, and 2 if \
-      data is lost.
+      Only chunks in the table are compared, sector by sector; an exception may hold the same \
+      data. The status is 0 whether or not there are differences, 1 if the origin is in doubt, and \
+      2 if data is lost.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -20,18 +20,18 @@ struct Diff: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
 
   func run() throws {
     let found = try StoreInput(input, origin: originInput.origin)
-    try found.volume?.warn(talk)
+    try found.volume?.warn(messages)
     let origin = try found.requireOrigin()
     let snapshot = Snapshot(try found.loadTable(), of: origin)
     let check = try snapshot.checkOrigin()
-    snapshot.warn(check, talk)
-    let line = ProgressLine("compared", talk)
+    snapshot.warn(check, messages)
+    let line = ProgressLine("compared", messages)
     let ranges = try RangeList(format)
     let diff = try snapshot.diff {
       line.update($0, $1)
@@ -49,8 +49,8 @@ struct Diff: ParsableCommand {
     case .text:
       try ranges.text.copy(to: .standardOutput)
       try Console.print(
-        "\(byteSize(diff.changedByteCount)) differ in \(counted(diff.changedRangeCount, "range"))"
-          + "; the table holds \(byteSize(diff.sameByteCount)) that the origin holds too")
+        "\(byteSize(diff.changedByteCount)) differ in \(counted(diff.changedRangeCount, "range"));"
+          + " \(byteSize(diff.sameByteCount)) in the table are the same as in the origin")
       losses.say()
     }
     try losses.finish(found.volume, check)

@@ -4,7 +4,7 @@ import SnapshotKit
 /// `dmsnap explain`: what a finding means, or why a merge is refused.
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Explains a finding, a refusal, or placement in full, or lists all there are.")
+    abstract: "Explains a finding, a refusal, or placement in full, or lists them all.")
 
   @Argument(help: "The code, such as header.invalid or merge.small-origin; or placement.")
   var code: String?
@@ -41,7 +41,7 @@ struct Explain: ParsableCommand {
   private static let placement = "placement"
 
   private static var placementPage: [String] {
-    ["placement: how a data chunk that no exception names finds its place"]
+    ["placement: how dmsnap places data chunks that no exception names"]
       + section("proven", PlacementLevel.proven.rule)
       + section("likely", PlacementLevel.likely.rule)
       + Evidence.Kind.allCases.flatMap { kind in
@@ -59,7 +59,7 @@ struct Explain: ParsableCommand {
       + MergeRefusalCode.allCases.map {
         "\($0.rawValue.padding(to: 32))\("refused".padding(to: 9))" + $0.entry.title
       }
-      + [placement.padding(to: 41) + "how a data chunk that no exception names finds its place"]
+      + [placement.padding(to: 41) + "how dmsnap places data chunks that no exception names"]
   }
 }
 

@@ -10,8 +10,8 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes the snapshot as a raw, sparse image.",
     discussion: """
-      What cannot be read becomes zeroes and is listed, and the status is 2. It is 1 if the origin \
-      is in doubt. If the file system can share data (reflink), nothing is copied.
+      Unreadable bytes become zeroes and are listed, and the status is 2. It is 1 if the origin is \
+      in doubt. If the file system can share data (reflink), nothing is copied.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -27,7 +27,7 @@ struct Export: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
@@ -40,14 +40,14 @@ struct Export: ParsableCommand {
   func run() throws {
     try OutputPaths.check([("--to", to == "-" ? nil : to), ("--evidence", list.evidence)])
     let found = try StoreInput(input, origin: originInput.origin)
-    try found.volume?.warn(talk)
+    try found.volume?.warn(messages)
     let origin = try found.requireOrigin()
     let snapshot = Snapshot(try found.loadTable(), of: origin)
     let check = try snapshot.checkOrigin()
-    snapshot.warn(check, talk)
+    snapshot.warn(check, messages)
     try list.write(snapshot.loaded, input.table.place)
     if to == "-" {
-      let line = ProgressLine("exported", talk)
+      let line = ProgressLine("exported", messages)
       let unreadable = try snapshot.export(to: StreamSink(.standardOutput)) { line.update($0, $1) }
       line.end()
       let losses = ResultCompleteness(snapshot, unreadable)
@@ -56,7 +56,7 @@ struct Export: ParsableCommand {
       try losses.finish(found.volume, check)
     } else {
       try ImageWriter(snapshot, found.volume, check)
-        .write(to: to, command: "export", format, talk)
+        .write(to: to, command: "export", format, messages)
     }
   }
 }
@@ -82,11 +82,11 @@ struct ImageWriter {
 
   /// Writes the image and reports what is in it.
   func write(
-    to path: String, command: String, _ format: OutputFormat, _ talk: MessageOptions
+    to path: String, command: String, _ format: OutputFormat, _ messages: MessageOptions
   ) throws {
     let view = snapshot.view
     let exceptionCount = snapshot.loaded.exceptionCount
-    let line = ProgressLine("written", talk)
+    let line = ProgressLine("written", messages)
     let output = try OutputFile(path: FilePath(path), byteCount: view.byteCount)
     let unreadable = try snapshot.export(to: output) { line.update($0, $1) }
     try output.publish()
@@ -102,7 +102,7 @@ struct ImageWriter {
           files: files?.found))
     case .text:
       let mapped = byteSize(view.mappedByteCount)
-      if !talk.quiet {
+      if !messages.quiet {
         try Console.print(
           "\(path): \(byteSize(view.byteCount)), \(mapped) of it from the store"
             + " (\(counted(exceptionCount, "exception")))")

@@ -6,9 +6,9 @@ struct Files: ParsableCommand {
     abstract:
       "Reads the files of a snapshot: files list, get, cat, changes, owner, extents, timeline.",
     discussion: """
-      They are read straight through the table, without a mount, without root, and without an \
-      image in between; nothing but a new file or directory that is asked for is written. A name \
-      that cannot be shown has `\\xNN` for each byte that cannot, and is taken in that form too.
+      Files are read straight through the table, without a mount, root or an intermediate image; \
+      only the new files or directories that you ask for are written. In names, bytes that cannot \
+      be shown appear as `\\xNN`, and are accepted in that form.
       """,
     subcommands: [
       FilesList.self, FilesGet.self, FilesCat.self, FilesChangesCommand.self,

@@ -10,12 +10,12 @@ struct FilesChangesCommand: ParsableCommand {
     commandName: "changes",
     abstract: "Lists the files that differ between a snapshot and its origin.",
     discussion: """
-      The first line says which side is before. It is the snapshot, unless files of the snapshot \
-      were changed last, as in an overlay: then the origin is. + created, - deleted, M content, \
-      m mode, owner, time or attributes only, R renamed, T another type. Only metadata and chunks \
-      in the table are read: data that lies elsewhere than before counts as changed, unless \
-      --content compares it. The status is 0 whether or not there are differences, and 2 if \
-      anything is damaged or lost.
+      The first line says which side is before: the snapshot, unless the snapshot has the latest \
+      changes, as in an overlay; then it is the origin. + created, - deleted, M content, m mode, \
+      owner, time or attributes only, R renamed, T another type. Only metadata and chunks in the \
+      table are read: data at another location than before counts as changed, unless --content \
+      compares it. The status is 0 whether or not there are differences, and 2 if anything is \
+      damaged or lost.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -23,22 +23,22 @@ struct FilesChangesCommand: ParsableCommand {
   @OptionGroup var place: PartitionOptions
 
   @Option(
-    help: "Which side is before; if not given, the one whose files were not changed last.")
+    help: "Which side is before; by default, the one without the latest changes.")
   var before: SnapshotFiles.Side?
 
-  @Flag(help: "Compare the data, and leave out files whose bytes are the same.")
+  @Flag(help: "Compare the data, and leave out files with the same bytes.")
   var content = false
 
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
 
   func run() throws {
-    let files = try FilesInput(input, originInput.origin, place, talk)
-    let line = ProgressLine("compared", talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
+    let line = ProgressLine("compared", messages)
     let found = try FileChanges(
       try files.bothFileSystems(), before: before, comparesContent: content
     ) {
@@ -54,7 +54,7 @@ struct FilesChangesCommand: ParsableCommand {
           + (before == nil && found.before == .origin ? ", whose files were changed last" : ""))
       for change in found.changes { try lines.write(change.line) }
       try lines.flush()
-      if !talk.quiet { Console.say("dmsnap: " + Self.summary(found.changes)) }
+      if !messages.quiet { Console.say("dmsnap: " + Self.summary(found.changes)) }
     }
     let losses = SnapshotFiles.Side.allCases.map { files.knownLosses($0) }
     let isLost = losses.contains { !$0.ranges.isEmpty || $0.isAnyUnknown }

@@ -10,14 +10,14 @@ import SystemPackage
 struct FilesGet: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "get",
-    abstract: "Takes files and directories out of a snapshot or of its origin.",
+    abstract: "Extracts files and directories from a snapshot or its origin.",
     discussion: """
-      They come with their path, mode, times, holes, links and extended attributes, and, if root \
-      runs it, with their owner and as devices. Nothing is overwritten, and nothing is written \
-      outside the directory. A file has its name only when it is whole; --resume goes on with what \
-      was interrupted. What cannot be read is zeroes and is listed, as is a path that does not \
-      exist beside others that do, and the status is 2. It is 1 if the origin is in doubt, or if \
-      the user may not set an attribute or make a device.
+      They keep their path, mode, times, holes, links and extended attributes, and, for root, \
+      their owners and devices. Nothing is overwritten, and nothing is written outside the \
+      directory. A file gets its name only once it is complete; --resume continues an interrupted \
+      extraction. Unreadable bytes become zeroes and are listed, as is a path that does not exist \
+      if others do, and the status is 2. It is 1 if the origin is in doubt, or if the user may not \
+      set an attribute or make a device.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -31,37 +31,37 @@ struct FilesGet: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A file by the number of its inode, which becomes inode-N; once for each.",
+      "A file by its inode number, extracted as inode-N; once for each.",
       valueName: "number"))
   var inode: [InodeArgument] = []
 
   @Option(
     help: ArgumentHelp(
-      "The directory to put them in; it is made if it does not exist.", valueName: "dir"))
+      "The target directory; it is created if it does not exist.", valueName: "dir"))
   var to: String?
 
   @Flag(
     help: ArgumentHelp(
-      "Go on with an extraction into the same directory that was interrupted: what is there with"
-        + " the same content is kept, and gets its attributes."))
+      "Continue an interrupted extraction into the same directory: files with the same content are"
+        + " kept, and get their attributes."))
   var resume = false
 
   @Option(
     help: ArgumentHelp(
-      "The tar archive to make instead, in the pax format; - for stdout. An existing file is"
+      "Write a tar archive instead, in the pax format; - for stdout. An existing file is"
         + " refused.", valueName: "file"))
   var tar: String?
 
   @Option(
     help: ArgumentHelp(
-      "Write what is in no file as one stream into this new file instead, and where each piece of"
-        + " it was into FILE.jsonl.", valueName: "file"))
+      "Write everything outside files as one stream to this new file instead, and a map of its"
+        + " pieces to FILE.jsonl.", valueName: "file"))
   var unallocated: String?
 
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
@@ -92,7 +92,7 @@ struct FilesGet: ParsableCommand {
     let list = unallocated.map { $0 + ".jsonl" }
     try OutputPaths.check(
       [("--tar", tar), ("--unallocated", unallocated), ("the map of --unallocated", list)])
-    let files = try FilesInput(input, originInput.origin, place, talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
     let fileSystem = try files.fileSystem(side.side)
     let losses = try files.losses(side.side)
     if let unallocated {
@@ -106,7 +106,7 @@ struct FilesGet: ParsableCommand {
       if let to { try DirectorySink(path: FilePath(to), resumes: resume) } else {
         TarSink(archive ?? OutputStream.standardOutput)
       }
-    let line = ProgressLine("taken out", talk)
+    let line = ProgressLine("taken out", messages)
     var extraction = Extraction(fileSystem, to: sink, lost: losses.ranges) { line.update($0, $1) }
     for (path, error) in places.missing { extraction.miss(path, error) }
     do throws(ExtractionError) {
@@ -115,7 +115,7 @@ struct FilesGet: ParsableCommand {
     } catch {
       if let to {
         Console.say(
-          "dmsnap: \(to): what is there is whole; the same command goes on with --resume")
+          "dmsnap: \(to): the files there are complete; the same command with --resume continues")
       }
       throw error
     }
@@ -161,7 +161,7 @@ struct FilesGet: ParsableCommand {
     for piece in free.pieces {
       try list.write(String(decoding: encoder.encode(piece), as: UTF8.self) + "\n")
     }
-    let line = ProgressLine("taken out", talk)
+    let line = ProgressLine("taken out", messages)
     let output = try OutputFile(path: FilePath(path), byteCount: free.byteCount)
     let unread = try free.write(to: output) { line.update($0, $1) }
     try files.found.requireUnchanged()
@@ -175,7 +175,7 @@ struct FilesGet: ParsableCommand {
       try Console.print(
         json: FilesGetReport(path, free, lost: lost, hasUnknownLosses: losses.isAnyUnknown))
     case .text:
-      if !talk.quiet {
+      if !messages.quiet {
         try Console.print(
           "\(path): \(byteSize(free.byteCount)) in"
             + " \(counted(UInt64(free.pieces.count), "piece")), listed in \(path).jsonl")
@@ -190,7 +190,7 @@ struct FilesGet: ParsableCommand {
     case .json:
       try Console.print(json: FilesGetReport(extraction, hasUnknownLosses: losses.isAnyUnknown))
     case .text:
-      if !talk.quiet, tar != "-" {
+      if !messages.quiet, tar != "-" {
         try Console.print(
           "\(to ?? tar ?? ""): \(extraction.fileCount)"
             + (extraction.fileCount == 1 ? " file or directory," : " files and directories,")
@@ -206,10 +206,10 @@ struct FilesGet: ParsableCommand {
       Console.say(
         "dmsnap: and \(extraction.lossCount - 20) more such files; --format json lists them")
     }
-    if let (path, what) = extraction.firstForbidden, !talk.quiet {
+    if let (path, what) = extraction.firstForbidden, !messages.quiet {
       let more = extraction.forbiddenCount - 1
       Console.say(
-        "dmsnap: \(path): \(what) is not kept: you lack the rights, or the target cannot hold it"
+        "dmsnap: \(path): \(what) was not kept: you lack the rights, or the target cannot store it"
           + (more == 0 ? "" : "; and \(more) more such"))
     }
     if !losses.isAnyUnknown, losses.isInDoubt {
@@ -224,7 +224,7 @@ struct FilesCat: ParsableCommand {
     commandName: "cat",
     abstract: "Writes the content of a file to stdout.",
     discussion: """
-      Symbolic links are followed within the file system. What cannot be read is zeroes and is \
+      Symbolic links are followed within the file system. Unreadable bytes become zeroes and are \
       listed, and the status is 2.
       """)
 
@@ -237,10 +237,10 @@ struct FilesCat: ParsableCommand {
   @OptionGroup var side: SideOptions
   @OptionGroup var place: PartitionOptions
 
-  @Option(help: ArgumentHelp("The file by the number of its inode.", valueName: "number"))
+  @Option(help: ArgumentHelp("The file by its inode number.", valueName: "number"))
   var inode: InodeArgument?
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
@@ -250,7 +250,7 @@ struct FilesCat: ParsableCommand {
   }
 
   func run() throws {
-    let files = try FilesInput(input, originInput.origin, place, talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
     let fileSystem = try files.fileSystem(side.side)
     let losses = try files.losses(side.side)
     let file: FileSystems.Inode
@@ -281,7 +281,7 @@ struct FilesCat: ParsableCommand {
   ///
   /// - Returns: What of it could not be read.
   private func write(_ content: any BlockSource) throws(BlockIOError) -> [Range<UInt64>] {
-    let (sink, line) = (StreamSink(.standardOutput), ProgressLine("written", talk))
+    let (sink, line) = (StreamSink(.standardOutput), ProgressLine("written", messages))
     let buffer = IOBuffer(byteCount: 1 << 20)
     var lost: [Range<UInt64>] = []
     var position: UInt64 = 0

@@ -14,9 +14,9 @@ struct FilesList: ParsableCommand {
     commandName: "list",
     abstract: "Lists the files of a snapshot or of its origin.",
     discussion: """
-      Times are UTC. The status is 2 if anything of what is listed is damaged or lost, or if a \
-      path does not exist beside others that do, 1 if the origin is in doubt, and 3 if there is no \
-      such file, or no file system that dmsnap can read.
+      Times are UTC. The status is 2 if any listed file is damaged or lost, or if some of several \
+      paths do not exist, 1 if the origin is in doubt, and 3 if there is no such file, or no file \
+      system that dmsnap can read.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -34,19 +34,19 @@ struct FilesList: ParsableCommand {
   @Flag(name: [.customShort("R"), .long], help: "List directories in the directory as well.")
   var recursive = false
 
-  @Flag(help: "List deleted files as well, as far as the file system still has them.")
+  @Flag(help: "List deleted files as well, if the file system still has them.")
   var deleted = false
 
   @Option(
     help: "Output format; json is one object, jsonl one per line, bodyfile the Sleuth Kit's.")
   var format = Format.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
 
   func run() throws {
-    let files = try FilesInput(input, originInput.origin, place, talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
     let fileSystem = try files.fileSystem(side.side)
     let losses = try files.losses(side.side)
     var places = FoundPlaces()

@@ -8,12 +8,12 @@ import SnapshotKit
 struct FilesOwner: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "owner",
-    abstract: "Says which files own some bytes, in the snapshot and in the origin.",
+    abstract: "Lists the files that own given bytes, in the snapshot and in the origin.",
     discussion: """
-      Bytes that no file owns are listed as what they are: free, where the text of deleted files \
-      may lie, or a structure of the file system. The status is 2 if anything that decides it is \
-      damaged or lost, or if --lost, --doubtful or --unnamed is asked of a kernel's reading, which \
-      knows of no losses, and there are some; and 3 if there are no such bytes.
+      Bytes that no file owns are listed as free, where content of deleted files may lie, or as a \
+      structure of the file system. The status is 2 if anything that the answer depends on is \
+      damaged or lost, or if --lost, --doubtful or --unnamed cannot list existing losses because \
+      the reading is a kernel's; and 3 if there are no such bytes.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -30,28 +30,28 @@ struct FilesOwner: ParsableCommand {
   @Option(help: ArgumentHelp("The chunk of the store.", valueName: "new"))
   var new: UInt64?
 
-  @Flag(help: "What is lost of the snapshot.")
+  @Flag(help: "The snapshot's lost bytes.")
   var lost = false
 
   @Flag(
     help: ArgumentHelp(
-      "What may be lost: what was written, if exceptions are lost and nothing says which; and what"
-        + " rests on likely evidence."))
+      "Bytes that may be lost: bytes written, if it is undetermined which exceptions are lost; and"
+        + " bytes that rest on likely evidence."))
   var doubtful = false
 
   @Flag(
     help: ArgumentHelp(
-      "What belongs to data chunks that no exception names, as far as their place is known;"
-        + " in the salvage reading."))
+      "The bytes of data chunks that no exception names, if their place is known; in the salvage"
+        + " reading."))
   var unnamed = false
 
-  @Flag(help: "What really differs between snapshot and origin.")
+  @Flag(help: "Bytes that differ between snapshot and origin.")
   var changed = false
 
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
@@ -61,12 +61,12 @@ struct FilesOwner: ParsableCommand {
     guard count == 1 else {
       throw ValidationError(
         "exactly one of --offset, --chunk, --new, --lost, --doubtful, --unnamed and --changed is"
-          + " needed")
+          + " required")
     }
   }
 
   func run() throws {
-    let files = try FilesInput(input, originInput.origin, place, talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
     let both = try files.bothFileSystems()
     let losses = lost || doubtful || unnamed ? try files.losses(.snapshot) : nil
     let ranges = try ranges(files, losses)
@@ -81,8 +81,8 @@ struct FilesOwner: ParsableCommand {
     let hidesLosses = losses != nil ? try files.hidesLosses() : false
     if hidesLosses {
       Console.say(
-        "dmsnap: \(files.snapshot.view.name): this is what Linux would show, which knows of no"
-          + " losses; there are some: --reading salvage tells them")
+        "dmsnap: \(files.snapshot.view.name): has losses that Linux's view does not show; --reading"
+          + " salvage lists them")
     }
     try files.finish(isWhole: found.damage.isEmpty && !hasUnknown && !hidesLosses)
   }
@@ -120,12 +120,12 @@ struct FilesOwner: ParsableCommand {
       let (known, unknownCount) = snapshot.unnamedRanges
       if unknownCount > 0 {
         Console.say(
-          "dmsnap: \(name): where \(counted(unknownCount, "unnamed chunk")) belong is unknown")
+          "dmsnap: \(name): the places of \(counted(unknownCount, "unnamed chunk")) are unknown")
       }
       return known
     }
     var ranges: [Range<UInt64>] = []
-    let line = ProgressLine("compared", talk)
+    let line = ProgressLine("compared", messages)
     _ = try snapshot.diff {
       line.update($0, $1)
     } visit: {
@@ -192,12 +192,11 @@ struct FilesOwner: ParsableCommand {
 struct FilesExtents: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "extents",
-    abstract: "Says where the bytes of a file of the snapshot lie: in which chunks of the store.",
+    abstract: "Shows where the bytes of a file lie in the snapshot and in the store.",
     discussion: """
-      Each line is consecutive bytes of the file: where they are in the snapshot, the chunk of the \
-      origin, and the chunk and the byte of the store that has them, or - where the origin's own \
-      bytes show. The lines of its map and attributes come last. What is lost is marked, and the \
-      status is 2.
+      Each line is a run of consecutive bytes of the file: their place in the snapshot, the chunk \
+      of the origin, and the chunk and byte of the store, or - where the origin's own bytes show. \
+      The lines of its map and attributes come last. Lost bytes are marked, and the status is 2.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -211,12 +210,12 @@ struct FilesExtents: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
 
   func run() throws {
-    let files = try FilesInput(input, originInput.origin, place, talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
     let fileSystem = try files.fileSystem(.snapshot)
     let file = try FileTree(fileSystem).find(path)
     let losses = try files.losses(.snapshot)

@@ -4,7 +4,7 @@ import FileSystems
 import Inputs
 import SnapshotKit
 
-/// `dmsnap files timeline`: files in the order in which they were first touched.
+/// `dmsnap files timeline`: files in the order of their first write.
 struct FilesTimeline: ParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case text, csv, jsonl, bodyfile
@@ -12,12 +12,12 @@ struct FilesTimeline: ParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "timeline",
-    abstract: "Lists files in the order in which they were first touched since the snapshot.",
+    abstract: "Lists files in the order of their first write since the snapshot.",
     discussion: """
-      Linux copied chunks to the store in the order in which they were first written. That is an \
-      order, not a time, and only of the first write of each chunk: a later one leaves no trace. \
-      text has a line for each run of copies; csv and jsonl, as Timesketch reads them, and \
-      bodyfile have the times of the files' inodes on both sides.
+      Linux copied chunks to the store in the order of their first write. That is an order, not a \
+      time, and covers only the first write of each chunk: a later one leaves no trace. text has a \
+      line for each run of copies; csv and jsonl, as Timesketch reads them, and bodyfile have the \
+      times of the files' inodes on both sides.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -27,21 +27,21 @@ struct FilesTimeline: ParsableCommand {
   @Option(help: "Output format.")
   var format = Format.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
 
   func run() throws {
-    let files = try FilesInput(input, originInput.origin, place, talk)
+    let files = try FilesInput(input, originInput.origin, place, messages)
     let found = try FileTimeline(try files.bothFileSystems())
     let lines = LineWriter()
     switch format {
     case .text:
-      try lines.write("first touched, in this order; no times; - is no file")
+      try lines.write("order of first write (not times); - = not in a file")
       try lines.write(
         "number".padding(to: 12) + "copied".padding(to: 15)
           + "old chunk → new chunk".padding(to: 29)
-          + "path in the snapshot | in the origin, if another")
+          + "path in the snapshot | in the origin, if different")
       for event in found.events { try lines.write(event.line) }
     case .csv:
       try lines.write("message,datetime,timestamp_desc,order,old_chunk,new_chunk,exceptions")
@@ -79,14 +79,14 @@ struct FilesTimeline: ParsableCommand {
     }
   }
 
-  /// The times of each file, where it was first touched.
+  /// The times of each file, at its first write.
   private static func rows(_ found: FileTimeline) -> [Row] {
     var seen: [SnapshotFiles.Side: Set<FileID>] = [:]
     var rows: [Row] = []
     for event in found.events {
       for (side, owner) in [(SnapshotFiles.Side.snapshot, event.before), (.origin, event.after)] {
         guard let owner, seen[side, default: []].insert(owner.inode.id).inserted else { continue }
-        let message = "\(owner.name): first touched as number \(event.order)"
+        let message = "\(owner.name): first written as number \(event.order)"
         let times: [(Timestamp?, String)] = [
           (owner.inode.modified, "content modification"), (owner.inode.changed, "inode change"),
           (owner.inode.accessed, "last access"), (owner.inode.created, "creation"),

@@ -9,11 +9,11 @@ import SnapshotKit
 /// `dmsnap identify`: what files and devices hold.
 struct Identify: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Says what files and devices hold: stores, file systems, partitions.",
+    abstract: "Identifies the contents of files and devices: stores, file systems, partitions.",
     discussion: """
       All signatures are listed, not only the first: data in a COW store may look like a file \
-      system too. libblkid recognises a store by four bytes of magic; the store's own header is \
-      shown beside it. The status is 0 even if nothing is recognised, and 2 if bytes could not be \
+      system too. libblkid recognises a store by four bytes of magic; so the store's own header is \
+      shown as well. The status is 0 even if nothing is recognised, and 2 if bytes could not be \
       read.
       """)
 

@@ -7,7 +7,7 @@ import SnapshotKit
 /// `dmsnap inspect`: one screen on a store.
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Shows what a store is, what Linux would do with it, and what can be saved.",
+    abstract: "Shows what a store is, what Linux would do with it, and what is recoverable.",
     discussion: """
       The status is 0 for a healthy store, 1 for warnings only, 2 for damage, 3 for no store. \
       Nothing is written.
@@ -16,17 +16,17 @@ struct Inspect: ParsableCommand {
   @OptionGroup var input: StoreOptions
   @OptionGroup var wanted: WantedOptions
 
-  @Option(help: "The origin, to check the store against and to see what the snapshot holds.")
+  @Option(help: "The origin, to check the store against and to identify the snapshot's content.")
   var origin: PathArgument?
 
   @Flag(
-    help: "List the files that losses are in, all of them and however many files there are.")
+    help: "List every affected file, with no limit on the number of files.")
   var files = false
 
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func run() throws {
     try wanted.check(input.volumes)

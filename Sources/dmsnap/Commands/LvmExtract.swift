@@ -10,12 +10,12 @@ import SystemPackage
 struct LvmExtract: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "extract",
-    abstract: "Writes a logical volume as a raw, sparse image: what its device would show.",
+    abstract: "Writes a logical volume as a raw, sparse image, as its device would show it.",
     discussion: """
       A snapshot is shown as Linux shows it; `dmsnap export` has other readings. An origin whose \
       snapshot is being merged shows the snapshot, as it does from the next activation on. As with \
       the device mapper, VG/SNAPSHOT-cow is the COW store itself, and VG/ORIGIN-real the origin \
-      beneath its snapshots. What cannot be read becomes zeroes and is listed, and the status is 2.
+      beneath its snapshots. Unreadable bytes become zeroes and are listed, and the status is 2.
       """)
 
   @Argument(help: "The volume: VG/LV, or UUID/LV if two groups have the same name.")
@@ -29,7 +29,7 @@ struct LvmExtract: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     if volumes.physicalVolumes.isEmpty {
@@ -51,7 +51,7 @@ struct LvmExtract: ParsableCommand {
     }
     let own = named.beneath
     let source = try own.source(leg: volumes.leg)
-    if try own.warn(talk), status == .allWell { status = .warnings }
+    if try own.warn(messages), status == .allWell { status = .warnings }
     try extract(source)
     if status != .allWell { throw Failure(status) }
   }
@@ -65,11 +65,11 @@ struct LvmExtract: ParsableCommand {
     if named.name != found.snapshot.store, case let load = KernelLoad(store), load.verdict != .loads
     {
       Console.say(
-        "dmsnap: \(found.store.name): is to be merged into \(volume.text), but cannot be:"
+        "dmsnap: \(found.store.name): is due to be merged into \(volume.text), but cannot be:"
           + " \(load.reason); this is \(volume.text) without it")
       return load
     }
-    try found.warn(talk)
+    try found.warn(messages)
     let loaded = try LoadedTable(store, reading: .kernel)
     // An origin may be longer than its snapshot.
     let origin =
@@ -77,15 +77,15 @@ struct LvmExtract: ParsableCommand {
       ? try found.requireOrigin() : try named.source(leg: volumes.leg)
     let snapshot = Snapshot(loaded, of: origin)
     let check = try snapshot.checkOrigin()
-    snapshot.warn(check, talk)
+    snapshot.warn(check, messages)
     try ImageWriter(snapshot, found, check)
-      .write(to: to, command: "lvm-extract", format, talk)
+      .write(to: to, command: "lvm-extract", format, messages)
     return nil
   }
 
   /// Writes the bytes of a volume.
   private func extract(_ source: any BlockSource) throws {
-    let line = ProgressLine("written", talk)
+    let line = ProgressLine("written", messages)
     let output = try OutputFile(path: FilePath(to), byteCount: source.byteCount)
     let lost = try Exporter.export(source, to: output) { line.update($0, $1) }
     try output.publish()
@@ -98,7 +98,7 @@ struct LvmExtract: ParsableCommand {
           command: "lvm-extract", exceptionCount: 0, byteCount: source.byteCount,
           lost: losses.ranges, isComplete: losses.isEmpty))
     case .text:
-      if !talk.quiet {
+      if !messages.quiet {
         try Console.print("\(to): \(byteSize(source.byteCount)) of \(source.name)")
       }
       losses.say()
@@ -111,18 +111,18 @@ extension FoundVolume {
   /// Reports what makes its bytes doubtful.
   ///
   /// - Returns: Whether there is anything to report.
-  fileprivate func warn(_ talk: MessageOptions) throws(BlockIOError) -> Bool {
+  fileprivate func warn(_ messages: MessageOptions) throws(BlockIOError) -> Bool {
     let doubts = try doubts()
     var words = doubts.missing.map { volume in
-      "no \(volume.words), which holds a part or a copy of it: what is read may be out of date;"
-        + " --leg N reads a copy even so"
+      "no \(volume.words), which holds a part or a copy of it: the data may be out of date; --leg N"
+        + " reads a copy nevertheless"
     }
     words += doubts.problems.map(\.description)
     words += doubts.reuses.map {
       "extents \($0.extents.lowerBound) to \($0.extents.upperBound - 1) of"
         + " \($0.physicalVolume.name) were reallocated to \($0.owner) by version \($0.seqno)"
     }
-    if !talk.quiet { for doubt in words { Console.say("dmsnap: \(text): \(doubt)") } }
+    if !messages.quiet { for doubt in words { Console.say("dmsnap: \(text): \(doubt)") } }
     return !doubts.isEmpty
   }
 }

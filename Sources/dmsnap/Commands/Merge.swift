@@ -21,8 +21,8 @@ struct Merge: ParsableCommand {
       """,
     discussion: """
       With an LVM snapshot, that rolls the origin back to the moment of the snapshot. With an \
-      overlay (a live system, a RAID recovery), it commits what was written. The store is never \
-      written. --undo first saves what will be overwritten, in a COW store whose merge is the \
+      overlay (a live system, a RAID recovery), it commits the changes. The store is never \
+      written. --undo first saves the data to be overwritten, in a COW store whose merge is the \
       undo. After a crash, an error or Ctrl-C, run the same command again.
       """)
 
@@ -35,7 +35,7 @@ struct Merge: ParsableCommand {
       valueName: "file"))
   var undo: String?
 
-  @Flag(help: "Overwrite without a way back.")
+  @Flag(help: "Overwrite without saving the old data.")
   var noUndo = false
 
   @Option(
@@ -43,21 +43,21 @@ struct Merge: ParsableCommand {
       "Leave the origin alone and write the merged image to a new file.", valueName: "file"))
   var to: String?
 
-  @Flag(help: "Leave alone what the origin already holds: fewer writes, a smaller undo file.")
+  @Flag(help: "Skip data that the origin already holds: fewer writes, a smaller undo file.")
   var skipIdentical = false
 
-  @Flag(help: "Read back what was written, past the page cache, and compare.")
+  @Flag(help: "Read the written data back, past the page cache, and compare.")
   var verify = false
 
-  @Flag(help: "Show what would be done, and write nothing.")
+  @Flag(help: "Show what the merge would do, and write nothing.")
   var dryRun = false
 
-  @Flag(help: "Serve what the merge would leave, as `dmsnap serve` does, and write nothing.")
+  @Flag(help: "Serve the result of the merge, as `dmsnap serve` does, and write nothing.")
   var preview = false
 
   @Option(
     help: ArgumentHelp(
-      "Write to FILE what would be done, with digests of the origin before and after; then stop.",
+      "Write a plan of the merge to FILE, with digests of the origin before and after; then stop.",
       valueName: "file"))
   var plan: String?
 
@@ -71,7 +71,7 @@ struct Merge: ParsableCommand {
     help: ArgumentHelp(
       "Override a refusal: unrelated-origin (its content contradicts the store), small-origin (it"
         + " ends before the table does; needs --reading salvage), other-snapshots (they would show"
-        + " what is written) or degraded-array (its other members keep the old data).",
+        + " the written data) or degraded-array (its other members keep the old data).",
       valueName: "risk"))
   var accept: [AcceptedRisk] = []
 
@@ -86,7 +86,7 @@ struct Merge: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     if apply == nil {
@@ -129,27 +129,27 @@ struct Merge: ParsableCommand {
     try OutputPaths.check(
       [("--to", to), ("--undo", undo), ("--plan", plan), ("--evidence", list.evidence)])
     let input = try MergeInput(self)
-    try input.found.volume?.warn(talk)
-    let progress = MergeProgressLine(talk)
+    try input.found.volume?.warn(messages)
+    let progress = MergeProgressLine(messages)
     let purpose: MergePurpose =
       to != nil ? .copy : dryRun || preview || plan != nil ? .trial : .merge
     let merge = try wrapping(
       input.advised, try input.request.checked(for: purpose, progress: progress.update))
     progress.end()
     merge.snapshot.loaded.placement.sayUnusedSiblings()
-    if !talk.quiet { for note in merge.notes { Console.say("dmsnap: \(note)") } }
-    merge.snapshot.warn(merge.origin, talk, isDoubted: to != nil)
+    if !messages.quiet { for note in merge.notes { Console.say("dmsnap: \(note)") } }
+    merge.snapshot.warn(merge.origin, messages, isDoubted: to != nil)
     if preview {
       // A merge leaves alone what is lost.
       let request = ServeRequest(input.options, origin: input.origin, .origin)
-      return try Server(request, socket: nil, port: nil).run(format, talk)
+      return try Server(request, socket: nil, port: nil).run(format, messages)
     }
     let evidence = try list.prepare(merge.snapshot.loaded, input.options.table.place)
     if let to, !dryRun {
       try evidence?.publish()
       return try ImageWriter(
         merge.snapshot, input.found.volume, merge.origin, isDamagedUndo: merge.isDamagedUndo
-      ).write(to: to, command: "merge", format, talk)
+      ).write(to: to, command: "merge", format, messages)
     }
     let reporter = MergeReporter(self, input, merge)
     if let plan {
@@ -176,17 +176,17 @@ struct Merge: ParsableCommand {
 
 /// The progress of a merge: a line for each of its steps.
 private final class MergeProgressLine {
-  private let talk: MessageOptions
+  private let messages: MessageOptions
   private var step: MergeStep?
   private var line: ProgressLine?
 
-  init(_ talk: MessageOptions) { self.talk = talk }
+  init(_ messages: MessageOptions) { self.messages = messages }
 
   func update(_ step: MergeStep, _ done: UInt64, _ total: UInt64) {
     if step != self.step {
       end()
       self.step = step
-      line = ProgressLine(step.verb, talk)
+      line = ProgressLine(step.verb, messages)
     }
     line?.update(done, total)
   }

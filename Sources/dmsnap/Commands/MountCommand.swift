@@ -19,8 +19,8 @@ struct MountCommand: ParsableCommand {
       """,
     discussion: """
       A disk's partitions are DIR/partition1.img and so on. Nothing is written to the store or the \
-      origin, and only the user who mounts can read what is there. With --loop, root mounts the \
-      file systems too, on DIR/files or DIR/files1 and so on, read-only and without replaying any \
+      origin, and only the mounting user can read the images. With --loop, root mounts the file \
+      systems too, on DIR/files or DIR/files1 and so on, read-only and without replaying any \
       journal. The images are ordinary files: other commands take them as STORE or ORIGIN. The \
       status is that of an export: 2 if anything is lost, 1 if the origin is in doubt.
       """)
@@ -35,17 +35,16 @@ struct MountCommand: ParsableCommand {
 
   @Flag(
     help: ArgumentHelp(
-      "Mount the file systems too, read-only, with the options that leave them as they are; needs"
-        + " root."))
+      "Mount the file systems too, read-only, with options that leave them unchanged; needs root."))
   var loop = false
 
-  @Option(help: ArgumentHelp("Unmount what is mounted on DIR.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Unmount DIR.", valueName: "dir"))
   var end: String?
 
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     if end != nil {
@@ -75,7 +74,7 @@ struct MountCommand: ParsableCommand {
     let request = ServeRequest(input.named, origin: originInput.origin, losses.lost)
     let report = try mount(request, directory)
     let paths = report.parts.map { "\(directory)/\($0.fileName)" }
-    if !talk.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
+    if !messages.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
     var mounted: [String] = []
     if loop {
       do { mounted = try mountFileSystems(of: report, directory) } catch {
@@ -92,7 +91,7 @@ struct MountCommand: ParsableCommand {
         "image    \(path)" + (part.type.map { "   \($0)" } ?? "")
       }
       lines += mounted.map { "files    \($0)" }
-      if !talk.quiet { lines.append("end      dmsnap mount --end \(quoted(directory))") }
+      if !messages.quiet { lines.append("end      dmsnap mount --end \(quoted(directory))") }
       try Console.print(lines: lines)
       report.sayLosses(request.policy)
     }

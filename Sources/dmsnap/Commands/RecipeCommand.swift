@@ -7,10 +7,10 @@ import SnapshotKit
 struct RecipeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "recipe",
-    abstract: "Prints the commands by which the system's own tools use the snapshot.",
+    abstract: "Prints commands with which the system's own tools show the snapshot.",
     discussion: """
-      The device mapper, loop devices, mount, qemu-nbd, lvm2: each with the options that leave the \
-      evidence as it is. Nothing is run.
+      The device mapper, loop devices, mount, qemu-nbd, lvm2: each with options that leave the \
+      evidence unchanged. Nothing is run.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -19,16 +19,16 @@ struct RecipeCommand: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws { try OriginOptions.require(originInput.origin, input.volumes) }
 
   func run() throws {
     let found = try StoreInput(input, origin: originInput.origin)
-    try found.volume?.warn(talk)
+    try found.volume?.warn(messages)
     let snapshot = Snapshot(try found.loadTable(), of: try found.requireOrigin())
     let check = try snapshot.checkOrigin()
-    snapshot.warn(check, talk)
+    snapshot.warn(check, messages)
     let recipe = try Recipe(
       ServeRequest(input.names, origin: originInput.origin), snapshot,
       isVolume: found.isStoreVolume || found.originVolume != nil, words: words, quote: quoted)

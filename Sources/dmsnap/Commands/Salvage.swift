@@ -8,7 +8,7 @@ import SystemPackage
 /// `dmsnap salvage`: a new, valid store from a broken one.
 struct Salvage: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Makes a new, valid store of what a broken one still holds.",
+    abstract: "Makes a new, valid store from the rest of a broken one.",
     discussion: """
       The new store is compact and has only the exceptions that the evidence supports; Linux loads \
       it over the same origin. Every decision is reported. The status is 2 if anything is lost. \
@@ -30,7 +30,7 @@ struct Salvage: ParsableCommand {
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     if to.isEmpty { throw ValidationError("an output needs a name") }
@@ -45,7 +45,7 @@ struct Salvage: ParsableCommand {
       [("--to", to), ("--wanted", wanted.wanted), ("--evidence", list.evidence)])
     try wanted.check(input.volumes)
     let found = try StoreInput(input, origin: origin)
-    try found.volume?.warn(talk)
+    try found.volume?.warn(messages)
     let plan = try found.plan()
     let index = input.table.generation ?? 0
     let loaded = try found.loadTable(plan)
@@ -53,7 +53,7 @@ struct Salvage: ParsableCommand {
     let originByteCount = found.origin?.byteCount ?? .max
     try warn(loaded, found.origin)
     let writer = StoreWriter(loaded)
-    let line = ProgressLine("written", talk)
+    let line = ProgressLine("written", messages)
     let output = try OutputFile(path: FilePath(to), byteCount: writer.byteCount)
     let unreadable = try writer.write(to: output) { line.update($0, $1) }
     try output.publish()
@@ -72,7 +72,7 @@ struct Salvage: ParsableCommand {
           byteCount: writer.byteCount, lost: losses.ranges, isComplete: losses.isEmpty,
           files: files?.found))
     case .text:
-      if !talk.quiet {
+      if !messages.quiet {
         try Console.print(
           lines: lines(
             plan, generation, loaded.placement, writer, found, hasZeroes: !unreadable.isEmpty,
@@ -86,7 +86,7 @@ struct Salvage: ParsableCommand {
 
   /// Reports what contradicts the origin, and what the store of an invalid snapshot lacks.
   private func warn(_ loaded: LoadedTable, _ origin: (any BlockSource)?) throws {
-    if talk.quiet { return }
+    if messages.quiet { return }
     var check: OriginCheck?
     if let origin {
       check = try Snapshot(loaded, of: origin).checkOrigin()
@@ -124,7 +124,7 @@ struct Salvage: ParsableCommand {
         + " \(counted(generation.exceptionCount, "exception"))")
     if hasZeroes {
       lines.append(
-        "         what could not be read is zero in it, and not marked: keep this list")
+        "         unreadable data is zero in it, and not marked: keep this list")
     } else if !isComplete {
       lines.append("         what is lost or in doubt is not recorded in it: keep this report")
     }

@@ -13,21 +13,21 @@ extension LossPolicy: ExpressibleByArgument {}
 struct LossOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "What lost bytes read as: error, so that no copy of them lies (the default), zero, what the"
-        + " origin has there, or a pattern that nobody takes for data.", valueName: "policy"))
+      "What lost bytes read as: error (the default, so that no copy looks intact), zero, the"
+        + " origin's bytes, or a recognisable pattern.", valueName: "policy"))
   var lost = LossPolicy.error
 }
 
 /// `dmsnap serve`: the snapshot as a network block device.
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Serves the snapshot as a block device (NBD), until it is interrupted.",
+    abstract: "Serves the snapshot as a block device (NBD), until interrupted.",
     discussion: """
-      Nothing is copied, and nothing is written to the store or the origin. Every client of NBD \
-      can use it: nbdcopy, qemu, nbdfuse, nbd-client. Partitions are exports of their own: \
-      partition1, partition2. nbdkit serves, by the plugin beside this program. Without --port, \
-      the socket is in a new directory of which only this user knows the inside. The status is \
-      that of an export: 2 if anything is lost, 1 if the origin is in doubt.
+      Nothing is copied, and nothing is written to the store or the origin. Any NBD client can use \
+      it: nbdcopy, qemu, nbdfuse, nbd-client. Partitions are separate exports: partition1, \
+      partition2. The server is nbdkit, with the plugin beside this program. Without --port, the \
+      socket is in a new directory that only this user can enter. The status is that of an export: \
+      2 if anything is lost, 1 if the origin is in doubt.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -36,31 +36,31 @@ struct Serve: ParsableCommand {
 
   @OptionGroup var place: PartitionOption
 
-  @Option(help: ArgumentHelp("The socket to make, for this user only.", valueName: "path"))
+  @Option(help: ArgumentHelp("The socket to create, for this user only.", valueName: "path"))
   var socket: String?
 
   @Option(
     help: ArgumentHelp(
-      "A port of 127.0.0.1, instead of a socket: anybody on this machine can read there, and, with"
+      "A port of 127.0.0.1, instead of a socket: any local user can read there, and, with"
         + " --writable, write.", valueName: "number"))
   var port: UInt16?
 
   @Option(
     help: ArgumentHelp(
-      "Let clients write, and keep what they write in a new COW store over the snapshot.",
+      "Let clients write, and keep their writes in a new COW store over the snapshot.",
       valueName: "layer"))
   var writable: String?
 
   @Option(
     help: ArgumentHelp(
-      "How long LAYER may become: 512M, 10G; 1G by default. Writes that need more fail.",
+      "The maximum length of LAYER: 512M, 10G; 1G by default. Writes that need more fail.",
       valueName: "bytes"))
   var limit: ByteCountArgument?
 
   @Option(help: "Output format.")
   var format = OutputFormat.text
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     try OriginOptions.require(originInput.origin, input.volumes)
@@ -78,7 +78,7 @@ struct Serve: ParsableCommand {
     var request = ServeRequest(input, origin: originInput.origin, losses.lost)
     request.partition = place.partition
     (request.layer, request.limit) = (writable, limit?.byteCount ?? request.limit)
-    try Server(request, socket: socket, port: port).run(format, talk)
+    try Server(request, socket: socket, port: port).run(format, messages)
   }
 }
 
@@ -112,7 +112,7 @@ struct Server {
     if let path, path.utf8.count > longest {
       throw Failure(
         .couldNotFinish,
-        "\(path): the path of a socket has at most \(longest) bytes, and this has"
+        "\(path): a socket's path has at most \(longest) bytes, and this one has"
           + " \(path.utf8.count)", at: ErrorPlace(path))
     }
     StopRequest.listen(endsSoon: true)
@@ -121,15 +121,15 @@ struct Server {
   }
 
   /// Serves until a signal or nbdkit ends it.
-  func run(_ format: OutputFormat, _ talk: MessageOptions) throws {
+  func run(_ format: OutputFormat, _ messages: MessageOptions) throws {
     defer { directory.remove() }
     let child = try start()
     let report = try served(child)
     let file = try opened(child)
     defer { file?.remove() }
-    if !talk.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
-    do { try show(report, format, talk) } catch {
-      // Clients may have found it all the same.
+    if !messages.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
+    do { try show(report, format, messages) } catch {
+      // Clients may have connected already.
       try serve(child, isStopped: true)
       throw error
     }
@@ -180,8 +180,8 @@ struct Server {
     let isByItself = ServeEnd(rawValue: status) == nil
     throw Failure(
       .couldNotFinish,
-      "\(layer): \(isByItself ? "nbdkit ended with status \(status): " : "")what clients wrote since"
-        + " their last flush may be missing", code: "serve.unflushed", at: ErrorPlace(layer))
+      "\(layer): \(isByItself ? "nbdkit exited with status \(status): " : "")writes since the"
+        + " clients' last flush may be missing", code: "serve.unflushed", at: ErrorPlace(layer))
   }
 
   /// Runs nbdkit, which tells by the plugin what it serves.
@@ -199,7 +199,7 @@ struct Server {
       guard error.reason == .system(.noSuchFileOrDirectory) else { throw error }
       throw Failure(
         .couldNotFinish,
-        "nbdkit: is not installed; it serves what dmsnap reads (Debian: apt-get install nbdkit)",
+        "nbdkit: is not installed; `dmsnap serve` needs it (Debian: apt-get install nbdkit)",
         code: "serve.no-nbdkit")
     }
   }
@@ -264,7 +264,7 @@ struct Server {
   }
 
   private func show(
-    _ report: ServeReport, _ format: OutputFormat, _ talk: MessageOptions
+    _ report: ServeReport, _ format: OutputFormat, _ messages: MessageOptions
   ) throws {
     let uris = report.parts.map { uri(of: $0) }
     switch format {
@@ -277,7 +277,7 @@ struct Server {
         "uri      \(uri)"
           + (part.number.map { "   partition \($0)" } ?? "") + (part.type.map { "   \($0)" } ?? "")
       }
-      if !talk.quiet, let uri = uris.first {
+      if !messages.quiet, let uri = uris.first {
         let image = quoted(uri)
         lines += [
           "copy     nbdcopy \(image) FILE",
@@ -309,7 +309,8 @@ extension ServeReport {
           + " \(counted(UInt64(lost.count), "range")): \(words)")
     }
     if !isComplete, lost.isEmpty {
-      Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
+      Console.say(
+        "dmsnap: exceptions are lost, or may be; their chunks are unknown")
     }
   }
 

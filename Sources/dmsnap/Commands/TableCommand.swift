@@ -14,9 +14,9 @@ struct TableCommand: ParsableCommand {
     commandName: "table",
     abstract: "Prints the exception table: runs, or one exception per line.",
     discussion: """
-      In table order: duplicates and top bytes are shown, not resolved. A store that Linux would \
-      not load is refused with status 4. The salvage reading shows what the evidence supports, \
-      with status 2 if anything is lost.
+      In table order: duplicates and top bytes are shown, not resolved. If Linux would not load \
+      the store, the status is 4. The salvage reading shows what the evidence supports, with \
+      status 2 if anything is lost.
       """)
 
   @OptionGroup var input: StoreOptions
@@ -27,12 +27,12 @@ struct TableCommand: ParsableCommand {
   @Flag(help: "Print one exception per line, not runs.")
   var expand = false
 
-  @OptionGroup var talk: MessageOptions
+  @OptionGroup var messages: MessageOptions
 
   func run() throws {
     if input.table.reading == .salvage { return try printSalvaged() }
     let found = try StoreInput(input, origin: nil)
-    try found.volume?.warn(talk)
+    try found.volume?.warn(messages)
     let store = found.store
     let (geometry, extent) = try store.requireLoadable(input.table.reading)
     var writer = TablePrinter(format, geometry, input.table.reading)
@@ -57,7 +57,7 @@ struct TableCommand: ParsableCommand {
 
   private func printSalvaged() throws {
     let found = try StoreInput(input, origin: nil)
-    try found.volume?.warn(talk)
+    try found.volume?.warn(messages)
     let plan = try found.plan()
     let loaded = try found.loadTable(plan)
     let generation = try loaded.generation ?? plan.generation(input.table.generation ?? 0)
@@ -74,7 +74,7 @@ struct TableCommand: ParsableCommand {
     }
     try found.requireUnchanged()
     try writer.end()
-    if !talk.quiet {
+    if !messages.quiet {
       for finding in generation.findings where finding.severity != .note {
         Console.say("dmsnap: \(plan.store.source.name): " + finding.line)
       }

@@ -8,8 +8,8 @@ import SystemPackage
 struct EvidenceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Write what was placed, and on what evidence, as JSON lines: the bytes of the origin, the"
-        + " chunks, strength and kinds.", valueName: "file"))
+      "Write the placements and their evidence as JSON lines: the bytes of the origin, the chunks,"
+        + " strength and kinds.", valueName: "file"))
   var evidence: String?
 
   /// Writes the list, if it is asked for.

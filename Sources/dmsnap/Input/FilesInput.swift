@@ -12,8 +12,8 @@ struct PartitionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The logical volume that the file system is in, if the snapshot is a disk, or has partitions,"
-        + " that volume groups lie on: of a virtual machine, for example.",
+      "The logical volume with the file system, if the snapshot or its partitions hold volume"
+        + " groups, as the disk of a virtual machine may.",
       valueName: "vg/lv"))
   var inner: String?
 
@@ -72,7 +72,7 @@ extension SnapshotPart {
 /// Whose files.
 struct SideOptions: ParsableArguments {
   @Option(
-    name: .customLong("of"), help: "Whose files: the snapshot's, or the origin's as it is now.")
+    name: .customLong("of"), help: "The files of the snapshot, or of the origin as it is now.")
   var side = SnapshotFiles.Side.snapshot
 }
 
@@ -139,7 +139,7 @@ struct FilesInput {
   /// The part of the snapshot that the file system is in.
   let part: SnapshotPart
   private let check: OriginCheck
-  private let talk: MessageOptions
+  private let messages: MessageOptions
   /// What is damaged of the file systems that were opened.
   private let damage = Damage()
 
@@ -150,14 +150,14 @@ struct FilesInput {
   /// Opens the snapshot.
   init(
     _ input: StoreOptions, _ origin: PathArgument?, _ place: PartitionOptions,
-    _ talk: MessageOptions
+    _ messages: MessageOptions
   ) throws {
-    self.talk = talk
+    self.messages = messages
     found = try StoreInput(input, origin: origin)
-    try found.volume?.warn(talk)
+    try found.volume?.warn(messages)
     snapshot = Snapshot(try found.loadTable(), of: try found.requireOrigin())
     check = try snapshot.checkOrigin()
-    snapshot.warn(check, talk)
+    snapshot.warn(check, messages)
     part = try place.part(of: snapshot)
   }
 
@@ -201,7 +201,7 @@ struct FilesInput {
   /// Says what is to be known of how a file system is read.
   private func say(_ fileSystem: any FileSystem, _ side: SnapshotFiles.Side) {
     damage.count += fileSystem.damage.count
-    let notes = talk.quiet ? [] : fileSystem.notes
+    let notes = messages.quiet ? [] : fileSystem.notes
     for note in fileSystem.damage.map(\.problem) + notes {
       Console.say("dmsnap: the \(fileSystem.family) of the \(side.rawValue): \(note)")
     }
@@ -227,7 +227,8 @@ struct FilesInput {
   func sayUnknown(_ losses: FileLosses) {
     guard losses.isAnyUnknown else { return }
     Console.say(
-      "dmsnap: exceptions are lost, or may be; what they were for is unknown: any file may be wrong"
+      "dmsnap: exceptions are lost, or may be; it is unknown which chunks they were for: any file"
+        + " may be wrong"
     )
   }
 

@@ -46,8 +46,8 @@ extension SnapshotVolume {
   }
 
   /// Warns of problems with the snapshot's volume group.
-  func warn(_ talk: MessageOptions) throws {
-    if talk.quiet { return }
+  func warn(_ messages: MessageOptions) throws {
+    if messages.quiet { return }
     for finding in try check() where finding.severity != .note {
       Console.say("dmsnap: \(store.name): " + finding.line + ": \(finding.found)")
     }

@@ -151,7 +151,7 @@ private struct PlanArguments {
     if undo == nil, !noUndo, !command.dryRun {
       throw Failure(.refused, "\(file.text): names no undo file: give --undo FILE or --no-undo")
     }
-    if !command.talk.quiet {
+    if !command.messages.quiet {
       Console.say(
         "dmsnap: \(file.text): merges \(store.text) into \(origin.text), "
           + (undo.map { "with the way back in \($0)" } ?? "without a way back"))

@@ -43,8 +43,8 @@ struct ByteCountArgument: ExpressibleByArgument {
 struct InputOptions: ParsableArguments {
   @Flag(
     help: ArgumentHelp(
-      "Read everything; do not ask the file system for holes. For file systems that report holes"
-        + " wrongly."))
+      "Read everything, without asking the file system for holes, for file systems that report"
+        + " holes wrongly."))
   var noHoles = false
 }
 
@@ -74,9 +74,9 @@ struct TableOptions: ParsableArguments {
   @Option(
     name: .customLong("place"),
     help: ArgumentHelp(
-      "Which data chunks that no exception names get their place back, in the salvage reading:"
-        + " none, those whose place is proven (the default), or likely ones as well; `dmsnap"
-        + " explain placement` tells the rules.", valueName: "level"))
+      "Which data chunks without an exception the salvage reading places: none, those with a proven"
+        + " place (the default), or those with a likely one as well; see `dmsnap explain"
+        + " placement`.", valueName: "level"))
   var placeAsked: PlacementLevel?
 
   @Option(
@@ -88,7 +88,7 @@ struct TableOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "GNU ddrescue's mapfile of the store's file: what is not marked finished is unreadable.",
+      "GNU ddrescue's mapfile of the store's file: anything not marked finished is unreadable.",
       valueName: "mapfile"))
   var map: PathArgument?
 
@@ -197,7 +197,7 @@ extension StoreOptions {
 struct WantedOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Write a mapfile for ddrescue of what is worth reading again: metadata first, then data.",
+      "Write a mapfile for ddrescue of the sectors worth reading again: metadata first, then data.",
       valueName: "mapfile"))
   var wanted: String?
 
@@ -234,14 +234,14 @@ struct WantedOptions: ParsableArguments {
 struct PartitionOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The number of the partition that is meant, if the snapshot is a whole disk.",
+      "The number of the partition, if the snapshot is a whole disk.",
       valueName: "number"))
   var partition: Int?
 }
 
 /// The origin, where it is needed.
 struct OriginOptions: ParsableArguments {
-  @Option(help: "The origin: what the snapshot was taken of; found automatically with --pv.")
+  @Option(help: "The origin of the snapshot; found automatically with --pv.")
   var origin: PathArgument?
 
   /// Requires an origin, unless --pv finds it.

@@ -10,8 +10,8 @@ struct VolumeOptions: ParsableArguments {
   @Option(
     name: .customLong("pv"),
     help: ArgumentHelp(
-      "A disk, partition or image that is an LVM2 physical volume, or has one in a partition; once"
-        + " for each. STORE and ORIGIN are then vg/lv; a snapshot's origin is found automatically."
+      "A disk, partition or image that is, or has in a partition, an LVM2 physical volume; once for"
+        + " each. STORE and ORIGIN are then vg/lv; a snapshot's origin is found automatically."
         + " PATH,map=MAPFILE takes ddrescue's mapfile of the image.", valueName: "path"))
   var physicalVolumes: [PhysicalVolumeArgument] = []
 

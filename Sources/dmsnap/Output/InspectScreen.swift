@@ -96,7 +96,7 @@ struct InspectScreen {
         "unnamed",
         "\(counted(audit.unnamedCount, "data chunk")) (\(size(audit.unnamedCount)))"
           + (audit.isUnnamedInDoubt
-            ? " that no exception names; whether the snapshot had \(it) is in doubt"
+            ? " that no exception names; the snapshot may not have had \(it)"
             : " \(were) copied for the snapshot, but no exception names \(it)"))
       add("placed", audit.placement.words)
       if let reasons = audit.geometry.flatMap({ audit.placement.reasons($0) }) {
@@ -153,8 +153,8 @@ struct InspectScreen {
       if let needed = neededOriginByteCount {
         add(
           wrapping: "origin",
-          "it ends before the table does: what the store has for chunks past its end is not lost"
-            + " with a copy of it that is \(needed) bytes long")
+          "it ends before the table does: a copy of it extended to \(needed) bytes keeps the"
+            + " store's chunks past its end")
       }
       if let originState { add(wrapping: "origin", originState) }
     }
@@ -190,21 +190,21 @@ struct InspectScreen {
 
   private func lost(_ prospect: Diagnosis.Prospect) -> String {
     if prospect.lostCount == 0 {
-      if audit.neededOriginByteCount != nil { return "nothing that the store has" }
+      if audit.neededOriginByteCount != nil { return "nothing in the store" }
       let codes = Set(audit.findings.map(\.code))
-      if codes.contains(.dataUnreadable) { return "sectors of data that were not read" }
+      if codes.contains(.dataUnreadable) { return "unread sectors of data" }
       if codes.contains(.storeTooShort) { return "parts of chunks at the store's end" }
       if codes.contains(.generationEndInDoubt) {
-        return "not known: data after the table may be the snapshot's"
+        return "unknown: data after the table may be the snapshot's"
       }
       if codes.contains(.mergeResidue) {
         return "nothing if it was merged, or never used; otherwise the table"
       }
-      if codes.contains(.headerInvalid) { return "nothing that was copied" }
-      return prospect.isEndLost ? "unknown: the table continued after what is left" : "nothing"
+      if codes.contains(.headerInvalid) { return "no copied data" }
+      return prospect.isEndLost ? "unknown: the table once continued further" : "nothing"
     }
     return "up to \(counted(prospect.lostCount, "exception")) (\(size(prospect.lostCount)))"
-      + (prospect.isEndLost ? ", and whatever followed" : "")
+      + (prospect.isEndLost ? ", and any that followed" : "")
   }
 
   private func size(_ exceptionCount: UInt64) -> String {
@@ -262,7 +262,7 @@ struct InspectScreen {
     let isFound = audit.usableCount > 0
     guard isFound else {
       return salvageOfUnnamed(origin)
-        + ["dmsnap audit \(store)\(options)   shows what is wrong, and where"]
+        + ["dmsnap audit \(store)\(options)   shows each problem and its place"]
     }
     if let needed = neededOriginByteCount, let path = self.origin, check?.contradiction == nil,
       let byteCount = check?.originByteCount
@@ -300,7 +300,7 @@ struct InspectScreen {
     let command = "dmsnap salvage \(store)\(options)"
     return offersLikely
       ? ["\(command)\(origin) --place likely --to NEW"]
-      : ["\(command) --to NEW --format json   lists what is unnamed"]
+      : ["\(command) --to NEW --format json   lists unnamed chunks"]
   }
 
   /// Whether places are likely that the commands would not use as they stand.

@@ -17,9 +17,9 @@ extension LostFiles.Search {
   func lines(isComplete: Bool) -> [ColouredLine] {
     let sentence =
       switch self {
-      case .found(let files): files.sentence ?? (isComplete ? "nothing lost that is known" : nil)
-      case .tooMany: "too many to be looked at; --files looks at all of them"
-      case .noFileSystem: isComplete ? "none that can be read: no file system is known" : nil
+      case .found(let files): files.sentence ?? (isComplete ? "no known losses" : nil)
+      case .tooMany: "too many to examine; --files examines all of them"
+      case .noFileSystem: isComplete ? "none readable: no known file system" : nil
       }
     guard let sentence else { return [] }
     let lines = sentence.wrapped(indent: 9)
@@ -40,13 +40,13 @@ extension [LostFiles] {
     if parts.isEmpty { return nil }
     var sentence = parts.map(\.clause).joined(separator: "; ")
     if parts.contains(where: \.isEndInDoubt) {
-      sentence += ", if exceptions after the table's end are lost: nothing decides that"
+      sentence += ", if exceptions after the table's end are lost (undetermined)"
     }
     let unknownCount = parts.map(\.unknownCount).max() ?? 0
     if unknownCount > 0 {
-      sentence += "; no file tells what up to \(counted(unknownCount, "lost exception")) were for"
+      sentence += "; up to \(counted(unknownCount, "lost exception")) cannot be traced to files"
     } else if parts.contains(where: { $0.hasUnknown && !$0.condition.isUnreadable }) {
-      sentence += "; the table's end is lost, and no file tells of more"
+      sentence += "; the table's end is lost, and the files show no further losses"
     }
     return sentence
   }
@@ -78,7 +78,7 @@ extension LostFiles {
     var clauses: [String] = if case .degraded(let problem) = condition { [problem] } else { [] }
     if !parts.isEmpty || !isEndInDoubt && clauses.isEmpty {
       clauses.append(
-        "lost: " + (parts.isEmpty ? "nothing that is known" : parts.joined(separator: ", ")))
+        "lost: " + (parts.isEmpty ? "nothing known" : parts.joined(separator: ", ")))
     }
     let likely = files.filter { $0.likelyByteCount > 0 }
     if !likely.isEmpty {
@@ -93,7 +93,7 @@ extension LostFiles {
           + Self.named(
             doubtful.map { "\($0.name) \($0.size($0.doubtfulByteCount))" }, "file"))
     }
-    if clauses.isEmpty { clauses.append("in doubt: no file that is known") }
+    if clauses.isEmpty { clauses.append("in doubt: no known file") }
     return part.prefix + clauses.joined(separator: "; ")
   }
 
@@ -133,7 +133,7 @@ extension LostFiles.File {
     let known = lost.totalCount - min(lost.totalCount, unnamedByteCount)
     if known > 0 { words.append("\(size(known)) lost") }
     if unnamedByteCount > 0 {
-      words.append("\(size(unnamedByteCount)) in the store or lost, nothing says which")
+      words.append("\(size(unnamedByteCount)) either in the store or lost (undetermined)")
     }
     if !lost.isEmpty {
       let ranges =

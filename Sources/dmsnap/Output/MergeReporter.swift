@@ -40,18 +40,18 @@ struct MergeReporter {
     let pieces = counted(UInt64(merge.view.table.runs.count), "piece")
     var lines =
       merge.isUndo
-      ? ["This would make the origin what it was before the merge: \(store) → \(origin)."]
+      ? ["This would restore the origin as it was before the merge: \(store) → \(origin)."]
       : [
         "This would make the origin equal to the snapshot: \(store) → \(origin).",
         "With an LVM snapshot, that rolls the origin back to the moment of the snapshot. With an",
-        "overlay (a live system, a RAID recovery), it commits what was written.",
+        "overlay (a live system, a RAID recovery), it commits the changes.",
       ]
     lines += [
       "It would write \(byteSize(merge.byteCount)) (\(written)\(pieces)\(skipped)) to \(origin).",
       isOwnOrigin
         ? "The volume group's metadata names \(origin) as its origin."
         : merge.isUndo
-          ? "The undo store recognises its origin by samples of it."
+          ? "The undo store recognises its origin by samples."
           : "A store does not name its origin: make sure that \(origin) is the right one.",
     ]
     if !input.noUndo {
@@ -66,7 +66,7 @@ struct MergeReporter {
     }
     if let plan = command.plan {
       lines.append(
-        "to do just this, after a look at the plan: dmsnap merge --apply \(quoted(plan))"
+        "to do exactly this, after a look at the plan: dmsnap merge --apply \(quoted(plan))"
           + (undo == nil && !command.noUndo ? " --undo FILE" : "")
           + input.words(input.request.accepted))
     }
@@ -91,7 +91,7 @@ struct MergeReporter {
       switch command.format {
       case .json:
         try Console.print(json: report(outcome.byteCount, losses))
-      case .text where !command.talk.quiet: try Console.print(lines: doneLines(outcome))
+      case .text where !command.messages.quiet: try Console.print(lines: doneLines(outcome))
       case .text: break
       }
     } catch {
@@ -129,7 +129,7 @@ struct MergeReporter {
 
   private func doneLines(_ outcome: MergeOutcome) -> [String] {
     if outcome.wasFinished {
-      return ["\(origin): was merged already, as \(undo ?? "the undo file") says: finished"]
+      return ["\(origin): was already merged, according to \(undo ?? "the undo file"): finished"]
     }
     var lines = [
       "\(origin): \(byteSize(outcome.byteCount)) \(merge.isUndo ? "restored" : "merged")"
@@ -146,7 +146,9 @@ struct MergeReporter {
         ? "at the next activation lvm2 merges \(snapshot) once more, to the same result, and"
           + " removes it"
           + (volume.siblings.isEmpty
-            ? "" : "; that copies to the other snapshots of \(origin), and may fill their stores")
+            ? ""
+            : "; that copies data to the other snapshots of \(origin), and may fill their"
+              + " stores")
         : "the group still has \(snapshot), which now shows the same: lvremove \(quoted(snapshot))")
     return lines
   }

@@ -6,8 +6,8 @@ extension Snapshot {
   /// Prints what the user should know before relying on a result.
   ///
   /// - Parameter isDoubted: Whether to print what contradicts the origin.
-  func warn(_ check: OriginCheck, _ talk: MessageOptions, isDoubted: Bool = true) {
-    if talk.quiet { return }
+  func warn(_ check: OriginCheck, _ messages: MessageOptions, isDoubted: Bool = true) {
+    if messages.quiet { return }
     if isDoubted, let contradiction = check.contradiction {
       Console.say("dmsnap: \(view.originName): \(contradiction)")
     }
@@ -25,13 +25,13 @@ extension Snapshot {
     // A kernel reading shows what Linux would, and Linux does not check what it maps.
     let findings = Auditor(self).audit().findings
     for finding in findings where finding.code == .inUse {
-      Console.say("dmsnap: \(finding.found): what is read may change meanwhile")
+      Console.say("dmsnap: \(finding.found): data may change while it is read")
     }
     let damage = findings.filter { $0.severity == .damage }.map(\.code.rawValue)
     if damage.isEmpty { return }
     Console.say(
-      "dmsnap: \(name): there is damage (\(damage.joined(separator: ", "))); the result"
-        + " is what Linux would show; --reading salvage leaves out what cannot be right")
+      "dmsnap: \(name): there is damage (\(damage.joined(separator: ", "))); the result is what"
+        + " Linux would show; --reading salvage leaves out invalid exceptions")
   }
 }
 

@@ -20,13 +20,13 @@ final class ProgressLine {
   private static let isOpen = Mutex(false)
 
   /// A line that begins with `verb`; shown only on terminals, unless `mode` says otherwise.
-  init(_ verb: String, _ talk: MessageOptions) {
+  init(_ verb: String, _ messages: MessageOptions) {
     self.verb = verb
     isShown =
-      switch talk.progress {
+      switch messages.progress {
       case .always: true
       case .never: false
-      case .auto: !talk.quiet && isatty(STDERR_FILENO) == 1
+      case .auto: !messages.quiet && isatty(STDERR_FILENO) == 1
       }
   }
 

@@ -45,7 +45,8 @@ struct ResultCompleteness {
       Console.say("dmsnap: and \(ranges.count - shown) more ranges; --format json lists them all")
     }
     if hasUnknown {
-      Console.say("dmsnap: exceptions are lost, or may be; what they were for is unknown")
+      Console.say(
+        "dmsnap: exceptions are lost, or may be; their chunks are unknown")
     }
   }
 

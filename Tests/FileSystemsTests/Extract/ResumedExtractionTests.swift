@@ -80,10 +80,10 @@ import Testing
     let extraction = try extract(MemoryFileSystem(Self.nodes), resumes: true)
     #expect(
       extraction.losses.map { "\($0.path): \($0.reason)" }.sorted() == [
-        "/b: exists with other content, and is not overwritten",
+        "/b: exists with other content, and was not overwritten",
         "/d: cannot be made there: Not a directory",
-        "/empty: exists with other content, and is not overwritten",
-        "/large: exists with other content, and is not overwritten",
+        "/empty: exists with other content, and was not overwritten",
+        "/large: exists with other content, and was not overwritten",
         "/pipe: exists, and is not overwritten",
       ])
     #expect(try Data(contentsOf: URL(filePath: out + "/b")) == Data("CONTENT".utf8))

@@ -138,7 +138,7 @@ import Testing
     var count = 0
     while try walk.next() != nil { count += 1 }
     #expect(count == 9)
-    #expect(walk.damage.map(\.damage.problem) == ["lies too deep"])
+    #expect(walk.damage.map(\.damage.problem) == ["is nested too deep"])
   }
 
   // MARK: - Owners

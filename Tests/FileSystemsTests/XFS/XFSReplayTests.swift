@@ -90,7 +90,7 @@ struct XFSReplayTests {
     #expect(try XFSListing(damaged).lines == lines)
     #expect(
       damaged.notes == [
-        "the last records of the log did not arrive completely, and were not replayed"
+        "the last records of the log are incomplete, and were not replayed"
       ] + hole.notes)
     #expect(hole.notes.count == 1)
     #expect(lines != (try image.truth()))
@@ -106,7 +106,7 @@ struct XFSReplayTests {
     let system = try image.open()
     #expect(
       system.notes.first
-        == "the log is damaged, a damaged record at its sector \(record.sector): what follows was"
+        == "the log is damaged, a damaged record at its sector \(record.sector): the rest was"
         + " not replayed, and recent changes may be missing")
     let lines = try XFSListing(system).lines
     #expect(lines.count > 150)

@@ -131,7 +131,7 @@ import Testing
 
   @Test func `a table that was begun anew`() {
     let stale = StoreBuilder(chunkSectors: 1, chunkCount: 140).copying(0..<100)
-    expect(stale.image(.zeroChunk(1)), "a new, empty table was begun over an older one")
+    expect(stale.image(.zeroChunk(1)), "a new, empty table was started over an older one")
   }
 
   @Test func `a merge that came to its end`() {

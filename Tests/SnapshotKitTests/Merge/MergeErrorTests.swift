@@ -12,7 +12,7 @@ import Testing
       (.refused(MergeRefusal(.undoOfOther, "undo.cow: is wrong")), "undo.cow: is wrong"),
       (
         .verificationFailed("disk", byteOffset: 512),
-        "disk: byte 512: read back other data than was written"
+        "disk: byte 512: the data read back differs from the data written"
       ),
       (
         .io(BlockIOError("a.img", .read, .beyondEnd(byteCount: 7), at: 4..<9)),

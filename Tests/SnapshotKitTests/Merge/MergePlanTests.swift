@@ -150,7 +150,7 @@ import Testing
     expectRefusal("plans other content", lines, try view(store))
     let other = StoreBuilder(chunkSectors: 2, chunkCount: 80)
       .copying(Array(3..<9) + [20, 21, 12, 0] + Array(30..<32)).image()
-    expectRefusal("another table", lines, try view(other))
+    expectRefusal("a table other than that", lines, try view(other))
     let longer = Self.origin + [UInt8](repeating: 0, count: 512)
     expectRefusal("for an origin of", lines, try view(Self.store, longer))
   }

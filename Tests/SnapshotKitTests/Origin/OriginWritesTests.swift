@@ -66,7 +66,7 @@ import Testing
     #expect(try writes(ext4(), ext4(), mapping: [0, 5]) == .unknown)
     // Without a copy of it, the origin's is all there is.
     #expect(try writes(ext4(), ext4(written: 2000), mapping: [9]) == .unknown)
-    #expect("\(OriginWrites.unknown)".hasPrefix("not known; assume that it was written"))
+    #expect("\(OriginWrites.unknown)".hasPrefix("unknown; assume that it was written"))
   }
 
   @Test func `each note of an ext4 that is further in the origin shows that it was written`() throws

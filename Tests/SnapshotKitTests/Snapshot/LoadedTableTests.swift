@@ -18,8 +18,8 @@ import Testing
   @Test(
     arguments: [
       (.valid(0), "Linux shows nothing of this snapshot"),
-      (.magicErased, "Linux would take this store for new"),
-      (.headerZeroed, "Linux would take this store for new"),
+      (.magicErased, "Linux would treat this store as new"),
+      (.headerZeroed, "Linux would treat this store as new"),
       (.version(7), "Linux refuses this store"),
       (.magic("LUKS"), "Linux refuses this store"),
       (.cut(byteCount: 4096), "Linux refuses this store"),

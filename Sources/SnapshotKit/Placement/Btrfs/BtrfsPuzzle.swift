@@ -3,9 +3,9 @@ internal import FileSystemFormat
 
 /// Puts nodes together that are longer than a chunk, from their beginning on.
 ///
-/// The checksum in the beginning says what the registers of the other pieces must add up to. Tried
-/// are what the image has at the node's places, and the orphans at the positions that follow those
-/// of known pieces; one piece may be any orphan, as its register can be computed.
+/// The checksum at the start fixes the sum of the other pieces' registers. The search tries the
+/// image's content at the node's places, and the orphans at the positions after those of known
+/// pieces; one piece may be any orphan, because its register can be computed.
 struct BtrfsPuzzle {
   /// What a piece may be.
   private struct Option {

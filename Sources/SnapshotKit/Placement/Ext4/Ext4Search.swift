@@ -4,14 +4,14 @@ internal import SnapshotFormat
 
 /// Finds the places of an ext4's metadata, by its checksums.
 ///
-/// A checksum proves what a block is, and not that it lies there: the journal has copies that pass
-/// every check. So the journal comes first. Its own blocks are placed by its structure, and what it
-/// says of the last content of blocks is content that they have.
+/// A checksum proves a block's identity, not its place: the journal has copies that pass every
+/// check. So the journal comes first. Its own blocks are placed by its structure, and it gives the
+/// last content of others.
 struct Ext4Search: EvidenceSearch {
   private let volume: Ext4Volume
   private let place: Ext4JournalPlace?
   private var orphans: Ext4OrphanBlocks
-  /// What was found last, and what was proven when it was looked for, as far as that matters.
+  /// The last result, and the relevant proofs at the time of that search.
   private var last: (evidence: [Evidence], proven: OrphanPlaces)?
   /// The journal as it was read last, and what of it was proven then.
   private var lastLog: (log: Ext4Log, proven: OrphanPlaces)?
@@ -109,7 +109,7 @@ struct Ext4Search: EvidenceSearch {
             && claims.isBeside($0, place.block($1), place.block($1 + $2), step: $2, $3)
       },
       mayStructure: { [orphans] in
-        // What has a place is in the log already.
+        // Placed blocks are already in the log.
         reasons[$0 / perChunk] != .leaked && reasons[$0 / perChunk] != .inFlight
           && scene.proven[orphans.chunks[$0 / perChunk]] == nil
       },
@@ -136,7 +136,7 @@ struct Ext4Search: EvidenceSearch {
       lastCommit: log.superblock.flatMap { log.commitTime(before: $0.sequence) }
     ).place(&claims)
     try Ext4DirectoryEvidence(homes: homes, volume: now, view: scene.view).place(&claims)
-    // What is only likely comes last, so that it proves nothing.
+    // Likely places come last, so that they prove nothing.
     if homes.isOverlay { try Ext4NewestInodes(homes, now, scene).place(&claims) }
   }
 }

@@ -1,5 +1,5 @@
-/// The orphans of a store, in its order, beside the chunks of files that were lost: which order of
-/// those fits best, and what all that fits nearly as well has in common.
+/// Aligns the orphans of a store, in its order, with the lost chunks of files: finds the best order
+/// of those, and the part that all nearly best orders share.
 ///
 /// Linux writes a file's chunks one after the other, and so they lie in the store; files that it
 /// writes one after the other lie beside each other in the origin, mostly. So a row is walked from
@@ -9,7 +9,7 @@ struct FileDataAlignment {
   /// A chunk of the origin that an orphan may be a copy of.
   struct Target {
     let chunk: UInt64
-    /// What it must hold; nil for one that nobody needs, such as that of a file that was deleted.
+    /// The content it must hold; nil for one that no file needs, such as that of a deleted file.
     let need: FileDataNeed?
     /// Whether the target before is the chunk before.
     let isNext: Bool
@@ -19,7 +19,7 @@ struct FileDataAlignment {
     let (before, after): (Int?, Int?)
     /// Whether its file has them as well, and beside them in the store there are orphans.
     let (isTornBefore, isTornAfter): (Bool, Bool)
-    /// Whether nobody had the chunk after before.
+    /// Whether the next chunk was free before.
     let isFreeAfter: Bool
   }
 
@@ -33,7 +33,7 @@ struct FileDataAlignment {
   /// How much worse everything else must fit, for the orphan and for the chunk.
   private static let (orphanMargin, chunkMargin): (Int32, Int32) = (16, 24)
 
-  /// Sums of more fit in no number.
+  /// More would overflow the sums.
   private static let fitMax: Int32 = 1 << 12
   /// More orphans are not laid out at once, for the same reason.
   static let rowCountMax = 1 << 14
@@ -44,7 +44,7 @@ struct FileDataAlignment {
   /// The target that follows on what is known before an orphan.
   let successors: [Int?]
 
-  /// What belongs together beyond doubt, by what is known so far: the target of each orphan.
+  /// The certain matches, by what is known so far: the target of each orphan.
   ///
   /// - Parameter scores: How well an orphan fits a target.
   func certain(_ score: (Int, Int) -> Int32) -> [Int?] {
@@ -88,7 +88,7 @@ struct FileDataAlignment {
     }
   }
 
-  /// What it costs to come to a target from elsewhere.
+  /// The cost of a jump to a target.
   private func entry(_ column: Int, _ position: Int) -> Int32 {
     let target = targets[column]
     var cost = target.need == nil ? Self.detour : target.isMiddle ? Self.tear : 0
@@ -101,7 +101,7 @@ struct FileDataAlignment {
     return cost
   }
 
-  /// What it costs to leave a target for elsewhere.
+  /// The cost of a jump from a target.
   private func exit(_ column: Int, _ position: Int) -> Int32 {
     let target = targets[column]
     var cost: Int32 = 0
@@ -113,8 +113,8 @@ struct FileDataAlignment {
     return cost
   }
 
-  /// What is gained where something known comes after a target in the store, and in the origin: no
-  /// jump led there.
+  /// The gain where a known chunk follows a target in the store and in the origin: no jump led
+  /// there.
   private func closing(_ column: Int, _ position: Int) -> Int32 {
     targets[column].after == position + 1 ? Self.jump + Self.resumption : 0
   }

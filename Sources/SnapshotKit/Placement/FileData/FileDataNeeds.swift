@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What a chunk must hold that was lost, as far as the file system tells.
+/// The required content of a lost chunk, as far as the file system shows it.
 struct FileDataNeed {
   /// What a block holds.
   enum Block: Equatable {
@@ -31,8 +31,8 @@ struct FileDataNeeds {
   private(set) var needs: [UInt64: FileDataNeed] = [:]
   /// Chunks in whose beginning a file goes on that has the end of the chunk before.
   private(set) var goingOn: Set<UInt64> = []
-  /// Those of them that were copied right after the chunk before: nothing but that file can have
-  /// been the reason to copy either.
+  /// Those of them that were copied right after the chunk before: only that file can have caused
+  /// both copies.
   private(set) var adjoining: Set<UInt64> = []
   /// Whether there are more than can be looked at.
   private(set) var isTooMuch = false
@@ -46,7 +46,7 @@ struct FileDataNeeds {
 
   private static let countMax = 1 << 16
 
-  /// What the files of a scene need.
+  /// The needs of a scene's files.
   init(
     _ mapper: some FileMapper, _ scene: PlacementScene, _ places: FileDataPlaces
   ) throws(BlockIOError) {

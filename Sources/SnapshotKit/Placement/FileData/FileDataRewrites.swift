@@ -1,9 +1,9 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Finds chunks of files that were written in place, by what was not written in them.
+/// Finds chunks of files that were written in place, by their unchanged sectors.
 ///
-/// What is added to a file, and most pages of a database, leave sectors of the chunk as they were.
+/// Appends to a file, and most pages of a database, leave some sectors of the chunk unchanged.
 /// Those sectors are in the origin in the same place, and in no other file that was written.
 struct FileDataRewrites {
   /// A sector of the origin that is not almost empty.
@@ -28,7 +28,7 @@ struct FileDataRewrites {
   private static let fileCountMax = 1 << 20
   /// Sectors that are in more places name none.
   private static let placeCountMax = 8
-  /// Fewer are no sign.
+  /// Fewer are no evidence.
   private static let sectorCountMin = 2
 
   /// Reads what was written, as the origin has it.

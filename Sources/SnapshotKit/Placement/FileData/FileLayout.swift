@@ -8,7 +8,7 @@ struct FileLayout: Equatable, Sendable {
     let logicalByte: UInt64
     /// The first byte, within the snapshot.
     let physicalByte: UInt64
-    /// How many.
+    /// The number of bytes.
     let byteCount: UInt64
   }
 

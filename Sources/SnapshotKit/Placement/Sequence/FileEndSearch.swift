@@ -3,9 +3,9 @@ internal import SnapshotFormat
 
 /// Finds which file was being copied, by where it ends.
 ///
-/// After a file's last byte the rest of its last page is zeroes. So where one file ends, the next
-/// is told by its length: the first page with such an end is its last one, in number and to the
-/// byte. Content that has zeroes at the end of every page, as databases do, tells nothing.
+/// After a file's last byte the rest of its last page is zeroes. So where one file ends, its length
+/// identifies the next: the first page with such an end is its last one, in number and to the byte.
+/// Content with zeroes at the end of every page, as in databases, gives no clue.
 struct FileEndSearch {
   /// The end of a file among orphans.
   struct End: Equatable {
@@ -17,7 +17,7 @@ struct FileEndSearch {
     let tail: Int
   }
 
-  /// What Linux fills with zeroes after the end of a file.
+  /// The unit that Linux fills with zeroes after the end of a file.
   static let pageByteCount = 4096
   /// Fewer zeroes at the end of a page may be content, and so may nothing but zeroes.
   private static let tails = 8...pageByteCount - 8
@@ -93,7 +93,7 @@ struct FileEndSearch {
 
   /// The first chunk of the only file that ends like that, and of which nothing was copied.
   ///
-  /// - Parameter placed: What was copied besides what the scene knows.
+  /// - Parameter placed: Copies that the scene does not know.
   mutating func beginning(of end: End, besides placed: ChunkSet) -> UInt64? {
     var found: UInt64?
     let candidates = files.ends(withTail: end.tail)

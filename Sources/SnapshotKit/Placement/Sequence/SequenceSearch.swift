@@ -4,8 +4,8 @@ internal import SnapshotFormat
 /// Continues the sequences of the exceptions around orphans.
 ///
 /// Most writers write one chunk after the other, so the chunk that was copied next usually follows
-/// one that was copied shortly before. Where several writers take turns, only the content tells
-/// whose turn it was: numbers that go on. What order says is likely at most.
+/// one that was copied shortly before. Where several writers take turns, only the content shows
+/// whose turn it was: numbers that continue. Order makes a place likely at most.
 struct SequenceSearch: EvidenceSearch {
   private let numbering: Numbering?
   /// Where file systems may begin in the snapshot, in bytes.

@@ -1,7 +1,8 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// The sequences of copies up to a place in the store's order, and what they say of the next chunk.
+/// The sequences of copies up to a place in the store's order, and what they predict for the next
+/// chunk.
 struct SequenceWalk {
   /// A writer that writes one chunk after the other.
   private struct Sequence {
@@ -15,13 +16,13 @@ struct SequenceWalk {
     var strangerCount: UInt64 = 0
     /// The chunk of the store before its last.
     var newBefore: UInt64?
-    /// What its last chunk holds, once that was looked at.
+    /// The content of its last chunk, once examined.
     var last: Look?
-    /// Whether its last two chunks are numbered, once that was looked at.
+    /// Whether its last two chunks are numbered, once examined.
     var isNumbered: Bool?
   }
 
-  /// More writers at once are not told apart.
+  /// More simultaneous writers are not distinguished.
   private static let sequenceCountMax = 16
   /// A shorter sequence may be chance.
   private static let countMin: UInt64 = 8
@@ -42,7 +43,7 @@ struct SequenceWalk {
   private var sequences: [Sequence] = []
   /// How many chunks were copied so far.
   private var copyCount: UInt64 = 0
-  /// What was placed so far.
+  /// The places found so far.
   private var placed = ChunkSet()
   /// The last numbers of chunks in a row whose place is not known; the last that was continued
   /// stands last.
@@ -71,7 +72,7 @@ struct SequenceWalk {
     advance(index, to: run.lastOld, run.new + (run.count - 1), count: run.count)
   }
 
-  /// What follows from the sequences for an orphan.
+  /// The sequences' evidence for an orphan.
   ///
   /// - Parameters:
   ///   - look: What it holds; nil if it cannot be read.
@@ -90,7 +91,7 @@ struct SequenceWalk {
     // That it is a file's beginning is as good as a long sequence.
     if kinds.contains(.fileTail) { sequences[sequences.count - 1].count = Self.countMin }
     _ = placed.insert(old)
-    // Where a copy had not ended there is what was there before, and zeroes most often.
+    // An unfinished copy leaves the old content, most often zeroes.
     let isUnfinished =
       look?.isZero == true && before?.isZero != true && orphan.reason != .exceptionLost
     guard let look, !isUnfinished else {
@@ -159,7 +160,7 @@ struct SequenceWalk {
     }
     var writers: [Writer] = []
     for index in rivals + [current] {
-      // Whoever came to the end of a file may have begun another; chunks without a place may be of
+      // A writer at the end of a file may have started another; chunks without a place may be of
       // any sequence.
       guard sequences[index].strangerCount == strangerCount,
         let next = after(sequences[index].old)
@@ -205,8 +206,8 @@ struct SequenceWalk {
 
   /// Whether the only sequence goes on though the content is of another kind from there on.
   ///
-  /// Either nothing else was ever copied, or the origin shows it: what was written over the last
-  /// chunk goes on in the next, and is unlike what would be there if that had not been written.
+  /// Either nothing else was ever copied, or the origin shows it: the data written over the last
+  /// chunk continues in the next, and is unlike the old content there.
   private mutating func goesOnThroughOther(
     _ writer: Writer, _ look: Look
   ) throws(BlockIOError) -> Bool {
@@ -295,7 +296,7 @@ struct SequenceWalk {
   /// The chunk that a sequence goes on with, the next that was not copied before; how many chunks
   /// further on along the file; and whether what is numbered along the file goes on with it.
   ///
-  /// Where a file ends the writer goes nobody knows where.
+  /// Where a file ends, the writer's next place is unknown.
   private func after(
     _ old: UInt64
   ) -> (old: UInt64, stepCount: UInt64, isNumbered: Bool)? {
@@ -365,7 +366,7 @@ struct SequenceWalk {
     return try scene.store.readAround(at: start, into: buffer, 0..<buffer.byteCount).isEmpty
   }
 
-  /// Whether the origin still has what was copied: it was never written there, and needs no copy.
+  /// Whether the origin still has the copied data: it was never written there, and needs no copy.
   private func isUnwritten(_ old: UInt64, _ new: UInt64) throws(BlockIOError) -> Bool {
     let start = old * scene.chunkByteCount
     guard start < scene.origin.byteCount, scene.origin.byteCount - start >= scene.chunkByteCount,

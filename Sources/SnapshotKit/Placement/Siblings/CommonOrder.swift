@@ -1,8 +1,8 @@
 internal import BlockIO
 
-/// What two stores have in one order, from the moment on at which both were there.
+/// The common order of two stores, from the moment on at which both existed.
 struct CommonOrder {
-  /// Something that both stores have, by its place in the order of each.
+  /// A chunk that both stores have, by its place in the order of each.
   struct Link {
     let own: UInt64
     let other: UInt64
@@ -16,11 +16,12 @@ struct CommonOrder {
   /// Finds the longest common order, and where it begins to hold.
   ///
   /// Before the younger snapshot was made, one store has much that the other lacks, or has
-  /// elsewhere. The order is trusted from where, up to the end, what agrees outweighs that most;
-  /// seen from the older store, as what was copied for that was copied for the other.
+  /// elsewhere. The order is trusted from the point after which, up to the end, matches outweigh
+  /// mismatches most; seen from the older store, because its later copies were made for the other
+  /// too.
   ///
   /// - Parameters:
-  ///   - links: What both have, in any order; each place at most once.
+  ///   - links: The chunks that both have, in any order; each place at most once.
   ///   - ownStrangers: Places of the first store that the second has nothing for.
   ///   - otherStrangers: Places of the second store that the first has nothing for.
   ///   - candidates: Places of the first store that may be the same as others of the second,
@@ -49,8 +50,8 @@ struct CommonOrder {
 
   /// The places of the second store that fit a place of the first; nil without any order.
   ///
-  /// Before the first link it is not known which was copied when both snapshots were there. What
-  /// the second store has of it is no more than what of the first may be the same.
+  /// Before the first link it is unknown which chunks were copied while both snapshots existed. The
+  /// second store has at most as many of them as the first has candidates.
   func fit(of own: UInt64) -> Fit? {
     guard let first = links.first else { return nil }
     let index = links.partitioningIndex { $0.own >= own }
@@ -66,10 +67,10 @@ struct CommonOrder {
     return Fit(range: start..<max(end, start), isAfterLink: true)
   }
 
-  /// Where, up to the end, what agrees outweighs what does not most.
+  /// The point after which, up to the end, matches outweigh mismatches most.
   ///
-  /// What is before the beginning may be in an order by chance, and in a longer one than what is
-  /// common there: so the longest order from each place on is what counts.
+  /// Chunks before the start may be in order by chance, in a longer order than the common one: so
+  /// the longest order from each place on counts.
   private static func beginning(
     _ links: [(place: UInt64, other: UInt64)], _ strangers: [UInt64]
   ) -> (start: UInt64, score: Int) {

@@ -21,9 +21,9 @@ public struct SiblingUse: Equatable, Sendable {
       switch self {
       case .used: nil
       case .otherChunkSize: "its chunks have another size"
-      case .noCommonOrder: "nothing was copied for both snapshots in one order"
+      case .noCommonOrder: "no run of copies is common to both snapshots"
       case .otherContent:
-        "what both copied differs: it is no snapshot of this origin, or was written through"
+        "their common copies differ: it is not a snapshot of this origin, or was written through"
       }
     }
   }

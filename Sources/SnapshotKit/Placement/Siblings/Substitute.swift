@@ -1,13 +1,13 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Chunks of a store that another source has as well: what cannot be read here can be read there.
+/// Chunks of a store that another source has as well, to read where the store is unreadable.
 struct Substitute: Sendable {
   /// The first chunk of the store.
   let new: UInt64
   /// How many there are.
   var count: UInt64
-  /// What has them too.
+  /// The other source.
   let source: any BlockSource
   /// Where the first begins there.
   let byteOffset: UInt64
@@ -15,14 +15,14 @@ struct Substitute: Sendable {
   let strength: Evidence.Strength
 }
 
-/// A store of which what cannot be read is read from siblings.
+/// A store whose unreadable bytes are read from siblings.
 ///
 /// A chunk is only taken from a sibling where all that can be read of it is the same in both, and
 /// so is one of the next chunks that both have.
 final class SubstitutedSource: ForwardingSource {
   let base: any BlockSource
   private let geometry: StoreGeometry
-  /// What each sibling has, ascending.
+  /// The chunks of each sibling, ascending.
   private let bySibling: [[Substitute]]
 
   init(_ base: any BlockSource, _ geometry: StoreGeometry, _ substitutes: [Substitute]) {
@@ -82,7 +82,7 @@ final class SubstitutedSource: ForwardingSource {
       var position = lost.lowerBound
       while position < lost.upperBound {
         let end = min(lost.upperBound, (position / size + 1) * size)
-        // A sibling that cannot be read either replaces nothing.
+        // An unreadable sibling replaces nothing.
         if (try? place(of: position / size)) == nil { rest.append(mergingInto: position..<end) }
         position = end
       }
@@ -92,8 +92,8 @@ final class SubstitutedSource: ForwardingSource {
 
   /// Where a sibling has a chunk.
   ///
-  /// Something of the chunk itself must have been compared: what was written through one of the
-  /// snapshots is in no other, and a chunk of which nothing can be read does not tell.
+  /// Part of the chunk itself must have been compared: data written through one of the snapshots is
+  /// in no other, and a wholly unreadable chunk does not show it.
   private func place(
     of chunk: UInt64
   ) throws(BlockIOError) -> (source: any BlockSource, byteOffset: UInt64)? {

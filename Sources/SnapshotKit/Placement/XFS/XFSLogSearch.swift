@@ -56,7 +56,7 @@ struct XFSLogSearch {
   /// More rounds than any log has gone.
   private static let cycleMax: UInt32 = 1 << 24
 
-  /// Whether sectors are of one round, or before and behind the log's end: of one, then of the one
+  /// Whether sectors are of one round, or before and after the log's end: of one, then of the one
   /// before.
   private static func isRound(_ cycles: ArraySlice<UInt32>) -> Bool {
     guard let first = cycles.first, let last = cycles.last else { return true }

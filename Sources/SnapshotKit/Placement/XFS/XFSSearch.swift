@@ -6,7 +6,7 @@ internal import SnapshotFormat
 ///
 /// No other place of a file system holds copies of such blocks: the log has changes, not blocks,
 /// and its own numbers in each sector. Only a file can hold one, if it is an image of this very
-/// file system with its UUID: of that, content says nothing.
+/// file system with its UUID: content cannot show that.
 ///
 /// What an exception named is of this store for certain. Of other orphans only those are proven
 /// that come before a piece of a log record whose other pieces the table names (``XFSTrust``). The
@@ -74,7 +74,7 @@ struct XFSSearch: EvidenceSearch {
 
   /// The claims of which no two are for one place, but for those with the same content.
   ///
-  /// What is certainly of this store goes before what is not.
+  /// Claims that are certainly of this store go first.
   private static func unique(
     _ claims: [XFSClaim], _ trust: XFSTrust, _ scene: PlacementScene
   ) throws(BlockIOError) -> [XFSClaim] {
