@@ -67,8 +67,8 @@
       switch family {
       case .fat12, .fat16, .fat32, .exFAT:
         // An exFAT file in one piece has no chain, and its runs already.
-        guard metadata.type == TSK_FS_META_TYPE_REG,
-          metadata.attr_state == TSK_FS_META_ATTR_EMPTY, metadata.content_len >= 8,
+        guard unsafe metadata.type == TSK_FS_META_TYPE_REG,
+          unsafe metadata.attr_state == TSK_FS_META_ATTR_EMPTY, unsafe metadata.content_len >= 8,
           let content = unsafe metadata.content_ptr
         else { return nil }
         return unsafe content.loadUnaligned(as: UInt64.self)
