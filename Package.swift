@@ -120,7 +120,9 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "NbdkitPlugin",
-      dependencies: ["BlockIO", "Serving", .target(name: "CNbdkit", condition: nbdkit)],
+      dependencies: [
+        "BlockIO", "Serving", .target(name: "CNbdkit", condition: nbdkit), systemPackage,
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "FuseMount",

@@ -62,8 +62,11 @@ package final class ChildProcess: Sendable {
   /// - Parameter waits: Whether to wait until it has.
   package func status(waits: Bool = true) throws(BlockIOError) -> Int32? {
     var result: Int32 = 0
-    let ended = unsafe waitpid(process, &result, waits ? 0 : WNOHANG)
-    if ended == 0 || ended < 0 && Glibc.errno == EINTR { return nil }
+    var ended: pid_t
+    repeat {
+      ended = unsafe waitpid(process, &result, waits ? 0 : WNOHANG)
+    } while ended < 0 && Glibc.errno == EINTR
+    if ended == 0 { return nil }
     guard ended == process else {
       throw BlockIOError(program, .read, .system(Errno(rawValue: Glibc.errno)))
     }

@@ -4,6 +4,7 @@
   internal import Glibc
   internal import Serving
   internal import Synchronization
+  internal import SystemPackage
 
   // The plugin's table of functions. nbdkit calls them from several threads, one at a time for each
   // connection: with more, Debian's nbdkit 1.32 aborts when a client goes away in mid-read.
@@ -256,8 +257,9 @@
       return unsafe Unmanaged.passRetained(Connection(served, part)).toOpaque()
     }
     unsafe pointer.pointee.close = { handle in
-      // A client that goes away without a flush need not lose what it wrote.
-      do { try unsafe Connection.of(handle)?.served.layer?.flush() } catch { say("\(error)") }
+      // A client that goes away without a flush need not lose what it wrote. If this fails, the
+      // layer tells of it.
+      try? unsafe Connection.of(handle)?.served.layer?.flush()
       unsafe handle.map { unsafe Unmanaged<Connection>.fromOpaque($0).release() }
     }
     unsafe pointer.pointee.get_size = { handle in
@@ -298,15 +300,20 @@
       unsafe answering(handle, count, offset) { connection, bytes in
         // nbdkit 1.32 aborts if a client goes away while several are sent.
         let isOne = NBDKIT_VERSION_MINOR < 34 || flags & UInt32(NBDKIT_FLAG_REQ_ONE) != 0
+        // To ask where a hole is takes as long as to read 64 KiB.
         let extents = try connection.served.view.extents(
-          in: bytes, under: connection.served.layer, atMost: isOne ? 1 : 4096)
+          in: bytes, under: connection.served.layer, holesFrom: isOne ? 1 << 16 : 0,
+          atMost: isOne ? 1 : 4096)
         for extent in extents {
           guard
             unsafe nbdkit_add_extent(
               list, extent.range.lowerBound - connection.bytes.lowerBound,
               UInt64(extent.range.count),
               extent.isHole ? UInt32(NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO) : 0) == 0
-          else { return }
+          else {
+            throw BlockIOError(
+              connection.served.view.name, .seek, .system(Errno(rawValue: errno)), at: extent.range)
+          }
         }
       }
     }

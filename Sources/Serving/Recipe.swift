@@ -49,7 +49,7 @@ package struct Recipe: Sendable {
     quote: (String) -> String
   ) throws {
     let parts = try ServedPart.all(of: snapshot.view)
-    problem = Self.problem(request, isVolume)
+    problem = Self.problem(request, snapshot, isVolume)
     if problem == nil, let origin = request.origin {
       ways.append(Self.deviceMapper(request.names.store, origin, snapshot, parts, quote))
     }
@@ -60,8 +60,9 @@ package struct Recipe: Sendable {
 
   /// Why the device mapper cannot show it.
   private static func problem(
-    _ request: ServeRequest, _ isVolume: Bool
+    _ request: ServeRequest, _ snapshot: Snapshot, _ isVolume: Bool
   ) -> String? {
+    if snapshot.view.byteCount < 512 { return "the snapshot has no whole sector" }
     if isVolume { return "the store or the origin is a volume of a group that is not active" }
     if request.names.reading == .salvage { return "Linux does not support the salvage reading" }
     if request.names.map != nil { return "Linux does not support mapfiles" }

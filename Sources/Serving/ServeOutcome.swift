@@ -29,8 +29,8 @@ package enum ServeOutcome: Codable, Sendable {
 package enum ServeEnd: Int32 {
   /// Nothing went wrong.
   case allWell = 0
-  /// Clients read lost bytes that were not known to be lost.
-  case lossFound = 2
+  /// Clients read bytes newly found to be lost, or made writes that the layer refused.
+  case incomplete = 2
   /// An input was written while it was served.
   case inputChanged = 3
   /// Not all that was written to the layer is on the medium.

@@ -13,17 +13,15 @@ package struct Served: Sendable {
   package let parts: [ServedPart]
   /// The report about it.
   package let report: ServeReport
-  private let tell: @Sendable (any Error) -> Void
-
   private let layerFile: FileTarget?
 
   /// Opens the snapshot of a request, and makes its layer.
   ///
-  /// - Parameter tell: Called with each problem that ``ServedView`` finds while serving.
+  /// - Parameter tell: Called with each problem that ``ServedView`` finds while serving, and with
+  ///   each failure of the layer.
   package init(
     _ request: ServeRequest, tell: @escaping @Sendable (any Error) -> Void
   ) throws {
-    self.tell = tell
     let notes = Notes()
     let found = try StoreInput(request.names, origin: request.origin) { notes.add($0) }
     let snapshot = Snapshot(try found.loadTable(), of: try found.requireOrigin())
@@ -59,12 +57,10 @@ package struct Served: Sendable {
 
   /// Flushes and closes the layer, and checks the inputs for the last time.
   package func end() -> ServeEnd {
-    do { try layer?.close() } catch {
-      tell(error)
-      return .unflushed
-    }
+    // The layer has reported the failure.
+    do { try layer?.close() } catch { return .unflushed }
     if view.findsChange() { return .inputChanged }
-    return view.hasFoundLoss ? .lossFound : .allWell
+    return view.hasFoundLoss || layer?.hasRefused == true ? .incomplete : .allWell
   }
 
   /// The bytes that are served.

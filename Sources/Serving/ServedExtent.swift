@@ -17,31 +17,34 @@ extension ServedView {
   /// The extents that a range begins with, ascending, as many as there are up to `count`; the last
   /// of them may go on.
   ///
-  /// - Parameter layer: Its layer of client writes.
+  /// - Parameters:
+  ///   - layer: Its layer of client writes.
+  ///   - shortest: The minimum length of a reported hole between data; a shorter one counts as
+  ///     data, which is true only of its bytes.
   package func extents(
-    in range: Range<UInt64>, under layer: TrialLayer? = nil, atMost count: Int = 4096
+    in range: Range<UInt64>, under layer: TrialLayer? = nil, holesFrom shortest: UInt64 = 0,
+    atMost count: Int = 4096
   ) throws(BlockIOError) -> [ServedExtent] {
-    var extents: [ServedExtent] = []
+    var extents = ExtentList(shortest)
     var holes = HoleSearch(view.origin)
     var position = range.lowerBound
     var step = Self.stepByteCounts.lowerBound
-    // One more, to find the end of the last requested one.
-    while position < range.upperBound, extents.count <= count {
+    while position < range.upperBound, !extents.has(count) {
       let end = position + min(step, range.upperBound - position)
       try holes.forEachPiece(of: position..<end) { (piece, isHole) throws(BlockIOError) in
-        guard isHole else { return extents.append(merging: piece, isHole: false) }
+        guard isHole else { return extents.append(piece, isHole: false) }
         var start = piece.lowerBound
         for written in layer?.written(in: piece) ?? [] {
-          forEachHole(in: start..<written.lowerBound) { extents.append(merging: $0, isHole: $1) }
-          extents.append(merging: written, isHole: false)
+          forEachHole(in: start..<written.lowerBound) { extents.append($0, isHole: $1) }
+          extents.append(written, isHole: false)
           start = written.upperBound
         }
-        forEachHole(in: start..<piece.upperBound) { extents.append(merging: $0, isHole: $1) }
+        forEachHole(in: start..<piece.upperBound) { extents.append($0, isHole: $1) }
       }
       position = end
       step = min(2 * step, Self.stepByteCounts.upperBound)
     }
-    return Array(extents.prefix(count))
+    return Array(extents.all.prefix(count))
   }
 
   /// Calls `body` with the pieces of a hole of the origin that are holes of the view too, and with
@@ -56,15 +59,28 @@ extension ServedView {
   }
 }
 
-extension [ServedExtent] {
+/// Extents that follow each other, data and holes by turns.
+private struct ExtentList {
+  private(set) var all: [ServedExtent] = []
+  private let shortestHole: UInt64
+
+  /// - Parameter shortestHole: Data takes a shorter hole before it in.
+  init(_ shortestHole: UInt64) { self.shortestHole = shortestHole }
+
+  private var endsInShortHole: Bool {
+    all.last.map { $0.isHole && $0.range.count < shortestHole } ?? false
+  }
+
+  /// Whether it is known where each of the first so many ends: there is one more, which stays.
+  func has(_ count: Int) -> Bool { all.count > count && !endsInShortHole }
+
   /// Appends bytes, merged with the last if they are alike.
-  fileprivate mutating func append(merging range: Range<UInt64>, isHole: Bool) {
+  mutating func append(_ range: Range<UInt64>, isHole: Bool) {
     if range.isEmpty { return }
-    if let last, last.isHole == isHole {
-      self[count - 1].range = last.range.lowerBound..<range.upperBound
-    } else {
-      append(ServedExtent(range: range, isHole: isHole))
-    }
+    var start = range.lowerBound
+    if !isHole, endsInShortHole { start = all.removeLast().range.lowerBound }
+    if let last = all.last, last.isHole == isHole { start = all.removeLast().range.lowerBound }
+    all.append(ServedExtent(range: start..<range.upperBound, isHole: isHole))
   }
 }
 

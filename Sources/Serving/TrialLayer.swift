@@ -19,28 +19,41 @@ package final class TrialLayer: BlockSource {
   private let base: any BlockSource
   private let target: any BlockTarget
   private let geometry: StoreGeometry
+  /// Held for the duration of a write or a flush.
   private let state: Mutex<State>
+  /// Held only to look up or change its content, also while `state` is held.
+  private let layout = Mutex(Layout())
   private let tell: @Sendable (BlockIOError) -> Void
 
-  /// The state that changes with each write.
-  private struct State {
+  /// Where the bytes are.
+  private struct Layout {
     /// The chunks of the view that were written, and the order in which they were.
     var positions: [UInt64: UInt64] = [:]
-    /// How many of them an area on the medium, or in the system's cache, names.
+    /// How often something was written, or tried to be.
+    var writeCount: UInt64 = 0
+    /// Whether something is being written.
+    var isInUse = false
+
+    /// Equal at two times only if nothing was written in between; nil during a write.
+    var moment: UInt64? { isInUse ? nil : writeCount }
+  }
+
+  /// The state of writes and flushes.
+  private struct State {
+    /// How many of the chunks that were written an area on the medium, or in the system's cache,
+    /// names.
     var committedCount: UInt64 = 0
     /// The area that is being filled.
     let area: IOBuffer
     /// A chunk that is being put together.
     let chunk: IOBuffer
-    /// How often something was written, or tried to be.
-    var writeCount: UInt64 = 0
-    /// How many of these the last flush that succeeded was for.
+    /// How many writes the last flush that succeeded was for.
     var flushedWriteCount: UInt64 = 0
     /// How a flush of the store failed: writes since the previous one may be gone, even if another
     /// succeeds.
     var failure: BlockIOError?
-    /// Whether a chunk did not fit.
-    var isFull = false
+    /// Whether the store refused a write.
+    var hasRefused = false
     /// Whether it accepts no more writes.
     var isClosed = false
   }
@@ -50,7 +63,8 @@ package final class TrialLayer: BlockSource {
   /// - Parameters:
   ///   - target: The store: all zeroes, and as long as it may become.
   ///   - chunkSize: The unit of copying.
-  ///   - tell: Called with the error of the first chunk that does not fit.
+  ///   - tell: Called with the store's first refused write, for lack of room or another reason,
+  ///     and with its first failed flush.
   /// - Throws: If there is no room for a single chunk.
   package init(
     over base: any BlockSource, in target: any BlockTarget,
@@ -102,15 +116,15 @@ package final class TrialLayer: BlockSource {
         try base.read(at: piece.bytes.lowerBound, into: buffer, place)
       }
     }
-    // Without the lock, so that clients read in parallel. They do wait during a write or a flush,
-    // or while another client repeats a read.
-    let (pieces, writeCount) = state.withLock { (self.pieces(of: bytes, $0), $0.writeCount) }
+    // Without a lock, so that clients read in parallel, and during another's flush.
+    let (pieces, moment) = layout.withLock { (self.pieces(of: bytes, $0), $0.moment) }
     for piece in pieces { try read(piece) }
-    // After a write in the meantime, the layer's part is read again, so that all is of one moment.
-    // The rest is the base's, which never changes.
-    try state.withLock { (state) throws(BlockIOError) in
-      if state.writeCount == writeCount { return }
-      for piece in self.pieces(of: bytes, state) where piece.place != nil { try read(piece) }
+    if moment != nil, moment == layout.withLock({ $0.moment }) { return }
+    // After a write in the meantime, the layer's part is read again, with writers locked out, so
+    // that all is of one moment. The rest is the base's, which never changes.
+    try state.withLock { (_) throws(BlockIOError) in
+      let pieces = layout.withLock { self.pieces(of: bytes, $0) }
+      for piece in pieces where piece.place != nil { try read(piece) }
     }
   }
 
@@ -122,13 +136,13 @@ package final class TrialLayer: BlockSource {
   }
 
   /// A range in pieces, each as long as it can be, ascending.
-  private func pieces(of bytes: Range<UInt64>, _ state: borrowing State) -> [Piece] {
-    if state.positions.isEmpty { return [Piece(bytes: bytes, place: nil)] }
+  private func pieces(of bytes: Range<UInt64>, _ layout: borrowing Layout) -> [Piece] {
+    if layout.positions.isEmpty { return [Piece(bytes: bytes, place: nil)] }
     var pieces: [Piece] = []
     var position = bytes.lowerBound
     while position < bytes.upperBound {
       let (chunk, piece) = piece(at: position, in: bytes)
-      let place = state.positions[chunk].map {
+      let place = layout.positions[chunk].map {
         byteOffset(ofData: $0) + position % chunkByteCount
       }
       if let last = pieces.last,
@@ -145,18 +159,20 @@ package final class TrialLayer: BlockSource {
 
   /// The written parts of a range, ascending: whole chunks, clipped to the range.
   package func written(in range: Range<UInt64>) -> [Range<UInt64>] {
-    state.withLock { state in
-      if state.positions.isEmpty { return [] }
+    layout.withLock { layout in
+      if layout.positions.isEmpty { return [] }
       var written: [Range<UInt64>] = []
       var position = range.lowerBound
       while position < range.upperBound {
         let (chunk, piece) = piece(at: position, in: range)
-        if state.positions[chunk] != nil { written.append(mergingInto: piece) }
+        if layout.positions[chunk] != nil { written.append(mergingInto: piece) }
         position = piece.upperBound
       }
       return written
     }
   }
+
+  private var writtenChunkCount: UInt64 { layout.withLock { UInt64($0.positions.count) } }
 
   private var chunkByteCount: UInt64 { geometry.chunkSize.byteCount }
 
@@ -180,29 +196,52 @@ package final class TrialLayer: BlockSource {
       if state.isClosed {
         throw BlockIOError(target.name, .write, .refused("the server is being stopped"), at: bytes)
       }
-      state.writeCount += 1
-      var position = bytes.lowerBound
-      while position < bytes.upperBound {
-        let (chunk, piece) = piece(at: position, in: bytes)
-        let place = range.lowerBound + Int(position - byteOffset)
-        let source = place..<place + piece.count
-        if let order = state.positions[chunk] {
-          if order < state.committedCount { try commit(&state) }
-          try target.write(
-            at: self.byteOffset(ofData: order) + position % chunkByteCount, from: buffer, source)
-        } else {
-          do throws(BlockIOError) {
-            try copy(chunk, changing: piece, to: buffer, source, &state)
-          } catch {
-            if error.reason == .system(.noSpace), !state.isFull { tell(error) }
-            state.isFull = error.reason == .system(.noSpace) || state.isFull
-            throw error
-          }
-        }
-        position = piece.upperBound
+      layout.withLock { layout in
+        layout.writeCount += 1
+        layout.isInUse = true
+      }
+      defer { layout.withLock { $0.isInUse = false } }
+      try tellingOfRefusals(&state) { (state) throws(BlockIOError) in
+        try write(bytes, from: buffer, range, &state)
       }
     }
   }
+
+  private func write(
+    _ bytes: Range<UInt64>, from buffer: IOBuffer, _ range: Range<Int>, _ state: inout State
+  ) throws(BlockIOError) {
+    var position = bytes.lowerBound
+    while position < bytes.upperBound {
+      let (chunk, piece) = piece(at: position, in: bytes)
+      let place = range.lowerBound + Int(position - bytes.lowerBound)
+      let source = place..<place + piece.count
+      if let order = layout.withLock({ $0.positions[chunk] }) {
+        if order < state.committedCount { try commit(&state) }
+        try target.write(
+          at: byteOffset(ofData: order) + position % chunkByteCount, from: buffer, source)
+      } else {
+        try copy(chunk, changing: piece, to: buffer, source, &state)
+      }
+      position = piece.upperBound
+    }
+  }
+
+  /// Does something, and tells of the first write that the store does not take.
+  private func tellingOfRefusals(
+    _ state: inout State, _ body: (inout State) throws(BlockIOError) -> Void
+  ) throws(BlockIOError) {
+    do throws(BlockIOError) { try body(&state) } catch {
+      // That the base cannot be read, it tells itself, and how a flush fails, `flushTarget`.
+      if error.operation == .write, !state.hasRefused {
+        state.hasRefused = true
+        tell(error)
+      }
+      throw error
+    }
+  }
+
+  /// Whether the store refused a write.
+  package var hasRefused: Bool { state.withLock { $0.hasRefused } }
 
   /// Returns when everything written is on the medium.
   package func flush() throws(BlockIOError) {
@@ -219,11 +258,14 @@ package final class TrialLayer: BlockSource {
 
   private func flush(_ state: inout State) throws(BlockIOError) {
     if let failure = state.failure { throw failure }
+    let writeCount = layout.withLock { $0.writeCount }
     // A client that only flushes does not delay others.
-    if state.flushedWriteCount == state.writeCount { return }
-    try commit(&state)
-    try flushTarget(&state)
-    state.flushedWriteCount = state.writeCount
+    if state.flushedWriteCount == writeCount { return }
+    try tellingOfRefusals(&state) { (state) throws(BlockIOError) in
+      try commit(&state)
+      try flushTarget(&state)
+    }
+    state.flushedWriteCount = writeCount
   }
 
   /// Gives a chunk a place in the store, with its bytes as they are now, but for those of a write.
@@ -231,7 +273,7 @@ package final class TrialLayer: BlockSource {
     _ chunk: UInt64, changing piece: Range<UInt64>, to buffer: IOBuffer, _ source: Range<Int>,
     _ state: inout State
   ) throws(BlockIOError) {
-    let order = UInt64(state.positions.count)
+    let order = writtenChunkCount
     let isFirst = order % geometry.chunkSize.exceptionsPerArea == 0
     // An area that is full, and that could not be written, comes first.
     if isFirst { try commit(&state) }
@@ -257,13 +299,13 @@ package final class TrialLayer: BlockSource {
     ) {
       $0[slot] = DiskException(oldChunk: chunk, newChunk: newChunk(order))
     }
-    state.positions[chunk] = order
+    layout.withLock { $0.positions[chunk] = order }
     if slot + 1 == Int(geometry.chunkSize.exceptionsPerArea) { try commit(&state) }
   }
 
   /// Records the copies on the medium: data first.
   private func commit(_ state: inout State) throws(BlockIOError) {
-    let count = UInt64(state.positions.count)
+    let count = writtenChunkCount
     guard count > state.committedCount else { return }
     try flushTarget(&state)
     try writeArea(of: state.committedCount, state)
@@ -284,6 +326,7 @@ package final class TrialLayer: BlockSource {
     if let failure = state.failure { throw failure }
     do throws(BlockIOError) { try target.flush() } catch {
       state.failure = error
+      tell(error)
       throw error
     }
   }

@@ -78,7 +78,10 @@ struct SystemCallTests {
       case "--no-undo": [pair.origin]
       default: [String]()
       }
-    let changes = changes(calls, but: allowed)
+    // An undo file has no name before it has its length: see above.
+    let changes = changes(calls, but: allowed).filter {
+      way != "--undo" || !$0.contains("O_TMPFILE") && !$0.contains("(deleted)")
+    }
     #expect(changes.isEmpty, "\(changes.joined(separator: "\n"))")
     let isOriginWritten = calls.contains { $0.contains("O_RDWR") && $0.contains(pair.origin) }
     #expect(isOriginWritten == (way != "--dry-run"))

@@ -80,10 +80,13 @@ import Testing
       SourceTree.File(
         "Kit/Low/C.swift", "// High\nlet text = \"High\"\nextension Low { var up: High? { nil } }\n"
       ),
+      SourceTree.File("Kit/Low/D.swift", #"let text = "High \(max(High.limit, 1)) High""# + "\n"),
+      SourceTree.File("Kit/Low/E.swift", #"let text = "\"High\" \("High")" // High"# + "\n"),
     ]
     #expect(
       FolderUses(in: files).uses.map(\.description) == [
         "High → Low: Kit/High/B.swift names Low", "Low → High: Kit/Low/C.swift names High",
+        "Low → High: Kit/Low/D.swift names High",
       ])
   }
 

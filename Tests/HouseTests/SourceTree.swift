@@ -7,17 +7,14 @@ struct SourceTree {
     let path: String
     /// The lines as they stand.
     let lines: [Substring]
-    /// The text without comments and string literals: what names types.
+    /// The text without comments and string literals, but with what is interpolated in these: what
+    /// names types.
     let code: String
 
     init(_ path: String, _ text: String) {
       self.path = path
       lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-      code =
-        text
-        .replacing(/"{3}[\s\S]*?"{3}/, with: "")
-        .replacing(/\/\/[^\n]*/, with: "")
-        .replacing(/"(?:\\.|[^"\\\n])*"/, with: "")
+      code = CodeScanner(text).code
     }
 
     /// The target that it belongs to.

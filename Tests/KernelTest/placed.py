@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import zlib
 
 from blocks import BLOCK, NAMES
 from views import SECTOR, Store, View, is_same, mapped
@@ -27,6 +28,7 @@ class Tally:
     back: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     proven_back: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     harmed: collections.Counter = dataclasses.field(default_factory=collections.Counter)  # by level
+    untold: collections.Counter = dataclasses.field(default_factory=collections.Counter)  # needed, and nothing tells
 
     def __add__(self, other):
         return Tally(*(getattr(self, field.name) + getattr(other, field.name) for field in dataclasses.fields(self)))
@@ -36,7 +38,8 @@ class Tally:
         back = ", ".join(f"{self.back[kind]} of {self.needed[kind]} {kind}" for kind in
                          ("metadata", "data", "journal", "free") if self.needed[kind])
         harmed = f"harmed {self.harmed['proven']} by proofs, {self.harmed['likely']} with what is likely"
-        return f"right {right}; back {back or 'all'}; {harmed}"
+        untold = f"; of {sum(self.untold.values())} nothing tells which writer's they are" if self.untold else ""
+        return f"right {right}; back {back or 'all'}{untold}; {harmed}"
 
     def recall(self, kinds):
         """How many are back, how many of them by proofs alone, and how many are needed."""
@@ -67,6 +70,7 @@ class Judge:
             self.places = {new: old for old, new in self.store.exceptions}
         kinds = made.file("kinds2.bin" if name == "cow2.img" else "kinds.bin")
         self.kinds = kinds.read_bytes() if kinds.exists() else None
+        self.untold = set(self.noise_of_two()) if made.kind == "flight-two" else set()
         self.sibling = made.file("cow.img" if name == "cow2.img" else "cow2.img") if made.mode == "siblings" else None
         self.sibling_view = View(self.origin, self.size, Store(self.sibling)) if self.sibling else None
 
@@ -86,6 +90,20 @@ class Judge:
                 if len(found.get(digest, ())) == 1:
                     places[new] = found[digest][0]
         return places
+
+    def noise_of_two(self):
+        """Chunks of one of two writers, where the other's next chunk could stand as well: both are noise."""
+        half, following = self.truth.chunk_count // 2, {}
+        for _, old in sorted(self.places.items()):
+            other = following.get(old < half)
+            if other is not None and self.is_noise(old) and self.is_noise(other):
+                yield old
+            following[old >= half] = old + 1
+
+    def is_noise(self, old):
+        """Whether a chunk of the snapshot cannot be compressed: it has no numbers, no text, and no rows."""
+        data = self.truth.chunk(old)
+        return len(zlib.compress(data, 6)) >= len(data)
 
     # MARK: one loss
 
@@ -219,6 +237,9 @@ class Judge:
         for old in set(self.wanted(verdict.loss, damaged)):
             if self.is_wrong(views["none"], old):
                 kind = self.kind(views["none"], old)
+                if old in self.untold:
+                    tally.untold[kind] += 1
+                    continue
                 tally.needed[kind] += 1
                 tally.back[kind] += not self.is_wrong(views["likely"], old)
                 tally.proven_back[kind] += not self.is_wrong(views["proven"], old)

@@ -58,6 +58,30 @@ import Testing
     #expect(try Files.bytes(shown).firstDifference(from: expected) == nil)
   }
 
+  @Test func `where nobody can be told of it, it ends, and keeps what was written`() throws {
+    let layer = directory.path("layer")
+    let shell = try #require(ToolRunner(named: "sh"))
+    let outcome = try shell.run(
+      ["-c", "exec \"$@\" >/dev/full", "sh", ToolRunner.dmsnap.path, "serve"] + pair.arguments
+        + ["--writable", layer, "--limit", "1M"])
+    #expect(outcome.status == 5 && outcome.errors.contains("standard output"), "\(outcome)")
+    #expect(try processes(named: "nbdkit", writing: layer).isEmpty)
+    #expect(try ToolRunner.dmsnap.run(["table", layer]).status == 0)
+  }
+
+  @Test func `a start that is cut off leaves no layer`() throws {
+    let layer = directory.path("layer")
+    // Killed when the layer is there, and before it could report.
+    let program = try directory.write(
+      Array("#!/bin/sh\n>'\(layer)'\n>'\(layer).seen'\nkill -9 $$\n".utf8), to: "nbdkit")
+    chmod(program, 0o755)
+    var runner = ToolRunner.dmsnap
+    runner.environment["PATH"] = directory.path
+    let outcome = try runner.run(["serve"] + pair.arguments + ["--writable", layer])
+    #expect(outcome.status == 5 && Files.exist("\(layer).seen"), "\(outcome)")
+    #expect(!Files.exist(layer))
+  }
+
   @Test func `if the server dies while it is stopped, writes may be missing`() throws {
     let layer = directory.path("layer")
     let server = try Server(pair.arguments + ["--writable", layer, "--limit", "1M"], in: directory)

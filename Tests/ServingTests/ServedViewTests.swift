@@ -239,6 +239,39 @@ import Testing
     #expect(position == view.byteCount)
   }
 
+  /// Where an answer has one extent, it must not take an answer for each chunk.
+  @Test(arguments: UInt64(1)...20)
+  func `extents one by one cover what was asked for, in a bounded number`(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    var (olds, next) = ([Int](), 0)
+    while next < 4000 {
+      olds.append(next)
+      next += 1 + random.below(random.oneIn(20) ? 500 : 20)
+    }
+    let store = FaultySource(StoreBuilder(chunkSectors: 8).copying(olds).image())
+    let origin = FaultySource(byteCount: 4100 * 4096, pieces: [])
+    let view = try ServedView(try Snapshot(Store(store), of: origin), .error)
+    let exact = try view.extents(in: 0..<view.byteCount)
+    for shortest in [UInt64(0), 5000, 1 << 16] {
+      var (position, all) = (UInt64(0), [ServedExtent]())
+      while position < view.byteCount {
+        let range = position..<view.byteCount
+        let extent = try #require(
+          try view.extents(in: range, holesFrom: shortest, atMost: 1).first)
+        try #require(extent.range.lowerBound == position && !extent.range.isEmpty)
+        all.append(extent)
+        position = extent.range.upperBound
+      }
+      #expect(position == view.byteCount)
+      let isAtEnd = { (extent: ServedExtent) in extent.range.upperBound == view.byteCount }
+      #expect(
+        all.filter(\.isHole)
+          == exact.filter { $0.isHole && ($0.range.count >= shortest || isAtEnd($0)) })
+      // No data ends where data begins.
+      for (one, other) in zip(all, all.dropFirst()) { #expect(one.isHole != other.isHole) }
+    }
+  }
+
   @Test func `a view with many pieces answers with some of them, without looking at all`() throws {
     let store = FaultySource(
       StoreBuilder(chunkSectors: 1).copying((0..<20_000).map { $0 * 2 }).image())

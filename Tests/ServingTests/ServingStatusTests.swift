@@ -129,6 +129,9 @@ import Testing
     let part = try ToolRunner.dmsnap.run(
       ["recipe", "\(pair.store),offset=0", "--origin", pair.origin, "--format", "json"])
     #expect(part.output.contains("--offset 0 --sizelimit 1048576"))
+    let tiny = try ToolRunner.dmsnap.run(
+      ["recipe", pair.store, "--origin", try directory.write([1], to: "tiny")])
+    #expect(tiny.output.hasPrefix("# not by the device mapper: the snapshot has no whole sector"))
     let salvage = try ToolRunner.dmsnap.run(["recipe"] + pair.arguments + ["--reading", "salvage"])
     #expect(!salvage.output.contains("dmsetup"))
     #expect(salvage.output.contains("--reading salvage view"))

@@ -72,6 +72,41 @@ import Testing
     #expect(try Self.read(2..<5, of: layer) == [3, 0, 0])
   }
 
+  /// A store of which something happens while it is flushed.
+  private final class WatchedTarget: BlockTarget, ForwardingSource, Sendable {
+    let target = VolatileTarget([UInt8](repeating: 0, count: 1 << 20))
+    let flushing = Mutex<(@Sendable () -> Void)?>(nil)
+    var base: any BlockSource { target }
+
+    func write(
+      at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
+    ) throws(BlockIOError) {
+      try target.write(at: byteOffset, from: buffer, range)
+    }
+
+    func flush() throws(BlockIOError) {
+      flushing.withLock { $0 }?()
+      try target.flush()
+    }
+  }
+
+  @Test func `clients read while another flushes`() throws {
+    let target = WatchedTarget()
+    let layer = try TrialLayer(over: WatchedSource(byteCount: 8 * Self.chunk), in: target)
+    try Self.write(1, to: 1, of: layer)
+    let readCount = Atomic<Int>(0)
+    target.flushing.withLock { action in
+      action = {
+        #expect((try? Self.read(0..<3, of: layer)) == [0, 1, 0])
+        #expect(layer.written(in: 0..<UInt64(8 * Self.chunk)).count == 1)
+        readCount.add(1, ordering: .relaxed)
+      }
+    }
+    try layer.flush()
+    // Of the data, and of the area that names it.
+    #expect(readCount.load(ordering: .relaxed) == 2)
+  }
+
   @Test func `clients that read while another writes see its writes in their order`() throws {
     let directory = try TemporaryDirectory()
     let pairCount = 300

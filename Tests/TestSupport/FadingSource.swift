@@ -9,8 +9,13 @@ public final class FadingSource: BlockSource, @unchecked Sendable {
   private var readsLeft: Int
 
   /// A source of `bytes` that reads `fading` so many times.
-  public init(_ bytes: [UInt8], fading: Range<UInt64>, after readCount: Int) {
-    source = FaultySource(bytes)
+  public convenience init(_ bytes: [UInt8], fading: Range<UInt64>, after readCount: Int) {
+    self.init(FaultySource(bytes), fading: fading, after: readCount)
+  }
+
+  /// A source that reads `fading` of another one so many times.
+  public init(_ source: FaultySource, fading: Range<UInt64>, after readCount: Int) {
+    self.source = source
     self.fading = fading
     readsLeft = readCount
   }

@@ -81,44 +81,21 @@ package final class FileTarget: BlockTarget, ForwardingSource {
     throw BlockIOError(file.name, .open, .refused("cannot be written: \(errno)"))
   }
 
-  /// Makes a new file of `byteCount` bytes at `path`, all a hole, whose name survives a power cut.
+  /// Makes a new file of `byteCount` bytes at `path`, all a hole, for this user only, whose name
+  /// survives a power cut.
   ///
-  /// An empty file there is as good as none: a crash between making a file and giving it its
-  /// length leaves one.
+  /// It has its length before it has its name, whenever the process is killed.
   ///
-  /// - Throws: If anything else is at `path`.
-  package init(creating path: FilePath, byteCount: UInt64) throws(BlockIOError) {
-    unpublished = nil
-    let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK
-    var number = unsafe path.withPlatformString { unsafe Glibc.open($0, flags | O_EXCL, 0o600) }
-    if number < 0, Glibc.errno == EEXIST, Self.isEmptyFile(path) {
-      number = unsafe path.withPlatformString { unsafe Glibc.open($0, flags, 0o600) }
+  /// - Throws: If something is at `path`.
+  package convenience init(creating path: FilePath, byteCount: UInt64) throws(BlockIOError) {
+    let made = try UnpublishedFile(at: path, byteCount: byteCount, permissions: 0o600)
+    let shape = try FileSource(name: path.string, owning: made.descriptor)
+    try made.publish(at: path)
+    // Opened by its name, because the first descriptor goes by none.
+    try self.init(reopening: FileSource(path: path))
+    guard identity == shape.identity else {
+      throw BlockIOError(path.string, .create, .refused("was replaced while it was being made"))
     }
-    guard number >= 0 else {
-      let errno = Errno(rawValue: Glibc.errno)
-      throw BlockIOError(
-        path.string, .create,
-        errno == .fileExists ? .refused(Self.alreadyExists) : .system(errno))
-    }
-    let descriptor = FileDescriptor(rawValue: number)
-    do throws(BlockIOError) {
-      let identity = try FileShape(of: descriptor, name: path.string).identity
-      try TargetLock.take(number, of: identity, name: path.string)
-      guard try FileShape(of: descriptor, name: path.string).byteCount == 0 else {
-        throw BlockIOError(path.string, .create, .refused(Self.alreadyExists))
-      }
-    } catch {
-      close(number)  // someone else was faster; the file is theirs, and has nothing of ours yet
-      throw error
-    }
-    guard ftruncate(number, off_t(exactly: byteCount) ?? .max) == 0 else {
-      let errno = Errno(rawValue: Glibc.errno)
-      close(number)
-      Self.remove(path)
-      throw BlockIOError(path.string, .create, .system(errno))
-    }
-    source = try FileSource(name: path.string, owning: descriptor)
-    try OutputFile.flushDirectory(of: path)
   }
 
   /// Begins a new file of `byteCount` bytes, all a hole, for this user only.
@@ -156,15 +133,6 @@ package final class FileTarget: BlockTarget, ForwardingSource {
 
   /// Removes a new file in which nothing is to be kept.
   package func discard() { Self.remove(FilePath(name)) }
-
-  private static let alreadyExists = "exists, and is not overwritten"
-
-  /// Whether a regular file without a byte is at `path`.
-  private static func isEmptyFile(_ path: FilePath) -> Bool {
-    var status = stat()
-    return unsafe path.withPlatformString { unsafe stat($0, &status) } == 0
-      && status.st_mode & S_IFMT == S_IFREG && status.st_size == 0
-  }
 
   /// Whether anything is at `path`.
   package static func exists(_ path: FilePath) -> Bool {

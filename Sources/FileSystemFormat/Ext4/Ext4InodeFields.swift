@@ -41,14 +41,10 @@ package struct Ext4InodeFields: Sendable {
     package static let hasHashTree = Flags(rawValue: 0x1000)
     /// Its blocks are found through a tree of extents.
     package static let hasExtents = Flags(rawValue: 0x8_0000)
-    /// It has a Merkle tree of its content, beyond its end.
-    package static let isVerity = Flags(rawValue: 0x10_0000)
     /// It holds the value of an extended attribute.
     package static let isAttributeValue = Flags(rawValue: 0x20_0000)
     /// Its content is in the inode itself.
     package static let hasInlineData = Flags(rawValue: 0x1000_0000)
-    /// Names in it are compared without regard to case.
-    package static let ignoresCase = Flags(rawValue: 0x4000_0000)
   }
 
   /// Decodes an inode of 128 bytes or more.

@@ -81,7 +81,7 @@ public final class BtrfsFileSystem: FileSystem {
     if features.isEmpty { return nil }
     if features.contains(.extentTreeV2) { return "btrfs with extent tree v2" }
     if features.contains(.stripeTree) { return "btrfs with a RAID stripe tree" }
-    return "btrfs with the unknown features \(String(features.rawValue, radix: 16))"
+    return "btrfs with the unknown features 0x\(String(features.rawValue, radix: 16))"
   }
 }
 

@@ -34,14 +34,14 @@ package struct InferredGeometry: Sendable {
       // A sound area 0 where the header puts it settles it: anything else is from an older store.
       // Our own undo stores know their chunk size.
       if UndoManifest(source) != nil
-        || ChunkSizeEvidence.score(source, own.chunkSize, isExpected: true, areaCountMax: 1)
+        || ChunkSizeEvidence.score(store.areas, own.chunkSize, isExpected: true, areaCountMax: 1)
           .firstAreaCount > 0
       {
         (geometry, basis, evidence) = (own, .header, nil)
         return
       }
     }
-    let evidence = ChunkSizeEvidence(source)
+    let evidence = ChunkSizeEvidence(store.areas)
     if let own = store.isRecognised ? store.geometry : nil,
       ShiftEvidence.explains(own.chunkSize, rather: evidence.best?.chunkSize, source)
         || evidence.best.map({ best in

@@ -45,6 +45,9 @@ public struct CheckedMerge: Sendable {
   /// Merges: saves what will be overwritten, if there is to be a way back, and makes the origin the
   /// snapshot.
   ///
+  /// A merge that was checked for another purpose has not locked the origin: it is checked again,
+  /// for this one.
+  ///
   /// - Parameters:
   ///   - verify: Whether to read back what was written, from the medium, and compare.
   ///   - shouldStop: Called now and then. If it returns true, what was written is flushed, and
@@ -53,7 +56,10 @@ public struct CheckedMerge: Sendable {
     verify: Bool = false, progress: MergeProgress = { _, _, _ in },
     shouldStop: () -> Bool = { false }
   ) throws(MergeError) -> MergeOutcome {
-    guard let target else { preconditionFailure("the merge was not checked to be written") }
+    guard let target else {
+      return try request.checked(for: .merge, progress: progress).merge(
+        verify: verify, progress: progress, shouldStop: shouldStop)
+    }
     return try Merger(view, of: snapshot.loaded.store.source, into: target).merge(
       undo: try undoStore(over: target), verify: verify, progress: progress,
       shouldStop: shouldStop)

@@ -15,6 +15,9 @@ struct MergePreflight {
   var notes: [String] = []
 
   init(_ request: MergeRequest, _ purpose: MergePurpose) {
+    var request = request
+    // What was read of it before, to look at it or for another merge, may have changed since.
+    request.store = Store(request.store.source, in: request.store.surroundings)
     self.request = request
     self.purpose = purpose
   }

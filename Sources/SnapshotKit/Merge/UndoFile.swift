@@ -16,7 +16,7 @@ enum UndoFile {
     _ path: FilePath, existing: FileSource?, byteCount: UInt64,
     unsharedByteCount: (FileTarget) -> UInt64? = { _ in nil }
   ) throws(MergeError) -> (file: FileTarget, isNew: Bool) {
-    guard let existing, existing.byteCount > 0 else {
+    guard let existing else {
       return (try make(path, byteCount: byteCount, unsharedByteCount), true)
     }
     try check(existing, byteCount: byteCount)
@@ -29,7 +29,7 @@ enum UndoFile {
 
   /// Refuses an existing file that is neither an undo store nor blank.
   static func check(_ existing: FileSource, byteCount: UInt64) throws(MergeError) {
-    if existing.byteCount == 0 || UndoManifest(existing) != nil { return }
+    if UndoManifest(existing) != nil { return }
     if existing.byteCount == byteCount, try wrapping(unavailable, try isBlank(existing)) { return }
     throw .refused(
       MergeRefusal(

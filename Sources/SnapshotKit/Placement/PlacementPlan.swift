@@ -236,7 +236,7 @@ public struct PlacementPlan: Sendable {
 
   /// More orphans are not examined: the state kept for each must fit in memory.
   static let orphanCountMax: UInt64 = 1 << 22
-  /// Nor are more bytes of them: each file system keeps up to 28 bytes of each block.
+  /// Nor are more bytes of them: each file system keeps up to 17 bytes of each block.
   private static let orphanByteCountMax: UInt64 = 32 << 30
 
   /// A tree is proven from its root down, a level in each round.

@@ -49,6 +49,7 @@ struct AreaSurvey {
   var damageSlotCount: UInt64 { AreaLaw.damageSlotCount(geometry) }
 
   let source: any BlockSource
+  private let areas: any BlockSource
   private let geometry: StoreGeometry
   private let buffer: IOBuffer
   /// Which data chunks may hold anything.
@@ -58,11 +59,15 @@ struct AreaSurvey {
 
   /// Surveys the areas of a store.
   ///
-  /// - Parameter isExpected: Whether a table is known to begin in area 0.
+  /// - Parameters:
+  ///   - areas: The same bytes as areas are read from them; nil if that is `source`.
+  ///   - isExpected: Whether a table is known to begin in area 0.
   init(
-    _ source: any BlockSource, _ geometry: StoreGeometry, isExpected: Bool, reach: Reach = .whole
+    _ source: any BlockSource, areas: (any BlockSource)? = nil, _ geometry: StoreGeometry,
+    isExpected: Bool, reach: Reach = .whole
   ) throws(BlockIOError) {
     self.source = source
+    self.areas = areas ?? source
     self.geometry = geometry
     let areaByteCount = geometry.chunkSize.byteCount
     used = UsedChunks(source, geometry)
@@ -147,7 +152,7 @@ struct AreaSurvey {
     var position = start
     while position < end {
       let byteCount = Int(min(end - position, UInt64(buffer.byteCount)))
-      let lost = try source.readAround(at: position, into: buffer, 0..<byteCount)
+      let lost = try areas.readAround(at: position, into: buffer, 0..<byteCount)
       for range in lost { unreadable.append(mergingInto: range) }
       buffer.withRecords(of: DiskException.self, count: byteCount / DiskException.byteCount) {
         reader.take(

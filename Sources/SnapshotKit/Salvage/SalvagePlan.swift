@@ -52,7 +52,8 @@ public struct SalvagePlan: Sendable {
     let isExpected = store.isRecognised && inferred.basis == .header
     do throws(BlockIOError) {
       var (store, geometry) = (store, geometry)
-      var survey = try AreaSurvey(store.source, geometry, isExpected: isExpected, reach: reach)
+      var survey = try AreaSurvey(
+        store.source, areas: store.areas, geometry, isExpected: isExpected, reach: reach)
       var shifts =
         survey.mayBeShifted ? try ShiftEvidence(store.source, geometry.chunkSize) : nil
       // What follows a fragment in a file system is another file's, and no loss of a copy.
@@ -61,7 +62,8 @@ public struct SalvagePlan: Sendable {
         let mended = Store(try VolumeSource(store.source.name, store.source, with: gaps))
         let whole = StoreGeometry(
           chunkSize: geometry.chunkSize, byteCount: mended.source.byteCount)
-        let other = try AreaSurvey(mended.source, whole, isExpected: isExpected, reach: reach)
+        let other = try AreaSurvey(
+          mended.source, areas: mended.areas, whole, isExpected: isExpected, reach: reach)
         // Mending a copy that lost bytes puts more exceptions in their places. If there are fewer,
         // numbers that happen to fit were taken for an area.
         if other.exceptionCount >= survey.exceptionCount {

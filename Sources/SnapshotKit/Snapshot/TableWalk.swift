@@ -19,7 +19,7 @@ struct TableWalk: Sendable {
   /// or if the table was not requested.
   let table: Result<ExceptionTable, TableError>?
 
-  /// Walks over the areas of `store` once; twice if the header has another chunk size, or if
+  /// Walks over the areas of `store`: once more if the header has another chunk size, or if
   /// duplicates or top bytes require it.
   ///
   /// - Parameters:
@@ -55,7 +55,7 @@ struct TableWalk: Sendable {
     var reached = load.extent
     if geometry != store.geometry || reached == nil {
       found = census(geometry)
-      reached = StoreScanner(store.source, geometry).scan { found.visit($0, $1) }
+      reached = StoreScanner(store.areas, geometry).scan { found.visit($0, $1) }
     }
     (extent, self.census) = (reached, found)
     guard load.verdict == .loads, let shown = load.extent else {

@@ -8,6 +8,8 @@ public import SnapshotFormat
 public struct Store: Sendable {
   /// The bytes.
   public let source: any BlockSource
+  /// The bytes as areas are read from them.
+  let areas: any BlockSource
   /// The header's fields; nil if there are fewer than sixteen readable bytes.
   public let header: SnapshotHeader?
   /// Why the header could not be read, if the medium failed.
@@ -23,6 +25,7 @@ public struct Store: Sendable {
   /// - Parameter surroundings: The file system whose blocks `source` is in.
   public init(_ source: any BlockSource, in surroundings: Surroundings? = nil) {
     self.source = source
+    areas = RememberedAreas(source)
     self.surroundings = surroundings
     let byteCount = Int(min(source.byteCount, 512))
     let buffer = IOBuffer(byteCount: byteCount)

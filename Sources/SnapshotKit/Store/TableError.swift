@@ -28,8 +28,8 @@ public enum TableError: CodedError, Equatable {
       "Linux would crash on the exception for old chunk \(oldChunk): its run has more than 256"
         + " chunks"
     case .tooManyDuplicates(let oldChunk):
-      "more than \(KernelBucket.entryCountMax) exceptions contend for the bucket of old chunk"
-        + " \(oldChunk); Linux would walk them for hours"
+      "so many exceptions contend for the bucket of old chunk \(oldChunk) that Linux would walk"
+        + " them for hours"
     case .unreadable(let error): "\(error); the area could be read a moment ago"
     case .changed: "the table changed while it was read: something is writing to the store"
     }

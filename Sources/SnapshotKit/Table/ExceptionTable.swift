@@ -39,7 +39,7 @@ public struct ExceptionTable: Sendable {
     _ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary, reading: Reading
   ) throws(TableError) {
     var builder = Builder(geometry, reading)
-    let walked = StoreScanner(store.source, geometry).scan { builder.visit($0, $1) }
+    let walked = StoreScanner(store.areas, geometry).scan { builder.visit($0, $1) }
     try walked.require(equals: extent)
     try self.init(&builder, store, extent)
   }
@@ -56,7 +56,7 @@ public struct ExceptionTable: Sendable {
     if !contested.isEmpty {
       runs = Self.cut(runs, outside: contested, buckets)
       runs += try Self.resolve(
-        contested, buckets, StoreScanner(store.source, geometry), extent, reading)
+        contested, buckets, StoreScanner(store.areas, geometry), extent, reading)
       runs.sortByOldChunk()
     }
     self.runs = runs

@@ -42,7 +42,7 @@ public struct KernelLoad: Sendable {
   ) throws(Failure) {
     var extent: TableSummary?
     if let geometry = store.geometry, store.header?.hasMagic == true {
-      extent = try StoreScanner(store.source, geometry).scan(visit)
+      extent = try StoreScanner(store.areas, geometry).scan(visit)
     }
     self.extent = extent
     (verdict, reason, status) = Self.judge(store, extent, reading)

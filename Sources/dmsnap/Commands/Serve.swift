@@ -128,17 +128,23 @@ struct Server {
     let file = try opened(child)
     defer { file?.remove() }
     if !messages.quiet { for note in report.notes { Console.say("dmsnap: \(note)") } }
-    try show(report, format, messages)
+    do { try show(report, format, messages) } catch {
+      // Clients may have found it nevertheless.
+      try serve(child, isStopped: true)
+      throw error
+    }
     try serve(child)
     try report.finish()
   }
 
   /// Waits until nbdkit ends, because of a signal to this process or by itself.
-  private func serve(_ child: ChildProcess) throws {
+  ///
+  /// - Parameter isStopped: Whether it is to end at once, as by a signal.
+  private func serve(_ child: ChildProcess, isStopped: Bool = false) throws {
     var stopTime: ContinuousClock.Instant?
     while true {
       if let status = try child.status(waits: false) { return try check(status) }
-      if StopRequest.isMade {
+      if isStopped || StopRequest.isMade {
         if stopTime == nil { child.terminate() }
         let start = stopTime ?? .now
         stopTime = start
@@ -162,8 +168,8 @@ struct Server {
   private func check(_ status: Int32) throws {
     switch ServeEnd(rawValue: status) {
     case .allWell: return
-    // The plugin has said which.
-    case .lossFound: throw Failure(.damage)
+    // The plugin has said what.
+    case .incomplete: throw Failure(.damage)
     case .inputChanged: throw Failure(.couldNotFinish, code: "input.changed")
     case .unflushed, nil: break
     }
@@ -171,10 +177,11 @@ struct Server {
       if StopRequest.isMade { return }
       throw Self.ended(status)
     }
+    let isByItself = ServeEnd(rawValue: status) == nil
     throw Failure(
       .couldNotFinish,
-      "\(layer): nbdkit exited with status \(status): writes since the clients' last flush may be"
-        + " missing", code: "serve.unflushed", at: ErrorPlace(layer))
+      "\(layer): \(isByItself ? "nbdkit ended with status \(status): " : "")what clients wrote since"
+        + " their last flush may be missing", code: "serve.unflushed", at: ErrorPlace(layer))
   }
 
   /// Runs nbdkit, which tells by the plugin what it serves.
@@ -208,7 +215,10 @@ struct Server {
     case .failed(let failure):
       _ = try child.status()
       throw failure
-    case nil: throw Self.ended(try child.status() ?? 1)
+    case nil:
+      let status = try child.status() ?? 1
+      discardLayer()
+      throw Self.ended(status)
     }
   }
 
@@ -226,10 +236,15 @@ struct Server {
       return port == nil ? try SocketFile(at: socket) : nil
     } catch {
       child.terminate(atOnce: true)
-      // Nobody has written to it before nbdkit takes connections.
-      if !isOpen, let layer = request.layer { FileTarget.remove(FilePath(layer)) }
+      if !isOpen { discardLayer() }
       throw error
     }
+  }
+
+  /// Removes the layer of a start that was cut off: before it, there was none, and nobody has
+  /// written to it before nbdkit takes connections.
+  private func discardLayer() {
+    if let layer = request.layer { FileTarget.remove(FilePath(layer)) }
   }
 
   private static func ended(_ status: Int32) -> Failure {

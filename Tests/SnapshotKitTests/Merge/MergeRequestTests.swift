@@ -66,6 +66,35 @@ import Testing
     #expect(try directory.names() == ["origin", "store"])
   }
 
+  @Test func `a merge that was checked as a trial is checked again before it writes`() throws {
+    let trial = try request(store, into: origin).checked(for: .trial)
+    let before = try Files.bytes(origin.string)
+    let held = try FileTarget(path: origin)
+    #expect(throws: MergeError.self) { try trial.merge() }
+    #expect(try Files.bytes(origin.string) == before)
+    withExtendedLifetime(held) {}
+  }
+
+  @Test func `a trial can be merged`() throws {
+    let expected = try ReferenceDecoder(Files.bytes(store.string)).view(
+      of: Files.bytes(origin.string)
+    ).bytes
+    #expect(try request(store, into: origin).checked(for: .trial).merge().byteCount == 40 * 4096)
+    #expect(try Files.bytes(origin.string) == expected)
+  }
+
+  @Test func `a table that changed since it was looked at is read again`() throws {
+    let source = FaultySource(try Files.bytes(store.string))
+    let request = MergeRequest(
+      of: Store(source), into: .bytes(try FileSource(path: origin)), wayBack: .none)
+    func readCount() -> Int { source.reads.count { $0.contains(4096) } }
+    _ = try request.checked(for: .copy)
+    let once = readCount()
+    #expect(once > 0)
+    _ = try request.checked(for: .copy)
+    #expect(readCount() == 2 * once)
+  }
+
   @Test func `a store is not overwritten by any name`() throws {
     let before = try Files.bytes(store.string)
     let link = directory.path("link")

@@ -47,42 +47,21 @@ import Testing
     #expect(isNew)
   }
 
-  /// What a crash leaves that comes before the file has its length.
-  @Test func `an empty file is as good as none`() throws {
-    let directory = try TemporaryDirectory()
-    let path = FilePath(try directory.write([], to: "undo.cow"))
-    let existing = try FileSource(path: path)
-    try UndoFile.check(existing, byteCount: 8192)
-    let (file, isNew) = try UndoFile.open(path, existing: existing, byteCount: 8192)
-    #expect(isNew)
-    #expect(file.byteCount == 8192)
-  }
-
-  @Test func `an empty file that another process fills meanwhile is not overwritten`() throws {
-    let directory = try TemporaryDirectory()
-    let path = FilePath(try directory.write([], to: "undo.cow"))
-    let existing = try FileSource(path: path)
-    _ = try directory.write([1, 2, 3], to: "undo.cow")
-    let error = #expect(throws: MergeError.self) {
-      try UndoFile.open(path, existing: existing, byteCount: 8192)
-    }
-    #expect("\(try #require(error))".contains("exists, and is not overwritten"))
-    #expect(try FileSource(path: path).allBytes() == [1, 2, 3])
-  }
-
   @Test func `zeroes of another length, or not all zeroes, are somebody's file`() throws {
     let directory = try TemporaryDirectory()
     var bytes = [UInt8](repeating: 0, count: 8192)
-    let short = FilePath(try directory.write(bytes, to: "short"))
-    #expect(throws: MergeError.self) {
-      try UndoFile.open(short, existing: FileSource(path: short), byteCount: 8704)
+    for (name, content) in [("short", bytes), ("empty", [])] {
+      let path = FilePath(try directory.write(content, to: name))
+      #expect(throws: MergeError.self) {
+        try UndoFile.open(path, existing: FileSource(path: path), byteCount: 8704)
+      }
     }
     bytes[8191] = 1
     let used = FilePath(try directory.write(bytes, to: "used"))
     #expect(throws: MergeError.self) {
       try UndoFile.open(used, existing: FileSource(path: used), byteCount: 8192)
     }
-    #expect(try directory.names() == ["short", "used"])
+    #expect(try directory.names() == ["empty", "short", "used"])
   }
 
   @Test func `an undo store is opened to go on`() throws {

@@ -152,12 +152,14 @@ import Testing
   }
 
   /// A store of copies: chunks of the origin, and contents by their numbers.
-  private func image(_ copies: [(old: Int, content: UInt64)], lost area: Int? = nil) -> [UInt8] {
-    let model = CopyModel(chunkCount: 1)
-    let builder = StoreBuilder(chunkSectors: 1).copying(copies.map(\.old))
+  private func image(
+    _ copies: [(old: Int, content: UInt64)], lost area: Int? = nil, chunkSectors: Int = 1
+  ) -> [UInt8] {
+    let model = CopyModel(chunkCount: 1, chunkSectors: chunkSectors)
+    let builder = StoreBuilder(chunkSectors: chunkSectors).copying(copies.map(\.old))
     var image = builder.image()
     for (exception, copy) in zip(builder.exceptions, copies) {
-      image.put(model.bytes(of: copy.content), at: Int(exception.new) * 512)
+      image.put(model.bytes(of: copy.content), at: Int(exception.new) * model.chunkByteCount)
     }
     if let area {
       Damage.randomChunk(builder.chunk(ofArea: area), seed: 5).apply(to: &image, of: builder)
@@ -223,7 +225,7 @@ import Testing
     #expect(found.placements.map(\.new) == [68] && found.placements.map(\.old) == [164])
   }
 
-  @Test func `where one store has more, what is the same all around is likely`() throws {
+  @Test func `where one store has more, what is the same shows which are the others`() throws {
     var copies: [(old: Int, content: UInt64)] = []
     for index in 0..<96 { copies.append((old: 100 + index, content: UInt64(index) + 1)) }
     for index in 32..<64 { copies[index].content = 0 }
@@ -235,8 +237,85 @@ import Testing
       Store(FaultySource(image(copies, lost: 1), unreadable: [unread])))
     let found = try plan.placements(
       of: try plan.generation(0), origin: nil, siblings: [other])
-    #expect(found.orphanCount == 32 && found.provenCount == 0 && found.likelyCount == 27)
-    let olds = found.placements.flatMap { $0.old..<$0.old + $0.count }
-    #expect(Set(olds).isDisjoint(with: [139, 140, 149, 150, 999]))
+    #expect(found.orphanCount == 32 && found.provenCount == 0 && found.likelyCount == 31)
+    let right = Set(builder.exceptions)
+    for run in found.placements.map(\.run) {
+      for within in 0..<run.count {
+        #expect(right.contains(StoreBuilder.Exception(run.old + within, run.new + within)))
+      }
+    }
+  }
+
+  @Test(arguments: [0, 1])
+  func `a chunk that cannot be read takes no place of another`(_ surplus: Int) throws {
+    // The sibling has as much between what both have, or more: then which it is is not known.
+    var copies: [(old: Int, content: UInt64)] = []
+    for index in 0..<96 { copies.append((old: 100 + index, content: UInt64(index) + 1)) }
+    var theirs = copies
+    for index in 0..<surplus { theirs.insert((old: 900 + index, content: 5000), at: 41) }
+    let builder = StoreBuilder(chunkSectors: 1).copying(copies.map(\.old))
+    let unread = builder.bytes(ofChunk: Int(builder.exceptions[40].new))
+    let plan = try SalvagePlan(
+      Store(FaultySource(image(copies, lost: 1), unreadable: [unread])))
+    let found = try plan.placements(
+      of: try plan.generation(0), origin: nil, siblings: [Sibling(Store(image(theirs)))])
+    #expect(found.provenCount == 31 && found.likelyCount == UInt64(1 - surplus))
+  }
+
+  @Test func `a row of copies with a bad sector keeps its places before all that both have`() throws
+  {
+    // The younger: what it copied first is a row of zeroes, and then what the older had already.
+    let row = (0..<40).map { (old: 100 + $0, content: UInt64(0)) }
+    let rest = (0..<60).map { (old: 300 + $0, content: UInt64($0) + 1) }
+    let early = (0..<20).map { (old: 700 + $0, content: UInt64($0) + 500) }
+    let again = early.map { (old: $0.old, content: $0.content + 100) }
+    let own = row + again + rest
+    let builder = StoreBuilder(chunkSectors: 2).copying(own.map(\.old))
+    let bad = builder.bytes(ofChunk: Int(builder.exceptions[20].new)).lowerBound
+    let plan = try SalvagePlan(
+      Store(
+        FaultySource(
+          image(own, lost: 0, chunkSectors: 2), unreadable: [bad..<bad + 512])))
+    let found = try plan.placements(
+      of: try plan.generation(0), origin: nil,
+      siblings: [Sibling(Store(image(early + row + rest, chunkSectors: 2)))])
+    #expect(found.provenCount + found.likelyCount >= 40)
+    let right = Set(builder.exceptions)
+    let placed = found.placements.flatMap { placement in
+      (0..<placement.count).map {
+        StoreBuilder.Exception(placement.old + $0, placement.new + $0)
+      }
+    }
+    #expect(Set(placed.map(\.old)).isSuperset(of: (100..<140).map { UInt64($0) }))
+    // Of equal content any will do.
+    #expect(placed.allSatisfy { right.contains($0) || (100..<140).contains($0.old) })
+  }
+
+  @Test(arguments: [true, false])
+  func `what cannot be read of a chunk is read from a sibling beyond zeroes`(
+    _ isSame: Bool
+  ) throws {
+    // Around the chunk are zeroes; what is next to them tells whether the order is common.
+    var copies: [(old: Int, content: UInt64)] = []
+    for index in 0..<128 { copies.append((old: 100 + index, content: UInt64(index) + 1)) }
+    for index in 30..<50 where index != 40 { copies[index].content = 0 }
+    var theirs = copies
+    if !isSame { for index in [28, 29, 50, 51] { theirs[index].content += 1000 } }
+    let builder = StoreBuilder(chunkSectors: 2).copying(copies.map(\.old))
+    let start = builder.bytes(ofChunk: Int(builder.exceptions[40].new)).lowerBound
+    let plan = try SalvagePlan(
+      Store(
+        FaultySource(
+          image(copies, lost: 1, chunkSectors: 2), unreadable: [start + 512..<start + 1024])))
+    let loaded = try LoadedTable(
+      plan, generation: 0,
+      placing: Placing(siblings: [Sibling(Store(image(theirs, chunkSectors: 2)))]))
+    let buffer = IOBuffer(byteCount: 1024)
+    let unreadable = try loaded.store.source.readAround(at: start, into: buffer, 0..<1024)
+    #expect(unreadable.isEmpty == isSame)
+    if isSame {
+      let model = CopyModel(chunkCount: 1, chunkSectors: 2)
+      #expect(buffer.bytes(0..<1024) == model.bytes(of: 41))
+    }
   }
 }

@@ -16,10 +16,37 @@ import Testing
     #expect(loaded.table.runs.reduce(0) { $0 + $1.count } == 64)
   }
 
-  @Test func `an area that fails in the second walk is no end of the table`() {
+  @Test func `what the first walk read, the second one knows`() throws {
     let store = Self.builder.adding((0, 70)).image()
     let source = FadingSource(store, fading: Self.secondArea, after: 1)
-    #expect(throws: StoreError.self) { try LoadedTable(Store(source), reading: .kernel) }
+    let loaded = try LoadedTable(Store(source), reading: .kernel)
+    #expect(loaded.table.contestedBuckets == [0])
+    #expect(loaded.table.runs.reduce(0) { $0 + $1.count } == 64)
+  }
+
+  @Test func `an area that fails in the second walk is no end of the table`() throws {
+    // Five areas of 2 MiB, more than is remembered of a store; the last exception is a duplicate.
+    let geometry = StoreGeometry(
+      chunkSize: try ChunkSize(sectorCount: 4096), byteCount: 1 << 42)
+    let perArea = geometry.chunkSize.exceptionsPerArea
+    let last = 5 * perArea - 1
+    let areas = try (0..<5 as Range<UInt64>).map { area in
+      let bytes = (area * perArea..<(area + 1) * perArea).flatMap { position in
+        (position == last ? 0 : position).littleEndianBytes
+          + (position + area + 2).littleEndianBytes
+      }
+      return (byteOffset: try #require(geometry.byteOffset(of: AreaIndex(area))), bytes: bytes)
+    }
+    let header = [0x7041_6e53, 1, 1, 4096].flatMap { UInt32($0).littleEndianBytes }
+    let source = FaultySource(byteCount: 1 << 42, pieces: [(0, header)] + areas)
+    let fading = areas[4].byteOffset..<areas[4].byteOffset + 4096
+    let fine = FadingSource(source, fading: fading, after: 2)
+    #expect(try LoadedTable(Store(fine), reading: .kernel).exceptionCount == last + 1)
+    let failing = FadingSource(source, fading: fading, after: 1)
+    let error = #expect(throws: StoreError.self) {
+      try LoadedTable(Store(failing), reading: .kernel)
+    }
+    #expect("\(try #require(error))".contains("could be read a moment ago"))
   }
 
   @Test func `an area that fails in the second walk hides no obstacle`() throws {

@@ -34,30 +34,65 @@ struct Ext4GroupEvidence {
     claims.claim(found[0], chunk, .ext4Group)
   }
 
+  /// Places bitmaps.
+  ///
+  /// What is behind a bitmap in its block is ones, as Linux and mke2fs fill it.
   private func placeBitmaps(_ claims: inout Ext4Claims) throws(BlockIOError) {
-    var homesOf: [UInt64: [UInt64]] = [:]
+    let superblock = volume.superblock
+    let blocks = Bitmap(bitCount: superblock.clustersPerGroup, volume)
+    let inodes = Bitmap(bitCount: superblock.inodesPerGroup, volume)
+    var (blockBitmaps, inodeBitmaps): ([UInt32: [UInt64]], [UInt32: [UInt64]]) = ([:], [:])
     for (index, group) in volume.groups.enumerated() where group.hasWholeChecksums {
-      let perBlock = volume.blockByteCount / volume.superblock.descriptorByteCount
+      let perBlock = volume.blockByteCount / superblock.descriptorByteCount
       // The descriptor must be the snapshot's.
-      guard let block = volume.superblock.block(ofDescriptors: UInt64(index / perBlock)),
+      guard let block = superblock.block(ofDescriptors: UInt64(index / perBlock)),
         claims.scene.isMapped(volume.chunk(of: block))
       else { continue }
       if !group.isBlockBitmapUnused {
-        homesOf[UInt64(group.blockBitmapChecksum) << 32, default: []].append(group.blockBitmap)
+        blockBitmaps[blocks.content(group.blockBitmapChecksum), default: []]
+          .append(group.blockBitmap)
       }
       if !group.isInodeTableUnused {
-        homesOf[UInt64(group.inodeBitmapChecksum), default: []].append(group.inodeBitmap)
+        inodeBitmaps[inodes.content(group.inodeBitmapChecksum), default: []]
+          .append(group.inodeBitmap)
       }
     }
-    let lost = homesOf.values.joined().count { !claims.isKnown(volume.chunk(of: $0)) }
+    let lost = [blockBitmaps, inodeBitmaps].joined().flatMap(\.value).count {
+      !claims.isKnown(volume.chunk(of: $0))
+    }
     // A bitmap has nothing but its checksum.
     let limit: Evidence.Strength = claims.isRare(lost) ? .proven : .likely
-    for mask in [0xffff_ffff << 32, 0xffff_ffff] as [UInt64] {
-      let versions = homes.versions(.other, claims) { value in
-        let found = homesOf[value & mask] ?? []
-        return found.count == 1 ? found[0] : nil
+    for bitmaps in [blockBitmaps, inodeBitmaps] {
+      var versions: [UInt64: [Int]] = [:]
+      for (content, homes) in bitmaps where homes.count == 1 {
+        let found = claims.orphans.places(of: content).filter {
+          claims.orphans.blocks[$0].role == .other
+            && $0 % volume.blocksPerChunk == volume.index(of: homes[0])
+        }
+        if !found.isEmpty { versions[homes[0]] = found.map { $0 / volume.blocksPerChunk } }
       }
       try homes.claim(versions, .ext4Group, atMost: limit, &claims)
+    }
+  }
+
+  /// What a block with a bitmap leads to, by the checksum of the bitmap.
+  private struct Bitmap {
+    private let seedPart: UInt32
+    private let rest: [UInt8]
+
+    init(bitCount: UInt32, _ volume: Ext4Volume) {
+      let count = min(Int(bitCount + 7) / 8, volume.blockByteCount)
+      var seed = CRC32C(register: volume.superblock.seed)
+      seed.addZeroes(count)
+      seedPart = seed.register
+      rest = Array(repeating: 0xff, count: volume.blockByteCount - count)
+    }
+
+    /// The register that the block leads to from zero.
+    func content(_ checksum: UInt32) -> UInt32 {
+      var block = CRC32C(register: checksum ^ seedPart)
+      block.add(rest.span)
+      return block.register
     }
   }
 }

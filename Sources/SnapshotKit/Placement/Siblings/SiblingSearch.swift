@@ -10,8 +10,8 @@ internal import SnapshotFormat
 struct SiblingSearch: EvidenceSearch {
   /// Fewer exceptions in a common order may be chance.
   private static let chainCountMin = 4
-  /// Where one store has more chunks than so many that the other lacks, nothing is counted.
-  private static let surplusMax = 8
+  /// More chunks of which something cannot be read are not compared with a sibling's.
+  private static let comparisonCountMax = 1 << 12
 
   private let sibling: Sibling
   /// The exceptions of the store that survive, by their places in its order.
@@ -64,7 +64,14 @@ struct SiblingSearch: EvidenceSearch {
     links += named.links
     var strangers = named.ownStrangers
     strangers += orphans.lazy.filter { matches[$0.hash] == nil }.map(\.position)
-    let candidates = orphans.filter { matches[$0.hash] != nil }.map(\.position)
+    // Of what cannot be read, any may be the same.
+    let others = Set(orphans.lazy.filter { matches[$0.hash] == nil }.map(\.new))
+    var candidates: [UInt64] = []
+    for orphan in scene.orphans {
+      for new in orphan.new..<orphan.new + orphan.count where !others.contains(new) {
+        if let position = geometry.position(ofData: Chunk(new)) { candidates.append(position) }
+      }
+    }
     let common = CommonOrder(
       links, ownStrangers: strangers,
       otherStrangers: named.otherStrangers + strangersOfSibling(order, matches),
@@ -82,7 +89,7 @@ struct SiblingSearch: EvidenceSearch {
     }
     verdict = .used
     let equal = try evidence(common, matches, &anchors)
-    let counted = try counted(scene, common, order, besides: equal, &anchors)
+    let counted = try counted(scene, common, order, matches, besides: equal, &anchors)
     // Then only the content shows that both are snapshots of one origin, and that this is the
     // table's data, not what an earlier use of the space left.
     if anchors == nil { return (equal + counted).map(\.atMostLikely) }
@@ -99,7 +106,14 @@ struct SiblingSearch: EvidenceSearch {
 
   private struct Matches {
     var orphanCount = 0
+    /// Ascending.
     var places: [Place] = []
+
+    func places(in range: Range<UInt64>) -> ArraySlice<Place> {
+      let first = places.partitioningIndex { $0.position >= range.lowerBound }
+      return places[
+        first..<max(first, places.partitioningIndex { $0.position >= range.upperBound })]
+    }
   }
 
   /// Where the sibling has the content of an orphan, for a chunk that the store does not name.
@@ -153,72 +167,122 @@ struct SiblingSearch: EvidenceSearch {
   /// What the common order says of the orphans that are left, read or not.
   ///
   /// Between two things that both stores have, the sibling has just as many more chunks as there
-  /// are orphans: these are they, in that order, and the sibling has their content. One that cannot
-  /// be read as a whole is proven by what can be read of it; if that is nothing it is likely,
-  /// because it may have been written through the sibling. So is everything where something that
-  /// can be read is not the same: it was written through a snapshot, perhaps of this store alone.
+  /// are orphans: these are they, in that order, if all that can be read is the same, and the
+  /// sibling has their content. One that cannot be read as a whole is proven by what can be read of
+  /// it; if that is nothing it is likely, because it may have been written through the sibling.
   ///
-  /// Where one of the stores has a few more, what is the same wherever those are is likely.
+  /// Otherwise the orphans that are the same as chunks of the sibling show which they are, and what
+  /// lies between those: that is likely.
   private func counted(
     _ scene: PlacementScene, _ common: CommonOrder, _ order: SiblingOrder,
-    besides equal: [Evidence], _ anchors: inout SiblingAnchors?
+    _ matches: [ContentHash: Matches], besides equal: [Evidence],
+    _ anchors: inout SiblingAnchors?
   ) throws(BlockIOError) -> [Evidence] {
     let (placed, given) = (Set(equal.map(\.new)), Set(equal.map(\.old)))
-    var groups: [Range<UInt64>: [UInt64]] = [:]
+    var groups: [CommonOrder.Fit: [UInt64]] = [:]
     for orphan in scene.orphans {
       for new in orphan.new..<orphan.new + orphan.count where !placed.contains(new) {
         guard let position = geometry.position(ofData: Chunk(new)),
-          let fit = common.fit(of: position), fit.isAfterLink, fit.range.upperBound < .max
+          let fit = common.fit(of: position)
         else { continue }
-        groups[fit.range, default: []].append(new)
+        groups[fit, default: []].append(new)
       }
     }
+    let size = geometry.chunkSize.byteCount
+    guard let comparison = ChunkComparison(store, sibling.store, chunkByteCount: size) else {
+      return []
+    }
     var evidence: [Evidence] = []
-    for (range, news) in groups {
-      let limit = news.count + given.count + Self.surplusMax
-      let olds = order.olds(in: range, limit: limit).filter {
+    for (fit, news) in groups {
+      let limit = news.count + given.count + OrderAlignment.pairCountMax / news.count
+      let olds = order.olds(in: fit.range, limit: limit).filter {
         !scene.isMapped($0) && !given.contains($0)
       }
-      guard !olds.isEmpty, abs(news.count - olds.count) <= Self.surplusMax,
-        let first = geometry.position(ofData: Chunk(news[0])),
+      guard !olds.isEmpty, let first = geometry.position(ofData: Chunk(news[0])),
         try anchors?.hold(around: first) ?? true
       else { continue }
-      evidence += try counted(news, olds, order)
+      let isBetween = fit.isAfterLink && fit.range.upperBound < .max
+      if isBetween, let all = try sideBySide(news, olds, order, comparison) {
+        evidence += all
+      } else {
+        evidence += try aligned(
+          news, olds, order, matches, comparison, in: fit.range, isBetween: isBetween)
+      }
+    }
+    return evidence
+  }
+
+  /// Orphans and as many chunks of a sibling, if all that can be read is the same.
+  private func sideBySide(
+    _ news: [UInt64], _ olds: [UInt64], _ order: SiblingOrder, _ comparison: ChunkComparison
+  ) throws(BlockIOError) -> [Evidence]? {
+    guard news.count == olds.count else { return nil }
+    var evidence: [Evidence] = []
+    for (new, old) in zip(news, olds) {
+      guard let place = order.byteOffset(of: old, sibling.geometry) else { return nil }
+      let found = try comparison.compare(new * geometry.chunkSize.byteCount, place)
+      guard found.isEqual else { return nil }
+      evidence.append(
+        Evidence(
+          kind: .sibling, strength: found.isWhole || found.hasContent ? .proven : .likely,
+          new: new, old: old))
     }
     return evidence
   }
 
   /// What orphans and a sibling's chunks, both in order, have in common.
-  private func counted(
-    _ news: [UInt64], _ olds: [UInt64], _ order: SiblingOrder
+  ///
+  /// - Parameter isBetween: Whether they lie between two things that both stores have: elsewhere, a
+  ///   chunk of which nothing can be read may be anything.
+  private func aligned(
+    _ news: [UInt64], _ olds: [UInt64], _ order: SiblingOrder, _ matches: [ContentHash: Matches],
+    _ comparison: ChunkComparison, in range: Range<UInt64>, isBetween: Bool
   ) throws(BlockIOError) -> [Evidence] {
     let size = geometry.chunkSize.byteCount
-    guard let comparison = ChunkComparison(store, sibling.store, chunkByteCount: size) else {
-      return []
-    }
-    let surplus = news.count - olds.count
-    var isSure = surplus == 0
-    var evidence: [Evidence] = []
-    var next = 0
-    for (index, old) in olds.enumerated() {
-      guard let place = order.byteOffset(of: old, sibling.geometry) else { continue }
-      var (isEqual, isShown) = (true, true)
-      let window = (index + min(surplus, 0)...index + max(surplus, 0)).clamped(
-        to: 0...news.count - 1)
-      for new in news[window] where isEqual {
-        let found = try comparison.compare(new * size, place)
-        if found.isDifferent { isSure = false }
-        isEqual = found.isEqual
-        isShown = isShown && (found.isWhole || found.hasContent)
+    let places = olds.compactMap { order.byteOffset(of: $0, sibling.geometry) }
+    guard places.count == olds.count else { return [] }
+    var hashes: [UInt64: ContentHash] = [:]  // of the sibling's chunks, by their old chunks
+    var own: [(new: UInt64, hash: ContentHash?)] = []
+    for new in news {
+      guard let hash = hash(ofOrphan: new) else {
+        own.append((new, nil))
+        continue
       }
-      let slot = max(next, window.lowerBound)
-      guard isEqual, isShown || surplus == 0, slot <= window.upperBound else { continue }
-      next = slot + 1
-      evidence.append(
-        Evidence(
-          kind: .sibling, strength: isShown ? .proven : .likely, new: news[slot], old: old))
+      let there = matches[hash]?.places(in: range) ?? []
+      if !there.isEmpty { own.append((new, hash)) }
+      for place in there { hashes[place.old] = hash }
     }
-    return isSure ? evidence : evidence.map(\.atMostLikely)
+    // How much speaks for each chunk of which something cannot be read.
+    let unread = own.filter { $0.hash == nil }
+    guard own.count * olds.count <= OrderAlignment.pairCountMax,
+      unread.count * olds.count <= Self.comparisonCountMax
+    else { return [] }
+    var weights: [UInt64: [Int32]] = [:]
+    for orphan in unread {
+      weights[orphan.new] = try places.map { place throws(BlockIOError) -> Int32 in
+        let found = try comparison.compare(orphan.new * size, place)
+        if !found.isEqual { return 0 }
+        return found.hasContent ? 1 << 12 : found.isReadable ? 1 << 5 : isBetween ? 1 : 0
+      }
+    }
+    let alignment = OrderAlignment(own.count, olds.count) { index, other in
+      guard let hash = own[index].hash else { return weights[own[index].new]?[other] ?? 0 }
+      return hashes[olds[other]] != hash ? 0 : hash.isZero ? 1 << 10 : 1 << 12
+    }
+    var evidence: [Evidence] = []
+    for pair in alignment.pairs {
+      let new = own[pair.own].new
+      guard try comparison.compare(new * size, places[pair.other]).isEqual else { continue }
+      evidence.append(
+        Evidence(kind: .sibling, strength: .likely, new: new, old: olds[pair.other]))
+    }
+    return evidence
+  }
+
+  /// The hash of an orphan; nil if it cannot be read as a whole.
+  private func hash(ofOrphan new: UInt64) -> ContentHash? {
+    let index = orphans.partitioningIndex { $0.new >= new }
+    return index < orphans.count && orphans[index].new == new ? orphans[index].hash : nil
   }
 
   /// What both stores hold, by the common order.
@@ -273,12 +337,10 @@ struct SiblingSearch: EvidenceSearch {
       groups[Key(hash: orphan.hash, fit: fit), default: []].append(orphan.new)
     }
     return groups.compactMap { key, news in
-      let places = matches[key.hash]?.places ?? []
-      let first = places.partitioningIndex { $0.position >= key.fit.range.lowerBound }
-      let end = places.partitioningIndex { $0.position >= key.fit.range.upperBound }
-      guard first < end, end - first <= news.count else { return nil }
-      let isSure = key.fit.isAfterLink && end - first == news.count
-      return (news, Array(places[first..<end]), isSure ? .proven : .likely)
+      let places = matches[key.hash]?.places(in: key.fit.range) ?? []
+      guard !places.isEmpty, places.count <= news.count else { return nil }
+      let isSure = key.fit.isAfterLink && places.count == news.count
+      return (news, Array(places), isSure ? .proven : .likely)
     }
   }
 

@@ -18,7 +18,7 @@ struct Substitute: Sendable {
 /// A store whose unreadable bytes are read from siblings.
 ///
 /// A chunk is only taken from a sibling where all that can be read of it is the same in both, and
-/// so is a chunk beside it.
+/// so is one of the next chunks that both have.
 final class SubstitutedSource: ForwardingSource {
   let base: any BlockSource
   private let geometry: StoreGeometry
@@ -109,14 +109,54 @@ final class SubstitutedSource: ForwardingSource {
       }
       let own = try comparison.compare(chunk * size, byteOffset)
       guard own.isEqual, own.hasContent else { continue }
-      for step in [-1, 1] as [Int64] {
-        let neighbour = chunk &+ UInt64(bitPattern: step)
-        guard neighbour &- substitute.new < substitute.count else { continue }
-        let found = try comparison.compare(
-          neighbour * size, byteOffset &+ UInt64(bitPattern: step) &* size)
-        if found.isSame, found.hasContent { return (substitute.source, byteOffset) }
+      let place = Place(index: index, within: chunk - substitute.new)
+      if try isConfirmed(place, in: substitutes, comparison) {
+        return (substitute.source, byteOffset)
       }
     }
     return nil
+  }
+
+  /// A chunk among what a sibling has.
+  private struct Place {
+    var index: Int
+    var within: UInt64
+
+    func next(in substitutes: [Substitute]) -> Place? {
+      if within + 1 < substitutes[index].count { return Place(index: index, within: within + 1) }
+      return index + 1 < substitutes.count ? Place(index: index + 1, within: 0) : nil
+    }
+
+    func previous(in substitutes: [Substitute]) -> Place? {
+      if within > 0 { return Place(index: index, within: within - 1) }
+      return index > 0 ? Place(index: index - 1, within: substitutes[index - 1].count - 1) : nil
+    }
+  }
+
+  /// So many that can be compared are looked at on each side of a chunk: one may have been written
+  /// through a snapshot.
+  private static let reach = 2
+  /// How many are looked at for these: there may be many zeroes, which show nothing.
+  private static let lookCount = 512
+
+  /// Whether one of the next chunks that both have, on either side, is the same in both.
+  private func isConfirmed(
+    _ place: Place, in substitutes: [Substitute], _ comparison: ChunkComparison
+  ) throws(BlockIOError) -> Bool {
+    let size = geometry.chunkSize.byteCount
+    for step in [Place.previous, Place.next] {
+      var (next, comparedCount) = (step(place)(substitutes), 0)
+      for _ in 0..<Self.lookCount {
+        guard let here = next, comparedCount < Self.reach else { break }
+        next = step(here)(substitutes)
+        let substitute = substitutes[here.index]
+        guard substitute.strength == .proven else { continue }
+        let found = try comparison.compare(
+          (substitute.new + here.within) * size, substitute.byteOffset + here.within * size)
+        if found.isEqual, found.hasContent { return true }
+        comparedCount += found.isDifferent ? 1 : 0
+      }
+    }
+    return false
   }
 }

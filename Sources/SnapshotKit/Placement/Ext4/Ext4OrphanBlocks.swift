@@ -6,7 +6,7 @@ internal import SnapshotFormat
 struct Ext4OrphanBlock: Sendable {
   /// What a block is by its own account.
   enum Role: UInt8, Sendable {
-    /// Anything; its value is the checksums of it as a bitmap, of blocks in the upper half.
+    /// Anything.
     case other
     /// Only zeroes.
     case zero
@@ -28,7 +28,50 @@ struct Ext4OrphanBlock: Sendable {
   let value: UInt64
 }
 
-/// The blocks of all orphans: eight bytes a chunk, and twenty a block.
+/// Many blocks: five bytes each, and twelve more for those that have a value.
+struct Ext4OrphanBlockList: RandomAccessCollection, Sendable {
+  private var contents: [UInt32] = []
+  private var roles: [Ext4OrphanBlock.Role] = []
+  /// The places of those with a value, ascending, and their values.
+  private var valuePlaces: [UInt32] = []
+  private var values: [UInt64] = []
+
+  var startIndex: Int { 0 }
+  var endIndex: Int { contents.count }
+
+  subscript(place: Int) -> Ext4OrphanBlock {
+    Ext4OrphanBlock(content: contents[place], role: roles[place], value: value(place))
+  }
+
+  private func value(_ place: Int) -> UInt64 {
+    if roles[place] == .other || roles[place] == .zero { return 0 }
+    let index = valuePlaces.partitioningIndex { $0 >= place }
+    return index < valuePlaces.count && valuePlaces[index] == place ? values[index] : 0
+  }
+
+  mutating func reserveCapacity(_ count: Int) {
+    contents.reserveCapacity(count)
+    roles.reserveCapacity(count)
+  }
+
+  mutating func append(_ block: Ext4OrphanBlock) {
+    if block.value != 0 {
+      valuePlaces.append(UInt32(contents.count))
+      values.append(block.value)
+    }
+    contents.append(block.content)
+    roles.append(block.role)
+  }
+
+  /// The places of all blocks, sorted by content.
+  func sortedPlaces() -> [UInt32] {
+    var places = indices.map { UInt32($0) }
+    places.sort { (contents[Int($0)], $0) < (contents[Int($1)], $1) }
+    return places
+  }
+}
+
+/// The blocks of all orphans: eight bytes a chunk, and nine a block.
 struct Ext4OrphanBlocks: Sendable {
   private let volume: Ext4Volume
   /// How a journal is laid out; nil if it has no checksums of its blocks.
@@ -38,7 +81,7 @@ struct Ext4OrphanBlocks: Sendable {
   /// How many blocks a chunk has.
   var blocksPerChunk: Int { volume.blocksPerChunk }
   /// The blocks of each, one after another.
-  private(set) var blocks: [Ext4OrphanBlock] = []
+  private(set) var blocks = Ext4OrphanBlockList()
   /// The tags of the descriptors among them, by their place in `blocks`.
   private(set) var tags: [Int: [Ext4JournalTag]] = [:]
   /// The blocks that revocations among them name, likewise.
@@ -74,10 +117,7 @@ struct Ext4OrphanBlocks: Sendable {
   /// Sorts what was added, so that it can be found.
   mutating func prepare() {
     guard byContent.count != blocks.count else { return }
-    byContent = blocks.indices.map { UInt32($0) }
-    byContent.sort { [blocks] in
-      (blocks[Int($0)].content, $0) < (blocks[Int($1)].content, $1)
-    }
+    byContent = blocks.sortedPlaces()
   }
 
   /// The places of blocks that lead to that register from zero, ascending.
@@ -126,14 +166,7 @@ struct Ext4OrphanBlocks: Sendable {
     }
     if let home = inodeTable(bytes) { return block(.inodes, home) }
     if let home = descriptors(bytes) { return block(.descriptors, home) }
-    let superblock = volume.superblock
-    func bitmap(_ bitCount: UInt32) -> UInt64 {
-      var checksum = CRC32C(register: superblock.seed)
-      checksum.add(bytes.extracting(0..<min(Int(bitCount + 7) / 8, bytes.count)))
-      return UInt64(checksum.register)
-    }
-    return block(
-      .other, bitmap(superblock.clustersPerGroup) << 32 | bitmap(superblock.inodesPerGroup))
+    return block(.other, 0)
   }
 
   private mutating func journal(

@@ -81,15 +81,7 @@ struct XFSTrust {
   }
 
   private func reason(_ new: UInt64) -> Orphan.Reason? {
-    var (low, high) = (0, orphans.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if orphans[middle].new + orphans[middle].count <= new {
-        low = middle + 1
-      } else {
-        high = middle
-      }
-    }
-    return low < orphans.count && orphans[low].new <= new ? orphans[low].reason : nil
+    let index = orphans.partitioningIndex { $0.new + $0.count > new }
+    return index < orphans.count && orphans[index].new <= new ? orphans[index].reason : nil
   }
 }

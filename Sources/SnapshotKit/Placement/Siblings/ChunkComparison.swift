@@ -1,7 +1,10 @@
 internal import BlockIO
 
 /// Compares chunks of one source with chunks of another, or of the same.
-struct ChunkComparison {
+///
+/// The last chunk of the first is kept: what cannot be read takes long to read, and is compared
+/// with many.
+final class ChunkComparison {
   /// What a comparison shows.
   struct Result {
     /// Whether all that can be read of the first is the same in the second, which can be read.
@@ -13,6 +16,8 @@ struct ChunkComparison {
 
     /// Whether something that can be read in both differs.
     var isDifferent = false
+    /// Whether anything could be compared.
+    var isReadable = false
 
     /// They cannot be compared.
     static let none = Result(isEqual: false, isWhole: false, hasContent: false)
@@ -22,6 +27,8 @@ struct ChunkComparison {
 
   private let (first, second): (any BlockSource, any BlockSource)
   private let (left, right): (IOBuffer, IOBuffer)
+  /// What of the first is in `left`.
+  private var loaded: (byteOffset: UInt64, unreadable: [Range<UInt64>])?
 
   /// Nil for chunks that are too large to look at.
   init?(_ first: any BlockSource, _ second: any BlockSource, chunkByteCount: UInt64) {
@@ -37,7 +44,7 @@ struct ChunkComparison {
     guard byteOffset <= first.byteCount, first.byteCount - byteOffset >= UInt64(size),
       other <= second.byteCount, second.byteCount - other >= UInt64(size)
     else { return .none }
-    let unreadable = try first.readAround(at: byteOffset, into: left, 0..<size)
+    let unreadable = try load(byteOffset)
     guard try second.readAround(at: other, into: right, 0..<size).isEmpty else { return .none }
     var result = Result(isEqual: true, isWhole: unreadable.isEmpty, hasContent: false)
     for sector in stride(from: 0, to: size, by: 512) {
@@ -46,8 +53,18 @@ struct ChunkComparison {
       if !left.equals(sector..<sector + 512, in: right, at: sector) {
         return Result(isEqual: false, isWhole: false, hasContent: false, isDifferent: true)
       }
+      result.isReadable = true
       result.hasContent = result.hasContent || !left.isZero(sector..<sector + 512)
     }
     return result
+  }
+
+  /// Reads a chunk of the first, and says what of it cannot be read.
+  private func load(_ byteOffset: UInt64) throws(BlockIOError) -> [Range<UInt64>] {
+    if let loaded, loaded.byteOffset == byteOffset { return loaded.unreadable }
+    loaded = nil
+    let unreadable = try first.readAround(at: byteOffset, into: left, 0..<left.byteCount)
+    loaded = (byteOffset, unreadable)
+    return unreadable
   }
 }
