@@ -177,11 +177,11 @@ struct Server {
       if StopRequest.isMade { return }
       throw Self.ended(status)
     }
-    let isByItself = ServeEnd(rawValue: status) == nil
+    let cause = ServeEnd(rawValue: status) == nil ? "nbdkit ended with status \(status): " : ""
     throw Failure(
       .couldNotFinish,
-      "\(layer): \(isByItself ? "nbdkit ended with status \(status): " : "")what clients wrote since"
-        + " their last flush may be missing", code: "serve.unflushed", at: ErrorPlace(layer))
+      "\(layer): \(cause)what clients wrote since their last flush may be missing",
+      code: "serve.unflushed", at: ErrorPlace(layer))
   }
 
   /// Runs nbdkit, which tells by the plugin what it serves.
