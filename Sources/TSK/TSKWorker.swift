@@ -9,17 +9,19 @@
   ///
   /// Damaged images make some of libtsk's loops endless, and trip some of its assertions. A call
   /// that has used too much of the processor or of memory, or failed an assertion, is given up: its
-  /// thread keeps all that it uses, stops when it next reads or allocates, and ends with the
-  /// process.
+  /// thread keeps all that it uses, and ends with the process. It stops when it next reads or
+  /// allocates; one that does neither is stopped where it is.
   final class TSKWorker: Sendable {
     /// The workers whose threads run, by their threads.
     private static let running = Mutex<[pthread_t: TSKWorker]>([:])
 
     private static let longCallTime = Duration.milliseconds(2)
+    private static let loopTime = Duration.milliseconds(100)
 
     private struct State: Sendable {
       var job: (@Sendable () -> Void)?
       var clock: clockid_t?
+      var thread: pthread_t?
       var isStuck = false
       /// What libtsk has allocated on this thread, and not released there.
       var byteCount = 0
@@ -47,6 +49,8 @@
     private func work() {
       Self.running.withLock { $0[pthread_self()] = self }
       defer { Self.running.withLock { $0[pthread_self()] = nil } }
+      ThreadParking.allow()
+      state.withLock { $0.thread = pthread_self() }
       var clock = clockid_t()
       if unsafe pthread_getcpuclockid(pthread_self(), &clock) == 0 {
         state.withLock { [clock] in $0.clock = clock }
@@ -107,7 +111,7 @@
       jobCount.signal()
       while doneCount.wait(timeout: .now() + .milliseconds(500)) == .timedOut {
         if processorTime - start > limits.processorTime {
-          state.withLock { $0.isStuck = true }
+          leaveBehind()
           throw .stuck
         }
       }
@@ -121,8 +125,20 @@
       return try result.get()
     }
 
+    /// Gives up the call that is made on the thread, and stops the thread.
+    private func leaveBehind() {
+      let thread = state.withLock {
+        $0.isStuck = true
+        return $0.thread
+      }
+      // A thread that still runs for so long neither reads nor allocates, and so holds no lock.
+      let start = processorTime
+      for _ in 0..<100 where processorTime - start < Self.loopTime { usleep(10_000) }
+      if let thread, processorTime - start >= Self.loopTime { ThreadParking.park(thread) }
+    }
+
     /// How much processor time the thread has used.
-    private var processorTime: Duration {
+    var processorTime: Duration {
       var time = timespec()
       guard let clock = state.withLock({ $0.clock }), unsafe clock_gettime(clock, &time) == 0
       else { return .zero }

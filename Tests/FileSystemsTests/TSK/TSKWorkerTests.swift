@@ -1,5 +1,6 @@
 #if TSK
   import BlockIO
+  import Glibc
   import Synchronization
   import TestSupport
   import Testing
@@ -31,6 +32,10 @@
           while !isOver.value.load(ordering: .relaxed) {}
         }
       }
+      // It is stopped where it is.
+      let used = worker.processorTime
+      for _ in 0..<50 { usleep(10_000) }
+      #expect(worker.processorTime == used)
       #expect(worker.isStuck)
       #expect(throws: TSKError.stuck) { try worker.run { () throws(TSKError) in 1 } }
       isOver.value.store(true, ordering: .relaxed)
