@@ -8,7 +8,7 @@
   /// Damage in these is reported in libtsk's terms. Names are UTF-8 as libtsk makes them. FAT,
   /// exFAT and ISO 9660 have times of a wall clock: they are shown as if that were UTC. Where the
   /// family has no owners and modes, they are those of Linux: root's, and 0755, without write
-  /// permission what is read-only. Of Rock Ridge libtsk gives names, but no modes, times or links.
+  /// permission what is read-only. libtsk does not read Rock Ridge.
   public final class TSKFileSystem: FileSystem {
     public let source: any BlockSource
     let volume: TSKVolume
