@@ -37,7 +37,7 @@ struct FilesTimeline: ParsableCommand {
     let lines = LineWriter()
     switch format {
     case .text:
-      try lines.write("order of first write (not times); - = not in a file")
+      try lines.write("first touched, in this order (not times); - = not in a file")
       try lines.write(
         "number".padding(to: 12) + "copied".padding(to: 15)
           + "old chunk → new chunk".padding(to: 29)
@@ -86,7 +86,7 @@ struct FilesTimeline: ParsableCommand {
     for event in found.events {
       for (side, owner) in [(SnapshotFiles.Side.snapshot, event.before), (.origin, event.after)] {
         guard let owner, seen[side, default: []].insert(owner.inode.id).inserted else { continue }
-        let message = "\(owner.name): first written as number \(event.order)"
+        let message = "\(owner.name): first touched as number \(event.order)"
         let times: [(Timestamp?, String)] = [
           (owner.inode.modified, "content modification"), (owner.inode.changed, "inode change"),
           (owner.inode.accessed, "last access"), (owner.inode.created, "creation"),
