@@ -57,6 +57,20 @@ import Testing
     }
   }
 
+  /// Without an end, the areas of the next store would be taken for displaced ones of the first.
+  @Test func `a store ends before the next one`() throws {
+    let first = StoreBuilder(chunkSectors: 8).copying(0..<300)
+    let wiped = [UInt8](repeating: 0, count: 8192) + first.image().dropFirst(8192)
+    let image = try directory.write(
+      wiped + [UInt8](repeating: 0, count: 65536) + store, to: "image")
+    let outcome = try dmsnap.run(["carve", image])
+    let names = outcome.outputLines.filter { $0.hasPrefix("store") }.map { $0.dropFirst(9) }
+    #expect(
+      names == [
+        "\(image),offset=0,length=\(wiped.count + 65536)", "\(image),offset=\(wiped.count + 65536)",
+      ], "\(outcome)")
+  }
+
   @Test func `status 3 and one line where there is no store`() throws {
     let image = try directory.write([UInt8](repeating: 7, count: 70_000), to: "image")
     let outcome = try dmsnap.run(["carve", image])

@@ -117,6 +117,15 @@ import Testing
     #expect(try Files.sha256(volumes.paths[current]) == volumes.facts.pvs[current].sha256)
   }
 
+  @Test func `a snapshot that was not merged as a whole is not to be removed`() throws {
+    let volumes = try Volumes("overflow", in: directory)
+    let path = try volumes.snapshot.path
+    let outcome = try volumes.run("merge", path, "--undo", undo, "--reading", "salvage")
+    #expect(outcome.status == 1 || outcome.status == 2, "\(outcome)")
+    #expect(!outcome.output.contains("lvremove"), "\(outcome)")
+    #expect(outcome.output.contains("still has \(path): keep it until"), "\(outcome)")
+  }
+
   /// What a merge prints is what undoes it, and afterwards every byte of every disk is as it was.
   @Test(arguments: VolumeCorpus.names)
   func `a merge of any snapshot of any group is refused, or taken back to the last byte`(

@@ -78,7 +78,7 @@ private struct CarveScreen {
 
   init(_ carving: Carving, _ image: PathArgument) {
     for store in carving.stores {
-      lines.append("store    \(image.part(from: store.byteOffset))")
+      lines.append("store    \(image.part(of: store, in: carving))")
       add("header", "\(store.header.rawValue), chunks of \(byteSize(store.chunkSize.byteCount))")
       add("table", table(store))
       if store.staleExceptionCount > 0 {
@@ -87,7 +87,7 @@ private struct CarveScreen {
       }
       for gap in store.gaps.prefix(4) { add("lost", gap.words) }
       if !store.gaps.isEmpty {
-        let part = PathArgument(argument: image.part(from: store.byteOffset))
+        let part = PathArgument(argument: image.part(of: store, in: carving))
         add("as", part?.adding(store.gaps) ?? "")
       }
       if let surroundings = store.surroundings {
@@ -103,7 +103,7 @@ private struct CarveScreen {
       add("confidence", "\(store.confidence), from \(counted(store.factCount, "fact"))")
     }
     if let best = carving.stores.max(by: { $0.factCount < $1.factCount }) {
-      lines.append("next     dmsnap inspect \(quoted(image.part(from: best.byteOffset)))")
+      lines.append("next     dmsnap inspect \(quoted(image.part(of: best, in: carving)))")
     }
   }
 
@@ -119,5 +119,15 @@ private struct CarveScreen {
       words += ", \(counted(store.damagedAreaCount, "area")) damaged between them"
     }
     return words
+  }
+}
+
+extension PathArgument {
+  /// The part of an image that a store is in: up to the next one after it, whose areas would be
+  /// taken for its own. One within its extent may be the content of a chunk.
+  fileprivate func part(of store: CarvedStore, in carving: Carving) -> String {
+    let end = store.byteOffset + store.chainByteCount
+    let next = carving.stores.lazy.map(\.byteOffset).filter { $0 >= end }.min()
+    return part(from: store.byteOffset, byteCount: next.map { $0 - store.byteOffset })
   }
 }

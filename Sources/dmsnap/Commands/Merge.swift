@@ -63,7 +63,8 @@ struct Merge: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Do exactly what the plan in FILE says; refuse if the origin or the store has changed.",
+      "Do exactly what the plan in FILE says; refuse if the store, the plan or the data to"
+        + " overwrite has changed.",
       valueName: "file"))
   var apply: PathArgument?
 

@@ -76,7 +76,7 @@ struct Salvage: ParsableCommand {
         try Console.print(
           lines: lines(
             plan, generation, loaded.placement, writer, found, hasZeroes: !unreadable.isEmpty,
-            isComplete: losses.isEmpty))
+            isComplete: unreadable.isEmpty ? losses.isEmpty : loaded.isComplete))
       }
       losses.say()
       files?.say()
@@ -125,7 +125,8 @@ struct Salvage: ParsableCommand {
     if hasZeroes {
       lines.append(
         "         unreadable data is zero in it, and not marked: keep this list")
-    } else if !isComplete {
+    }
+    if !isComplete {
       lines.append("         what is lost or in doubt is not recorded in it: keep this report")
     }
     let origin = origin?.text ?? found.originVolume?.text

@@ -275,8 +275,8 @@ struct InspectScreen {
     let careful = audit.load.verdict == .new ? "   (do NOT activate it)" : ""
     let gaps = volume == nil ? audit.plan?.gaps ?? [] : []
     let mended = quoted(input.store.adding(gaps))
-    // What has no name is looked for in the origin.
-    let place = audit.unnamedCount > 0 && self.origin != nil ? origin : ""
+    // Unnamed chunks are looked for in the origin, and its files show what is lost.
+    let place = self.origin != nil && check?.contradiction == nil ? origin : ""
     let salvage = "dmsnap salvage \(store)\(options)\(place)"
     return [
       "\(salvage) --to NEW\(careful)",

@@ -103,6 +103,12 @@ struct MergeReporter {
     try finish(losses)
   }
 
+  /// Whether the store has nothing that the origin lacks by now.
+  private func isAllMerged(_ outcome: MergeOutcome) -> Bool {
+    ResultCompleteness(merge.snapshot, outcome.lost).isEmpty && !merge.isInDoubt
+      && loaded.store.header?.valid == 1
+  }
+
   private func report(
     _ byteCount: UInt64, _ losses: ResultCompleteness, dryRun: Bool? = nil
   ) -> CopyReport {
@@ -149,7 +155,9 @@ struct MergeReporter {
             ? ""
             : "; that copies data to the other snapshots of \(origin), and may fill their"
               + " stores")
-        : "the group still has \(snapshot), which now shows the same: lvremove \(quoted(snapshot))")
+        : isAllMerged(outcome)
+          ? "the group still has \(snapshot), which now shows the same: lvremove \(quoted(snapshot))"
+          : "the group still has \(snapshot): keep it until you have checked \(origin)")
     return lines
   }
 
