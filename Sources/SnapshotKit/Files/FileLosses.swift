@@ -85,12 +85,14 @@ public struct FileLosses: Sendable {
     guard let (first, files) = parts.first, first.isAnyUnknown else { return losses }
     var accounted: [Range<UInt64>] = []
     var possible: [[Range<UInt64>]] = []
+    var isOriginWritten = false
     for (index, part) in parts.enumerated() {
       do throws(FileSystemError) {
         let written = try WrittenBytes(part.files)
         losses[index].addUnnamed(written.certain)
         accounted += part.files.part.outside(losses[index].unnamed)
         possible.append(written.possible)
+        isOriginWritten = isOriginWritten || written.newer == .origin
       } catch {
         // One that is damaged too much tells nothing.
         if error.isFatal { throw error }
@@ -100,8 +102,11 @@ public struct FileLosses: Sendable {
     let (generation, geometry) = (files.snapshot.loaded.generation, files.snapshot.loaded.geometry)
     let count = accounted.union.chunkCount(geometry)
     let unknownCount = generation?.lostCount(besides: count) ?? 0
-    // What was written without an exception decides the doubt: the end is lost.
-    let isEndLost = generation?.isEndLost == true || first.isEndInDoubt && !accounted.isEmpty
+    // What was written without an exception decides the doubt: the end is lost. After an overflow
+    // an origin is written on, though all that was in flight has a place.
+    let isEndLost =
+      generation?.isEndLost == true || first.isEndInDoubt && !accounted.isEmpty
+      || generation?.hadInFlight == true && isOriginWritten
     for index in losses.indices {
       losses[index].unknownCount = unknownCount
       losses[index].hasUnknown = unknownCount > 0 || isEndLost

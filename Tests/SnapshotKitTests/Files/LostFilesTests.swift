@@ -33,18 +33,22 @@ import Testing
 
   /// A snapshot that Linux invalidated when it had copied the blocks that differ, the last of them
   /// in flight: those in `lost` have no exception.
+  ///
+  /// - Parameter uncopied: Blocks that were written when it was invalid already.
   private func files(
-    snapshot: [Node], origin: [Node], lost: [Int], sharing: ExtentSharing = .never,
-    blockCount: Int = 0
+    snapshot: [Node], origin: [Node], lost: [Int], uncopied: [Int] = [],
+    placing: PlacementLevel = .none, sharing: ExtentSharing = .never, blockCount: Int = 0
   ) throws -> SnapshotFiles {
     let found = try files(
-      [(snapshot, origin)], lost: lost, sharing: sharing, blockCount: blockCount)
+      [(snapshot, origin)], lost: lost, uncopied: uncopied, placing: placing, sharing: sharing,
+      blockCount: blockCount)
     return try #require(found.first)
   }
 
   /// The same of a disk: each of several file systems in a partition, or one in all of it.
   private func files(
-    _ parts: [Sides], lost: [Int], sharing: ExtentSharing = .never, blockCount: Int = 0
+    _ parts: [Sides], lost: [Int], uncopied: [Int] = [], placing: PlacementLevel = .none,
+    sharing: ExtentSharing = .never, blockCount: Int = 0
   ) throws -> [SnapshotFiles] {
     let systems = parts.map { sides in
       [sides.snapshot, sides.origin].map {
@@ -54,7 +58,8 @@ import Testing
     let each = try systems.map { try Self.blocks($0) }
     let blocks = (0...1).map { side in each.flatMap { $0[side] } }
     let changed = blocks[0].indices.filter { blocks[0][$0] != blocks[1][$0] }
-    var builder = StoreBuilder().copying(changed.filter { !lost.contains($0) })
+    var builder = StoreBuilder().copying(
+      changed.filter { !lost.contains($0) && !uncopied.contains($0) })
     builder.header.valid = 0
     let inFlight = lost.indices.map { builder.dataChunk(builder.exceptions.count + $0) }
     let chunkCount = builder.dataChunk(builder.exceptions.count + lost.count)
@@ -67,7 +72,7 @@ import Testing
     }
     let view = try Snapshot(
       Store(MemorySource(store)), of: MemorySource(blocks[1].flatMap(\.self)), reading: .salvage,
-      placing: .none)
+      placing: Placing(placing))
     var start: UInt64 = 0
     return try parts.indices.map { index in
       let end = start + UInt64(each[index][0].count * Self.blockByteCount)
@@ -101,6 +106,23 @@ import Testing
     let losses = try FileLosses(files)
     let lost = try FileTree(files.before).find("/lost").inode
     #expect(try losses.counts(of: lost, in: files.before) == FileLosses.Counts(lost: 9))
+  }
+
+  @Test func `after an overflow the rest of a file is in doubt, though all copies have places`()
+    throws
+  {
+    func text(_ word: String) -> String {
+      (0..<20).map { "\($0) \(word) ".padded(to: Self.blockByteCount, with: word) }.joined()
+    }
+    let files = try files(
+      snapshot: [.file("log", text("before")).with(number: 20)],
+      origin: [.file("log", text("after!")).with(seconds: 1_800_000_000, number: 20)],
+      lost: [12, 13, 14], uncopied: Array(15...20), placing: .likely)
+    let losses = try FileLosses(files)
+    #expect(losses.hasUnknown && losses.unknownCount == 0)
+    let block = UInt64(Self.blockByteCount)
+    #expect(losses.likely == [12 * block..<15 * block])
+    #expect(losses.doubtful == [15 * block..<21 * block])
   }
 
   @Test func `what another file has by now is lost, and what was written in place is in doubt`()
@@ -288,5 +310,14 @@ import Testing
       free.pieces.map { "\($0.streamOffset) \($0.byteOffset) \($0.byteCount) \($0.inStore)" } == [
         "0 0 4096 false"
       ])
+  }
+}
+
+extension String {
+  /// A string of that many characters that goes on with a word, again and again.
+  fileprivate func padded(to count: Int, with word: String) -> String {
+    var text = self
+    while text.count < count { text += word }
+    return String(text.prefix(count))
   }
 }
