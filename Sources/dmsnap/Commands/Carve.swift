@@ -123,8 +123,10 @@ private struct CarveScreen {
 }
 
 extension PathArgument {
-  /// The part of an image that a store is in: up to the next one after it, whose areas would be
-  /// taken for its own. One within its extent may be the content of a chunk.
+  /// The part of an image that a store is in: up to the next one after it.
+  ///
+  /// The areas of that one would be taken for its own. A store within its extent may be the content
+  /// of a chunk.
   fileprivate func part(of store: CarvedStore, in carving: Carving) -> String {
     let end = store.byteOffset + store.chainByteCount
     let next = carving.stores.lazy.map(\.byteOffset).filter { $0 >= end }.min()

@@ -1,6 +1,7 @@
 import BlockIO
 import Inputs
 import LVM2
+import SnapshotFormat
 import SnapshotKit
 
 /// What `dmsnap merge` prints about what it did, or would do.
@@ -156,7 +157,8 @@ struct MergeReporter {
             : "; that copies data to the other snapshots of \(origin), and may fill their"
               + " stores")
         : isAllMerged(outcome)
-          ? "the group still has \(snapshot), which now shows the same: lvremove \(quoted(snapshot))"
+          ? "the group still has \(snapshot), which now shows the same: lvremove"
+            + " \(quoted(snapshot))"
           : "the group still has \(snapshot): keep it until you have checked \(origin)")
     return lines
   }
