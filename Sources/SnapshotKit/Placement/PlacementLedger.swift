@@ -76,7 +76,8 @@ struct PlacementLedger {
   /// Accepts proofs, except those that contradict each other or earlier ones.
   ///
   /// Two places of one orphan contradict each other, and so do two orphans for one place, unless
-  /// their content is the same: then the first that was copied has it.
+  /// their content is the same: then the first that was copied has it, or the one that has no other
+  /// place.
   ///
   /// - Returns: Whether anything new is proven.
   mutating func prove(
@@ -85,6 +86,8 @@ struct PlacementLedger {
     var possible = proofs
     possible.removeAll { !isPossible($0) }
     possible.sort { ($0.new, $0.old) < ($1.new, $1.old) }
+    let exchanged = try exchanged(possible, isSame)
+    if !exchanged.isEmpty { possible.removeAll(where: exchanged.contains) }
     for (proof, next) in zip(possible, possible.dropFirst())
     where proof.new == next.new && proof.old != next.old {
       contradict(proof.new)
@@ -125,6 +128,41 @@ struct PlacementLedger {
     holders += added
     holders.sort { olds[Int($0)] < olds[Int($1)] }
     return true
+  }
+
+  /// Of the proofs of orphans that have several places, those of a place that an orphan of the same
+  /// content has, and no other: of equal content, a proof may name any.
+  ///
+  /// - Parameter proofs: Ascending by orphan.
+  private func exchanged(
+    _ proofs: [Evidence], _ isSame: Comparison
+  ) throws(BlockIOError) -> Set<Evidence> {
+    var disputed: Set<UInt64> = []
+    for (proof, next) in zip(proofs, proofs.dropFirst())
+    where proof.new == next.new && proof.old != next.old {
+      disputed.insert(proof.new)
+    }
+    for proof in proofs {
+      if let index = orphans.index(of: proof.new), states[index] == .proven,
+        olds[index] != proof.old
+      {
+        disputed.insert(proof.new)
+      }
+    }
+    if disputed.isEmpty { return [] }
+    let wanted = Set(proofs.lazy.filter { disputed.contains($0.new) }.map(\.old))
+    var sure: [UInt64: UInt64] = [:]
+    for proof in proofs where wanted.contains(proof.old) && !disputed.contains(proof.new) {
+      sure[proof.old] = proof.new
+    }
+    var exchanged: Set<Evidence> = []
+    for proof in proofs where disputed.contains(proof.new) {
+      let holder = holder(of: proof.old).map { orphans.new(at: Int($0)) }
+      for other in [holder, sure[proof.old]].compactMap(\.self) where other != proof.new {
+        if try isSame(proof.new, other) { exchanged.insert(proof) }
+      }
+    }
+    return exchanged
   }
 
   /// The orphan that holds a chunk of the origin.

@@ -246,6 +246,24 @@ import Testing
     }
   }
 
+  @Test func `a chunk that was written through a snapshot keeps its turn in a row of equals`()
+    throws
+  {
+    var copies: [(old: Int, content: UInt64)] = []
+    for index in 0..<96 { copies.append((old: 100 + index, content: UInt64(index) + 1)) }
+    for index in 40..<44 { copies[index].content = 0 }
+    let other = try Sibling(Store(image(copies)))
+    copies[43].content = 777
+    let plan = try SalvagePlan(Store(FaultySource(image(copies, lost: 1))))
+    let found = try plan.placements(
+      of: try plan.generation(0), origin: nil, siblings: [other])
+    let bySibling = found.placements.filter {
+      $0.strength == .likely && $0.evidence.contains(.sibling)
+    }
+    #expect(found.provenCount == 28)
+    #expect(bySibling.map(\.old) == [140] && bySibling.map(\.count) == [3])
+  }
+
   @Test(arguments: [0, 1])
   func `a chunk that cannot be read takes no place of another`(_ surplus: Int) throws {
     // The sibling has as much between what both have, or more: then which it is is not known.

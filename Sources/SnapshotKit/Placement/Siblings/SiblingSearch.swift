@@ -232,8 +232,10 @@ struct SiblingSearch: EvidenceSearch {
 
   /// What orphans and a sibling's chunks, both in order, have in common.
   ///
+  /// What differs may be one chunk all the same, which was written through one of the snapshots.
+  ///
   /// - Parameter isBetween: Whether they lie between two things that both stores have: elsewhere, a
-  ///   chunk of which nothing can be read may be anything.
+  ///   chunk of which nothing can be read, or that differs, may be anything.
   private func aligned(
     _ news: [UInt64], _ olds: [UInt64], _ order: SiblingOrder, _ matches: [ContentHash: Matches],
     _ comparison: ChunkComparison, in range: Range<UInt64>, isBetween: Bool
@@ -243,15 +245,17 @@ struct SiblingSearch: EvidenceSearch {
     guard places.count == olds.count else { return [] }
     var hashes: [UInt64: ContentHash] = [:]  // of the sibling's chunks, by their old chunks
     var own: [(new: UInt64, hash: ContentHash?)] = []
+    var commonCount = 0
+    let mayDiffer = isBetween && news.count * olds.count <= OrderAlignment.pairCountMax
     for new in news {
-      guard let hash = hash(ofOrphan: new) else {
-        own.append((new, nil))
-        continue
-      }
-      let there = matches[hash]?.places(in: range) ?? []
-      if !there.isEmpty { own.append((new, hash)) }
+      let hash = hash(ofOrphan: new)
+      let there = hash.flatMap { matches[$0]?.places(in: range) } ?? []
       for place in there { hashes[place.old] = hash }
+      let isCommon = hash == nil || !there.isEmpty
+      if isCommon || mayDiffer { own.append((new, hash)) }
+      commonCount += isCommon ? 1 : 0
     }
+    if commonCount == 0 { return [] }
     // How much speaks for each chunk of which something cannot be read.
     let unread = own.filter { $0.hash == nil }
     guard own.count * olds.count <= OrderAlignment.pairCountMax,
@@ -262,12 +266,13 @@ struct SiblingSearch: EvidenceSearch {
       weights[orphan.new] = try places.map { place throws(BlockIOError) -> Int32 in
         let found = try comparison.compare(orphan.new * size, place)
         if !found.isEqual { return 0 }
-        return found.hasContent ? 1 << 12 : found.isReadable ? 1 << 5 : isBetween ? 1 : 0
+        return found.hasContent ? 1 << 12 : found.isReadable ? 1 << 5 : isBetween ? 1 << 2 : 0
       }
     }
     let alignment = OrderAlignment(own.count, olds.count) { index, other in
       guard let hash = own[index].hash else { return weights[own[index].new]?[other] ?? 0 }
-      return hashes[olds[other]] != hash ? 0 : hash.isZero ? 1 << 10 : 1 << 12
+      if hashes[olds[other]] != hash { return mayDiffer ? 1 : 0 }
+      return hash.isZero ? 1 << 10 : 1 << 12
     }
     var evidence: [Evidence] = []
     for pair in alignment.pairs {
