@@ -22,6 +22,12 @@ final class RememberedAreas: ForwardingSource {
     func index(endingAfter byteOffset: UInt64) -> Int {
       pieces.partitioningIndex { $0.start + UInt64($0.bytes.byteCount) > byteOffset }
     }
+
+    /// The piece that has a byte.
+    func piece(at byteOffset: UInt64) -> (start: UInt64, bytes: IOBuffer)? {
+      let index = index(endingAfter: byteOffset)
+      return index < pieces.count && pieces[index].start <= byteOffset ? pieces[index] : nil
+    }
   }
 
   /// - Parameter base: The store.
@@ -44,18 +50,13 @@ final class RememberedAreas: ForwardingSource {
   }
 
   private func hasKept(at byteOffset: UInt64) -> Bool {
-    kept.withLock { kept in
-      let index = kept.index(endingAfter: byteOffset)
-      return index < kept.pieces.count && kept.pieces[index].start <= byteOffset
-    }
+    kept.withLock { $0.piece(at: byteOffset) != nil }
   }
 
   /// Copies bytes from one kept piece; false if none has them all.
   private func recall(_ byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>) -> Bool {
     kept.withLock { kept in
-      let index = kept.index(endingAfter: byteOffset)
-      guard index < kept.pieces.count, kept.pieces[index].start <= byteOffset else { return false }
-      let (start, bytes) = kept.pieces[index]
+      guard let (start, bytes) = kept.piece(at: byteOffset) else { return false }
       let first = Int(byteOffset - start)
       guard bytes.byteCount - first >= range.count else { return false }
       buffer.copy(from: bytes, first..<first + range.count, to: range.lowerBound)

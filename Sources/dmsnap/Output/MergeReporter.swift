@@ -92,7 +92,7 @@ struct MergeReporter {
       switch command.format {
       case .json:
         try Console.print(json: report(outcome.byteCount, losses))
-      case .text where !command.messages.quiet: try Console.print(lines: doneLines(outcome))
+      case .text where !command.messages.quiet: try Console.print(lines: doneLines(outcome, losses))
       case .text: break
       }
     } catch {
@@ -105,9 +105,8 @@ struct MergeReporter {
   }
 
   /// Whether the store has nothing that the origin lacks by now.
-  private func isAllMerged(_ outcome: MergeOutcome) -> Bool {
-    ResultCompleteness(merge.snapshot, outcome.lost).isEmpty && !merge.isInDoubt
-      && loaded.store.header?.valid == 1
+  private func isAllMerged(_ losses: ResultCompleteness) -> Bool {
+    losses.isEmpty && !merge.isInDoubt && loaded.store.header?.valid == 1
   }
 
   private func report(
@@ -134,7 +133,7 @@ struct MergeReporter {
       ?? "this cannot be undone: no undo file was written"
   }
 
-  private func doneLines(_ outcome: MergeOutcome) -> [String] {
+  private func doneLines(_ outcome: MergeOutcome, _ losses: ResultCompleteness) -> [String] {
     if outcome.wasFinished {
       return ["\(origin): was already merged, according to \(undo ?? "the undo file"): finished"]
     }
@@ -156,7 +155,7 @@ struct MergeReporter {
             ? ""
             : "; that copies data to the other snapshots of \(origin), and may fill their"
               + " stores")
-        : isAllMerged(outcome)
+        : isAllMerged(losses)
           ? "the group still has \(snapshot), which now shows the same: lvremove"
             + " \(quoted(snapshot))"
           : "the group still has \(snapshot): keep it until you have checked \(origin)")
