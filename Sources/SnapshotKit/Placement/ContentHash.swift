@@ -9,6 +9,12 @@ struct ContentHash: Hashable {
   /// Half of it, where it is kept of very many blocks.
   var short: UInt32 { UInt32(truncatingIfNeeded: value) }
 
+  /// The hash of so many bytes of zero.
+  init(zeroByteCount: Int) {
+    let zeroes = [UInt8](repeating: 0, count: zeroByteCount)
+    self.init(zeroes.span)
+  }
+
   /// The hash of `content`.
   init(_ content: Span<UInt8>) {
     var (low, high, all): (UInt64, UInt64, UInt64) = (0x9e37_79b9_7f4a_7c15, 1, 0)

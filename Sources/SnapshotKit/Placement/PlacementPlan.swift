@@ -29,9 +29,13 @@ public struct PlacementPlan: Sendable {
   /// How many have no place.
   public var unplacedCount: UInt64 { orphanCount - provenCount - likelyCount }
 
+  /// How many were found after the last orphan, where the store holds zeroes.
+  let tailCount: UInt64
+
   /// Nothing placed of that many orphans.
   init(unplaced orphanCount: UInt64, because reason: Unplaced.Reason) {
     self.orphanCount = orphanCount
+    tailCount = 0
     unplaced = Unplaced.all(orphanCount, reason)
   }
 
@@ -40,17 +44,19 @@ public struct PlacementPlan: Sendable {
   /// - Parameters:
   ///   - orphans: Chunks without an exception, ascending; or the first of them.
   ///   - orphanCount: How many chunks that is in all.
+  ///   - emptyTail: Chunks of zeroes after the last of them, which may be copies as well.
   ///   - runs: The exceptions that survive, each old and new chunk once.
   ///   - origin: The origin; nil if unknown.
   init(
-    of orphans: [Orphan], count orphanCount: UInt64, besides runs: [ExceptionRun],
-    in store: any BlockSource, _ geometry: StoreGeometry, origin: (any BlockSource)?,
+    of orphans: [Orphan], count orphanCount: UInt64, emptyTail: [Orphan],
+    besides runs: [ExceptionRun], in store: any BlockSource, _ geometry: StoreGeometry,
+    origin: (any BlockSource)?,
     siblings: [Sibling]
   ) throws(BlockIOError) {
     var searches: [any EvidenceSearch] = []
     var unused: [SiblingUse] = []
     for sibling in siblings {
-      if let search = SiblingSearch(sibling, runs, store, geometry) {
+      if let search = SiblingSearch(sibling, runs, emptyTail: emptyTail, store, geometry) {
         searches.append(search)
       } else {
         unused.append(SiblingUse(name: sibling.store.name, verdict: .otherChunkSize))
@@ -76,6 +82,7 @@ public struct PlacementPlan: Sendable {
       chunkCount: min(Self.orphanCountMax, byteCountMax / geometry.chunkSize.byteCount))
     try self.init(
       store, geometry, runs, listed, unlisted: orphanCount - listed.chunkCount,
+      emptyTail: siblings.isEmpty ? [] : emptyTail,
       of: origin ?? MemorySource(name: "no origin", []),
       originChunkCount: origin.map { geometry.chunkCount(ofOrigin: $0.byteCount) } ?? .max,
       searches)
@@ -122,11 +129,10 @@ public struct PlacementPlan: Sendable {
   /// - Parameter searches: What looks for evidence.
   init(
     _ store: any BlockSource, _ geometry: StoreGeometry, _ runs: [ExceptionRun],
-    _ orphans: [Orphan], unlisted unlistedCount: UInt64 = 0, of origin: any BlockSource,
-    originChunkCount: UInt64? = nil, _ searches: [any EvidenceSearch]
+    _ orphans: [Orphan], unlisted unlistedCount: UInt64 = 0, emptyTail: [Orphan] = [],
+    of origin: any BlockSource, originChunkCount: UInt64? = nil, _ searches: [any EvidenceSearch]
   ) throws(BlockIOError) {
     let originChunkCount = originChunkCount ?? geometry.chunkCount(ofOrigin: origin.byteCount)
-    orphanCount = unlistedCount + orphans.chunkCount
     let ascending = runs.sorted { $0.new < $1.new }
     // The table may not have continued there at all, so nothing proves that they belong to it.
     let doubtful = orphans.filter { $0.mayBeOthers(ofTable: runs) }.map {
@@ -145,7 +151,8 @@ public struct PlacementPlan: Sendable {
     // read, they are taken for its chunks.
     let isWhole = unlistedCount == 0 && seen.readCount == orphans.chunkCount
     let orphans = runs.isEmpty && isWhole ? orphans.map(\.ofLostTable) : orphans
-    var ledger = PlacementLedger(orphans, runs, originChunkCount: originChunkCount)
+    let placeable = (orphans + emptyTail).sorted { $0.new < $1.new }
+    var ledger = PlacementLedger(placeable, runs, originChunkCount: originChunkCount)
     func scene(
       _ placements: [ExceptionRun], _ known: OrphanPlaces
     ) -> PlacementScene {
@@ -190,7 +197,7 @@ public struct PlacementPlan: Sendable {
         attempt < Self.retractionCountMax
         ? ledger.contradicted : orphans.flatMap { Array($0.new..<$0.new + $0.count) }
       ledger = PlacementLedger(
-        orphans, runs, originChunkCount: originChunkCount, contradicted: contradicted)
+        placeable, runs, originChunkCount: originChunkCount, contradicted: contradicted)
       likely = []
     }
     // Places that likely ones would prove, were they proven, are likely too, and so are mere
@@ -223,6 +230,8 @@ public struct PlacementPlan: Sendable {
     }
     ledger.add(consume likely)
     placements = ledger.placements
+    tailCount = placements.map(\.run).count(in: emptyTail)
+    orphanCount = unlistedCount + orphans.chunkCount + tailCount
     unplaced =
       seen.unplaced(orphans, placements, Set(ledger.contradicted))
       + Unplaced.all(unlistedCount, .tooMany)

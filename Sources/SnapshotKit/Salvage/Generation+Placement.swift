@@ -22,8 +22,8 @@ extension SalvagePlan {
     }
     do throws(BlockIOError) {
       let plan = try PlacementPlan(
-        of: generation.orphans, count: generation.orphanCount, besides: generation.runs,
-        in: store.source, geometry, origin: origin, siblings: siblings)
+        of: generation.orphans, count: generation.orphanCount, emptyTail: generation.emptyTail,
+        besides: generation.runs, in: store.source, geometry, origin: origin, siblings: siblings)
       for sibling in siblings { try sibling.store.checkUnchanged() }
       return plan
     } catch {
@@ -83,7 +83,7 @@ extension Generation {
         lostExceptionCount - min(lostExceptionCount, found),
         min(lostExceptionCount, stillLost + (orphanCount - listedOrphanCount))),
       isEndLost: isEndLost, lost: lost.without(oldChunksOf: runs), orphans: rest,
-      orphanCount: orphanCount - count,
+      orphanCount: orphanCount - (count - runs.count(in: emptyTail)),
       inFlightCount: inFlightCount - min(inFlightCount, countByReason[.inFlight] ?? 0),
       isInDoubt: isInDoubt, findings: findings + [plan.likelyFinding(level)].compactMap(\.self),
       firstDoubtfulChunk: firstDoubtfulChunk)
@@ -107,6 +107,16 @@ extension PlacementPlan {
 }
 
 extension [ExceptionRun] {
+  /// How many of them name chunks of these.
+  func count(in orphans: [Orphan]) -> UInt64 {
+    var count: UInt64 = 0
+    for orphan in orphans {
+      let range = orphan.new..<orphan.new + orphan.count
+      count += reduce(0) { $0 + UInt64(($1.new..<$1.new + $1.count).clamped(to: range).count) }
+    }
+    return count
+  }
+
   /// How many exceptions they are.
   var totalCount: UInt64 { reduce(0) { $0 + $1.count } }
 }

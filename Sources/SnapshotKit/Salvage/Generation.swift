@@ -25,6 +25,8 @@ public struct Generation: Sendable {
   package let orphans: [Orphan]
   /// How many they are; more than are listed only if there are very many ranges.
   public let orphanCount: UInt64
+  /// Chunks of zeroes after the last of them, which may be copies as well.
+  var emptyTail: [Orphan] = []
   /// The maximum number of them that Linux was copying, or had copied, when it invalidated the
   /// snapshot.
   public let inFlightCount: UInt64

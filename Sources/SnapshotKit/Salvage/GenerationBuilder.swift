@@ -105,7 +105,7 @@ struct GenerationBuilder {
     let isOverwritten = !isCurrent && validity == .invalid
     if isOverwritten { noteOverwritten() }
     let unconfirmed = shifts?.unconfirmed(runs, geometry)
-    return Generation(
+    var generation = Generation(
       index: index, isCurrent: isCurrent, areas: table.segment.areas.lowerBound..<areaEnd,
       runs: runs, exceptionCount: exceptionCount,
       doubtfulCount: isOverwritten
@@ -117,6 +117,8 @@ struct GenerationBuilder {
       findings: [shifts?.gaps.finding, unconfirmed].compactMap(\.self) + findings,
       firstDoubtfulChunk: isOverwritten
         ? 0 : table.doubtfulAreas.first.flatMap { geometry.chunk(of: AreaIndex($0))?.index })
+    generation.emptyTail = inFlightCount == 0 ? orphans.emptyTail : []
+    return generation
   }
 
   /// The newest generation where something else is in its first areas, and nothing is left of it:
@@ -134,11 +136,13 @@ struct GenerationBuilder {
     try orphans.addTail(0..<count, usedEnd: 0, areAll ? .endLost : .endInDoubt, survey)
     noteOrphans(orphans.chunks)
     let inFlightCount = try addInFlight(to: &orphans, survey)
-    return Generation(
+    var generation = Generation(
       index: 0, isCurrent: true, areas: areas, runs: [], exceptionCount: 0, doubtfulCount: 0,
       lostExceptionCount: lostCount, isEndLost: true, lost: [], orphans: orphans.chunks,
       orphanCount: orphans.count, inFlightCount: inFlightCount, isInDoubt: false,
       findings: findings)
+    generation.emptyTail = inFlightCount == 0 ? orphans.emptyTail : []
+    return generation
   }
 
   private var findings: [Finding] { FindingCode.allCases.compactMap { tallies[$0]?.finding } }

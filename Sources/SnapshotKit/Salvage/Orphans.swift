@@ -5,11 +5,15 @@ internal import SnapshotFormat
 struct Orphans {
   /// More ranges than this are useless; a sparse file may have any number.
   private static let countMax = 1 << 16
+  /// More copies of zeroes at an end are not looked for.
+  private static let emptyCountMax: UInt64 = 1 << 16
 
   /// The chunks, ascending; none of the ranges has an area in it.
   private(set) var chunks: [Orphan] = []
   /// How many they are, including those not listed.
   private(set) var count: UInt64 = 0
+  /// Chunks of zeroes after the last of the tail: they may be copies, or never have been used.
+  private(set) var emptyTail: [Orphan] = []
   /// The chunks of the origin that they must belong to, if that is determined.
   private(set) var lost: [LostChunks] = []
 
@@ -74,21 +78,27 @@ struct Orphans {
         continue
       }
       for position in end...position {
-        addToTail(position, position < usedEnd ? .exceptionLost : reason)
+        guard let new = geometry.dataChunk(inOrder: position) else { continue }
+        count += 1
+        Self.add(new, position < usedEnd ? .exceptionLost : reason, to: &chunks)
       }
       end = position + 1
       position = end
     }
+    emptyTail = []
+    for position in end..<max(end, min(positions.upperBound, end + Self.emptyCountMax)) {
+      guard let new = geometry.dataChunk(inOrder: position), new.index < geometry.wholeChunkCount
+      else { break }
+      Self.add(new, reason, to: &emptyTail)
+    }
   }
 
-  private mutating func addToTail(_ position: UInt64, _ reason: Orphan.Reason) {
-    guard let new = geometry.dataChunk(inOrder: position) else { return }
-    count += 1
+  private static func add(_ new: Chunk, _ reason: Orphan.Reason, to chunks: inout [Orphan]) {
     if let last = chunks.last, last.old == nil, last.new + last.count == new.index,
       last.reason == reason
     {
       chunks[chunks.count - 1].count += 1
-    } else if chunks.count < Self.countMax {
+    } else if chunks.count < countMax {
       chunks.append(Orphan(new: new.index, count: 1, old: nil, reason: reason))
     }
   }

@@ -151,22 +151,6 @@ import Testing
     #expect(found.provenCount == 0 && found.orphanCount == 32)
   }
 
-  /// A store of copies: chunks of the origin, and contents by their numbers.
-  private func image(
-    _ copies: [(old: Int, content: UInt64)], lost area: Int? = nil, chunkSectors: Int = 1
-  ) -> [UInt8] {
-    let model = CopyModel(chunkCount: 1, chunkSectors: chunkSectors)
-    let builder = StoreBuilder(chunkSectors: chunkSectors).copying(copies.map(\.old))
-    var image = builder.image()
-    for (exception, copy) in zip(builder.exceptions, copies) {
-      image.put(model.bytes(of: copy.content), at: Int(exception.new) * model.chunkByteCount)
-    }
-    if let area {
-      Damage.randomChunk(builder.chunk(ofArea: area), seed: 5).apply(to: &image, of: builder)
-    }
-    return image
-  }
-
   @Test func `two clones that wrote the same content in other places are no siblings`() throws {
     /// What a machine writes: a few chunks that all have, its own, a package, and its own again.
     func writes(_ machine: Int, package: Int) -> [(old: Int, content: UInt64)] {
@@ -176,11 +160,11 @@ import Testing
         + (0..<60).map { (package + $0, 9_000_000 + UInt64($0)) }
         + (0..<20).map { (5000 * machine + 2000 + 7 * $0, own + 200 + UInt64($0)) }
     }
-    let store = Store(FaultySource(image(writes(1, package: 30_000), lost: 2)))
+    let store = Store(FaultySource(copiedImage(writes(1, package: 30_000), lost: 2)))
     let plan = try SalvagePlan(store)
     let found = try plan.placements(
       of: try plan.generation(0), origin: nil,
-      siblings: [Sibling(Store(image(writes(2, package: 40_000))))])
+      siblings: [Sibling(Store(copiedImage(writes(2, package: 40_000))))])
     #expect(found.orphanCount == 32 && found.provenCount == 0)
     #expect(found.siblings.map(\.verdict) != [.used])
   }
@@ -192,9 +176,9 @@ import Testing
   func `exceptions of a sibling that cannot be are left out`(_ odd: StoreBuilder.Exception) throws {
     let copies = (0..<70).map { (old: 100 + $0, content: UInt64($0) + 1) }
     let builder = StoreBuilder(chunkSectors: 1).copying(copies.map(\.old))
-    var sibling = image(copies)
+    var sibling = copiedImage(copies)
     Damage.exception(slot: 9, old: odd.old, new: odd.new).apply(to: &sibling, of: builder)
-    let plan = try SalvagePlan(Store(FaultySource(image(copies, lost: 1))))
+    let plan = try SalvagePlan(Store(FaultySource(copiedImage(copies, lost: 1))))
     let found = try plan.placements(
       of: try plan.generation(0), origin: nil, siblings: [Sibling(Store(sibling))])
     #expect(found.provenCount == 32)
@@ -218,9 +202,9 @@ import Testing
     for index in 0..<70 {
       copies.append((old: 100 + index, content: index % 3 == 0 ? UInt64(index) + 1 : 0))
     }
-    let plan = try SalvagePlan(Store(FaultySource(image(copies, lost: 2))))
+    let plan = try SalvagePlan(Store(FaultySource(copiedImage(copies, lost: 2))))
     let found = try plan.placements(
-      of: try plan.generation(0), origin: nil, siblings: [Sibling(Store(image(copies)))])
+      of: try plan.generation(0), origin: nil, siblings: [Sibling(Store(copiedImage(copies)))])
     #expect(found.orphanCount == 6 && found.provenCount == 6)
     #expect(found.placements.map(\.new) == [68] && found.placements.map(\.old) == [164])
   }
@@ -229,12 +213,12 @@ import Testing
     var copies: [(old: Int, content: UInt64)] = []
     for index in 0..<96 { copies.append((old: 100 + index, content: UInt64(index) + 1)) }
     for index in 32..<64 { copies[index].content = 0 }
-    let other = try Sibling(Store(image(copies)))
+    let other = try Sibling(Store(copiedImage(copies)))
     copies.insert((old: 999, content: 777), at: 40)
     let builder = StoreBuilder(chunkSectors: 1).copying(copies.map(\.old))
     let unread = builder.bytes(ofChunk: Int(builder.exceptions[50].new))
     let plan = try SalvagePlan(
-      Store(FaultySource(image(copies, lost: 1), unreadable: [unread])))
+      Store(FaultySource(copiedImage(copies, lost: 1), unreadable: [unread])))
     let found = try plan.placements(
       of: try plan.generation(0), origin: nil, siblings: [other])
     #expect(found.orphanCount == 32 && found.provenCount == 0 && found.likelyCount == 31)
@@ -252,9 +236,9 @@ import Testing
     var copies: [(old: Int, content: UInt64)] = []
     for index in 0..<96 { copies.append((old: 100 + index, content: UInt64(index) + 1)) }
     for index in 40..<44 { copies[index].content = 0 }
-    let other = try Sibling(Store(image(copies)))
+    let other = try Sibling(Store(copiedImage(copies)))
     copies[43].content = 777
-    let plan = try SalvagePlan(Store(FaultySource(image(copies, lost: 1))))
+    let plan = try SalvagePlan(Store(FaultySource(copiedImage(copies, lost: 1))))
     let found = try plan.placements(
       of: try plan.generation(0), origin: nil, siblings: [other])
     let bySibling = found.placements.filter {
@@ -274,9 +258,9 @@ import Testing
     let builder = StoreBuilder(chunkSectors: 1).copying(copies.map(\.old))
     let unread = builder.bytes(ofChunk: Int(builder.exceptions[40].new))
     let plan = try SalvagePlan(
-      Store(FaultySource(image(copies, lost: 1), unreadable: [unread])))
+      Store(FaultySource(copiedImage(copies, lost: 1), unreadable: [unread])))
     let found = try plan.placements(
-      of: try plan.generation(0), origin: nil, siblings: [Sibling(Store(image(theirs)))])
+      of: try plan.generation(0), origin: nil, siblings: [Sibling(Store(copiedImage(theirs)))])
     #expect(found.provenCount == 31 && found.likelyCount == UInt64(1 - surplus))
   }
 
@@ -293,10 +277,10 @@ import Testing
     let plan = try SalvagePlan(
       Store(
         FaultySource(
-          image(own, lost: 0, chunkSectors: 2), unreadable: [bad..<bad + 512])))
+          copiedImage(own, lost: 0, chunkSectors: 2), unreadable: [bad..<bad + 512])))
     let found = try plan.placements(
       of: try plan.generation(0), origin: nil,
-      siblings: [Sibling(Store(image(early + row + rest, chunkSectors: 2)))])
+      siblings: [Sibling(Store(copiedImage(early + row + rest, chunkSectors: 2)))])
     #expect(found.provenCount + found.likelyCount >= 40)
     let right = Set(builder.exceptions)
     let placed = found.placements.flatMap { placement in
@@ -324,10 +308,10 @@ import Testing
     let plan = try SalvagePlan(
       Store(
         FaultySource(
-          image(copies, lost: 1, chunkSectors: 2), unreadable: [start + 512..<start + 1024])))
+          copiedImage(copies, lost: 1, chunkSectors: 2), unreadable: [start + 512..<start + 1024])))
     let loaded = try LoadedTable(
       plan, generation: 0,
-      placing: Placing(siblings: [Sibling(Store(image(theirs, chunkSectors: 2)))]))
+      placing: Placing(siblings: [Sibling(Store(copiedImage(theirs, chunkSectors: 2)))]))
     let buffer = IOBuffer(byteCount: 1024)
     let unreadable = try loaded.store.source.readAround(at: start, into: buffer, 0..<1024)
     #expect(unreadable.isEmpty == isSame)

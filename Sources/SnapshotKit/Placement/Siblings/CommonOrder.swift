@@ -10,8 +10,8 @@ struct CommonOrder {
 
   /// The links in one order, ascending by both places.
   private(set) var links: [Link]
-  /// How many places of the first store, before all links, may have one of the second.
-  private let countBefore: UInt64
+  /// Where places of the second store begin that may be those of the first before all links.
+  private let startBefore: UInt64
 
   /// Finds the longest common order, and where it begins to hold.
   ///
@@ -22,12 +22,14 @@ struct CommonOrder {
   ///
   /// - Parameters:
   ///   - links: The chunks that both have, in any order; each place at most once.
+  ///   - shared: The exceptions of both for one chunk of the origin, whatever they hold.
   ///   - ownStrangers: Places of the first store that the second has nothing for.
   ///   - otherStrangers: Places of the second store that the first has nothing for.
   ///   - candidates: Places of the first store that may be the same as others of the second,
   ///     ascending.
   init(
-    _ links: [Link], ownStrangers: [UInt64], otherStrangers: [UInt64], candidates: [UInt64]
+    _ links: [Link], shared: [Link], ownStrangers: [UInt64], otherStrangers: [UInt64],
+    candidates: [UInt64]
   ) {
     let byOwn = Self.beginning(links.map { ($0.own, $0.other) }, ownStrangers)
     let byOther = Self.beginning(links.map { ($0.other, $0.own) }, otherStrangers)
@@ -35,10 +37,8 @@ struct CommonOrder {
       byOwn.score >= byOther.score
       ? links.filter { $0.own >= byOwn.start } : links.filter { $0.other >= byOther.start }
     self.links = Self.longestChain(common.sorted { $0.own < $1.own })
-    countBefore =
-      self.links.first.map { first in
-        UInt64(candidates.partitioningIndex { $0 >= first.own })
-      } ?? 0
+    startBefore =
+      self.links.first.map { Self.startBefore($0, shared: shared, candidates) } ?? 0
   }
 
   /// Places of the second store that fit a place of the first.
@@ -50,8 +50,6 @@ struct CommonOrder {
 
   /// The places of the second store that fit a place of the first; nil without any order.
   ///
-  /// Before the first link it is unknown which chunks were copied while both snapshots existed. The
-  /// second store has at most as many of them as the first has candidates.
   func fit(of own: UInt64) -> Fit? {
     guard let first = links.first else { return nil }
     let index = links.partitioningIndex { $0.own >= own }
@@ -59,12 +57,31 @@ struct CommonOrder {
       return Fit(range: links[index].other..<links[index].other + 1, isAfterLink: true)
     }
     guard index > 0 else {
-      let start = first.other - min(first.other, countBefore)
-      return Fit(range: start..<first.other, isAfterLink: false)
+      return Fit(range: startBefore..<first.other, isAfterLink: false)
     }
     let end = index < links.count ? links[index].other : .max
     let start = links[index - 1].other + 1
     return Fit(range: start..<max(end, start), isAfterLink: true)
+  }
+
+  /// Where places of the second store begin that may be those of the first before all links.
+  ///
+  /// It is unknown which chunks were copied there while both snapshots existed. The second store
+  /// has at most as many of them as the first has candidates. An exception that is before the first
+  /// link in one store, and after it in the other, was made twice for its chunk of the origin, the
+  /// first time when only one of the snapshots existed. So was whatever comes before it there.
+  private static func startBefore(
+    _ first: Link, shared: [Link], _ candidates: [UInt64]
+  ) -> UInt64 {
+    var (ownStart, start): (UInt64, UInt64) = (0, 0)
+    for link in shared {
+      if link.own < first.own, link.other > first.other { ownStart = max(ownStart, link.own + 1) }
+      if link.other < first.other, link.own > first.own { start = max(start, link.other + 1) }
+    }
+    let count = UInt64(
+      candidates.partitioningIndex { $0 >= first.own }
+        - candidates.partitioningIndex { $0 >= min(ownStart, first.own) })
+    return max(start, first.other - min(first.other, count))
   }
 
   /// The point after which, up to the end, matches outweigh mismatches most.

@@ -13,6 +13,8 @@ struct NamedLinks {
   private(set) var ownStrangers: [UInt64] = []
   /// Places of the second store for which the first has something else.
   private(set) var otherStrangers: [UInt64] = []
+  /// The exceptions of both stores for one chunk of the origin, whatever they hold.
+  private(set) var shared: [CommonOrder.Link] = []
 
   private let comparison: ChunkComparison?
   private let geometry: StoreGeometry
@@ -47,6 +49,7 @@ struct NamedLinks {
           row = []
         }
         row.append(link)
+        shared.append(link)
       }
     }
     try add(row)

@@ -32,8 +32,8 @@ struct SiblingAnchors {
     comparison = ChunkComparison(store, sibling, chunkByteCount: geometry.chunkSize.byteCount)
   }
 
-  /// Whether three of four, or more, are the same, of those that can be compared.
-  mutating func agree() throws(BlockIOError) -> Bool {
+  /// Whether three of four, or more, are the same, of those that can be compared; nil if none can.
+  mutating func agree() throws(BlockIOError) -> Bool? {
     let step = max(1, links.count / Self.sampleCount)
     var (same, all) = (0, 0)
     for index in stride(from: 0, to: links.count, by: step) {
@@ -41,17 +41,18 @@ struct SiblingAnchors {
       all += 1
       same += isSame ? 1 : 0
     }
-    return same > 0 && same * 4 >= all * 3
+    return all == 0 ? nil : same * 4 >= all * 3
   }
 
-  /// Whether exceptions before and after a place are the same in both; a side without any that can
-  /// be compared does not count, but one must.
-  mutating func hold(around position: UInt64) throws(BlockIOError) -> Bool {
+  /// Whether exceptions before and after a place are the same in both.
+  ///
+  /// - Returns: Nil if none near it can be compared; one side is enough if the other has none.
+  mutating func hold(around position: UInt64) throws(BlockIOError) -> Bool? {
     let next = links.partitioningIndex { $0.own >= position }
     let before = try isAnySame(links[..<next].suffix(Self.lookCount).reversed())
     if before == false { return false }
     let after = try isAnySame(links[next...].prefix(Self.lookCount).map(\.self))
-    return after ?? before ?? false
+    return after ?? before
   }
 
   /// Whether any of the first that can be compared is the same; nil if they are too few to tell:

@@ -20,6 +20,9 @@ struct SiblingOrder {
     byOld = runs.sorted { $0.run.old < $1.run.old }
   }
 
+  /// How many exceptions there are.
+  var chunkCount: UInt64 { runs.reduce(0) { $0 + $1.run.count } }
+
   /// The place of the exception for a chunk of the origin.
   func position(of old: UInt64) -> UInt64? {
     let index = byOld.partitioningIndex { $0.run.lastOld >= old }

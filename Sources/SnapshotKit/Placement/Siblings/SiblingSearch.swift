@@ -10,15 +10,14 @@ internal import SnapshotFormat
 struct SiblingSearch: EvidenceSearch {
   /// Fewer exceptions in a common order may be chance.
   private static let chainCountMin = 4
-  /// More chunks of which something cannot be read are not compared with a sibling's.
-  private static let comparisonCountMax = 1 << 12
 
-  private let sibling: Sibling
+  let sibling: Sibling
   /// The exceptions of the store that survive, by their places in its order.
   private let known: [(position: UInt64, run: ExceptionRun)]
-  private let store: any BlockSource
-  private let geometry: StoreGeometry
-  private var orphans: [(position: UInt64, new: UInt64, hash: ContentHash)] = []
+  let store: any BlockSource
+  let geometry: StoreGeometry
+  private(set) var orphans: [(position: UInt64, new: UInt64, hash: ContentHash)] = []
+  private let emptyTail: [Orphan]
   private var found: [Evidence]?
   private(set) var substitutes: [Substitute] = []
   private var verdict = SiblingUse.Verdict.noCommonOrder
@@ -26,11 +25,15 @@ struct SiblingSearch: EvidenceSearch {
   var siblingUse: SiblingUse? { SiblingUse(name: sibling.store.name, verdict: verdict) }
 
   /// Nil where the two stores cannot be compared: their chunks are not of one size.
+  ///
+  /// - Parameter emptyTail: Chunks of zeroes that may be copies, after the last orphan.
   init?(
-    _ sibling: Sibling, _ runs: [ExceptionRun], _ store: any BlockSource, _ geometry: StoreGeometry
+    _ sibling: Sibling, _ runs: [ExceptionRun], emptyTail: [Orphan] = [],
+    _ store: any BlockSource, _ geometry: StoreGeometry
   ) {
     guard sibling.geometry.chunkSize == geometry.chunkSize else { return nil }
     self.sibling = sibling
+    self.emptyTail = emptyTail
     self.store = store
     self.geometry = geometry
     known = runs.compactMap { run in
@@ -52,9 +55,12 @@ struct SiblingSearch: EvidenceSearch {
 
   private mutating func search(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
     let order = SiblingOrder(sibling)
+    addEmptyTail()
     let matches = try matches(order)
+    let wiped = Set(try takeWiped(matches))
+    let readCount = orphans.count - Int(clamping: emptyTail.chunkCount)
     var links: [CommonOrder.Link] = []
-    for orphan in orphans {
+    for orphan in orphans.prefix(readCount) {
       guard let places = matches[orphan.hash], places.places.count == 1, places.orphanCount == 1,
         !orphan.hash.isZero
       else { continue }
@@ -63,32 +69,39 @@ struct SiblingSearch: EvidenceSearch {
     let named = try NamedLinks(known, store, geometry, order, sibling)
     links += named.links
     var strangers = named.ownStrangers
-    strangers += orphans.lazy.filter { matches[$0.hash] == nil }.map(\.position)
+    strangers += orphans.prefix(readCount).lazy.filter { matches[$0.hash] == nil }.map(\.position)
     // Of what cannot be read, any may be the same.
     let others = Set(orphans.lazy.filter { matches[$0.hash] == nil }.map(\.new))
     var candidates: [UInt64] = []
     for orphan in scene.orphans {
-      for new in orphan.new..<orphan.new + orphan.count where !others.contains(new) {
+      for new in orphan.new..<orphan.new + orphan.count
+      where !others.contains(new) && !wiped.contains(new) {
         if let position = geometry.position(ofData: Chunk(new)) { candidates.append(position) }
       }
     }
+    let lacking = strangersOfSibling(order, matches)
     let common = CommonOrder(
-      links, ownStrangers: strangers,
-      otherStrangers: named.otherStrangers + strangersOfSibling(order, matches),
-      candidates: candidates)
+      links, shared: named.shared, ownStrangers: strangers,
+      otherStrangers: named.otherStrangers + lacking, candidates: candidates)
     guard common.links.count >= Self.chainCountMin else { return [] }
-    // Of a store without exceptions there is nothing to compare.
-    var anchors =
-      known.isEmpty
-      ? nil
-      : SiblingAnchors(
-        common.links.filter { known.containsPosition($0.own) }, store, sibling.store, geometry)
-    if try anchors?.agree() == false {
+    var anchors: SiblingAnchors? = SiblingAnchors(
+      common.links.filter { known.containsPosition($0.own) }, store, sibling.store, geometry)
+    switch try anchors?.agree() {
+    case true?: break
+    case nil where mayShareOrigin(common, candidateCount: candidates.count, named, order):
+      anchors = nil
+    default:
       verdict = .otherContent
       return []
     }
     verdict = .used
-    let equal = try evidence(common, matches, &anchors)
+    // A sibling that lived longer has more than the store ever had.
+    if let last = common.links.last,
+      lacking.count(where: { $0 > last.other }) > strangers.count(where: { $0 > last.own })
+    {
+      orphans.removeSubrange(readCount...)
+    }
+    let equal = try evidence(common, matches, &anchors, readCount)
     let counted = try counted(scene, common, order, matches, besides: equal, &anchors)
     // Then only the content shows that both are snapshots of one origin, and that this is the
     // table's data, not what an earlier use of the space left.
@@ -97,14 +110,33 @@ struct SiblingSearch: EvidenceSearch {
     return equal + counted
   }
 
+  /// Whether the tables of both could be those of snapshots of one origin, where no exception that
+  /// survives shows it.
+  ///
+  /// The older of two snapshots has whatever was copied for the younger: all of it was copied for
+  /// both, or earlier for the older. Of two machines that installed the same package, each has much
+  /// that the other lacks.
+  private func mayShareOrigin(
+    _ common: CommonOrder, candidateCount: Int, _ named: NamedLinks, _ order: SiblingOrder
+  ) -> Bool {
+    guard let first = common.links.first else { return false }
+    // After the first, whatever one has was copied for both, or written through a snapshot.
+    let strangerCount = named.ownStrangers.count { $0 > first.own }
+    if strangerCount * 4 > common.links.count { return false }
+    let count = known.reduce(0) { $0 + $1.run.count }
+    let lackCount = order.chunkCount - min(UInt64(named.shared.count), order.chunkCount)
+    return UInt64(named.shared.count) == count
+      || lackCount <= UInt64(candidateCount + candidateCount / 4)
+  }
+
   /// An exception of the sibling whose chunk the store does not name.
-  private struct Place {
+  struct Place {
     let position: UInt64
     let old: UInt64
     let new: UInt64
   }
 
-  private struct Matches {
+  struct Matches {
     var orphanCount = 0
     /// Ascending.
     var places: [Place] = []
@@ -164,132 +196,6 @@ struct SiblingSearch: EvidenceSearch {
     return strangers
   }
 
-  /// What the common order says of the orphans that are left, read or not.
-  ///
-  /// Between two things that both stores have, the sibling has just as many more chunks as there
-  /// are orphans: these are they, in that order, if all that can be read is the same, and the
-  /// sibling has their content. One that cannot be read as a whole is proven by what can be read of
-  /// it; if that is nothing it is likely, because it may have been written through the sibling.
-  ///
-  /// Otherwise the orphans that are the same as chunks of the sibling show which they are, and what
-  /// lies between those: that is likely.
-  private func counted(
-    _ scene: PlacementScene, _ common: CommonOrder, _ order: SiblingOrder,
-    _ matches: [ContentHash: Matches], besides equal: [Evidence],
-    _ anchors: inout SiblingAnchors?
-  ) throws(BlockIOError) -> [Evidence] {
-    let (placed, given) = (Set(equal.map(\.new)), Set(equal.map(\.old)))
-    var groups: [CommonOrder.Fit: [UInt64]] = [:]
-    for orphan in scene.orphans {
-      for new in orphan.new..<orphan.new + orphan.count where !placed.contains(new) {
-        guard let position = geometry.position(ofData: Chunk(new)),
-          let fit = common.fit(of: position)
-        else { continue }
-        groups[fit, default: []].append(new)
-      }
-    }
-    let size = geometry.chunkSize.byteCount
-    guard let comparison = ChunkComparison(store, sibling.store, chunkByteCount: size) else {
-      return []
-    }
-    var evidence: [Evidence] = []
-    for (fit, news) in groups {
-      let limit = news.count + given.count + OrderAlignment.pairCountMax / news.count
-      let olds = order.olds(in: fit.range, limit: limit).filter {
-        !scene.isMapped($0) && !given.contains($0)
-      }
-      guard !olds.isEmpty, let first = geometry.position(ofData: Chunk(news[0])),
-        try anchors?.hold(around: first) ?? true
-      else { continue }
-      let isBetween = fit.isAfterLink && fit.range.upperBound < .max
-      if isBetween, let all = try sideBySide(news, olds, order, comparison) {
-        evidence += all
-      } else {
-        evidence += try aligned(
-          news, olds, order, matches, comparison, in: fit.range, isBetween: isBetween)
-      }
-    }
-    return evidence
-  }
-
-  /// Orphans and as many chunks of a sibling, if all that can be read is the same.
-  private func sideBySide(
-    _ news: [UInt64], _ olds: [UInt64], _ order: SiblingOrder, _ comparison: ChunkComparison
-  ) throws(BlockIOError) -> [Evidence]? {
-    guard news.count == olds.count else { return nil }
-    var evidence: [Evidence] = []
-    for (new, old) in zip(news, olds) {
-      guard let place = order.byteOffset(of: old, sibling.geometry) else { return nil }
-      let found = try comparison.compare(new * geometry.chunkSize.byteCount, place)
-      guard found.isEqual else { return nil }
-      evidence.append(
-        Evidence(
-          kind: .sibling, strength: found.isWhole || found.hasContent ? .proven : .likely,
-          new: new, old: old))
-    }
-    return evidence
-  }
-
-  /// What orphans and a sibling's chunks, both in order, have in common.
-  ///
-  /// What differs may be one chunk all the same, which was written through one of the snapshots.
-  ///
-  /// - Parameter isBetween: Whether they lie between two things that both stores have: elsewhere, a
-  ///   chunk of which nothing can be read, or that differs, may be anything.
-  private func aligned(
-    _ news: [UInt64], _ olds: [UInt64], _ order: SiblingOrder, _ matches: [ContentHash: Matches],
-    _ comparison: ChunkComparison, in range: Range<UInt64>, isBetween: Bool
-  ) throws(BlockIOError) -> [Evidence] {
-    let size = geometry.chunkSize.byteCount
-    let places = olds.compactMap { order.byteOffset(of: $0, sibling.geometry) }
-    guard places.count == olds.count else { return [] }
-    var hashes: [UInt64: ContentHash] = [:]  // of the sibling's chunks, by their old chunks
-    var own: [(new: UInt64, hash: ContentHash?)] = []
-    var commonCount = 0
-    let mayDiffer = isBetween && news.count * olds.count <= OrderAlignment.pairCountMax
-    for new in news {
-      let hash = hash(ofOrphan: new)
-      let there = hash.flatMap { matches[$0]?.places(in: range) } ?? []
-      for place in there { hashes[place.old] = hash }
-      let isCommon = hash == nil || !there.isEmpty
-      if isCommon || mayDiffer { own.append((new, hash)) }
-      commonCount += isCommon ? 1 : 0
-    }
-    if commonCount == 0 { return [] }
-    // How much speaks for each chunk of which something cannot be read.
-    let unread = own.filter { $0.hash == nil }
-    guard own.count * olds.count <= OrderAlignment.pairCountMax,
-      unread.count * olds.count <= Self.comparisonCountMax
-    else { return [] }
-    var weights: [UInt64: [Int32]] = [:]
-    for orphan in unread {
-      weights[orphan.new] = try places.map { place throws(BlockIOError) -> Int32 in
-        let found = try comparison.compare(orphan.new * size, place)
-        if !found.isEqual { return 0 }
-        return found.hasContent ? 1 << 12 : found.isReadable ? 1 << 5 : isBetween ? 1 << 2 : 0
-      }
-    }
-    let alignment = OrderAlignment(own.count, olds.count) { index, other in
-      guard let hash = own[index].hash else { return weights[own[index].new]?[other] ?? 0 }
-      if hashes[olds[other]] != hash { return mayDiffer ? 1 : 0 }
-      return hash.isZero ? 1 << 10 : 1 << 12
-    }
-    var evidence: [Evidence] = []
-    for pair in alignment.pairs {
-      let new = own[pair.own].new
-      guard try comparison.compare(new * size, places[pair.other]).isEqual else { continue }
-      evidence.append(
-        Evidence(kind: .sibling, strength: .likely, new: new, old: olds[pair.other]))
-    }
-    return evidence
-  }
-
-  /// The hash of an orphan; nil if it cannot be read as a whole.
-  private func hash(ofOrphan new: UInt64) -> ContentHash? {
-    let index = orphans.partitioningIndex { $0.new >= new }
-    return index < orphans.count && orphans[index].new == new ? orphans[index].hash : nil
-  }
-
   /// What both stores hold, by the common order.
   private func substitutes(
     _ common: CommonOrder, _ order: SiblingOrder, _ counted: [Evidence]
@@ -328,44 +234,82 @@ struct SiblingSearch: EvidenceSearch {
   /// If the sibling has more of that content there, which are missing is not known: zeroes are
   /// everywhere, and what was written through a snapshot leaves gaps in the order. If it has fewer,
   /// the places are likely: the others belong to what only this store copied. So they are before
-  /// anything that both stores have.
+  /// anything that both stores have, and where the store's last chunks are zeroes: those are no
+  /// orphans by themselves.
+  ///
+  /// - Parameter readCount: How many of the orphans come before the empty tail.
   private func alike(
-    _ common: CommonOrder, _ matches: [ContentHash: Matches]
+    _ common: CommonOrder, _ matches: [ContentHash: Matches], _ readCount: Int
   ) -> [(orphans: [UInt64], places: [Place], strength: Evidence.Strength)] {
     struct Key: Hashable {
       let hash: ContentHash
       let fit: CommonOrder.Fit
     }
-    var groups: [Key: [UInt64]] = [:]
-    for orphan in orphans where matches[orphan.hash] != nil {
+    var groups: [Key: (news: [UInt64], readCount: Int)] = [:]
+    for (index, orphan) in orphans.enumerated() where matches[orphan.hash] != nil {
       guard let fit = common.fit(of: orphan.position) else { continue }
-      groups[Key(hash: orphan.hash, fit: fit), default: []].append(orphan.new)
+      let key = Key(hash: orphan.hash, fit: fit)
+      groups[key, default: ([], 0)].news.append(orphan.new)
+      if index < readCount { groups[key, default: ([], 0)].readCount += 1 }
     }
-    return groups.compactMap { key, news in
+    return groups.compactMap { key, group in
       let places = matches[key.hash]?.places(in: key.fit.range) ?? []
-      guard !places.isEmpty, places.count <= news.count else { return nil }
-      let isSure = key.fit.isAfterLink && places.count == news.count
-      return (news, Array(places), isSure ? .proven : .likely)
+      guard !places.isEmpty, places.count <= group.news.count else { return nil }
+      let isSure = key.fit.isAfterLink && places.count == group.readCount
+      return (group.news, Array(places), isSure ? .proven : .likely)
+    }
+  }
+
+  /// Takes out the orphans of zeroes that may have been wiped together with the store's header.
+  ///
+  /// They end where that ended. If something follows that both stores have, they are copies.
+  private mutating func takeWiped(
+    _ matches: [ContentHash: Matches]
+  ) throws(BlockIOError) -> [UInt64] {
+    let count = orphans.prefix(while: \.hash.isZero).enumerated().prefix {
+      $0.element.position == UInt64($0.offset)
+    }.count
+    guard count > 0, count < orphans.count, orphans[count].position == UInt64(count),
+      matches[orphans[count].hash] == nil,
+      let header = try store.whole(at: 0, count: Int(clamping: geometry.chunkSize.byteCount)),
+      header.allSatisfy({ $0 == 0 })
+    else { return [] }
+    defer { orphans.removeFirst(count) }
+    return orphans.prefix(count).map(\.new)
+  }
+
+  /// Adds what may be copies of zeroes after the last orphan.
+  private mutating func addEmptyTail() {
+    if emptyTail.isEmpty { return }
+    let hash = ContentHash(zeroByteCount: Int(clamping: geometry.chunkSize.byteCount))
+    for chunks in emptyTail {
+      for new in chunks.new..<chunks.new + chunks.count {
+        guard let position = geometry.position(ofData: Chunk(new)) else { continue }
+        orphans.append((position, new, hash))
+      }
     }
   }
 
   /// What the common order proves: equal content, at a place between those that agree.
   private func evidence(
-    _ common: CommonOrder, _ matches: [ContentHash: Matches], _ anchors: inout SiblingAnchors?
+    _ common: CommonOrder, _ matches: [ContentHash: Matches], _ anchors: inout SiblingAnchors?,
+    _ readCount: Int
   ) throws(BlockIOError) -> [Evidence] {
     let size = geometry.chunkSize.byteCount
     guard let comparison = ChunkComparison(store, sibling.store, chunkByteCount: size) else {
       return []
     }
     var evidence: [Evidence] = []
-    for group in alike(common, matches) {
+    for group in alike(common, matches, readCount) {
       for (orphan, place) in zip(group.orphans, group.places) {
-        guard let position = geometry.position(ofData: Chunk(orphan)),
-          try anchors?.hold(around: position) ?? true,
-          try comparison.compare(orphan * size, place.new * size).isSame
-        else { continue }
+        guard let position = geometry.position(ofData: Chunk(orphan)) else { continue }
+        let holds = try anchors?.hold(around: position)
+        if holds == false { continue }
+        guard try comparison.compare(orphan * size, place.new * size).isSame else { continue }
         evidence.append(
-          Evidence(kind: .sibling, strength: group.strength, new: orphan, old: place.old))
+          Evidence(
+            kind: .sibling, strength: holds == true ? group.strength : .likely, new: orphan,
+            old: place.old))
       }
     }
     return evidence
