@@ -55,7 +55,7 @@ package enum Probe {
     return try identifyItself(slice)
   }
 
-  /// What a source holds, without looking into partitions.
+  /// The content of a source, without looking into partitions.
   private static func identifyItself(_ source: any BlockSource) throws(BlkidError) -> Identity {
     guard source.byteCount > 0 else { return Identity() }  // an error to libblkid
     let backing = FileBacking(of: source)
@@ -76,7 +76,7 @@ package enum Probe {
     return identity
   }
 
-  /// What libblkid finds, and whether it failed to look for something; nil if it refuses.
+  /// libblkid's result, and whether it failed to look for something; nil if it refuses.
   private static func identify(
     _ backing: FileBacking, _ sectorByteCounts: [Int]
   ) -> (Identity, hasFailed: Bool)? {

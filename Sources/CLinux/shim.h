@@ -1,4 +1,4 @@
-// What Swift cannot call: ioctl() and fcntl() are variadic, request numbers are macros, and
+// Calls that Swift cannot make: ioctl() and fcntl() are variadic, request numbers are macros, and
 // memfd_create(), renameat2() and statx() need _GNU_SOURCE. Each function returns what its system
 // call returns, with errno set.
 #pragma once

@@ -36,8 +36,8 @@ static inline const char *wanted_tsk_version(void) { return TSK_VERSION_STR; }
 // A function of the library, which loaded_tsk() has found. Loading again only counts.
 #define LOADED(name) ((__typeof__(&name))dlsym(loaded_tsk_once(), #name))
 
-// What stands between libtsk and the C library: it asserts what a damaged image does not hold to,
-// and allocates what one claims.
+// Replacements for C functions that libtsk calls: a damaged image can fail its assertions, and
+// claim sizes that it then allocates.
 typedef struct {
   void *(*allocate)(size_t);
   void *(*allocate_zeroed)(size_t, size_t);

@@ -4,7 +4,7 @@
 ///
 /// - Source: Linux `Documentation/staging/lzo.rst`.
 struct LZO1X {
-  /// What precedes an instruction below 16 decides what it means.
+  /// The context of an instruction below 16, which decides its meaning.
   private enum State: Equatable {
     /// A match, and that many literals, at most three.
     case literals(Int)

@@ -4,7 +4,8 @@ internal import Serving
 
 /// `dmsnap-fuse /DIRECTORY KEY=VALUE...`: mounts a snapshot's image, and goes into the background.
 ///
-/// `dmsnap mount` runs it. What it serves, or why it does not, goes to the descriptor `report=`.
+/// `dmsnap mount` runs it. A report of the served snapshot, or of the failure, goes to the
+/// descriptor `report=`.
 @main
 struct Mount {
   static func main() {

@@ -2,8 +2,8 @@
   internal import BlockIO
   internal import Serving
 
-  /// What the mounted directory shows: an image of the snapshot, one of each partition, and an
-  /// empty directory for each, to mount its file system on.
+  /// The mounted directory: an image of the snapshot, one of each partition, and an empty directory
+  /// for each, to mount its file system on.
   struct SnapshotDirectory {
     /// A name in it.
     struct Entry {
@@ -17,7 +17,7 @@
 
     /// The inode of the directory itself; those of its entries follow.
     static let root: UInt64 = 1
-    /// What is in it.
+    /// Its entries.
     let entries: [Entry]
     private let source: any BlockSource
 

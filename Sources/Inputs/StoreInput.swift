@@ -35,7 +35,7 @@ package struct StoreInput {
   package let store: Store
   /// Whether it is a volume of a group, a snapshot's or not.
   package let isStoreVolume: Bool
-  /// What the snapshot was taken of; nil if not given and not found.
+  /// The origin of the snapshot; nil if not given and not found.
   package let origin: (any BlockSource)?
   /// The snapshot, if the store is one of a volume group.
   package let volume: SnapshotVolume?

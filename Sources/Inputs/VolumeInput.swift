@@ -32,7 +32,7 @@ package struct VolumeNames: Sendable {
 /// The volume groups in what the user named with `--pv`.
 package struct VolumeInput {
   let names: VolumeNames
-  /// What was named, in that order.
+  /// The sources named by the user, in that order.
   package let sources: [any BlockSource]
   /// The physical volumes in it.
   package let search: PhysicalVolumeSearch

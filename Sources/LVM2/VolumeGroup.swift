@@ -22,7 +22,7 @@ public struct VolumeGroup: Equatable, Sendable {
   public var logicalVolumes: [LogicalVolume]
   /// The snapshots, by the pseudo volumes.
   public var snapshots: [Snapshot]
-  /// What was done, as lvm2 put it: the command line, or "Created *before* executing ...".
+  /// The change, in lvm2's words: the command line, or "Created *before* executing ...".
   public var description: String
   /// When the text was written, in seconds since 1970; nil if it does not say.
   public var creationTime: Int64?

@@ -1,7 +1,7 @@
 package import BlockIO
 internal import SnapshotFormat
 
-/// What md records on each member of an array: which array it belongs to, and how current it is.
+/// md's record on each member of an array: which array it belongs to, and how current it is.
 ///
 /// Version 1 is little-endian and at the beginning (1.1), 4 KiB after that (1.2), or in the last 8
 /// to 12 KiB (1.0). Version 0.90 has the byte order of the machine, which is taken for
@@ -177,7 +177,7 @@ package struct ArraySuperblock: Equatable, Sendable {
     return sum
   }
 
-  /// What mdadm calls the level.
+  /// mdadm's name for the level.
   var levelName: String { level == -1 ? "linear" : "raid\(level)" }
 
   /// The UUID as mdadm shows it.

@@ -18,7 +18,7 @@
 
     static let shared = Mutex(Plugin())
 
-    /// What is served; nbdkit connects nobody before it is there.
+    /// The snapshot being served; nbdkit accepts no connections before it is set.
     static var served: Served? { shared.withLock { $0.served } }
 
     /// Opens what the parameters name.
@@ -171,7 +171,7 @@
       try body()
       return 0
     } catch {
-      // What a client does is no news.
+      // Errors caused by a client are not news.
       debug("\(error)")
       nbdkit_set_error(EIO)
       return -1
@@ -326,7 +326,7 @@
     unsafe pointer.pointee.can_fua = {
       unsafe Connection.of($0)?.served.layer != nil ? NBDKIT_FUA_NATIVE : NBDKIT_FUA_NONE
     }
-    // What one connection has flushed, all see.
+    // A flush by one connection is seen by all.
     unsafe pointer.pointee.can_multi_conn = { _ in 1 }
     unsafe pointer.pointee.can_cache = { _ in NBDKIT_CACHE_NATIVE }
     unsafe pointer.pointee.can_extents = { _ in 1 }
@@ -351,13 +351,13 @@
     }
   }
 
-  /// What nbdkit looks for when it loads the plugin.
+  /// The entry point that nbdkit looks for when it loads the plugin.
   @_cdecl("plugin_init")
   public func pluginInit() -> UnsafeMutablePointer<nbdkit_plugin> { unsafe makeTable() }
 #else
   internal import BlockIO
 
-  /// What nbdkit looks for when it loads the plugin, which can do nothing.
+  /// The entry point that nbdkit looks for when it loads the plugin; this one can do nothing.
   @_cdecl("plugin_init")
   public func pluginInit() -> UnsafeMutableRawPointer? {
     // If it is closed, there is nowhere to report it.

@@ -6,10 +6,10 @@ internal import SystemPackage
 /// Client writes to a served view, in a new COW store over it, which Linux and dmsnap can use like
 /// any other.
 ///
-/// A chunk is copied with its first write. What it writes is on the medium after `flush()`, in the
-/// kernel's order: the data, a flush, the area that names it. Until then, a process that is killed
-/// leaves the writes up to some point, all of them and no later one: a chunk that an area names is
-/// overwritten only once the writes before it are named too.
+/// The first write to a chunk copies it. Writes are on the medium after `flush()`, in the kernel's
+/// order: the data, a flush, the area that names it. Until then, a killed process leaves a prefix
+/// of the writes: a chunk that an area names is overwritten only once the writes before it are
+/// named too.
 ///
 /// If it is full, writes that need another chunk fail. Linux would invalidate the snapshot; here
 /// earlier writes remain. After a failed flush, nothing more is written.

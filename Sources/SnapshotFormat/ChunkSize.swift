@@ -5,7 +5,7 @@ public struct ChunkSize: Hashable, Comparable, Sendable {
 
   /// The largest: 2^22 sectors are "too high" to Linux, whose limit is INT_MAX bytes.
   public static let max = ChunkSize(shift: 21)
-  /// What Linux assumes if no chunk size is given: 32 sectors, 16 KiB.
+  /// Linux's default if no chunk size is given: 32 sectors, 16 KiB.
   public static let kernelDefault = ChunkSize(shift: 5)
   /// Every chunk size, the smallest first.
   public static let all: [ChunkSize] = (0...max.shift).map(ChunkSize.init(shift:))

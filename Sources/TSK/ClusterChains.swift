@@ -83,7 +83,7 @@
       return runs
     }
 
-    /// What the table says of a cluster.
+    /// The table's entry for a cluster.
     private func next(
       after cluster: UInt64, _ pages: inout [UInt64: [UInt8]]
     ) throws(BlockIOError) -> UInt64 {

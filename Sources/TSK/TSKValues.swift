@@ -4,7 +4,7 @@
     case fat12, fat16, fat32, exFAT, ntfs, iso9660, hfsPlus
   }
 
-  /// What libtsk says that a file or a name is of.
+  /// libtsk's classification of a file or a name.
   package enum TSKKind: Sendable {
     case regular, directory, link, characterDevice, blockDevice, fifo, socket, unknown
     /// A file or directory that libtsk made up: `$FAT1`, `$OrphanFiles`.
@@ -23,7 +23,7 @@
   package struct TSKMetadata: Sendable {
     /// Its address, which is its number.
     package let address: UInt64
-    /// What it is.
+    /// Its kind.
     package let kind: TSKKind
     /// The lower twelve bits of the mode.
     package let permissions: UInt16
@@ -52,7 +52,7 @@
     package let bytes: [UInt8]
     /// The address of the file.
     package let address: UInt64
-    /// What kind of file the directory says that it is.
+    /// The kind of file, according to the directory.
     package let kind: TSKKind
     /// Whether it is in use.
     package let isAllocated: Bool
@@ -92,10 +92,10 @@
     package let address: UInt64
     /// How many blocks.
     package let count: UInt64
-    /// What is there.
+    /// The kind of its content.
     package let kind: Kind
 
-    /// What a run stands for.
+    /// The kind of content of a run.
     package enum Kind: Sendable { case data, sparse, filler }
 
     /// So many blocks from `offset` in the file and from `address` in the file system on.

@@ -21,7 +21,7 @@
     /// Where the files of FAT and exFAT are.
     private let chains: ClusterChains?
 
-    /// What it is.
+    /// Its family.
     package let family: TSKFamily
     /// The size of its blocks, in bytes; at least one.
     package let blockByteCount: UInt64
@@ -64,7 +64,7 @@
       do throws(BlockIOError) {
         chains = try ClusterChains(source, opened.family, blockByteCount: blockByteCount)
       } catch {
-        // What cannot be read of the table itself is said of each file.
+        // Each file then reports the unreadable parts of the table.
         chains = nil
       }
       root = unsafe handle.pointee.root_inum
@@ -320,7 +320,7 @@
     }
   }
 
-  /// What a walk of metadata found.
+  /// The result of a walk of metadata.
   private final class MetadataList {
     // Free space may hold anything.
     private static let countMax = 256 << 10
@@ -341,7 +341,7 @@
     }
   }
 
-  /// What a walk of blocks found.
+  /// The result of a walk of blocks.
   private final class BlockList {
     private(set) var found: [Range<UInt64>] = []
 

@@ -23,7 +23,7 @@
       var clock: clockid_t?
       var thread: pthread_t?
       var isStuck = false
-      /// What libtsk has allocated on this thread, and not released there.
+      /// The number of bytes that libtsk has allocated on this thread, and not released there.
       var byteCount = 0
       /// How much of a processor calls have used that took long.
       var longTime = Duration.zero
@@ -88,7 +88,7 @@
       let isTooMuch = state.withLock {
         let (sum, overflow) = $0.byteCount.addingReportingOverflow(allocated - released)
         if overflow || $0.isStuck || sum > limits.byteCount { return true }
-        // What another thread or the C library allocated may be released here.
+        // Memory from another thread or from the C library may be released here.
         $0.byteCount = max(sum, 0)
         return false
       }
@@ -146,7 +146,7 @@
     }
   }
 
-  /// What a call comes to.
+  /// The result of a call.
   private final class ResultBox<Value: Sendable>: Sendable {
     private let result = Mutex<Result<Value, TSKError>?>(nil)
 

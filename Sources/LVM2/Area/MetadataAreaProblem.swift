@@ -1,6 +1,6 @@
 internal import BlockIO
 
-/// What is wrong with a metadata area, or with its text.
+/// A problem with a metadata area, or with its text.
 ///
 /// Bytes are counted from the beginning of the device.
 package enum MetadataAreaProblem: Equatable, Sendable, CustomStringConvertible {

@@ -84,7 +84,7 @@ public struct FoundVolume: Sendable {
     return places
   }
 
-  /// What makes its bytes doubtful; reads metadata areas.
+  /// Reasons to doubt its bytes; reads metadata areas.
   public func doubts() throws(BlockIOError) -> Doubts {
     let used = Set(version.allocations(below: name).map(\.physicalVolume))
     let problems = group.problems.filter { problem in
@@ -105,7 +105,7 @@ public struct FoundVolume: Sendable {
   public struct Doubts: Sendable {
     /// Physical volumes with a part or a copy of it that were not found.
     public let missing: [VolumeGroup.PhysicalVolume]
-    /// What is wrong with the others, and with the group's metadata.
+    /// Problems with the others, and with the group's metadata.
     public let problems: [GroupProblem]
     /// Its extents that were reallocated since.
     public let reuses: [FoundVolumeGroup.Reuse]

@@ -7,7 +7,7 @@ public struct FoundVolumeGroup: Sendable {
   public let group: VolumeGroup
   /// By the file given in its place, which may be older than what is in use on the disks.
   let text: VolumeGroup?
-  /// What is wrong with its physical volumes and its metadata.
+  /// Problems with its physical volumes and its metadata.
   public internal(set) var problems: [GroupProblem]
   /// All physical volumes found, by UUID; versions differ in which are the group's.
   let members: [LVMIdentifier: FoundPhysicalVolume]
@@ -95,7 +95,7 @@ public struct FoundVolumeGroup: Sendable {
     let devices = Dictionary(
       version.physicalVolumes.map { ($0.uuid, $0) }, uniquingKeysWith: { first, _ in first })
     var found: [Reuse] = []
-    // What is known of each physical volume already; later versions repeat it.
+    // Ranges already found for each physical volume; later versions repeat them.
     var known: [LVMIdentifier: Set<Range<UInt64>>] = [:]
     for later in try history() where later == group || later.seqno > version.seqno {
       for allocation in later.allocations where !owners.contains(allocation.volumeUUID) {

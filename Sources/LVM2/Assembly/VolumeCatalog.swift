@@ -6,8 +6,7 @@ public struct VolumeCatalog: Sendable {
   public let groups: [FoundVolumeGroup]
   /// Physical volumes in no group.
   public let orphans: [FoundPhysicalVolume]
-  /// What is wrong with the metadata areas of ``orphans``, which may belong to a group all the
-  /// same.
+  /// Problems with the metadata areas of ``orphans``, which may belong to a group all the same.
   public let orphanProblems: [LVMIdentifier: [GroupProblem]]
 
   /// Assembles the groups.
@@ -48,7 +47,7 @@ public struct VolumeCatalog: Sendable {
     self.orphanProblems = orphanProblems
   }
 
-  /// What is known of one group during assembly.
+  /// The facts known about one group during assembly.
   private struct Candidate {
     /// From a file.
     var text: VolumeGroup?
@@ -64,8 +63,8 @@ public struct VolumeCatalog: Sendable {
     func group(_ members: Members) -> FoundVolumeGroup? {
       let newest = committed.max { $0.group.seqno < $1.group.seqno }
       let fallback = fallbacks.max { $0.group.seqno < $1.group.seqno }
-      // What is in use on the disks, even if its number is lower: a file may be of another line of
-      // versions.
+      // The version in use on the disks wins, even with a lower number: a file may be of another
+      // line of versions.
       guard let group = newest?.group ?? text ?? fallback?.group else { return nil }
       var problems = self.problems
       if text == nil, newest == nil, let fallback {
@@ -91,7 +90,7 @@ public struct VolumeCatalog: Sendable {
     var duplicates: [LVMIdentifier: [String]] = [:]
     /// The groups whose metadata they have in use.
     var owners: [LVMIdentifier: VolumeGroup] = [:]
-    /// What is wrong with the areas of those whose group is unknown.
+    /// Problems with the areas of physical volumes whose group is unknown.
     var areaProblems: [LVMIdentifier: [GroupProblem]] = [:]
 
     func problems(

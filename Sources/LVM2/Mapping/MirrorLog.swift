@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What dm-mirror records on disk: which regions are the same on all legs.
+/// dm-mirror's record on disk of the regions that are the same on all legs.
 ///
 /// - Source: Linux `drivers/md/dm-log.c`, `struct log_header_disk`, `LOG_OFFSET`.
 enum MirrorLog {

@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What md records on each leg of an array, at the beginning of the leg's metadata volume.
+/// md's record on each leg of an array, at the beginning of the leg's metadata volume.
 ///
 /// - Source: Linux `drivers/md/dm-raid.c`, `struct dm_raid_superblock`.
 struct RaidSuperblock: Equatable {

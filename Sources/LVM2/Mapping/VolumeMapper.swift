@@ -171,7 +171,7 @@ package struct VolumeMapper {
 
   /// Copies, the readable ones first.
   ///
-  /// What may be out of date is not read, unless the user asks for that leg.
+  /// A leg that may be out of date is read only if the user asks for it.
   func copies(
     _ legs: [ExtentLayout], isCurrent: [Bool], splitOff: Set<Int> = [],
     _ volume: VolumeGroup.LogicalVolume

@@ -4,9 +4,9 @@ public struct MetadataTextError: Error, Equatable, Sendable, CustomStringConvert
   public let line: Int
   /// Where in the line, in bytes, from 1.
   public let column: Int
-  /// What was found there, described or in quotation marks.
+  /// The text found there, described or in quotation marks.
   public let found: String
-  /// What is required there.
+  /// The requirement at that place.
   public let required: String
 
   public var description: String {

@@ -37,7 +37,7 @@ struct Explain: ParsableCommand {
     }
   }
 
-  /// What is explained beside findings and refusals.
+  /// The subject that is explained beside findings and refusals.
   private static let placement = "placement"
 
   private static var placementPage: [String] {

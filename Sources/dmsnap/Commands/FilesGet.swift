@@ -129,7 +129,7 @@ struct FilesGet: ParsableCommand {
       isInDoubt: extraction.forbiddenCount > 0 || losses.isInDoubt)
   }
 
-  /// What is asked for: what is found of it, and what is not.
+  /// The places asked for: those found, and those not found.
   ///
   /// - Throws: If nothing is found.
   private func places(in fileSystem: any FileSystem) throws -> FoundPlaces {

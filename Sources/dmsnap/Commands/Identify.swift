@@ -83,7 +83,7 @@ private struct IdentifyScreen {
     }
   }
 
-  /// What to run on a group's volumes, if there is one.
+  /// The command to run on a group's volumes, if there is a group.
   private mutating func addNext(_ content: IdentifiedContent) {
     if content.hasPhysicalVolume { add("next", "dmsnap lvm list --pv \(quoted(path))") }
   }

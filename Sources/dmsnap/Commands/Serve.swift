@@ -83,7 +83,7 @@ struct Serve: ParsableCommand {
 }
 
 extension ServeRequest {
-  /// What the options name.
+  /// The snapshot that the options name.
   init(_ options: StoreOptions, origin: PathArgument?, _ policy: LossPolicy) {
     let names = (options.store.text, origin?.text, options.table.reading.rawValue)
     RunRecord.note { ($0.store, $0.origin, $0.reading) = names }

@@ -140,7 +140,7 @@ struct FilesInput {
   let part: SnapshotPart
   private let check: OriginCheck
   private let messages: MessageOptions
-  /// What is damaged of the file systems that were opened.
+  /// Damage found in the file systems that were opened.
   private let damage = Damage()
 
   private final class Damage {
@@ -207,12 +207,13 @@ struct FilesInput {
     }
   }
 
-  /// What of a side is known to be lost, without reading it.
+  /// Losses of a side that are known without reading it.
   func knownLosses(_ side: SnapshotFiles.Side) -> FileLosses {
     FileLosses(snapshot, side, in: part)
   }
 
-  /// What of a side is lost, by what the files of both tell as well, if both can be read.
+  /// Losses of a side, including those that a comparison of both sides' files reveals, if both can
+  /// be read.
   func losses(_ side: SnapshotFiles.Side) throws -> FileLosses {
     guard side == .snapshot else { return knownLosses(side) }
     do throws(FileSystemError) {

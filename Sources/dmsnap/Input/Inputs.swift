@@ -4,7 +4,7 @@ import Inputs
 import LVM2
 import SnapshotKit
 
-// What the library of inputs opens, by the command's options; what it says goes to stderr.
+// Opens inputs through the library, with the command's options; its notes go to stderr.
 
 extension PathArgument: ExpressibleByArgument {
   /// Opens it for reading.
@@ -40,7 +40,7 @@ extension VolumeInput {
 }
 
 extension SnapshotVolume {
-  /// What the group's metadata says about the snapshot.
+  /// Findings from the group's metadata about the snapshot.
   func check() throws -> [Finding] {
     try VolumeCheck(self).findings
   }

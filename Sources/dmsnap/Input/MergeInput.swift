@@ -4,7 +4,7 @@ import LVM2
 import SnapshotKit
 import SystemPackage
 
-/// What `dmsnap merge` was asked to do, by its arguments and its plan.
+/// The request to `dmsnap merge`, from its arguments and its plan.
 struct MergeInput {
   /// The store and the origin, as the user named them.
   let options: StoreOptions
@@ -121,7 +121,7 @@ extension MergeCut {
   }
 }
 
-/// What a plan says, and what the arguments change.
+/// The arguments in a plan, and those that the command line changes.
 private struct PlanArguments {
   let plan: MergePlan
   let source: any BlockSource
@@ -193,7 +193,7 @@ extension VolumeOptions {
     guard (try? validate()) != nil else { return nil }
   }
 
-  /// What a plan records of them.
+  /// The part of them that a plan records.
   fileprivate var planned: MergePlan.Volumes? {
     physicalVolumes.isEmpty
       ? nil

@@ -32,7 +32,7 @@ struct UnknownSubcommand {
     return nil
   }
 
-  /// What is wrong, as ArgumentParser says it of an option.
+  /// The error, in ArgumentParser's words for options.
   var message: String {
     "Unknown subcommand '\(path)'" + (suggestion.map { ". Did you mean '\($0)'?" } ?? "")
   }

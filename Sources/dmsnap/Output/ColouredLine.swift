@@ -81,6 +81,6 @@ extension Severity {
 }
 
 extension ExitStatus {
-  /// What a command that ends so says it in.
+  /// The colour for reporting this exit status.
   var colour: Colour { self == .warnings ? .doubtful : .bad }
 }

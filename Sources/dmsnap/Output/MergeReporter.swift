@@ -4,7 +4,7 @@ import LVM2
 import SnapshotFormat
 import SnapshotKit
 
-/// What `dmsnap merge` prints about what it did, or would do.
+/// Prints what `dmsnap merge` did, or would do.
 struct MergeReporter {
   private let command: Merge
   private let input: MergeInput

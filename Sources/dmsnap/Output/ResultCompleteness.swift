@@ -3,8 +3,7 @@ import Inputs
 import LVM2
 import SnapshotKit
 
-/// What is missing in a result: what its reading of the table knows to be lost, and what could not
-/// be read.
+/// The losses of a result: those that its reading of the table knows, and the unreadable ranges.
 struct ResultCompleteness {
   /// The known ranges of the origin, ascending.
   let ranges: [LostRange]
@@ -30,7 +29,7 @@ struct ResultCompleteness {
     self.init(snapshot.loaded, unreadable, originByteCount: snapshot.view.byteCount)
   }
 
-  /// What could not be read of something without a table.
+  /// A result without a table, with the ranges that could not be read.
   init(_ unreadable: [LostRange]) {
     ranges = unreadable
     (hasUnknown, isInFilesystem) = (false, false)

@@ -76,7 +76,7 @@ struct TablePrinter {
   }
 }
 
-/// What surrounds the three numbers of a run.
+/// The text around the three numbers of a run.
 private struct LineLayout {
   /// No line, with its separator, is as long as this.
   static let byteCountMax = 128

@@ -1,6 +1,6 @@
 import Blkid
 
-/// What `dmsnap --version` says.
+/// The output of `dmsnap --version`.
 enum Version {
   /// The version itself, which is also JSON's.
   static let number = "0.1.0"
