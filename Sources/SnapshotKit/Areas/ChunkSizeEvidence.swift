@@ -1,13 +1,13 @@
 internal import BlockIO
 package import SnapshotFormat
 
-/// What the areas show about the chunk size, regardless of the header.
+/// The evidence in the areas for a chunk size, regardless of the header.
 ///
 /// Areas are E + 1 chunks apart, and each holds the numbers of the data chunks right after it. Thus
 /// every chunk size has its own places for areas, and only the true one finds exceptions where
 /// Linux would have put them; file data does not look like that.
 package struct ChunkSizeEvidence: Sendable {
-  /// What one chunk size finds.
+  /// The findings under one chunk size.
   package struct Score: Equatable, Sendable {
     /// The chunk size.
     package let chunkSize: ChunkSize
@@ -64,7 +64,7 @@ package struct ChunkSizeEvidence: Sendable {
     scores.filter { $0.isConvincing && $0 != best }.max { $0 < $1 }
   }
 
-  /// What one chunk size finds.
+  /// Scores one chunk size.
   ///
   /// - Parameters:
   ///   - isExpected: Whether a header says that a table of this chunk size begins in area 0.

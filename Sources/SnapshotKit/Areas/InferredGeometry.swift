@@ -17,7 +17,7 @@ package struct InferredGeometry: Sendable {
   package let geometry: StoreGeometry?
   /// Where the chunk size comes from.
   package let basis: Basis
-  /// What each chunk size finds, if that was examined.
+  /// The score of each chunk size, if that was examined.
   package let evidence: ChunkSizeEvidence?
 
   /// Infers the geometry of a store.

@@ -60,7 +60,7 @@ struct ShiftEvidence {
         isBeginning: true)
     }
 
-    /// What comes before area 0: that many bytes of a header, in their place.
+    /// The beginning of a store, before area 0: that many bytes of a header, in their place.
     static func beginning(headerByteCount: UInt64) -> Sighting {
       Sighting(
         area: .max, range: 0..<headerByteCount, shift: 0, leakBefore: 0, leak: 0, isFull: true,

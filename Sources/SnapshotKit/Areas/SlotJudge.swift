@@ -14,7 +14,7 @@ internal import SnapshotFormat
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_prepare_exception`,
 ///   `persistent_commit_exception`.
 struct SlotJudge {
-  /// What a slot of sixteen bytes is taken for.
+  /// The meaning of a slot of sixteen bytes.
   enum Kind: UInt8 {
     case zero
     /// An exception that the law supports.
@@ -26,7 +26,7 @@ struct SlotJudge {
     case unreadable
   }
 
-  /// What is known before a piece of an area is judged.
+  /// The facts known before a piece of an area is judged.
   struct Context {
     /// The shift of the last exception before it, if the piece continues its table.
     var shift: Int64?

@@ -15,14 +15,14 @@ public struct Audit: Sendable {
   let walk: TableWalk
   /// How many exceptions are usable: those that are possible and unique, or that a salvage keeps.
   public let usableCount: UInt64
-  /// What can be salvaged; nil if there is nothing to salvage.
+  /// The plan for a salvage; nil if there is nothing to salvage.
   public let plan: SalvagePlan?
   /// Everything that was found, the worst first, otherwise in the catalogue's order.
   public private(set) var findings: [Finding]
   /// Whether this is a store at all.
   public let isStore: Bool
-  /// What the content of the snapshot and its origin reveals; nil without an origin, if there is
-  /// nothing to salvage, or if only metadata was read.
+  /// The comparison of snapshot and origin by content; nil without an origin, if there is nothing
+  /// to salvage, or if only metadata was read.
   public internal(set) var origin: OriginCheck?
   /// Where the chunks belong that no exception names.
   public internal(set) var placement: PlacementPlan
@@ -42,13 +42,13 @@ public struct Audit: Sendable {
 
   /// The store that was examined.
   public var store: Store { walk.store }
-  /// What Linux would do with it.
+  /// Linux's handling of the store.
   public var load: KernelLoad { walk.load }
   /// Where areas and chunks are, and how that is known.
   package var inferred: InferredGeometry { walk.inferred }
   /// How far the table reaches by that geometry.
   public var extent: TableSummary? { walk.extent }
-  /// What it is if it is no store, if known.
+  /// The content of a source that is not a store, if known.
   public var content: OtherContent? { walk.content }
 
   /// Where areas and chunks are: by the header, or otherwise by the areas.

@@ -2,7 +2,7 @@ internal import Blkid
 public import BlockIO
 internal import SnapshotFormat
 
-// What needs the origin's content.
+// Checks that need the origin's content.
 
 extension Auditor {
   /// Examines what the snapshot holds, and adds the findings to the audit.

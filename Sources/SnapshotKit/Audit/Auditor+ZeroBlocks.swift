@@ -52,7 +52,7 @@ extension Auditor {
       && run.lowerBound % 4096 == 0
   }
 
-  /// What shares a block, if that is more than one run's data.
+  /// The chunks that share a block, if it holds more than one run's data.
   private static func owners(
     of block: Range<UInt64>, _ runs: [ExceptionRun], _ geometry: StoreGeometry
   ) -> String? {

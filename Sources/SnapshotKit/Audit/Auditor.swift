@@ -111,7 +111,7 @@ public struct Auditor {
       isStore: store.isRecognised || inferred.basis == .areas || plan?.generations.isEmpty == false)
   }
 
-  /// What can be salvaged, if there is anything: damage, or an older table.
+  /// A salvage plan, if there is anything to salvage: damage, or an older table.
   private func plan(
     _ inferred: InferredGeometry, _ geometry: StoreGeometry, _ load: KernelLoad,
     _ findings: [Finding]
@@ -143,14 +143,14 @@ public struct Auditor {
     return (try? ShiftEvidence(store.source, geometry.chunkSize).gaps.isEmpty) == false
   }
 
-  /// What a volume group's metadata says about the snapshot.
+  /// Findings from a volume group's metadata about the snapshot.
   private func volumeFindings(_ geometry: StoreGeometry?, _ census: TableCensus?) -> [Finding] {
     guard let volume else { return [] }
     // It fails only if a device does that was read when the group was found.
     return (try? VolumeCheck(volume, store, geometry, census).findings) ?? []
   }
 
-  /// What a map of bad sectors says about the data.
+  /// The finding from a map of bad sectors about the data.
   private func unreadableDataFinding(_ plan: SalvagePlan?) -> [Finding] {
     guard let plan, let generation = plan.generations.first,
       store.source.hasKnownUnreadable
@@ -165,7 +165,7 @@ public struct Auditor {
     return [tally.finding]
   }
 
-  /// What a salvage finds in the areas and the walk by Linux's rules does not.
+  /// Findings of a salvage in the areas that the walk by Linux's rules does not make.
   private func planFindings(
     _ plan: SalvagePlan?, _ load: KernelLoad, besides findings: [Finding]
   ) -> [Finding] {

@@ -1,16 +1,16 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What most likely happened to a store, for messages.
+/// The most likely cause of a store's state, for messages.
 ///
 /// The findings say what is wrong; this names the accident that causes such findings.
 package struct Diagnosis: Sendable {
-  /// What happened.
+  /// The cause.
   package let cause: String
-  /// What can be saved.
+  /// The prospect of recovery.
   package let prospect: Prospect
 
-  /// What can be saved, in exceptions.
+  /// The prospect of recovery, in exceptions.
   package struct Prospect: Equatable, Sendable {
     /// How many are usable.
     package let usableCount: UInt64
@@ -28,7 +28,7 @@ package struct Diagnosis: Sendable {
     self.cause = cause
     let generation = audit.plan?.generations.first
     let byPlace = generation?.lostChunkCount(for: [.beyondStore, .lostInCopy, .overwritten])
-    // What is shortly past a short origin's end is there, and needs a longer origin.
+    // Chunks shortly past a short origin's end are present, but need a longer origin.
     let pastOrigin = audit.neededOriginByteCount.flatMap { _ in
       generation?.findings.first { $0.code == .oldBeyondOrigin }?.count
     }
@@ -47,7 +47,7 @@ package struct Diagnosis: Sendable {
       ?? pastCause(audit, codes)
   }
 
-  /// What the store is, by its path; only its name shows it.
+  /// A word for the store, by its path: only the file name shows what it is.
   private static func noun(_ audit: Audit) -> String {
     let name = audit.store.source.name
     let file = name.split(separator: "/").last ?? ""

@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What follows a table's end and shows its past: older areas, data of a merge.
+/// Remains after a table's end that show its past: older areas, data of a merge.
 struct PastCheck {
   private(set) var findings: [Finding] = []
 

@@ -11,11 +11,11 @@ package struct VolumeCheck {
   /// How many places of reallocated extents a finding names.
   private static let extentsNamed = 256
 
-  /// What was found.
+  /// The findings.
   package private(set) var findings: [Finding] = []
   private let volume: SnapshotVolume
 
-  /// What the group alone shows.
+  /// Checks the group alone.
   package init(_ volume: SnapshotVolume) throws(BlockIOError) {
     self.volume = volume
     addPhysicalVolumes()
@@ -27,7 +27,7 @@ package struct VolumeCheck {
     }
   }
 
-  /// What the group shows together with the store.
+  /// Checks the group together with the store.
   init(
     _ volume: SnapshotVolume, _ store: Store, _ geometry: StoreGeometry?, _ census: TableCensus?
   ) throws(BlockIOError) {

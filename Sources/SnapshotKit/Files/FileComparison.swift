@@ -12,7 +12,7 @@ final class FileComparison {
   private lazy var mine = IOBuffer(byteCount: Self.pieceByteCount)
   private lazy var theirs = IOBuffer(byteCount: Self.pieceByteCount)
   private var sameness: [FileID: Bool] = [:]
-  /// What could not be read.
+  /// Damage met while reading.
   private(set) var damage: (before: [FileSystemDamage], after: [FileSystemDamage]) = ([], [])
 
   init(
@@ -23,7 +23,7 @@ final class FileComparison {
     (self.differing, self.comparesContent) = (differing, comparesContent)
   }
 
-  /// What two files differ in.
+  /// The difference between two files.
   struct Difference {
     /// The length of the later one.
     let byteCount: UInt64
@@ -48,7 +48,7 @@ final class FileComparison {
     return isSame
   }
 
-  /// What two files differ in; nil if one cannot be read.
+  /// The difference between two files; nil if one cannot be read.
   func difference(_ old: FileID, _ new: FileID) throws(FileSystemError) -> Difference? {
     guard
       let before = try reading(isPast: true, { () throws(FileSystemError) in try past.inode(old) }),
@@ -125,7 +125,7 @@ final class FileComparison {
     note(new.damage, isPast: false)
     let byteCount = max(before.byteCount, after.byteCount)
     let pieces = Self.differences(old, new, byteCount: byteCount, differing)
-    // What lies in the inode is small, and read in any case.
+    // Data in the inode is small, and read in any case.
     let isInline = (old.extents + new.extents).contains {
       if case .inline = $0.place { true } else { false }
     }
@@ -177,7 +177,7 @@ final class FileComparison {
   ) throws(FileSystemError) -> UInt64 {
     let (old, new) = (try past.content(of: before), try present.content(of: after))
     let common = min(old.byteCount, new.byteCount)
-    // What is known to be lost differs, and may be far too long to be tried.
+    // Ranges known to be lost count as different, and may be far too long to try.
     let known = (old.knownUnreadable(in: 0..<common) + new.knownUnreadable(in: 0..<common)).union
     var changed = pieces.totalCount - pieces.without(known).totalCount
     do throws(BlockIOError) {

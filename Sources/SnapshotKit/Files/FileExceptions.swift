@@ -29,7 +29,7 @@ public struct FileExceptions: Sendable {
 
   /// The pieces, in the order of the file, its structures last.
   public private(set) var pieces: [Piece] = []
-  /// What could not be read: pieces may be missing if there is any.
+  /// Damage met: if there is any, pieces may be missing.
   public let damage: [FileSystemDamage]
 
   /// Finds the pieces of a file of the snapshot's file system.

@@ -7,14 +7,14 @@ internal import SnapshotFormat
 /// The lists are ranges of the file system's source, ascending, and have no byte in common but
 /// for ``unnamed``, which is a part of ``ranges``.
 public struct FileLosses: Sendable {
-  /// What is lost: unreadable, or not what the snapshot had.
+  /// The losses: unreadable bytes, and bytes that differ from the snapshot's.
   package private(set) var ranges: [Range<UInt64>]
-  /// What of it is lost because the files say that it was written, and no exception names it: the
-  /// data is among the chunks that have no place, or lost, and nothing says which.
+  /// The part of the losses that files show to have been written though no exception maps it. The
+  /// data is either among the orphans without a place, or lost (undetermined).
   package private(set) var unnamed: [Range<UInt64>] = []
-  /// What rests on likely evidence alone, or would: its data has a likely place.
+  /// Ranges that rest, or would rest, on likely evidence alone: their data has a likely place.
   package private(set) var likely: [Range<UInt64>] = []
-  /// What may have been written although no exception says so, or rests on an exception that may
+  /// Ranges that may have been written without an exception, or rest on an exception that may
   /// belong to another table.
   package private(set) var doubtful: [Range<UInt64>] = []
   /// Whether exceptions are lost, or may be, that no range accounts for.
@@ -24,7 +24,7 @@ public struct FileLosses: Sendable {
   /// Whether the evidence does not decide if exceptions after the table's end are lost.
   public private(set) var isEndInDoubt: Bool
 
-  /// What is lost of a side, as far as is known without reading any file system.
+  /// The losses of a side, as far as they are known without reading any file system.
   ///
   /// - Parameters:
   ///   - part: The part of it that the file system is in.
@@ -40,7 +40,7 @@ public struct FileLosses: Sendable {
       side == .snapshot && !hasUnknown && snapshot.loaded.generation?.isInDoubt == true
     unknownCount = hasUnknown ? snapshot.loaded.generation?.lostCount(besides: 0) ?? 0 : 0
     if side == .snapshot {
-      // What the origin cannot show matters where the snapshot shows the origin.
+      // Unreadable parts of the origin matter where the snapshot shows the origin.
       lost = lost.flatMap { range in
         var shown: [Range<UInt64>] = []
         view.forEachSegment(in: range) { if $0.place == .origin { shown.append($0.range) } }
@@ -55,7 +55,7 @@ public struct FileLosses: Sendable {
     doubtful = doubtful.without((ranges + likely).union)
   }
 
-  /// What is lost of the snapshot in one of its file systems, by what the files tell as well.
+  /// The losses of the snapshot in one of its file systems, including those that its files reveal.
   ///
   /// If exceptions are lost, and it is unknown what they were for, the file systems of both sides
   /// are read: every inode, and the maps of the files that differ. So are the others of the
@@ -71,8 +71,8 @@ public struct FileLosses: Sendable {
     self = try Self.told(all)[0]
   }
 
-  /// What is lost of a snapshot in each of its file systems, by what the files of all of them tell
-  /// as well.
+  /// The losses of a snapshot in each of its file systems, including those that the files of all of
+  /// them reveal.
   ///
   /// An exception was for one place of the snapshot: what is written in one file system without an
   /// exception leaves fewer that may have been for any of the others.
@@ -102,8 +102,8 @@ public struct FileLosses: Sendable {
     let (generation, geometry) = (files.snapshot.loaded.generation, files.snapshot.loaded.geometry)
     let count = accounted.union.chunkCount(geometry)
     let unknownCount = generation?.lostCount(besides: count) ?? 0
-    // What was written without an exception decides the doubt: the end is lost. After an overflow
-    // an origin is written on, though all that was in flight has a place.
+    // Writes without an exception decide the doubt: the end is lost. After an overflow the origin
+    // may have been written further, even if all chunks in flight have a place.
     let isEndLost =
       generation?.isEndLost == true || first.isEndInDoubt && !accounted.isEmpty
       || generation?.hadInFlight == true && isOriginWritten
@@ -117,7 +117,7 @@ public struct FileLosses: Sendable {
     return losses
   }
 
-  /// What is lost of a snapshot by what its files tell, in bytes of it.
+  /// The losses of a snapshot that its files reveal, in bytes of it.
   package static func toldRanges(
     of snapshot: Snapshot
   ) throws(FileSystemError) -> [Range<UInt64>] {
@@ -182,7 +182,7 @@ public struct FileLosses: Sendable {
 }
 
 extension Snapshot {
-  /// What exceptions show that may belong to another table, in bytes of the origin.
+  /// Ranges of exceptions that may belong to another table, in bytes of the origin.
   fileprivate var doubtfulRanges: [Range<UInt64>] {
     guard let first = loaded.generation?.firstDoubtfulChunk else { return [] }
     return loaded.table.runs.compactMap { run in
@@ -192,7 +192,7 @@ extension Snapshot {
     }
   }
 
-  /// What has a likely place, used or not, in bytes of the origin.
+  /// Ranges with a likely place, used or not, in bytes of the origin.
   fileprivate var likelyRanges: [Range<UInt64>] {
     loaded.placement.placements(.likely).compactMap { placement in
       placement.strength == .likely ? bytes(ofOld: placement.old, count: placement.count) : nil

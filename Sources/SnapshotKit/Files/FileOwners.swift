@@ -26,7 +26,7 @@ public struct FileOwners: Sendable {
     public let side: SnapshotFiles.Side
     /// The bytes of the snapshot or origin.
     public let bytes: Range<UInt64>
-    /// What they are: `free`, the name of a structure, or nil if that is unknown.
+    /// Their owner: `free`, the name of a structure, or nil if unknown.
     public let what: String?
   }
 
@@ -34,9 +34,9 @@ public struct FileOwners: Sendable {
   public let ranges: [Range<UInt64>]
   /// The owners, by side and path.
   public private(set) var owners: [Owner] = []
-  /// What no file owns, by side and place.
+  /// Ranges that no file owns, by side and place.
   public private(set) var unowned: [Unowned] = []
-  /// What could not be read: owners may be missing if there is any.
+  /// Damage met, and on which side: if there is any, owners may be missing.
   public private(set) var damage: [(side: SnapshotFiles.Side, damage: FileSystemDamage)] = []
 
   /// Finds the owners of ranges of a snapshot, which may overlap.
@@ -92,7 +92,7 @@ extension Snapshot {
   package var unnamedRanges: (known: [Range<UInt64>], unknownCount: UInt64) {
     var known: [Range<UInt64>] = []
     var unknownCount = loaded.placement.unplacedCount
-    // What has a likely place is listed there, whether or not it is used.
+    // Ranges with a likely place are listed as likely, whether or not the place is used.
     let likely = loaded.placement.placements(.likely)
     for placement in likely {
       if let range = bytes(ofOld: placement.old, count: placement.count) { known.append(range) }
@@ -130,7 +130,7 @@ extension Snapshot {
 extension FileSystem {
   /// The structures in a range, sector by sector, and nil between them.
   func structures(in range: Range<UInt64>) -> [(Range<UInt64>, String?)] {
-    // What belongs to a structure is small; where so much is left, what is free is unknown.
+    // Structures are small; with so much left over, it is unknown which bytes are free.
     guard range.upperBound - range.lowerBound <= 1 << 30 else { return [(range, nil)] }
     var found: [(Range<UInt64>, String?)] = []
     var position = range.lowerBound
@@ -147,7 +147,7 @@ extension FileSystem {
     return found
   }
 
-  /// What ranges are that no file owns, ascending: `free`, the name of a structure, or nil.
+  /// The owners of ranges that no file has, ascending: `free`, the name of a structure, or nil.
   func unowned(
     _ ranges: [Range<UInt64>], _ damage: inout [FileSystemDamage]
   ) throws(FileSystemError) -> [(bytes: Range<UInt64>, what: String?)] {

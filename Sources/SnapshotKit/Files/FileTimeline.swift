@@ -34,7 +34,7 @@ public struct FileTimeline: Sendable {
 
   /// The events, in order.
   public private(set) var events: [Event] = []
-  /// What could not be read: files may be missing if there is any.
+  /// Damage met, and on which side: if there is any, files may be missing.
   public private(set) var damage: [(side: SnapshotFiles.Side, damage: FileSystemDamage)] = []
 
   /// Joins a table with the files of both sides.

@@ -1,8 +1,8 @@
 public import BlockIO
 public import FileSystems
 
-/// What a file system has in no file and no structure, as one stream: where the text of deleted
-/// files lies.
+/// The bytes of a file system that are in no file and no structure, as one stream: it holds the
+/// text of deleted files.
 ///
 /// Holes of the source are left out; the pieces say where the rest was.
 public struct FreeBytes: Sendable {
@@ -26,7 +26,7 @@ public struct FreeBytes: Sendable {
   public private(set) var lost: [Range<UInt64>] = []
   private let source: any BlockSource
 
-  /// What is free on a side.
+  /// The free bytes of a side.
   ///
   /// - Parameters:
   ///   - part: The part of the side that the file system is in.

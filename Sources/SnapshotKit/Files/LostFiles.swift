@@ -9,7 +9,7 @@ public struct LostFiles: Sendable {
     public let id: FileID
     /// Its paths; none if no directory names it.
     public let paths: [String]
-    /// What kind of file it is.
+    /// Its kind of file.
     public let kind: FileKind
     /// How long it is.
     public let byteCount: UInt64
@@ -35,9 +35,10 @@ public struct LostFiles: Sendable {
   public private(set) var files: [File] = []
   /// Names whose file cannot be read, by path: its inode is lost.
   public private(set) var names: [String] = []
-  /// What is lost and free: the text of deleted files, or nothing.
+  /// Losses in free space: the text of deleted files, or nothing.
   public private(set) var free: [Range<UInt64>] = []
-  /// What is lost of the file system's structures, and what no file owns that is not free.
+  /// Losses in the file system's structures, and in bytes that are neither free nor owned by a
+  /// file.
   public private(set) var structures: [Range<UInt64>] = []
   /// Whether exceptions are lost, or may be, that nothing of this accounts for.
   public private(set) var hasUnknown: Bool
@@ -45,16 +46,16 @@ public struct LostFiles: Sendable {
   public private(set) var unknownCount: UInt64
   /// Whether the evidence does not decide if exceptions after the table's end are lost.
   public private(set) var isEndInDoubt: Bool
-  /// What could not be read: files may be missing if there is any.
+  /// Damage met: if there is any, files may be missing.
   public private(set) var damage: [FileSystemDamage] = []
-  /// What the file system is like as a whole.
+  /// The condition of the file system as a whole.
   public private(set) var condition = Condition.readable
 
-  /// What a file system is like as a whole.
+  /// The condition of a file system as a whole.
   public enum Condition: Equatable, Sendable {
     /// It was read, but for what ``damage`` says.
     case readable
-    /// What is read is not all: an older state is shown, for example. What is damaged.
+    /// Only part of it is read, or an older state; the text says what is damaged.
     case degraded(String)
     /// It could not be read at all: why.
     case unreadable(String)
@@ -114,7 +115,7 @@ public struct LostFiles: Sendable {
     (hasUnknown, unknownCount, isEndInDoubt) = (true, 0, false)
   }
 
-  /// What a search for the files of a snapshot came to.
+  /// The result of a search for the files of a snapshot.
   public enum Search: Sendable {
     /// The files of each file system.
     case found([LostFiles])
@@ -134,7 +135,7 @@ public struct LostFiles: Sendable {
     _ snapshot: Snapshot, unread: [LostRange] = [], fileCountMax: Int = .max
   ) throws(FileSystemError) -> Search {
     let (found, unreadable) = try snapshot.fileSystems()
-    // What looks like a file system and cannot be read has losses that nobody can name.
+    // A part that looks like a file system but cannot be read has losses without names.
     let others = unreadable.map { LostFiles($0.part, $0.damage) }
     if found.isEmpty, others.isEmpty { return .noFileSystem }
     return try search(found, unread: unread, fileCountMax: fileCountMax).map {
@@ -180,7 +181,7 @@ public struct LostFiles: Sendable {
     }
     do throws(FileSystemError) { map = try fileSystem.map(of: inode) } catch {
       if error.isFatal { throw error }
-      // What says where it is, is lost.
+      // The map of the file is lost.
       map.extents = [FileExtent(0..<max(inode.byteCount, 1), .lost)]
     }
     let structureCount = map.structures.union.reduce(UInt64(0)) {
@@ -198,7 +199,7 @@ public struct LostFiles: Sendable {
 }
 
 extension [Range<UInt64>] {
-  /// What of ranges of a file is before its end.
+  /// The parts of ranges of a file that are before its end.
   fileprivate func within(_ inode: Inode) -> [Range<UInt64>] {
     guard inode.kind == .regular else { return self }
     return compactMap { range in

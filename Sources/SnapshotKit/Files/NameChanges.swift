@@ -27,7 +27,7 @@ struct NameChanges {
   private(set) var deleted: [Name] = []
   private(set) var renamed: [Move] = []
   private(set) var replaced: [Replacement] = []
-  /// What could not be read of the directories of both sides.
+  /// Damage met in the directories of both sides.
   let damageBefore: [FileSystemDamage]
   let damageAfter: [FileSystemDamage]
   private let paths: TreePaths

@@ -8,7 +8,7 @@ public import LVM2
 ///
 /// The part has the bytes of both where the snapshot's partition table and metadata say.
 public struct SnapshotPart: Sendable {
-  /// What a part is.
+  /// The kind of a part.
   public enum Kind: Equatable, Sendable {
     /// All of it.
     case whole
@@ -29,7 +29,7 @@ public struct SnapshotPart: Sendable {
     package var inside: Range<UInt64> { start..<start + (bytes.upperBound - bytes.lowerBound) }
   }
 
-  /// What it is.
+  /// Its kind.
   public let kind: Kind
   /// Its length.
   package let byteCount: UInt64
@@ -71,7 +71,7 @@ public struct SnapshotPart: Sendable {
     }
   }
 
-  /// What of the part the snapshot does not have.
+  /// Ranges of the part that the snapshot does not have.
   package var missing: [Range<UInt64>] {
     [0..<byteCount].without(pieces.map(\.inside))
   }

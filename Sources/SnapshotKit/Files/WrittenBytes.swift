@@ -1,7 +1,8 @@
 internal import BlockIO
 internal import FileSystems
 
-/// What files say was written between a snapshot and its origin although no exception says so.
+/// Bytes that files show to have been written between a snapshot and its origin although no
+/// exception says so.
 ///
 /// One of the two is newer: the origin, or, if the snapshot is an overlay, the snapshot. A file of
 /// the newer side that has data where the older side has not the same part of that file was written
@@ -13,18 +14,18 @@ internal import FileSystems
 struct WrittenBytes {
   /// Which side is newer; nil if nothing tells.
   let newer: SnapshotFiles.Side?
-  /// What was certainly written without an exception, in bytes of the file systems' sources,
-  /// ascending: the snapshot does not have there what it had.
+  /// Ranges certainly written without an exception, in bytes of the file systems' sources,
+  /// ascending: the snapshot has lost its content there.
   private(set) var certain: [Range<UInt64>] = []
-  /// What may have been written without an exception, ascending.
+  /// Ranges possibly written without an exception, ascending.
   private(set) var possible: [Range<UInt64>] = []
 
   private let files: SnapshotFiles
-  /// What files have on the newer side that may once have been cloned.
+  /// Pieces of files on the newer side that may once have been cloned.
   private var cloned: [Piece] = []
-  /// What files that differ had on the older side, as far as it may have been cloned since.
+  /// Pieces of differing files on the older side that may have been cloned since.
   private var past: [Piece] = []
-  /// What is free on the older side; nil as long as no file is met that may share what it has.
+  /// Free bytes of the older side; nil until a file is met that may share its data.
   private var free: [Range<UInt64>]?
 
   /// Compares the inodes of both sides, and the maps of those that differ.
@@ -86,7 +87,7 @@ struct WrittenBytes {
     let known = isSame ? (past.structures + own).union : []
     let structures = present.structures.union.without(known)
     if sharing == .present { addShared(structures) } else { add(structures, to: \.certain) }
-    // What a file has left may have been another's for a time.
+    // Bytes that a file has given up may have belonged to another for a time.
     if newer == .origin {
       let left = isSame ? moved : [0..<byteCount]
       add(past.source(of: left), to: \.possible)
@@ -149,7 +150,7 @@ struct WrittenBytes {
     let shift: UInt64
   }
 
-  /// What a file is on a side.
+  /// The state of a file on a side.
   private enum Known {
     /// A file that holds data, and where.
     case file(Inode, FileMap)

@@ -1,12 +1,12 @@
 /// Something that is wrong, or worth knowing, in the evidence: a value, never thrown.
 public struct Finding: Equatable, Sendable {
-  /// What kind of finding; the catalogue has its severity and meaning.
+  /// The kind of finding; the catalogue has its severity and meaning.
   public var code: FindingCode
   /// Where the first of its kind is.
   public var place: Place
-  /// What was found there.
+  /// The value found there.
   public var found: String
-  /// What is required there.
+  /// The value required there.
   public var required: String
   /// How many there are of the kind.
   public var count: UInt64 = 1

@@ -11,9 +11,9 @@ internal import BlockIO
 public struct ContainerFormat: Equatable, Sendable {
   /// Its short name, as in JSON.
   public let type: String
-  /// What it is, for messages.
+  /// Its name, for messages.
   public let title: String
-  /// What makes plain bytes of it, for messages.
+  /// How to turn it into plain bytes, for messages.
   public let advice: String
 
   private let magic: [UInt8]

@@ -85,7 +85,7 @@ public enum StoreError: CodedError {
 }
 
 extension Store {
-  /// What to report where a look at the store ends with `error`.
+  /// The error to report when examining the store ends with `error`.
   ///
   /// If the file is changing, or sectors cannot be read, finding nothing proves nothing.
   package func explained(_ error: StoreError) -> StoreError {
@@ -100,7 +100,7 @@ extension Store {
     }
   }
 
-  /// What to report where its table ends with `error`.
+  /// The error to report when reading its table ends with `error`.
   package func explained(table error: TableError) -> StoreError {
     explained(.table(source.name, error))
   }

@@ -5,17 +5,17 @@ public struct CheckedMerge: Sendable {
   let request: MergeRequest
   /// The whole snapshot that is merged, over the origin.
   public let snapshot: Snapshot
-  /// What is written of it.
+  /// The view that is written.
   public let view: SnapshotView
-  /// What the content of the two reveals.
+  /// The comparison of store and origin by content.
   public let origin: OriginCheck
   /// Whether the store is an undo store: the merge restores what another overwrote.
   public let isUndo: Bool
   /// Whether it is a damaged one: what is restored may be wrong.
   public let isDamagedUndo: Bool
-  /// What the user should know before anything is written, each beginning with a name.
+  /// Notes for the user before anything is written, each beginning with a name.
   public let notes: [String]
-  /// What is written; nil if nothing will be.
+  /// The target; nil if nothing will be written.
   let target: (any BlockTarget)?
   /// The undo file, if it existed already.
   let existingUndo: FileSource?
@@ -28,11 +28,11 @@ public struct CheckedMerge: Sendable {
   public var undoByteCount: UInt64 { UndoStore.byteCount(for: view) }
   /// Whether anything besides losses leaves the result in doubt.
   public var isInDoubt: Bool {
-    // What the user accepted does not count.
+    // A contradiction that the user accepted is no doubt.
     origin.contradiction == nil && origin.isInDoubt
   }
 
-  /// What is known to be lost without reading the data.
+  /// The losses known without reading the data.
   public var knownLosses: [LostRange] { view.knownLosses }
 
   /// Writes what the merge would do, as a plan that can be reviewed and applied.

@@ -6,8 +6,8 @@ internal import SnapshotFormat
 extension SnapshotView {
   /// The view without those chunks of its table that the origin already holds.
   ///
-  /// What cannot be compared stays in it. The comparison uses the medium of a target: the cache may
-  /// hold what a merge wrote whose flush failed, and that will not be written again.
+  /// Chunks that cannot be compared stay in it. The comparison reads a target's medium: the cache
+  /// may hold the data of a merge whose flush failed, and that will not be written again.
   func skippingIdentical(
     progress: ProgressHandler = { _, _ in }
   ) throws(BlockIOError) -> SnapshotView {

@@ -1,6 +1,6 @@
 package import SnapshotFormat
 
-/// What keeps Linux's own merge from ending with what the snapshot shows, and where.
+/// An obstacle that keeps Linux's own merge from ending with the snapshot's content, and its place.
 package struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
   /// The kinds of obstacles.
   package enum Kind: Equatable, Sendable {
@@ -21,7 +21,7 @@ package struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
     case notRemovable
   }
 
-  /// What is wrong.
+  /// Its kind.
   package let kind: Kind
   /// The area of the exception.
   package let area: AreaIndex

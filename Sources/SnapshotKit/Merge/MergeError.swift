@@ -9,7 +9,7 @@ public enum MergeError: CodedError {
   case store(StoreError)
   /// The volume cannot be mapped.
   case volume(VolumeError)
-  /// What was read back of the origin of that name is not what was written.
+  /// Data read back from the origin of that name differs from the data written.
   case verificationFailed(String, byteOffset: UInt64)
   /// Reading failed before anything was written.
   case io(BlockIOError)
@@ -84,7 +84,7 @@ public struct MergeCut: Sendable, CustomStringConvertible {
     case merging(undo: String?)
   }
 
-  /// What failed; nil if the merge was asked to stop.
+  /// The failure; nil if the merge was asked to stop.
   public let cause: BlockIOError?
   /// How far it had come.
   public let stage: Stage

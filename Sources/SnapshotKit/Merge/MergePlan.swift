@@ -3,7 +3,7 @@ internal import Crypto
 internal import FoundationEssentials
 internal import SnapshotFormat
 
-/// What a merge would do, as a file to review and apply.
+/// A merge to be done, as a file to review and apply.
 ///
 /// Lines of JSON: first what is merged into what; then each piece of the origin that is written,
 /// with the SHA-256 of its content before and after; last their number and a digest of the first
@@ -252,7 +252,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
     try view.forEachMappedWindow { (after, window) throws(BlockIOError) in
       _ = try window.read(origin, into: before)
       for span in window.spans {
-        // What cannot be read of the store is left as it is.
+        // Parts of the store that cannot be read are left alone.
         for lost in window.lost where lost.range.overlaps(span.range) {
           let part = lost.range.clamped(to: span.range)
           let start = span.place.lowerBound + Int(part.lowerBound - span.range.lowerBound)

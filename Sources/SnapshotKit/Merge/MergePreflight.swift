@@ -6,17 +6,17 @@ internal import SystemPackage
 
 /// All checks before a merge: for merges, undos, resumed merges, and plans alike.
 ///
-/// What is checked is what is written: every file is opened once, by its given name, and known by
-/// its device and inode from then on.
+/// It makes sure that the checked file is the one written: every file is opened once, by its given
+/// name, and known by its device and inode from then on.
 struct MergePreflight {
   let request: MergeRequest
   private let purpose: MergePurpose
-  /// What the user should know.
+  /// Notes for the user.
   var notes: [String] = []
 
   init(_ request: MergeRequest, _ purpose: MergePurpose) {
     var request = request
-    // What was read of it before, to look at it or for another merge, may have changed since.
+    // Areas read earlier, for a look or for another merge, may have changed since.
     request.store = Store(request.store.source, in: request.store.surroundings)
     self.request = request
     self.purpose = purpose
@@ -41,7 +41,7 @@ struct MergePreflight {
     let (isUndo, isDamaged, origin) = try checkContent(snapshot)
     if purpose != .copy, case .volume(let volume) = request.origin {
       try checkSiblings(of: volume, whole)
-      // What an interrupted merge left behind may differ.
+      // Legs that an interrupted merge left behind may differ.
       let hasBegun = [.saved, .finished].contains(existingUndo.flatMap { UndoManifest($0)?.state })
       if !hasBegun, !isUndo { try checkLegs(volume, whole) }
       try noteStaleLegs(of: volume, source)

@@ -3,7 +3,7 @@ public import LVM2
 public import SnapshotFormat
 public import SystemPackage
 
-/// What a merge is asked to do, by a command's arguments, by a plan, or by code.
+/// A request for a merge, from a command's arguments, from a plan, or from code.
 ///
 /// ``checked(for:progress:)`` runs all checks; its result can be shown, written as a plan, or
 /// carried out.
@@ -12,7 +12,7 @@ public struct MergeRequest: Sendable {
   public var store: Store
   /// The store's snapshot, if it is one of a volume group.
   public var snapshot: SnapshotVolume?
-  /// What becomes the snapshot.
+  /// The origin that becomes the snapshot.
   public var origin: MergeOrigin
   /// The reading of the table.
   public var reading = Reading.kernel
@@ -33,7 +33,7 @@ public struct MergeRequest: Sendable {
 
   /// How a merge can be undone.
   public enum WayBack: Equatable, Sendable {
-    /// What is overwritten is saved first, in a COW store that is a new file at that path, or in
+    /// The overwritten data is saved first, in a COW store that is a new file at that path, or in
     /// the existing one of an interrupted merge.
     case undo(FilePath)
     /// Not at all.
@@ -64,7 +64,7 @@ public struct MergeRequest: Sendable {
   }
 }
 
-/// What a merge is checked for.
+/// The purpose of the checks.
 public enum MergePurpose: Sendable {
   /// To write the origin, which is locked first, so that what is checked is what will be written.
   case merge
@@ -85,13 +85,13 @@ public enum MergeStep: Sendable {
   case comparing
   /// The origin is compared with a plan, or digests for one are made.
   case planning
-  /// What will be overwritten is saved.
+  /// The data to be overwritten is saved.
   case saving
   /// The origin is written.
   case merging
 }
 
-/// What becomes the snapshot.
+/// The origin that becomes the snapshot.
 public enum MergeOrigin: Sendable {
   /// A file or device, or a part of one.
   case bytes(any BlockSource)

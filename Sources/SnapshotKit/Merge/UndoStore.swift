@@ -38,7 +38,7 @@ struct UndoStore: Sendable {
     layout.forEachDataExtent(from: \.old, before: origin.byteCount / 512 * 512) { extent, _ in
       byteCount += extent.byteCount - (saving.shareablePart(of: extent)?.byteCount ?? 0)
     }
-    // What the origin shares with the undo store needs room of its own when it is written.
+    // Data that the origin shares with the undo store needs space of its own when it is written.
     view.forEachSegment(in: 0..<view.byteCount) { segment in
       guard let extent = segment.extent else { return }
       byteCount += extent.byteCount - (merging?.shareablePart(of: extent)?.byteCount ?? 0)
@@ -148,8 +148,8 @@ struct UndoStore: Sendable {
 
   /// Puts the state on the medium.
   ///
-  /// What another process left may only be in the cache: it was killed before its flush was done,
-  /// or its flush failed. The medium then has the state before, in which the origin must not
+  /// Another process may have left the state in the cache only: it was killed before its flush was
+  /// done, or its flush failed. The medium then has the earlier state, in which the origin must not
   /// change.
   func confirm() throws(BlockIOError) {
     try writeHeader()
@@ -274,7 +274,7 @@ struct UndoStore: Sendable {
           let unreadable = try origin.readAround(at: offset, into: now, 0..<count)
           try file.read(at: extent.targetOffset + done, into: old, 0..<count)
           checksum.add(old, 0..<count, at: offset)
-          // What cannot be read of the store was not merged, and is as it was saved.
+          // Parts of the store that cannot be read were not merged, and are as saved.
           var lost: [LostRange] = []
           try view.read(offset..<offset + UInt64(count), into: new, lost: &lost)
           foreign =
@@ -337,7 +337,7 @@ extension Store {
   /// Whether it is an undo store that was never completed: there is nothing to undo.
   package var isIncompleteUndo: Bool { UndoManifest(source)?.state == .saving }
 
-  /// What it is as an undo store, for messages; nil for any other store.
+  /// Its description as an undo store, for messages; nil for any other store.
   package var undoDescription: String? {
     switch UndoManifest(source)?.state {
     case nil: nil

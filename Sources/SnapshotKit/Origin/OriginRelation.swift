@@ -2,7 +2,7 @@ internal import BlockIO
 internal import FoundationEssentials
 internal import SnapshotFormat
 
-/// What the chunks of a table have in common with those of an origin.
+/// The bytes that the chunks of a table have in common with those of an origin.
 struct OriginRelation {
   /// How many chunks of the table are examined, spread evenly over it.
   ///

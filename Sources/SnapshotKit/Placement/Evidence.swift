@@ -1,6 +1,6 @@
 /// Something that says which chunk of the origin an orphan is a copy of.
 public struct Evidence: Equatable, Hashable, Sendable {
-  /// What it is made of.
+  /// Its kinds.
   let kinds: Kinds
   /// How far it can be trusted.
   public let strength: Strength

@@ -8,7 +8,7 @@ public struct Placement: Equatable, Sendable {
   public var count: UInt64
   /// How far it can be trusted.
   public let strength: Evidence.Strength
-  /// What says so, in alphabetical order.
+  /// The kinds of evidence for it, in alphabetical order.
   public let evidence: [Evidence.Kind]
 
   /// The exceptions that were lost, as one run.

@@ -82,7 +82,7 @@ public struct PlacementPlan: Sendable {
     self.siblings += unused
   }
 
-  /// What looks for the structures of the file system that begins at a byte of a snapshot.
+  /// The searches for the structures of the file system that begins at a byte of a snapshot.
   private static func fileSystemSearches(
     _ view: SnapshotView, at start: UInt64
   ) throws(BlockIOError) -> [any EvidenceSearch] {
@@ -212,7 +212,7 @@ public struct PlacementPlan: Sendable {
       }
       isGrowing = likely.count > count
     }
-    // What they keep of each orphan is not needed any more.
+    // The data they keep of each orphan is no longer needed.
     searches.removeAll { !$0.provesNothing }
     let last = scene(assuming: likely)
     for index in searches.indices {
@@ -244,12 +244,12 @@ public struct PlacementPlan: Sendable {
   /// Contradictions that come late are rare; each costs all rounds again.
   private static let retractionCountMax = 3
 
-  /// What may be read from siblings at a level.
+  /// The bytes that may be read from siblings at a level.
   func substitutes(_ level: PlacementLevel) -> [Substitute] {
     substitutes.filter { level.uses($0.strength) }
   }
 
-  /// What is used at a level.
+  /// The placements used at a level.
   public func placements(_ level: PlacementLevel) -> [Placement] {
     placements.filter { level.uses($0.strength) }
   }

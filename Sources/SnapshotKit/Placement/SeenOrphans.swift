@@ -1,4 +1,4 @@
-/// What of the orphans was read, to say why some have no place.
+/// Which orphans were read, to explain why some have no place.
 struct SeenOrphans {
   private var read = ChunkSet()
   private var zeroes = ChunkSet()

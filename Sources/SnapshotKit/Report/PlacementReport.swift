@@ -13,7 +13,7 @@ struct PlacementReport: Encodable {
   let unplaced: [Part]
   let siblings: [Witness]
 
-  /// What became of a sibling.
+  /// The use made of a sibling.
   struct Witness: Encodable {
     let path: String
     let verdict: String

@@ -32,7 +32,7 @@ public struct VolumeReport: Encodable, Sendable {
     package let path: String
     /// Its UUID.
     package let uuid: String
-    /// What is wrong with it, a line each.
+    /// Its problems, a line each.
     package let problems: [String]
   }
 
@@ -46,7 +46,7 @@ public struct VolumeReport: Encodable, Sendable {
     package let seqno: UInt64
     /// The UUIDs of missing physical volumes.
     package let missing: [String]
-    /// What is wrong with it, a line each.
+    /// Its problems, a line each.
     package let problems: [String]
     /// Its physical volumes.
     package let physicalVolumes: [PhysicalVolume]
@@ -116,7 +116,7 @@ public struct VolumeReport: Encodable, Sendable {
   package struct Version: Encodable, Sendable {
     /// Its number.
     package let seqno: UInt64
-    /// What lvm2 did, as it put it.
+    /// The change, in lvm2's words.
     package let description: String
     @Nullable package var time: String?
     /// The snapshots that it has.

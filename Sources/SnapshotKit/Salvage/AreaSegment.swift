@@ -39,7 +39,7 @@ struct AreaSegment {
 
   /// The first and the last area.
   private(set) var areas: ClosedRange<UInt64>
-  /// What is kept, in table order.
+  /// The exceptions kept, in table order.
   private(set) var runs: [ExceptionRun] = []
   private(set) var exceptionCount: UInt64 = 0
   private(set) var damages: [Damage] = []
@@ -233,7 +233,7 @@ struct AreaSegment {
       return area..<end
     }
     areas = areas.lowerBound...area
-    // What else the area holds of the table is unknown.
+    // Whether the area holds more of the table is unknown.
     if wasEnded { tail = .unknown } else { (tail, usedEnd) = (.full, (area + 1) * slotCount) }
     lastPosition = step.position - 1
     damages.append(

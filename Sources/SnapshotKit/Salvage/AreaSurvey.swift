@@ -74,7 +74,8 @@ struct AreaSurvey {
     buffer = IOBuffer(byteCount: Int(min(areaByteCount, UInt64(Self.bufferByteCount))))
     judge = SlotJudge(geometry)
     areaCount = geometry.areaCount
-    // What a map says was never read is not tried: an unfinished copy may have very many areas.
+    // Areas that were never read, according to a map, are not tried: an unfinished copy may have
+    // very many.
     let unread = source.knownUnreadable(in: 0..<source.byteCount)
     var nextUnread = 0
     var data: Range<UInt64>?

@@ -38,7 +38,7 @@ extension Generation {
 
   /// The generation with what was placed as exceptions like any other.
   ///
-  /// What is proven is no longer lost. What is likely is in doubt.
+  /// Proven chunks are no longer lost. Likely ones are in doubt.
   func placing(_ plan: PlacementPlan, _ level: PlacementLevel) -> Generation {
     let used = plan.placements(level)
     if used.isEmpty { return self }
@@ -93,7 +93,7 @@ extension Generation {
 }
 
 extension PlacementPlan {
-  /// What rests on likely places alone; nil if nothing does.
+  /// The finding about data with likely places alone; nil if there is none.
   func likelyFinding(_ level: PlacementLevel) -> Finding? {
     guard level == .likely, let first = placements.first(where: { $0.strength == .likely }) else {
       return nil
@@ -112,7 +112,7 @@ extension [ExceptionRun] {
 }
 
 extension [LostChunks] {
-  /// What is left without the old chunks of runs.
+  /// The losses without the old chunks of runs.
   fileprivate func without(oldChunksOf runs: [ExceptionRun]) -> [LostChunks] {
     var ascending = runs
     ascending.sortByOldChunk()

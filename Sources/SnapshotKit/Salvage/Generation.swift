@@ -30,7 +30,7 @@ public struct Generation: Sendable {
   public let inFlightCount: UInt64
   /// Whether the evidence does not decide where the table ends.
   public let isInDoubt: Bool
-  /// What was decided, and why.
+  /// The decisions, and their reasons.
   public let findings: [Finding]
   /// Exceptions for this chunk of the store, and for those after it, may belong to another table;
   /// nil if none may, or it is not known which.
@@ -75,7 +75,7 @@ public struct LostChunks: Equatable, Sendable {
 }
 
 extension [LostChunks] {
-  /// What is lost, ascending, without what exceptions have after all.
+  /// The losses, ascending, without the chunks that exceptions map after all.
   func settled(besides runs: [ExceptionRun]) -> [LostChunks] {
     if isEmpty { return [] }
     var ascending = runs

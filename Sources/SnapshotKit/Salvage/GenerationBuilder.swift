@@ -6,7 +6,7 @@ struct GenerationBuilder {
   private let geometry: StoreGeometry
   private let table: TableSplit.Table
   private let shifts: ShiftEvidence?
-  /// What a copy with gaps lacks of the store.
+  /// The parts of the store that a copy with gaps lacks.
   private let unknown: [Range<UInt64>]
   /// Data chunks below this number hold a newer generation's data.
   private let overwrittenEnd: UInt64
@@ -93,7 +93,7 @@ struct GenerationBuilder {
     if index == 0, isCurrent { isEndInDoubt = try isEndDoubtful(survey, shift) }
     if isEndInDoubt {
       noteDoubtfulEnd(shift)
-      // What would be named by the rest of the area, if it was zeroed.
+      // The chunks that the rest of the area would have mapped, if it was zeroed.
       let used = table.segment.usedEnd
       let end = (used / survey.exceptionsPerArea + 1) * survey.exceptionsPerArea + shift
       let start = max(used + shift, tail.upperBound)
@@ -126,8 +126,8 @@ struct GenerationBuilder {
     let lostCount = UInt64(areas.count) * survey.exceptionsPerArea
     noteLostAreas(areas)
     var orphans = Orphans([], geometry, from: overwrittenEnd, isLost: true)
-    // More are not looked at. What comes after them may have been the table's as well, and of an
-    // invalid store's last ones it is not known whether they were ever named.
+    // No more are looked at. Later ones may have been the table's as well, and whether an invalid
+    // store's last ones ever had exceptions is unknown.
     let count = min(lostCount, PlacementPlan.orphanCountMax)
     let following = try survey.used.first(after: lostCount, shift: 0)
     let areAll = count == lostCount && validity != .invalid && following == nil

@@ -108,7 +108,7 @@ struct Orphans {
       position = max(position, range.upperBound)
     }
     try search.look(at: position..<max(position, search.positionEnd))
-    // What was too much to list was found again.
+    // Chunks too many to list were found again.
     count = chunks.reduce(0) { $0 + $1.count } + search.count
     chunks =
       (chunks

@@ -1,7 +1,7 @@
 public import BlockIO
 public import SnapshotFormat
 
-/// What can be recovered of a store, however broken: its generations, and what is lost.
+/// The recoverable content of a store, however broken: its generations and their losses.
 ///
 /// The plan reads only metadata, and decides everything: `table`, `export`, `diff` and `merge` in
 /// the salvage reading, and a salvaged store, follow it.
@@ -56,7 +56,7 @@ public struct SalvagePlan: Sendable {
         store.source, areas: store.areas, geometry, isExpected: isExpected, reach: reach)
       var shifts =
         survey.mayBeShifted ? try ShiftEvidence(store.source, geometry.chunkSize) : nil
-      // What follows a fragment in a file system is another file's, and no loss of a copy.
+      // Bytes after a fragment in a file system are another file's, not a loss of the copy.
       if store.surroundings != nil { shifts?.doubtGaps() }
       if let gaps = shifts?.gaps, !gaps.isEmpty {
         let mended = Store(try VolumeSource(store.source.name, store.source, with: gaps))

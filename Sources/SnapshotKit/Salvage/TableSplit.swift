@@ -3,7 +3,7 @@ internal import SnapshotFormat
 /// Distinguishes the tables of one store: the one in use, and older ones whose space it took over.
 ///
 /// A new table begins in area 0 and clears an area only when the one before fills, so the end of an
-/// older, longer table stays after it. What is between two segments decides:
+/// older, longer table stays after it. The bytes between two segments decide:
 ///
 /// - zeroes after an exception: the table ended there, and what follows is older;
 /// - zeroes after a sector's last exception may also be lost sectors: unless the two sides share

@@ -7,7 +7,7 @@ public struct LoadedTable: Sendable {
   public let store: Store
   /// Where areas and chunks are.
   public let geometry: StoreGeometry
-  /// What each chunk maps to.
+  /// The mapping of each chunk.
   public let table: ExceptionTable
   /// How many exceptions the table has.
   public let exceptionCount: UInt64
@@ -25,7 +25,7 @@ public struct LoadedTable: Sendable {
   var extent: TableSummary? { walk?.load.extent }
   /// The walk that the table was read in; nil in the salvage reading.
   let walk: TableWalk?
-  /// What is salvaged, with what was placed; nil in a kernel's reading.
+  /// The salvaged table, with its placements; nil in a kernel's reading.
   public let generation: Generation?
   /// Where orphans belong; a kernel's reading has none.
   public let placement: PlacementPlan
@@ -94,7 +94,7 @@ public struct LoadedTable: Sendable {
     walk = nil
   }
 
-  /// What is lost of a snapshot of an origin of that length.
+  /// The losses of a snapshot of an origin of that length.
   public func lostRanges(originByteCount: UInt64) -> [LostRange] {
     lost.compactMap { $0.range(geometry, originByteCount: originByteCount) }
   }

@@ -42,10 +42,10 @@ public struct Snapshot: Sendable {
     view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
   }
 
-  /// What the snapshot was taken of.
+  /// The origin of the snapshot.
   public var origin: any BlockSource { view.origin }
 
-  /// What the reading knows to be lost of it: ranges of the origin, ascending.
+  /// The losses that the reading knows: ranges of the origin, ascending.
   public var lost: [LostRange] { loaded.lostRanges(originByteCount: view.byteCount) }
 
   /// Compares it with its origin, sector by sector.

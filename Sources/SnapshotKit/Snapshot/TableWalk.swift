@@ -5,11 +5,11 @@ internal import SnapshotFormat
 /// request, its runs.
 struct TableWalk: Sendable {
   let store: Store
-  /// What Linux does with it.
+  /// Linux's handling of the store.
   let load: KernelLoad
   /// Where areas and chunks are, and who says so.
   let inferred: InferredGeometry
-  /// What the source is if it is not a store.
+  /// The content of a source that is not a store.
   let content: OtherContent?
   /// How far the table reaches by that geometry; nil where there is none.
   let extent: TableSummary?

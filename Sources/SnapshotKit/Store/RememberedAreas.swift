@@ -14,7 +14,7 @@ final class RememberedAreas: ForwardingSource {
   private let kept = Mutex(Kept())
 
   private struct Kept {
-    /// What was read, ascending, without overlaps.
+    /// The pieces read, ascending, without overlaps.
     var pieces: [(start: UInt64, bytes: IOBuffer)] = []
     var byteCount = 0
 

@@ -130,7 +130,7 @@ struct TableReader: Sendable {
     let count = min(extent.areaCount, UInt64(2 * batchPieceCount))
     let end = min(extent.areaCount + 1 + count, wholeAreaCount)
     announcedEnd = max(announcedEnd, extent.areaCount + 1)
-    // What is cached need not be announced; if the ends are cached, assume that all is.
+    // Cached areas need not be announced; if the ends are cached, assume that all is.
     if announcedEnd < end, isCached(announcedEnd), isCached(end - 1) { announcedEnd = end }
     while announcedEnd < end, let start = geometry.byteOffset(of: AreaIndex(announcedEnd)) {
       source.willRead(start..<start + UInt64(pieceByteCount))

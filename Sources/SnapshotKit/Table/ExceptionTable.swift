@@ -1,7 +1,7 @@
 internal import BlockIO
 public import SnapshotFormat
 
-/// What each chunk of the origin maps to, in one reading of a store.
+/// The mapping of each chunk of the origin, in one reading of a store.
 ///
 /// Runs, ascending by old chunk, without overlaps: 24 bytes for each run, and so at worst for each
 /// exception. A chunk that is in no run is the origin's own.
@@ -169,7 +169,7 @@ public struct ExceptionTable: Sendable {
     return found
   }
 
-  /// What the kernel's own lists map for the exceptions in those buckets.
+  /// The mapping by the kernel's own lists of the exceptions in those buckets.
   private static func resolve(
     _ contested: Set<UInt64>, _ buckets: KernelBuckets, _ scanner: StoreScanner,
     _ extent: TableSummary, _ reading: Reading

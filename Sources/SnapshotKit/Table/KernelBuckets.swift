@@ -44,7 +44,7 @@ struct KernelBucket {
     var lastOld: UInt64 { old &+ furtherCount }
   }
 
-  /// What would crash a kernel, or take too long.
+  /// A reason to give up: a kernel would crash, or it would take too long.
   enum Failure: Error {
     /// A run grew past 256 chunks: BUG_ON in `dm_consecutive_chunk_count_inc`.
     case kernelCrash(oldChunk: UInt64)
@@ -125,7 +125,7 @@ struct KernelBucket {
     entries[index].new &-= 1 << DiskException.chunkNumberBits
   }
 
-  /// What the chunks of this bucket map to; the first entry that covers a chunk wins; ascending
+  /// The mappings of this bucket's chunks; the first entry that covers a chunk wins; ascending
   /// within a window.
   func runs() -> [ExceptionRun] {
     var windows: [UInt64: [UInt64]] = [:]  // the new chunk of each of 256 chunks; 2^64 - 1: none

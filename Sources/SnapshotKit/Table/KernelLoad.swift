@@ -1,7 +1,7 @@
 internal import BlockIO
 package import SnapshotFormat
 
-/// What Linux does with a store when a snapshot is activated with it.
+/// Linux's handling of a store when a snapshot is activated with it.
 ///
 /// Measured with Linux 6.1 and 6.12, which agree on all of this. The chunk size of the table line,
 /// which a store does not record, is assumed to be the header's; if a header is refused or replaced
@@ -10,7 +10,7 @@ package import SnapshotFormat
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `read_header`, `persistent_read_metadata`,
 ///   `persistent_usage`; `drivers/md/dm-snap.c`, `snapshot_status`.
 public struct KernelLoad: Sendable {
-  /// What Linux does with a store.
+  /// Linux's verdict on a store.
   public enum Verdict: String, Sendable {
     /// The snapshot works, and maps what its table says.
     case loads
@@ -22,11 +22,11 @@ public struct KernelLoad: Sendable {
     case new
   }
 
-  /// What Linux does.
+  /// Linux's verdict.
   public let verdict: Verdict
   /// Why; with the kernel's message, if there is one.
   public let reason: String
-  /// What `dmsetup status` prints after the target's name; nil if that cannot be known.
+  /// The text that `dmsetup status` prints after the target's name; nil if it cannot be known.
   public let status: String?
   /// How far the table reaches, if Linux reads it or would but for the flag.
   public let extent: TableSummary?

@@ -14,7 +14,7 @@ package struct Exporter: Sendable {
   /// An exporter of `view`.
   package init(_ view: SnapshotView) { self.view = view }
 
-  /// What a buffer holds of the view.
+  /// A buffer's content, as part of the view.
   private struct Window: Sendable {
     let range: Range<UInt64>
     var lost: [LostRange] = []

@@ -14,7 +14,7 @@ public struct LostRange: Equatable, Sendable {
     case exceptionDamaged = "exception-damaged"
     /// The exception is gone; those before and after it show which chunk it was for.
     case exceptionLost = "exception-lost"
-    /// What the volume is on failed, or is missing.
+    /// The device that the volume is on failed, or is missing.
     case volumeUnreadable = "volume-unreadable"
     /// A newer generation put its own data over it.
     case overwritten

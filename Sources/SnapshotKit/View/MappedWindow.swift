@@ -27,7 +27,7 @@ struct MappedWindow: Sendable {
 
   /// Ascending; neighbours are one.
   private(set) var spans: [Span] = []
-  /// What could not be read; the buffer has zeroes there.
+  /// Ranges that could not be read; the buffer has zeroes there.
   fileprivate(set) var lost: [LostRange] = []
   /// How many bytes of the buffer are used.
   private(set) var byteCount = 0

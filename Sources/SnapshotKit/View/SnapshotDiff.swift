@@ -14,7 +14,7 @@ public struct SnapshotDiff: Sendable {
   public private(set) var sameByteCount: UInt64 = 0
   /// How many whole chunks of the table are the same in the origin.
   public private(set) var identicalChunkCount: UInt64 = 0
-  /// What could not be compared.
+  /// Ranges that could not be compared.
   public private(set) var lost: [LostRange] = []
 
   private let chunkByteCount: UInt64

@@ -13,7 +13,7 @@ public final class SnapshotView: BlockSource {
   /// The table of the view.
   public let table: ExceptionTable
   let store: any BlockSource
-  /// What it shows where the table maps nothing.
+  /// The source of all bytes that the table does not map.
   public let origin: any BlockSource
 
   /// The view of `origin` through a store's `table`.
@@ -63,7 +63,7 @@ public final class SnapshotView: BlockSource {
     return lost
   }
 
-  /// What the view cannot show, as far as is known without reading.
+  /// The losses of the view that are known without reading.
   public var knownLosses: [LostRange] {
     var lost: [LostRange] = []
     forEachSegment(in: 0..<byteCount) { segment in

@@ -3,7 +3,7 @@ public import SnapshotFormat
 
 /// A COW store found in an image by its structure.
 public struct CarvedStore: Equatable, Sendable {
-  /// What is left of the header.
+  /// The remains of the header.
   public enum Header: String, Sendable {
     /// It agrees with the areas, or there are no exceptions to contradict it.
     case intact
@@ -17,7 +17,7 @@ public struct CarvedStore: Equatable, Sendable {
   public internal(set) var byteOffset: UInt64
   /// The chunk size that header and areas agree on.
   public internal(set) var chunkSize: ChunkSize
-  /// What is left of the header.
+  /// The remains of the header.
   public internal(set) var header: Header
   /// How many exceptions the areas hold, from the first area found to the table's end.
   public internal(set) var exceptionCount: UInt64
@@ -44,7 +44,7 @@ public struct CarvedStore: Equatable, Sendable {
 
   /// Sets the file system that the store is in.
   ///
-  /// What seemed to be lost bytes is then the end of a fragment, followed by another file's data.
+  /// An apparent gap is then the end of a fragment, followed by another file's data.
   mutating func place(in surroundings: Surroundings?) {
     guard let surroundings else { return }
     self.surroundings = surroundings

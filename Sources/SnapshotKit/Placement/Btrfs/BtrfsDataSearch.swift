@@ -18,7 +18,7 @@ struct BtrfsDataSearch {
     let strength: Evidence.Strength
   }
 
-  /// What some sectors of a chunk must have.
+  /// The registers that some sectors of a chunk must have.
   private struct Wanted: Hashable {
     let firstPiece: Int
     let registers: [UInt32]
@@ -142,7 +142,7 @@ struct BtrfsDataSearch {
     return contents.count - 1
   }
 
-  /// What the image has for a chunk of the origin; zeroes where it cannot be read.
+  /// The image's content for a chunk of the origin; zeroes where it cannot be read.
   private func imageChunk(_ old: UInt64) throws(BlockIOError) -> [UInt8]? {
     let size = UInt64(image.layout.chunkByteCount)
     guard old * size >= image.layout.start else { return nil }
@@ -172,9 +172,10 @@ struct BtrfsDataSearch {
         position != nil && position == follower
         || position.map { isFollowed(index, position: $0) } ?? false
       let isSame = try haveSameContent(need.content)
-      // Where checksums say nothing of some sectors, there must be one orphan and one place only.
-      // The right orphan is not among them if its data is lost; zeroes are what may be left of it.
-      // What was perhaps not copied for this store may be of another snapshot of the same data.
+      // If some sectors have no checksum, there must be exactly one orphan and one place. The right
+      // orphan is not among them if its data is lost; zeroes may be all that is left of it. A chunk
+      // that may not have been copied for this store may belong to another snapshot of the same
+      // data.
       let isCertain =
         need.isWhole
         || image.orphans.reasons[orphan] == .exceptionLost

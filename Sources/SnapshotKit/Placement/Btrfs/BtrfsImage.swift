@@ -7,7 +7,7 @@ final class BtrfsImage {
   let scene: PlacementScene
   let orphans: BtrfsOrphans
   let layout: BtrfsLayout
-  /// What was proven in this round: the orphan at each chunk of the origin.
+  /// The proofs of this round: the orphan at each chunk of the origin.
   private var found: [UInt64: Int] = [:]
   /// Orphans that have a place, from this round or an earlier one.
   private var placed: Set<Int> = []

@@ -4,7 +4,7 @@ internal import FileSystemFormat
 /// Finds the nodes of a btrfs, in the image or put together from orphans, and places the orphans.
 ///
 /// A node is as long as one chunk of the store or several, which were copied one after the other.
-/// What is longer is ``BtrfsLargeChunks``'s.
+/// ``BtrfsLargeChunks`` handles larger chunks.
 struct BtrfsNodeSearch {
   /// A node, and what is known of it.
   struct Found {
@@ -17,7 +17,7 @@ struct BtrfsNodeSearch {
   /// One of the places of a node.
   struct Place {
     let byteOffset: UInt64
-    /// What the image has there; nil if it cannot be read.
+    /// The image's bytes there; nil if they cannot be read.
     let bytes: [UInt8]?
   }
 
@@ -126,7 +126,8 @@ struct BtrfsNodeSearch {
       default: note(bytes, in: &likely)
       }
     }
-    // What Linux certainly copied for this store is this store's; what only may be must be alone.
+    // Nodes that Linux certainly copied for this store belong to it; a node that only may do so
+    // must be the only one.
     if proven.isEmpty, unique.count + likely.count > 1 { return nil }
     let (nodes, strength): ([BtrfsNode], Evidence.Strength) =
       !proven.isEmpty ? (proven, .proven) : !unique.isEmpty ? (unique, .proven) : (likely, .likely)

@@ -2,7 +2,7 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// What is remembered of orphans: checksums of their pieces, and which nodes begin in them.
+/// The facts kept about orphans: checksums of their pieces, and which nodes begin in them.
 ///
 /// Checksums are kept as the register that the bytes lead to from zero, which can be shifted and
 /// added up. Eight bytes a piece, and twelve a chunk.

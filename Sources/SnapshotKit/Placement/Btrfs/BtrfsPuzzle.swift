@@ -7,7 +7,7 @@ internal import FileSystemFormat
 /// image's content at the node's places, and the orphans at the positions after those of known
 /// pieces; one piece may be any orphan, because its register can be computed.
 struct BtrfsPuzzle {
-  /// What a piece may be.
+  /// A possible identity of a piece.
   private struct Option {
     let register: UInt32
     let source: Source
@@ -61,7 +61,7 @@ struct BtrfsPuzzle {
     return nil
   }
 
-  /// What all pieces but the first may be together.
+  /// The possible combinations of all pieces but the first.
   private func combinations(
     at position: UInt64?, _ places: [BtrfsNodeSearch.Place]
   ) -> [[Option]] {

@@ -13,7 +13,7 @@ struct BtrfsSearch: EvidenceSearch {
   private let layout: BtrfsLayout
   private var orphans: BtrfsOrphans
   private var isSorted = false
-  /// What was found last, and what was proven when it was looked for.
+  /// The latest evidence, and what had been proven when it was sought.
   private var last: (evidence: [Evidence], proven: OrphanPlaces)?
 
   /// A search for the file system that begins at a byte of a source; nil if there is none.
@@ -66,8 +66,8 @@ struct BtrfsSearch: EvidenceSearch {
 
   /// The snapshot's superblock, placed if it is an orphan's.
   ///
-  /// What the store has is the snapshot's, and what the origin has may be older or newer; so any of
-  /// the store's is believed before the origin's.
+  /// Superblocks in the store are the snapshot's, while those in the origin may be older or newer;
+  /// so any in the store takes precedence over the origin's.
   private func superblock(_ image: BtrfsImage) throws(BlockIOError) -> BtrfsDiskSuperblock? {
     var store: [BtrfsDiskSuperblock] = []
     var origin: [BtrfsDiskSuperblock] = []

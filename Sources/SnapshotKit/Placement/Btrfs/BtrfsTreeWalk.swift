@@ -16,7 +16,7 @@ struct BtrfsTreeWalk {
   private var visited: [UInt64: BtrfsNodeHeader] = [:]
   /// More nodes are missing only where hostile pointers ask for them.
   private let missingCountMax: Int
-  /// What only a likely node points to, until everything proven is placed.
+  /// Nodes that only a likely node points to, until everything proven is placed.
   private var doubtful: [BtrfsPointer] = []
 
   init(_ image: BtrfsImage, _ superblock: BtrfsDiskSuperblock, isComplete: Bool) {
@@ -90,7 +90,7 @@ struct BtrfsTreeWalk {
     since[logical] = min(since[logical] ?? .max, node.header.generation)
   }
 
-  /// What a node points to, in its order; takes in what a leaf has.
+  /// The pointers of a node, in its order; takes in the items of a leaf.
   private mutating func follow(
     _ node: BtrfsNode, _ strength: Evidence.Strength
   ) throws(BlockIOError) -> [BtrfsPointer] {
@@ -123,7 +123,7 @@ struct BtrfsTreeWalk {
     if image.layout.chunkByteCount > image.layout.nodeByteCount {
       var chunks = largeChunks
       try chunks.place(map, isSettled: isSettled) { orphan, isNeeded in
-        // What is needed is one of a kind, or would not have been found.
+        // A needed chunk is unique, or it would not have been found.
         isOurs(orphan)
           || isNeeded && nodes.isComplete && image.orphans.reasons[orphan] == .endLost
       }

@@ -2,7 +2,7 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// What was found in one round: which orphan is a copy of which chunk of the origin.
+/// The claims found in one round: which orphan is a copy of which chunk of the origin.
 ///
 /// Everything that a chunk's blocks say must fit its place.
 struct Ext4Claims {
@@ -15,20 +15,20 @@ struct Ext4Claims {
   let isAllSeen: Bool
   /// Whether, in addition, none is all zeroes: in many copies of disks, what could not be read is.
   let isIntact: Bool
-  /// What is looked for: proofs first, and then, of the rest, what is likely.
+  /// The strength sought: proofs first, then likely evidence for the rest.
   ///
-  /// What is likely is known only to what is likely.
+  /// Searches for likely evidence alone see likely placements.
   var level = Evidence.Strength.proven
   /// Whether anything was found that was not proven when proofs were looked for.
   private(set) var hasDoubts = false
-  /// What each block of the snapshot leads to from zero, where its journal says so.
+  /// The register of each block of the snapshot, from zero, where its journal gives it.
   var attested: [UInt64: UInt32] = [:]
   private(set) var evidence: [Evidence] = []
   /// Orphans that have a place, by their number.
   private(set) var placed: Set<Int> = []
   /// The orphan that was found for a chunk of the origin.
   private var found: [UInt64: Int] = [:]
-  /// What blocks of the origin lead to from zero.
+  /// The registers of blocks of the origin, from zero.
   private var originContents: [UInt64: UInt32?] = [:]
   /// Whether all blocks of orphans that lead to a register from zero are the same, byte for byte.
   var sameContents: [UInt32: Bool] = [:]
@@ -122,7 +122,7 @@ struct Ext4Claims {
   /// The chunk of the store that an orphan is.
   func new(_ orphan: Int) -> UInt64 { orphans.chunks[orphan] }
 
-  /// What a block of the origin leads to from zero; nil if it cannot be read.
+  /// The register of a block of the origin, from zero; nil if the block cannot be read.
   mutating func originContent(_ block: UInt64) throws(BlockIOError) -> UInt32? {
     if let known = originContents[block] { return known }
     var content: UInt32?

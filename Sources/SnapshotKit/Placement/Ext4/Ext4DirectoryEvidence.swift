@@ -39,7 +39,7 @@ struct Ext4DirectoryEvidence {
     _ places: [Int], of owner: Owner, _ claims: inout Ext4Claims
   ) throws(BlockIOError) {
     let tree = try volume.extents(owner.map, register: owner.register, of: view, limit: 1 << 14)
-    // What is known of the inode must be the snapshot's.
+    // The known version of the inode must be the snapshot's.
     guard homes.isDecided || homes.isCurrent(owner.home, claims) else { return }
     let isTree: (Int) -> Bool = { [orphans = claims.orphans] in
       orphans.blocks[$0].role == .extents

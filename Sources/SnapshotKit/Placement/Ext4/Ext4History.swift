@@ -7,11 +7,11 @@ internal import SnapshotFormat
 /// In an overlay the snapshot is newer than its origin, and a block that is not in the table was
 /// not written. In a snapshot of a volume that was written on, it is older.
 struct Ext4History {
-  /// What a store has.
+  /// The kind of data in a store.
   enum Direction {
-    /// What was written: an overlay.
+    /// Written data: an overlay.
     case new
-    /// What was overwritten.
+    /// Overwritten data.
     case old
   }
 

@@ -12,7 +12,7 @@ internal import SnapshotFormat
 /// whatever the journal lacks. It may have been overwritten.
 struct Ext4Homes {
   private let volume: Ext4Volume
-  /// What was overwritten since the snapshot was taken; nil in an overlay.
+  /// Blocks overwritten since the snapshot was taken; nil in an overlay.
   let rewritten: Ext4Rewritten?
   /// Whether the journal has all of its blocks.
   let isJournalFilled: Bool
@@ -47,7 +47,7 @@ struct Ext4Homes {
         journal.isComplete && journal.isEndKnown && start != nil
         && ((start ?? 0)..<max((end ?? 0) + 1, start ?? 0)).allSatisfy(isFilled)
     }
-    // What the log still has to write home may be there or not.
+    // Blocks that the log has yet to write home may or may not be there.
     let isClean = log.superblock?.start == 0
     let mayBeWiped = try claims.mayBeWiped()
     isWhole = isClean && claims.isAllSeen && !mayBeWiped

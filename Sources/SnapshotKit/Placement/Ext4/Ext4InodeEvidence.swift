@@ -104,8 +104,8 @@ struct Ext4InodeEvidence {
 
   /// Whether inode tables in a chunk may be of the time at which the snapshot was taken.
   ///
-  /// What is different in the origin was changed later, or read later and not changed. Older
-  /// versions, which the journal has, lack changes that were made before.
+  /// Inodes that differ in the origin were changed later, or read later and not changed. Older
+  /// versions in the journal lack changes that were made before.
   private func mayBeOfSnapshot(
     _ orphan: Int, _ chunk: UInt64, _ time: UInt64, _ claims: Ext4Claims
   ) throws(BlockIOError) -> Bool {

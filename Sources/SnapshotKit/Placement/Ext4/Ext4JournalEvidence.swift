@@ -2,7 +2,7 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// What the snapshot's journal says of its own blocks, and of their homes.
+/// The snapshot's journal's evidence about its own blocks, and about their homes.
 struct Ext4JournalEvidence {
   let log: Ext4Log
   private let deduction: Ext4LogDeduction
@@ -84,9 +84,9 @@ struct Ext4JournalEvidence {
 
   private static let candidateCountMax = 64
 
-  /// What a block that was written home has.
+  /// A block that was written home.
   struct Home {
-    /// What it leads to from zero.
+    /// Its register, from zero.
     let content: UInt32
     /// Where in the journal its copy is.
     let copy: Int
@@ -114,7 +114,7 @@ struct Ext4JournalEvidence {
         }
       }
     }
-    // What the log still has to write home may be there or not.
+    // Blocks that the log has yet to write home may or may not be there.
     return last.filter { superblock.start == 0 || $0.value.sequence < superblock.sequence }
       .mapValues(\.home)
   }

@@ -17,28 +17,29 @@ struct Ext4Log: Sendable {
     var revoked: [UInt64] = []
   }
 
-  /// What kind of block structures which transaction.
+  /// A kind of control block, in a transaction.
   struct Key: Hashable {
     let kind: Ext4JournalHeader.Kind
     let sequence: UInt32
   }
 
   let place: Ext4JournalPlace
-  /// What as many bytes as a block has do to a register.
+  /// The effect on a register of as many zero bytes as a block has.
   private let shift: CRC32CShift
-  /// What each block leads to from zero, as the view shows it.
+  /// The register of each block, from zero, as the view shows it.
   private(set) var contents: [UInt32]
   /// Which blocks of the view are the snapshot's beyond doubt.
   private(set) var isCertain: [Bool]
-  /// What structures the log: what is certain, and where lost blocks were.
+  /// The control blocks of the log: those that are certain, and those that stood where blocks are
+  /// lost.
   private(set) var controls: [Int: Control] = [:]
   /// Where that is.
   private(set) var positions: [Key: [Int]] = [:]
-  /// What a block of the snapshot leads to from zero, where its transaction says so.
+  /// The register of a block of the snapshot, from zero, where its transaction gives it.
   private(set) var expected: [Int: UInt32] = [:]
   /// Blocks of which transactions say different things.
   private var contradicted: Set<Int> = []
-  /// What structures the log of the origin, where that is not certain for the snapshot.
+  /// The control blocks of the origin's log, where they are not certain for the snapshot.
   private var doubtful: [Int: Control] = [:]
   /// Where the last transaction before the log of the origin's superblock was committed.
   private var originEnd: (sequence: UInt32, position: Int)?
@@ -126,7 +127,7 @@ struct Ext4Log: Sendable {
     isCertain[position] || expected[position] == contents[position]
   }
 
-  /// What a tag's block leads to from zero.
+  /// The register of a tag's block, from zero.
   func content(of tag: Ext4JournalTag, sequence: UInt32) -> UInt32 {
     shift(place.superblock.layout.register(sequence: sequence)) ^ tag.checksum
   }
@@ -168,7 +169,7 @@ struct Ext4Log: Sendable {
     positions[Key(kind: control.kind, sequence: control.sequence), default: []].append(position)
     if let content { expect(content, at: position) }
     for (index, tag) in control.tags.enumerated() {
-      // What wraps around may have been overwritten when the log began anew.
+      // Blocks past the wrap may have been overwritten when the log began anew.
       guard position + index + 1 < place.blockCount else { break }
       expect(self.content(of: tag, sequence: control.sequence), at: position + index + 1)
     }

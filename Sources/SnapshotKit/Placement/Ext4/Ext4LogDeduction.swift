@@ -70,9 +70,9 @@ struct Ext4LogDeduction {
 
   /// Finds places until there are no more to be found.
   ///
-  /// What has a place leads to what is beside it: only that is tried again, or each of many would
-  /// be tried once for each. All are tried again at the end, as a place may also be ruled out by
-  /// what has come to lie there.
+  /// A block with a place leads to its neighbours: only those are tried again, or each of many
+  /// would be tried once for each. All are tried again at the end, because a later placement may
+  /// also rule a place out.
   private mutating func layAll() {
     var isNew = true
     while isNew {

@@ -2,9 +2,9 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// What was seen of a block of an orphan: enough to say what it is, not what it says.
+/// A look at a block of an orphan: enough to tell its kind, not its content.
 struct Ext4OrphanBlock: Sendable {
-  /// What a block is by its own account.
+  /// A block's kind, by its own content.
   enum Role: UInt8, Sendable {
     /// Anything.
     case other
@@ -18,7 +18,7 @@ struct Ext4OrphanBlock: Sendable {
     case descriptors
     /// The primary superblock; its value is how much was written in the file system's life.
     case superblock
-    /// What structures a journal; its value is the transaction.
+    /// A control block of a journal; its value is the transaction.
     case journalDescriptor, journalCommit, journalRevocation, journalSuperblock
   }
 

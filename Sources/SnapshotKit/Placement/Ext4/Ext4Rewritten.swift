@@ -1,11 +1,11 @@
 internal import BlockIO
 internal import FileSystemFormat
 
-/// What the origin's journal says was written home since the snapshot was taken of it.
+/// Blocks written home since the snapshot was taken, by the origin's journal.
 ///
 /// The store of such a snapshot has the old content of these blocks, and of no others.
 struct Ext4Rewritten {
-  /// What the last transaction of each block since then leads to from zero.
+  /// The register of each block, from zero, after its last transaction since then.
   private var contents: [UInt64: UInt32] = [:]
   /// The blocks of the journal that were written since then.
   private(set) var positions: Set<Int> = []

@@ -15,7 +15,7 @@ struct Ext4Search: EvidenceSearch {
   private var last: (evidence: [Evidence], proven: OrphanPlaces)?
   /// The journal as it was read last, and what of it was proven then.
   private var lastLog: (log: Ext4Log, proven: OrphanPlaces)?
-  /// What the origin's journal says was written since a transaction.
+  /// Blocks written since a transaction, by the origin's journal.
   private var rewritten: (sequence: UInt32, blocks: Ext4Rewritten)?
   /// Which blocks of orphans were compared, and whether they are the same.
   private var sameContents: [UInt32: Bool] = [:]
@@ -98,8 +98,9 @@ struct Ext4Search: EvidenceSearch {
       log.takeOrigin(before: superblock.sequence)
     }
     let perChunk = volume.blocksPerChunk
-    // What lies after the table's end structures the journal only if it is all there, and nothing
-    // else; otherwise it may be another store's, and what follows from it is likely.
+    // Chunks after the table's end give the journal's control blocks only if all of them are there,
+    // and nothing else; otherwise they may be another store's, and conclusions from them are
+    // likely.
     let mayLayEnd = claims.level == .likely || claims.isComplete
     let deduction = Ext4LogDeduction(
       log, orphans, blockByteCount: volume.blockByteCount,

@@ -1,11 +1,11 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What orphans without a proof hold, as far as it tells where file data belongs.
+/// The content of orphans without a proof, as far as it shows where file data belongs.
 ///
 /// Eight bytes an orphan, and eight for each of its blocks.
 struct FileDataLooks {
-  /// What is kept of a block.
+  /// The facts kept about a block.
   private struct Block {
     let hash: UInt32
     /// One above its last byte that is not zero; the highest bit is set in blocks that structure a

@@ -3,7 +3,7 @@ internal import SnapshotFormat
 
 /// The required content of a lost chunk, as far as the file system shows it.
 struct FileDataNeed {
-  /// What a block holds.
+  /// The expected content of a block.
   enum Block: Equatable {
     /// Nothing is known of it.
     case unknown
@@ -11,11 +11,11 @@ struct FileDataNeed {
     case whole
     /// The end of a file, after so many bytes.
     case end(UInt32)
-    /// What the origin had there, unless that was written as well.
+    /// The origin's content there, unless that was written as well.
     case kept(hash: UInt32, isZero: Bool)
   }
 
-  /// What each block of the chunk holds.
+  /// The expected content of each block of the chunk.
   var blocks: [Block]
   /// Whether all of it is one file's.
   var isOneFile = false
@@ -27,7 +27,7 @@ struct FileDataNeed {
 /// The chunks that must have been written, because files have blocks there that nobody had before,
 /// and that are known nowhere.
 struct FileDataNeeds {
-  /// What each of them holds.
+  /// The expected content of each of them.
   private(set) var needs: [UInt64: FileDataNeed] = [:]
   /// Chunks in whose beginning a file goes on that has the end of the chunk before.
   private(set) var goingOn: Set<UInt64> = []

@@ -55,7 +55,7 @@ struct FileDataPlaces {
       ?? scene.view.table.newChunk(for: Chunk(chunk)).flatMap { scene.position($0.index) }
   }
 
-  /// What chunk of the origin is known to be in a place of the store's order.
+  /// The chunk of the origin known to be in a place of the store's order.
   func old(at position: Int) -> UInt64? {
     if let old = olds[position] { return old }
     guard position >= 0,

@@ -15,7 +15,7 @@ struct FileDataRuns {
   /// An orphan, where in the store's order it is, and what it may be a copy of.
   typealias Pair = (orphan: Int, position: Int, chunk: UInt64)
 
-  /// What can be believed, of pairs that ascend in the store.
+  /// The credible pairs, of pairs that ascend in the store.
   func sound(_ pairs: [Pair]) -> [(orphan: Int, chunk: UInt64, isHit: Bool)] {
     var sound: [(orphan: Int, chunk: UInt64, isHit: Bool)] = []
     var start = 0
@@ -32,8 +32,8 @@ struct FileDataRuns {
     return sound
   }
 
-  /// What can be believed of a run: between hits, and from there to where a file begins or ends, or
-  /// to what is known.
+  /// The credible part of a run: between hits, and from there to the beginning or end of a file, or
+  /// to a known place.
   private func sound(
     run pairs: ArraySlice<Pair>
   ) -> [(orphan: Int, chunk: UInt64, isHit: Bool)] {

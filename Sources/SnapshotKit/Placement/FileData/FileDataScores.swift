@@ -1,10 +1,10 @@
 /// How well orphans fit what chunks must hold, in sixteenths of a bit: how much more often that is
 /// seen where it belongs than elsewhere.
 struct FileDataScores {
-  /// What cannot be.
+  /// The score of an impossible pair.
   static let impossible: Int32 = -(1 << 24)
 
-  /// What a block is worth that ends in some place.
+  /// The worth of a block that ends in some place.
   private struct Worth {
     /// As a part of a file that is not its end; as an end in that very place, before the zeroes
     /// that many files end in, or far before it.
@@ -36,8 +36,8 @@ struct FileDataScores {
     let total = Double(looks.chunks.count * looks.blocksPerChunk)
     let fullCount = counts.filter { $0.key >= full }.values.reduce(0, +)
     let fullShare = (Double(fullCount) + 1) / (total + 2)
-    // What is not full, and no file's end, must be within files; nearly all are full in texts, and
-    // many are not in programs.
+    // A block that is neither full nor a file's end must be within a file; in texts nearly all are
+    // full, in programs many are not.
     let endCount = Double(needs.endCount)
     let openCount = total - Double(fullCount + (counts[0] ?? 0))
     let openShare = min(0.3, max(0.04, (openCount - endCount) / max(1, total - endCount)))

@@ -20,7 +20,7 @@ struct FileLayout: Equatable, Sendable {
   let byteCount: UInt64
   /// When its content was last written, as far as two views of a file system can be compared.
   let writeTime: UInt64
-  /// What has been written of it, ascending within the file.
+  /// The extents written so far, ascending within the file.
   let extents: [Extent]
 }
 

@@ -1,6 +1,6 @@
 internal import SnapshotFormat
 
-/// What kinds of bytes content has, to tell text from tables and noise.
+/// The mix of bytes in content, to tell text from tables and noise.
 struct ContentProfile: Equatable, Sendable {
   /// Of 255 bytes: zeroes, printable ones, those above 127, and others.
   private var shares: SIMD4<UInt8>

@@ -6,10 +6,10 @@ internal import SnapshotFormat
 ///
 /// 32 bytes for each piece of a file, eight more where it goes on elsewhere, and 24 for its end.
 struct FileOrder: Sendable {
-  /// What comes after a chunk.
+  /// The successor of a chunk.
   enum Next: Equatable {
-    /// A chunk: the file's next, or the one beside it where no file is known. What is numbered
-    /// along the file goes on with it, unless pieces of the file begin or end within a chunk.
+    /// A chunk: the file's next, or its neighbour where no file is known. Numbering along the file
+    /// continues with it, unless pieces of the file begin or end within a chunk.
     case chunk(UInt64, isNumbered: Bool)
     /// Another file, or nothing: a file ends.
     case end
@@ -132,7 +132,7 @@ struct FileOrder: Sendable {
     for extent in map.extents where !extent.file.isEmpty {
       let byteOffset: UInt64
       switch extent.place {
-      // What was not written yet is written like anything else.
+      // Unwritten extents are written like any other data.
       case .data(let place), .unwritten(let place): byteOffset = place
       case .inline, .compressed, .lost: continue
       }
@@ -141,7 +141,7 @@ struct FileOrder: Sendable {
       guard !overflow else { return [] }
       var lower = first / size
       let upper = (end - 1) / size
-      // What fills a hole is elsewhere: where the writer went is not known.
+      // Blocks that fill a hole are elsewhere: it is unknown where the writer went.
       let last = fileEnd == extent.file.lowerBound ? pieces.indices.last : nil
       if let last, sourceEnd &- first == fileEnd &- extent.file.lowerBound,
         pieces[last].chunks.contains(lower) || pieces[last].chunks.upperBound + 1 == lower
@@ -164,7 +164,7 @@ struct FileOrder: Sendable {
     return pieces
   }
 
-  /// What a writer comes to after a chunk that it came to along a file.
+  /// The chunk that a writer comes to after one that it came to along a file.
   ///
   /// Several files may share a chunk. Where one ends and another begins, a writer came with the
   /// former; where several end, nobody knows with which.

@@ -52,7 +52,7 @@ struct SequenceWalk {
   /// says nothing from then on.
   private var strangerCount: UInt64 = 0
   private var fileEnds: FileEndSearch
-  /// What the next orphans hold, after the one that is placed.
+  /// The kinds of the next orphans, after the one that is placed.
   var following: ArraySlice<Look.Kind> = []
   /// How many chunks were copied before the one with which a file begins, as far as is known.
   private var beginning: UInt64?
@@ -224,7 +224,7 @@ struct SequenceWalk {
       && following.distance(to: before.profile) > ContentProfile.unlike
   }
 
-  /// What kinds of bytes the origin has in a chunk; nil if it cannot be read.
+  /// The mix of bytes in a chunk of the origin; nil if it cannot be read.
   private func profile(ofOrigin old: UInt64) throws(BlockIOError) -> ContentProfile? {
     let (start, overflow) = old.multipliedReportingOverflow(by: scene.chunkByteCount)
     guard !overflow, UInt64(other.byteCount) == scene.chunkByteCount,
@@ -346,7 +346,7 @@ struct SequenceWalk {
 
   // MARK: - Content
 
-  /// What the last chunk of a sequence holds; nil if it cannot be read.
+  /// A look at the last chunk of a sequence; nil if it cannot be read.
   private mutating func last(_ index: Int) throws(BlockIOError) -> Look? {
     if sequences[index].last == nil { sequences[index].last = try look(at: sequences[index].new) }
     return sequences[index].last

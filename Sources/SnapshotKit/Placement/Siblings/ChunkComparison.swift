@@ -5,7 +5,7 @@ internal import BlockIO
 /// The last chunk of the first is kept: what cannot be read takes long to read, and is compared
 /// with many.
 final class ChunkComparison {
-  /// What a comparison shows.
+  /// The result of a comparison.
   struct Result {
     /// Whether all that can be read of the first is the same in the second, which can be read.
     var isEqual: Bool
@@ -27,7 +27,7 @@ final class ChunkComparison {
 
   private let (first, second): (any BlockSource, any BlockSource)
   private let (left, right): (IOBuffer, IOBuffer)
-  /// What of the first is in `left`.
+  /// The part of the first source that is in `left`.
   private var loaded: (byteOffset: UInt64, unreadable: [Range<UInt64>])?
 
   /// Nil for chunks that are too large to look at.

@@ -3,11 +3,11 @@ internal import SnapshotFormat
 
 /// Exceptions that two stores have for the same chunks of the origin.
 ///
-/// What the older snapshot had copied before the younger was made, the younger copied as well when
-/// it was written again, and a file system that writes as it did before writes in the same order.
-/// But that content differs: such exceptions are nothing that both stores have in common.
+/// Chunks that the older snapshot had copied before the younger was made, the younger copied as
+/// well when they were written again, and a file system that writes as before writes in the same
+/// order. But their content differs: the stores do not have such exceptions in common.
 struct NamedLinks {
-  /// What both stores have.
+  /// The exceptions that both stores have.
   private(set) var links: [CommonOrder.Link] = []
   /// Places of the first store that the second has nothing for, or something else.
   private(set) var ownStrangers: [UInt64] = []

@@ -4,7 +4,7 @@ struct OrderAlignment {
   /// More pairs are not weighed.
   static let pairCountMax = 1 << 21
 
-  /// What lies beside what, ascending.
+  /// The pairs, ascending.
   ///
   /// Of the second there is only what lies beside something in every best way: what is left out may
   /// lie beside something as well as not.

@@ -5,7 +5,7 @@ internal import SnapshotFormat
 ///
 /// Orphans of equal content in one order do not show by themselves that two stores are snapshots of
 /// one origin: two machines that install the same package write the same content in one order, in
-/// other places. What the tables of both name must be the same too.
+/// other places. The chunks mapped by both tables must be the same too.
 struct SiblingAnchors {
   /// How many are compared to judge all.
   private static let sampleCount = 64
@@ -19,7 +19,7 @@ struct SiblingAnchors {
   private let links: [CommonOrder.Link]
   private let geometry: StoreGeometry
   private let comparison: ChunkComparison?
-  /// What was compared, by the place of the first store.
+  /// Results of comparisons, by the place of the first store.
   private var results: [UInt64: Bool?] = [:]
 
   /// - Parameter links: Exceptions of both tables, in the common order.

@@ -164,7 +164,7 @@ struct SiblingSearch: EvidenceSearch {
     return strangers
   }
 
-  /// What the common order says of the orphans that are left, read or not.
+  /// The evidence of the common order for the remaining orphans, read or not.
   ///
   /// Between two things that both stores have, the sibling has just as many more chunks as there
   /// are orphans: these are they, in that order, if all that can be read is the same, and the
@@ -230,9 +230,9 @@ struct SiblingSearch: EvidenceSearch {
     return evidence
   }
 
-  /// What orphans and a sibling's chunks, both in order, have in common.
+  /// The chunks that orphans and a sibling, both in order, have in common.
   ///
-  /// What differs may be one chunk all the same, which was written through one of the snapshots.
+  /// Chunks that differ may still be one chunk, written through one of the snapshots.
   ///
   /// - Parameter isBetween: Whether they lie between two things that both stores have: elsewhere, a
   ///   chunk of which nothing can be read, or that differs, may be anything.
@@ -290,7 +290,7 @@ struct SiblingSearch: EvidenceSearch {
     return index < orphans.count && orphans[index].new == new ? orphans[index].hash : nil
   }
 
-  /// What both stores hold, by the common order.
+  /// The chunks that both stores hold, by the common order.
   private func substitutes(
     _ common: CommonOrder, _ order: SiblingOrder, _ counted: [Evidence]
   ) -> [Substitute] {
@@ -349,7 +349,7 @@ struct SiblingSearch: EvidenceSearch {
     }
   }
 
-  /// What the common order proves: equal content, at a place between those that agree.
+  /// The proofs of the common order: equal content, at a place between those that agree.
   private func evidence(
     _ common: CommonOrder, _ matches: [ContentHash: Matches], _ anchors: inout SiblingAnchors?
   ) throws(BlockIOError) -> [Evidence] {

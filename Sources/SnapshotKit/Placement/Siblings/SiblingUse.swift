@@ -1,4 +1,4 @@
-/// What became of a sibling as a witness.
+/// The use made of a sibling as a witness.
 public struct SiblingUse: Equatable, Sendable {
   /// Its store's name.
   public let name: String
@@ -13,7 +13,7 @@ public struct SiblingUse: Equatable, Sendable {
     case otherChunkSize = "other-chunk-size"
     /// Nothing was copied for both in one order.
     case noCommonOrder = "no-common-order"
-    /// What both copied is not the same: it is no snapshot of this origin, or was written through.
+    /// Chunks that both copied differ: it is no snapshot of this origin, or was written through.
     case otherContent = "other-content"
 
     /// Why it was not believed; nil if it was.

@@ -121,7 +121,7 @@ struct XFSLogAssembly {
     let chunks = reader.chunks
     var places: [UInt64] = []
     var place = start
-    // What is mapped already is skipped; a record is not longer than this.
+    // Records that are already mapped are skipped; a record is not longer than this.
     for _ in 0..<limit + XFSLogRecord.sectorCountMax * 512 / Int(scene.chunkByteCount) + 2 {
       if forward {
         place = place + 1 < chunks.upperBound ? place + 1 : chunks.lowerBound

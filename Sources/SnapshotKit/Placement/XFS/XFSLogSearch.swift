@@ -82,7 +82,7 @@ struct XFSLogSearch {
     var assembly = XFSLogAssembly(XFSLogReader(volume, log, scene), scene)
     var rivals: [Place] = []
     var placed: [Place] = []
-    // What is certain takes its places before anything else may claim them.
+    // Certain records take their places before anything else may claim them.
     for isCertain in [true, false] {
       let included = trust
       let isIncluded = { (new: UInt64) in
