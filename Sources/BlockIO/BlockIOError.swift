@@ -2,7 +2,7 @@ public import SystemPackage
 
 /// A failed operation on a file or device, and where.
 public struct BlockIOError: CodedError, Equatable {
-  /// What was being done.
+  /// The failed operation.
   public enum Operation: String, Sendable {
     case open, read, write, flush, create, rename, clone
     case size = "find the size of"
@@ -30,7 +30,7 @@ public struct BlockIOError: CodedError, Equatable {
 
   /// The path, or the name of the part of a path, as the user gave it.
   public let name: String
-  /// What was being done.
+  /// The failed operation.
   public let operation: Operation
   /// Why it failed.
   public let reason: Reason

@@ -2,11 +2,11 @@
 ///
 /// The description is one line for people: where, what, and why.
 public protocol CodedError: Error, Sendable, CustomStringConvertible {
-  /// What a command ends with because of it.
+  /// The exit status of a command that ends because of it.
   var status: ExitStatus { get }
   /// Its kind: stable, for programs. docs/json.md lists the kinds.
   var code: String { get }
-  /// What it is about, if that is a file, or bytes of one.
+  /// The file, or bytes of one, that it concerns, if any.
   var place: ErrorPlace? { get }
 }
 
@@ -15,7 +15,7 @@ extension CodedError {
   public var place: ErrorPlace? { nil }
 }
 
-/// What a command ends with; docs/exit-statuses.md is the contract.
+/// The exit status of a command; docs/exit-statuses.md is the contract.
 public enum ExitStatus: Int32, Sendable {
   /// The result is complete, and nothing is in doubt.
   case allWell = 0

@@ -1,7 +1,7 @@
 extension CRC32C {
   /// Adds the four bytes of a little-endian integer.
   package mutating func add(_ value: UInt32) {
-    // What is added to a register is the exclusive or of both.
+    // Adding to a register is an exclusive or.
     register ^= value
     addZeroes(4)
   }

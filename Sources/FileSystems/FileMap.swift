@@ -9,7 +9,7 @@ public struct FileMap: Equatable, Sendable {
   /// Where the source has more copies of its data, in bytes of the source: data of btrfs in the
   /// profile DUP.
   public var copies: [Range<UInt64>]
-  /// What could not be read: the map is incomplete if there is any.
+  /// Damage met: if there is any, the map is incomplete.
   public var damage: [FileSystemDamage]
 
   /// A map.
@@ -87,7 +87,7 @@ public struct FileExtent: Equatable, Sendable {
     case inline(Range<UInt64>?)
     /// In those bytes of the source, compressed by that method (`zlib`, `lzo`, `zstd`).
     case compressed(Range<UInt64>, method: String)
-    /// Nowhere known: what says where it is, is damaged.
+    /// At an unknown place: the structure that has the place is damaged.
     case lost
   }
 

@@ -15,7 +15,7 @@ public struct FileID: Hashable, Comparable, Sendable {
   }
 }
 
-/// What kind of file an inode is.
+/// The kind of file of an inode.
 public enum FileKind: String, Sendable {
   case regular, directory, link, characterDevice, blockDevice, fifo, socket, unknown
 
@@ -56,7 +56,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 public struct Inode: Equatable, Sendable {
   /// Its number.
   public let id: FileID
-  /// What kind of file it is.
+  /// Its kind of file.
   public let kind: FileKind
   /// The lower twelve bits of its mode.
   public let permissions: UInt16
@@ -118,7 +118,7 @@ public struct DirectoryEntry: Equatable, Sendable {
   public let name: [UInt8]
   /// The file that it names.
   public let id: FileID
-  /// What kind of file that is, if the directory says so.
+  /// The kind of that file, if the directory has it.
   public let kind: FileKind?
   /// Whether the name was deleted: it may name a file that was made since.
   public let isDeleted: Bool

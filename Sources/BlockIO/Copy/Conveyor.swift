@@ -17,7 +17,7 @@ package final class Conveyor<Cargo: Sendable>: Sendable {
   private let emptyCount = DispatchSemaphore(value: 0)
   private let loadCount = DispatchSemaphore(value: 0)
   private let end = DispatchSemaphore(value: 0)
-  /// What unloads if one thread does it all; no other thread sees it.
+  /// The closure that unloads if one thread does it all; no other thread sees it.
   private nonisolated(unsafe) var unloadHere: ((IOBuffer, Cargo) -> Void)?
 
   private init(bufferCount: Int, bufferByteCount: Int) {
@@ -30,7 +30,7 @@ package final class Conveyor<Cargo: Sendable>: Sendable {
   ///
   /// - Parameters:
   ///   - load: Takes buffers with ``nextBuffer()`` and sends them with ``send(_:_:)``.
-  ///   - unload: Called in the order of sending. What was sent before `load` failed is unloaded
+  ///   - unload: Called in the order of sending. Buffers sent before `load` failed are unloaded
   ///     before its error is thrown.
   package static func run<Failure: Error>(
     bufferCount: Int = 3, bufferByteCount: Int,

@@ -1,5 +1,5 @@
-/// What one buffer of a copy takes: extents in reading order, with their places in the buffer in
-/// writing order.
+/// The extents that share one buffer of a copy, in reading order, with their places in the buffer
+/// in writing order.
 ///
 /// Thus a source is read in its own order, and a target is written in ascending pieces, neighbours
 /// as one.
@@ -35,7 +35,7 @@ struct CopyWindow: Sendable {
   private(set) var pieces: [Piece] = []
   /// Ascending.
   private(set) var writes: [Write] = []
-  /// What is shared and neither read nor written.
+  /// Extents that are shared and neither read nor written.
   var clones: [CopyExtent] = []
   /// Bytes of the source that turned out to be unreadable, as bytes of the target.
   private(set) var unreadable: [Range<UInt64>] = []

@@ -50,7 +50,7 @@ package struct ExtentCopier: Sendable {
 
   /// The result of a copy.
   package struct Outcome: Sendable {
-    /// What could not be read, in bytes of the target, ascending; nothing was written there.
+    /// Ranges that could not be read, in bytes of the target, ascending; nothing was written there.
     package internal(set) var unreadable: [Range<UInt64>] = []
     /// Whether it was stopped before its end.
     package internal(set) var isStopped = false

@@ -142,7 +142,7 @@ package indirect enum ExtentLayout: Sendable {
   /// `currentCount` are known to be up to date, and are read.
   case copies([ExtentLayout], currentCount: Int)
 
-  /// What was found of a range.
+  /// The result of looking up a range.
   struct Found {
     var place: ExtentPlace
     var copies: [ExtentPlace] = []

@@ -1,7 +1,7 @@
 /// A volume that is made of parts of several devices.
 ///
-/// Of several copies, the first readable one is read. What is on a missing device cannot be read,
-/// as if its sectors were bad.
+/// Of several copies, the first readable one is read. Bytes on a missing device cannot be read, as
+/// if its sectors were bad.
 public final class VolumeSource: BlockSource {
   public let name: String
   /// Where its bytes are; device n of the map is the nth of `init`'s devices.

@@ -3,7 +3,7 @@
 /// Only what the mapfile calls finished was read. All else is unreadable: what failed, what was not
 /// tried yet, and what is before its first block or after its last.
 public struct BadSectorMap: Equatable, Sendable {
-  /// What was read, in bytes: ascending, none empty, none touching another.
+  /// The ranges that were read, in bytes: ascending, none empty, none touching another.
   let readable: [Range<UInt64>]
 
   /// The first unreadable bytes of `range`, up to the next readable one; nil if all of it was read.
@@ -37,9 +37,9 @@ public struct BadSectorMapError: Error, Equatable, Sendable, CustomStringConvert
   public let line: Int
   /// Where in the line, in bytes, from 1.
   public let column: Int
-  /// What was found there, described or in quotation marks.
+  /// The text found there, described or in quotation marks.
   public let found: String
-  /// What is required there.
+  /// The requirement at that place.
   public let required: String
 
   public var description: String {

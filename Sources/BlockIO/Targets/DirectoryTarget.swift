@@ -11,7 +11,7 @@ package final class DirectoryTarget: Sendable {
   package let name: String
   private let number: CInt
 
-  /// What can be said of a file besides its content.
+  /// The metadata of a file.
   package struct Attributes: Sendable {
     /// Who owns it; nil to leave it the user's.
     package var owner: (user: UInt32, group: UInt32)?
@@ -83,7 +83,7 @@ package final class DirectoryTarget: Sendable {
     return false
   }
 
-  /// What identifies it, whatever its path.
+  /// The identity of the directory, whatever its path.
   package func identity() throws(BlockIOError) -> FileIdentity {
     var status = stat()
     guard unsafe fstat(number, &status) == 0 else {
@@ -108,13 +108,13 @@ package final class DirectoryTarget: Sendable {
 
   // MARK: - What is there already
 
-  /// What is at a name.
+  /// The kind of entry at a name.
   package enum Kind: Equatable, Sendable {
     case directory, link, regular
     case special(Special)
   }
 
-  /// What is at a name; nil if nothing is.
+  /// The kind of entry at a name; nil if there is none.
   package func kind(of part: [UInt8]) throws(BlockIOError) -> Kind? {
     guard let status = try status(of: part) else { return nil }
     let number = UInt64(status.st_rdev)
@@ -140,7 +140,7 @@ package final class DirectoryTarget: Sendable {
     return nil
   }
 
-  /// What identifies what is at a name, which is there.
+  /// The identity of the entry at a name, which must exist.
   package func identity(of part: [UInt8]) throws(BlockIOError) -> FileIdentity {
     guard let status = try status(of: part) else {
       throw BlockIOError(path(part), .open, .system(.noSuchFileOrDirectory))

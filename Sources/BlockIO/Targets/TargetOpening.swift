@@ -14,7 +14,7 @@ package struct TargetOpening {
   package mutating func target(of source: any BlockSource) throws(BlockIOError) -> any BlockTarget {
     switch source {
     case let file as FileSource: return try target(of: file)
-    // What could not be read of a medium can still be written to its copy.
+    // Sectors that could not be read from a medium can still be written to its copy.
     case let mapped as RescuedSource: return try target(of: mapped.base)
     case let slice as SliceSource:
       let whole = try target(of: slice.base)

@@ -31,7 +31,7 @@ struct DeviceStack {
     layers.last == other.layers.last && bytes.overlaps(other.bytes)
   }
 
-  /// What a device is on, and at which bytes; nil for a file, and for other devices.
+  /// The underlying device, and the bytes of it; nil for a file, and for other devices.
   private static func place(of identity: FileIdentity) -> (FileIdentity, Range<UInt64>)? {
     guard identity.isBlockDevice else { return nil }
     let folder = "/sys/dev/block/\(identity.deviceNumber)"

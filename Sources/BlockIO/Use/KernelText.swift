@@ -2,9 +2,10 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// What the kernel reports in `/proc` and `/sys`.
+/// The kernel's reports in `/proc` and `/sys`.
 ///
-/// What does not exist, or cannot be read, is empty: not knowing who uses a device is no error.
+/// A file that does not exist, or cannot be read, is empty: not knowing who uses a device is no
+/// error.
 enum KernelText {
   /// The lines of a file that the kernel generates; empty if it does not exist.
   static func lines(of path: String) -> [Substring] {
@@ -85,7 +86,7 @@ enum KernelText {
 }
 
 extension FileIdentity {
-  /// What is at `path`, which may be a link; nil if it does not exist or cannot be seen.
+  /// The content of `path`, which may be a link; nil if it does not exist or cannot be seen.
   ///
   /// No server is asked: we must not hang with a network file system.
   init?(at path: String) {

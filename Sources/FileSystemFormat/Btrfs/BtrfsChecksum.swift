@@ -1,4 +1,4 @@
-/// What a btrfs computes its checksums by.
+/// A checksum algorithm of btrfs.
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `enum btrfs_csum_type`.
 package enum BtrfsChecksum: UInt16, Sendable {

@@ -38,7 +38,7 @@ package struct BtrfsChunk: Equatable, Sendable {
   package let stripeByteCount: UInt64
   /// How its bytes are spread over its stripes.
   package let profile: Profile
-  /// What it holds, by its type: data (1), chunks (2), metadata (4); and its profile.
+  /// The type of its content: data (1), chunks (2), metadata (4); and its profile.
   package let type: UInt64
   /// Its stripes, in their order.
   package let stripes: [Stripe]

@@ -45,7 +45,7 @@ package struct BtrfsDiskSuperblock: Equatable, Sendable {
   package let nodeByteCount: Int
   /// The number of the device that it is on.
   package let device: UInt64
-  /// What nodes have for the file system's UUID.
+  /// The file system's UUID as nodes have it.
   package let nodeUUID: BtrfsUUID
   /// The chunks of the tree of chunks.
   package let systemChunks: BtrfsChunkMap

@@ -11,7 +11,7 @@ package struct BtrfsName: Equatable, Sendable {
 
   /// The key of what it names: of an inode, or of the root of a subvolume.
   package let location: BtrfsKey
-  /// What kind of file that is, 1 to 7 as in other file systems of Linux.
+  /// The kind of that file, 1 to 7 as in other file systems of Linux.
   package let kind: UInt8
   /// Whether the name is encrypted.
   package let isEncrypted: Bool
@@ -35,7 +35,7 @@ package struct BtrfsName: Equatable, Sendable {
     (self.name, self.data) = (name, data)
   }
 
-  /// What a name's item has as the offset of its key.
+  /// The offset in the key of a name's item.
   package static func hash(_ name: [UInt8], seed: UInt32 = ~1) -> UInt64 {
     var checksum = CRC32C(register: seed)
     checksum.add(name.span)

@@ -1,4 +1,4 @@
-/// What points to a node: its parent, an item of a root, or the superblock.
+/// A pointer to a node: in its parent, an item of a root, or the superblock.
 package struct BtrfsPointer: Hashable, Sendable {
   /// The logical address of the node.
   package let address: UInt64
@@ -145,7 +145,7 @@ package struct BtrfsNode: Equatable, Sendable {
     return end <= bytes.count ? start..<end : 0..<0
   }
 
-  /// What a node that is no leaf points to.
+  /// A pointer to a child, in a node that is no leaf.
   package func pointer(at index: Int) -> BtrfsPointer {
     let place =
       BtrfsNodeHeader.byteCount + index * Self.pointerByteCount + BtrfsKey.byteCount

@@ -12,7 +12,8 @@ package struct Ext4Attribute: Equatable, Sendable {
   /// The inode that holds its value, with the feature ea_inode; 0 for none.
   package let valueInode: UInt32
 
-  /// What marks extended attributes, at the beginning of a block and after the fields of an inode.
+  /// The magic of extended attributes, at the beginning of a block and after the fields of an
+  /// inode.
   package static let magic: UInt32 = 0xea02_0000
 
   /// Where the entries of a block begin.

@@ -74,7 +74,7 @@ package enum Ext4Block {
   }
 }
 
-/// What stands before the entries of a node of an extent tree.
+/// The header before the entries of a node of an extent tree.
 ///
 /// - Source: Linux `Documentation/filesystems/ext4/ifork.rst`; `fs/ext4/ext4_extents.h`.
 package struct Ext4ExtentHeader: Equatable, Sendable {

@@ -5,7 +5,7 @@
 package struct Ext4DirectoryEntry: Equatable, Sendable {
   /// The inode; 0 if the entry is not in use.
   package let inode: UInt32
-  /// What kind of file it is, from 1 to 7; 0 if the entry does not say.
+  /// The kind of file, from 1 to 7; 0 if the entry does not say.
   package let kind: UInt8
   /// Where its name is.
   package let name: Range<Int>
@@ -61,7 +61,8 @@ package struct Ext4DirectoryEntry: Equatable, Sendable {
 }
 
 extension Ext4Block {
-  /// What the checksum of a block of a directory says, from the register of the directory's inode.
+  /// Whether the checksum of a block of a directory is right, from the register of the directory's
+  /// inode.
   ///
   /// - Returns: nil if the block has none where it must be.
   package static func isRight(directory bytes: Span<UInt8>, from start: UInt32) -> Bool? {

@@ -8,7 +8,7 @@ package struct Ext4Inode: Equatable, Sendable {
     case file, directory, other
   }
 
-  /// What it is.
+  /// Its kind.
   package let kind: Kind
   /// Whether it is in use: it has a link, or a mode, and was not deleted.
   package let isInUse: Bool

@@ -1,9 +1,9 @@
-/// What an inode says of a file besides where its blocks are.
+/// The fields of an inode other than the places of its blocks.
 ///
 /// - Source: Linux `Documentation/filesystems/ext4/inodes.rst`; `fs/ext4/ext4.h`,
 ///   `struct ext4_inode`, `ext4_decode_extra_time`; `include/linux/kdev_t.h`.
 package struct Ext4InodeFields: Sendable {
-  /// What the file is, and who may use it.
+  /// The kind of file, and its permissions.
   package let mode: UInt16
   /// Who owns it.
   package let owner: UInt32
@@ -25,7 +25,7 @@ package struct Ext4InodeFields: Sendable {
   /// How many bytes beyond the first 128 are fields; 0 if the number is impossible.
   package let extraByteCount: Int
 
-  /// What is special about an inode.
+  /// The special properties of an inode.
   package struct Flags: OptionSet, Sendable {
     /// The bits, as on the disk.
     package let rawValue: UInt32

@@ -174,7 +174,7 @@ package struct Ext4JournalLayout: Equatable, Sendable {
   }
 }
 
-/// What a descriptor says of a block that follows it.
+/// A descriptor's entry for a block that follows it.
 package struct Ext4JournalTag: Equatable, Sendable {
   /// The block's home.
   package let block: UInt64
@@ -195,12 +195,12 @@ package struct Ext4JournalTag: Equatable, Sendable {
 
 /// The beginning of a block that structures a journal.
 package struct Ext4JournalHeader: Equatable, Sendable {
-  /// What the block is.
+  /// The kind of block.
   package enum Kind: Sendable {
     case descriptor, commit, superblock, revocation
   }
 
-  /// What the block is.
+  /// The kind of block.
   package let kind: Kind
   /// The transaction that it belongs to; 0 for the superblock.
   package let sequence: UInt32

@@ -105,7 +105,7 @@ package struct XFSAttribute: Equatable, Sendable {
     if case .here(let bytes) = value { name.count + bytes.count } else { name.count }
   }
 
-  /// What a block of a fork of attributes is, by its beginning; nil if it is neither.
+  /// The kind of a block in a fork of attributes, by its beginning; nil if it is neither.
   package static func kind(_ bytes: Span<UInt8>) -> XFSBlock.Kind? {
     switch bytes.big(at: 8, as: UInt16.self) {
     case 0xfbee, 0x3bee: .attributeLeaf

@@ -6,7 +6,7 @@ enum XFSMagic {
   static let inode: UInt16 = 0x494e  // IN
 }
 
-/// What the beginning of a metadata block of XFS says: what it is, and where.
+/// The beginning of a metadata block of XFS: its kind and its place.
 ///
 /// It is at least a sector long and begins at one. The address is in the block itself: as a number
 /// of a sector of 512 bytes, of an inode, or of an allocation group.
@@ -15,7 +15,7 @@ enum XFSMagic {
 ///   `xfs_btree_block`, `xfs_dinode`, `xfs_dsymlink_hdr`; `xfs_da_format.h`, `struct
 ///   xfs_da3_blkinfo`, `xfs_dir3_blk_hdr`, `xfs_attr3_rmt_hdr`.
 package struct XFSBlock: Equatable, Sendable {
-  /// What a block is.
+  /// The kind of a block.
   package enum Kind: Sendable {
     case superblock, freeSpaceHeader, inodeHeader, freeList
     /// Btrees of a group: free space by block and by size, reverse mappings, reference counts,
@@ -31,7 +31,7 @@ package struct XFSBlock: Equatable, Sendable {
     case inode
   }
 
-  /// What it is.
+  /// Its kind.
   package let kind: Kind
   /// Where it is, in bytes from the beginning of the file system; nil for a superblock, which does
   /// not say of which group it is.
@@ -167,7 +167,7 @@ private struct Layout {
     }
   }
 
-  /// What begins with a number of two bytes, or has it after its siblings' numbers.
+  /// A block that begins with a number of two bytes, or has it after its siblings' numbers.
   private init?(halfWords bytes: Span<UInt8>) {
     if bytes.big(at: 0, as: UInt16.self) == XFSMagic.inode {
       self.init(.inode, uuid: 160, checksum: 100, lsn: 112, .inode(at: 152))

@@ -33,7 +33,7 @@ package enum XFSDirectory {
   /// Where in a directory the blocks begin that only have hashes.
   package static let leafStart: UInt64 = 1 << 35
 
-  /// What the beginning of a block of version 4 says; nil if it has no names.
+  /// The kind of a block of version 4, by its beginning; nil if it has no names.
   package static func oldKind(_ bytes: Span<UInt8>) -> XFSBlock.Kind? {
     switch bytes.big(at: 0, as: UInt32.self) {
     case 0x5844_3242: .directory  // XD2B

@@ -62,7 +62,7 @@ package struct XFSBtreeBlock: Equatable, Sendable {
       }
     }
 
-    /// What ``XFSBlock`` calls a block of it.
+    /// The kind of ``XFSBlock`` for a block of it.
     package var kind: XFSBlock.Kind {
       switch self {
       case .freeByBlock: .freeByBlock

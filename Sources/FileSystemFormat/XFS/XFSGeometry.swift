@@ -32,9 +32,9 @@ package struct XFSGeometry: Equatable, Sendable {
   package let logStart: UInt64
   /// Blocks in the log.
   package let logBlockCount: UInt64
-  /// What the user sees, and what the log has.
+  /// The UUID that the user sees and the log has.
   package let uuid: XFSUUID
-  /// What metadata blocks have.
+  /// The UUID that metadata blocks have.
   package let metaUUID: XFSUUID
   /// Features that a kernel must know to read it.
   package let incompatibleFeatures: UInt32

@@ -1,4 +1,4 @@
-/// What an item of a log says that it changes, by its first region.
+/// A change by an item of a log, according to its first region.
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_log_format.h`, the `XFS_LI_` numbers.
 package enum XFSLogItem: Equatable, Sendable {
@@ -8,9 +8,10 @@ package enum XFSLogItem: Equatable, Sendable {
   case inode(XFSLogInode)
   /// Inodes that are new, and empty.
   case inodes(XFSLogInodes)
-  /// What a later transaction was to do, with a number; whether it changes what files show.
+  /// An action announced for a later transaction, with a number; whether it changes what files
+  /// show.
   case intent(UInt64, isVisible: Bool)
-  /// What was intended under that number is done.
+  /// The announced action with that number is done.
   case done(UInt64)
   /// Quotas, which files do not show.
   case quota

@@ -3,11 +3,11 @@
 /// - Source: Linux `fs/xfs/libxfs/xfs_log_format.h`, `struct xlog_op_header`;
 ///   `xfs_log_recover.c`, `xlog_recovery_process_trans`.
 package struct XFSLogOperation: Equatable, Sendable {
-  /// What it is.
+  /// Its kind.
   package enum Kind: Equatable, Sendable {
     /// The begin of a transaction, or the end of one that is to be replayed.
     case start, commit
-    /// What the last operation of a log is that was unmounted.
+    /// The last operation of a log that was unmounted.
     case unmount
     /// A region of what is logged, or what one before it lacks.
     case region, rest
@@ -17,7 +17,7 @@ package struct XFSLogOperation: Equatable, Sendable {
 
   /// The transaction that it belongs to.
   package let transaction: UInt32
-  /// What it is.
+  /// Its kind.
   package let kind: Kind
   /// Its bytes in the data of the record.
   package let bytes: Range<Int>

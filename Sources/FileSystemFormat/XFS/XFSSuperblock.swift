@@ -1,4 +1,4 @@
-/// What a superblock of XFS says of how its files are read, of version 4 or 5.
+/// The fields of a superblock of XFS, version 4 or 5, that determine how its files are read.
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_format.h`, `struct xfs_dsb` and the `XFS_SB_` bits.
 package struct XFSSuperblock: Equatable, Sendable {
@@ -20,7 +20,7 @@ package struct XFSSuperblock: Equatable, Sendable {
   package let isUnfinished: Bool
   /// Whether what the log has is known.
   package let isLogKnown: Bool
-  /// What Linux must know and this code does not, in words; empty if it can be read.
+  /// Features that Linux must know and this code does not, as text; empty if it can be read.
   package let unsupported: [String]
 
   /// Whether metadata has checksums.

@@ -18,7 +18,7 @@ struct BtrfsItem: Sendable {
 
 /// Items that a tree has or has not, other than its nodes say.
 struct BtrfsChanges: Sendable {
-  /// What is at a key: an item, or none.
+  /// A change at a key: an item, or none.
   struct Change: Sendable {
     let key: BtrfsKey
     let item: BtrfsItem?
@@ -71,7 +71,7 @@ struct BtrfsChanges: Sendable {
     self.changes = changes.map { Change(key: $0.key, item: $0.value) }.sorted { $0.key < $1.key }
   }
 
-  /// What is at a key; nil if that is what the nodes say.
+  /// The change at a key; nil if the nodes are right.
   subscript(key: BtrfsKey) -> Change? {
     let index = index(notBelow: key)
     return index < changes.count && changes[index].key == key ? changes[index] : nil

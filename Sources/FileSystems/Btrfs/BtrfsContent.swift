@@ -14,7 +14,7 @@ final class BtrfsContent: BlockSource {
   private struct State {
     /// The extent that was decompressed last, and its bytes.
     var extent: (address: UInt64, bytes: IOBuffer)?
-    /// What was found unreadable so far, ascending.
+    /// The ranges found unreadable so far, ascending.
     var unreadable: [Range<UInt64>] = []
   }
 

@@ -9,7 +9,7 @@ internal import FileSystemFormat
 /// - Source: Linux `fs/btrfs/tree-log.c`.
 struct BtrfsNameReplay {
   private let tree: BtrfsTree
-  /// What is otherwise than on the disk; nil for an item that is gone.
+  /// Items that differ from the disk; nil for an item that is gone.
   private(set) var changes: [BtrfsKey: BtrfsItem?] = [:]
   /// The keys of names of inodes among them.
   private var references: [UInt64: Set<BtrfsKey>] = [:]
@@ -41,7 +41,7 @@ struct BtrfsNameReplay {
       do throws(FileSystemError) {
         found = try tree.item(key).map { BtrfsItem($0.leaf, $0.index) }
       } catch {
-        // What is lost of the tree is said where it is read.
+        // Losses of the tree are reported when it is read.
         guard case .damaged = error else { throw error }
       }
     }
@@ -91,7 +91,7 @@ struct BtrfsNameReplay {
     try item(key).map { BtrfsName.names(in: $0.bytes.span).names } ?? []
   }
 
-  /// What a directory has under a name, by its hash.
+  /// The directory's entry for a name, by its hash.
   private mutating func found(
     _ name: [UInt8], in directory: UInt64
   ) throws(FileSystemError) -> BtrfsName? {

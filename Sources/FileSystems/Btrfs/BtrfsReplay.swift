@@ -16,11 +16,11 @@ struct BtrfsReplay {
 
   /// The roots, with subvolumes as they are after the replay.
   private(set) var roots: BtrfsRoots
-  /// What has checksums of data that was written since.
+  /// The trees with checksums of data written since.
   private(set) var logs: [BtrfsTree] = []
   /// The logical addresses of what only the log has, ascending.
   private(set) var extents: [Range<UInt64>] = []
-  /// What was done, and what was not.
+  /// Notes on the replay: what was done, and what was not.
   private(set) var notes: [String] = []
 
   init(

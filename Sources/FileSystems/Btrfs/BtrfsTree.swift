@@ -7,9 +7,9 @@ struct BtrfsTree: Sendable {
   let id: UInt64
   /// Its root.
   let root: BtrfsPointer
-  /// What reads its nodes.
+  /// The reader of its nodes.
   let nodes: BtrfsNodeReader
-  /// What is otherwise than its nodes say, by a log that was replayed.
+  /// Differences from its nodes, by a log that was replayed.
   var changes = BtrfsChanges()
 }
 

@@ -24,7 +24,7 @@ struct BtrfsVolumeReplay {
     names = BtrfsNameReplay(tree)
   }
 
-  /// What is changed.
+  /// The changes.
   var result: BtrfsChanges { BtrfsChanges(names.changes) }
 
   /// Replays a log.

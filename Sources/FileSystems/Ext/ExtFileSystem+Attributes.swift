@@ -136,7 +136,7 @@ extension ExtFileSystem {
 }
 
 extension FileSystemError {
-  /// What is wrong with one file or structure, if that is all.
+  /// The damage, if it is that of one file or structure.
   fileprivate var local: FileSystemDamage? {
     switch self {
     case .damaged(_, let damage): damage

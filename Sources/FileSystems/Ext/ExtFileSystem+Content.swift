@@ -38,7 +38,7 @@ extension ExtFileSystem {
         && inode.byteCount < UInt64(Ext4Inode.map.count)
   }
 
-  /// What an inode has of its content.
+  /// The parts of an inode's content in the inode.
   struct InlinePieces {
     var bytes: [UInt8] = []
     var extents: [FileExtent] = []
@@ -103,7 +103,7 @@ extension ExtFileSystem {
       name, reader.source, byteCount: inode.byteCount, try map(of: inode).extents)
   }
 
-  /// What a symbolic link points to.
+  /// The target of a symbolic link.
   ///
   /// - Throws: `unsupported` for one that is encrypted; `damaged` if some of it cannot be read.
   public func target(ofLink inode: Inode) throws(FileSystemError) -> [UInt8] {

@@ -25,7 +25,7 @@ private struct ExtDirectoryScan {
   private let fields: Ext4InodeFields
   private let register: UInt32
   private(set) var damage: [FileSystemDamage] = []
-  /// What seems to have been deleted: numbers by name.
+  /// Entries that seem to have been deleted: numbers by name.
   private var deleted: [[UInt8]: (inode: UInt32, kind: UInt8)] = [:]
 
   private static let deletedCountMax = 1 << 16

@@ -10,8 +10,8 @@ extension ExtFileSystem {
 
   /// Calls `body` with each inode, in the order of their numbers, until it returns false.
   ///
-  /// The inode tables are read from beginning to end, as far as they were ever used. What is
-  /// reserved for the file system itself, or holds values of attributes, is left out.
+  /// The inode tables are read from beginning to end, as far as they were ever used. Inodes
+  /// reserved for the file system itself, or with values of attributes, are left out.
   ///
   /// - Parameter isDeletedIncluded: Whether what has no name any more is called with as well.
   /// - Returns: What could not be read.

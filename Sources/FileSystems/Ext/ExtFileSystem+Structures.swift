@@ -95,7 +95,7 @@ extension ExtFileSystem {
     }
   }
 
-  /// What is free of a group whose bitmap was never written: all but its own structures.
+  /// The free bytes of a group whose bitmap was never written: all but its own structures.
   private func unusedRanges(
     ofGroup group: UInt64, _ descriptor: Ext4GroupDescriptor
   ) -> [Range<UInt64>] {
@@ -135,7 +135,8 @@ extension ExtFileSystem {
 
   // MARK: - Which structure
 
-  /// What a byte is if it is part of the file system's own structures: `inode table of group 3`.
+  /// The name of the file system's structure that a byte is part of, if any:
+  /// `inode table of group 3`.
   public func structure(at byteOffset: UInt64) -> String? {
     if byteOffset < 1024 { return "boot block" }
     if byteOffset < 2048 { return "superblock" }

@@ -3,9 +3,9 @@ import FileSystemFormat
 
 /// An ext2, ext3 or ext4.
 ///
-/// What Linux shows is shown: a journal that a mount would replay is replayed in memory, unless
-/// that is not wanted. Files without names, which a mount would remove, are still there, as
-/// deleted. What has a wrong checksum is not believed, but for the names in a directory.
+/// It shows what Linux shows: a journal that a mount would replay is replayed in memory, unless the
+/// caller declines. Files without names, which a mount would remove, are still there, as deleted.
+/// Structures with wrong checksums are not used, except for the names in a directory.
 ///
 /// - Source: Linux `Documentation/filesystems/ext4/`, `fs/ext4/`.
 public final class ExtFileSystem: FileSystem {
@@ -15,8 +15,8 @@ public final class ExtFileSystem: FileSystem {
   public let family: String
   /// The directory at the top.
   public var root: FileID { FileID(2) }
-  /// What a reader should know of the file system as a whole: a journal that was replayed, or not;
-  /// a superblock that was damaged; empty if there is nothing to say.
+  /// Notes on the file system as a whole: a journal that was replayed, or not; a superblock that
+  /// was damaged; empty if there are none.
   public let notes: [String]
 
   let reader: ExtReader
@@ -91,7 +91,7 @@ public final class ExtFileSystem: FileSystem {
     }
   }
 
-  /// What bytes of an inode table are.
+  /// The meaning of bytes of an inode table.
   enum Verdict {
     case unused
     case inode(Inode)

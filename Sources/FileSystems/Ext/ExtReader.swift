@@ -25,12 +25,12 @@ final class ExtReader: Sendable {
     var groups: [UInt32: Group] = [:]
   }
 
-  /// What is known of a group.
+  /// The facts about a group.
   struct Group {
     let descriptor: Ext4GroupDescriptor
     /// Whether what it says of tables that were never used can be relied on.
     let tellsUnused: Bool
-    /// What is wrong with the descriptor that should have been read.
+    /// The damage of the descriptor that should have been read.
     let damage: FileSystemDamage?
   }
 

@@ -17,7 +17,7 @@ package final class DirectorySink: ExtractionSink {
   private let root: DirectoryTarget
   private let resumes: Bool
   private let buffer = IOBuffer(byteCount: Int(smallByteCountMax))
-  /// What a file that is there already has, where `buffer` has what it should have.
+  /// The content of a file that exists already, to compare with `buffer`.
   private lazy var present = IOBuffer(byteCount: Int(DirectorySink.smallByteCountMax))
   /// The directory that was used last, and those above it that are still open, the innermost last.
   private var trail: (path: [[UInt8]], targets: [DirectoryTarget]) = ([], [])

@@ -247,7 +247,7 @@ public enum ExtractionError: CodedError {
     }
   }
 
-  /// What failed.
+  /// The place of the failure.
   public var place: ErrorPlace? {
     switch self {
     case .source(let error): error.place

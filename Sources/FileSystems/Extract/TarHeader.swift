@@ -1,5 +1,5 @@
-/// What comes before a file in a tar stream: a pax header with what the old one cannot say, and the
-/// old one.
+/// The headers before a file in a tar stream: a pax header for values that the old one cannot hold,
+/// and the old one.
 ///
 /// - Source: POSIX.1-2017 `pax`, "pax Interchange Format" and "ustar Interchange Format".
 struct TarHeader {

@@ -225,7 +225,7 @@
       }
     }
 
-    /// What there is to say when a call was given up.
+    /// The message when a call was given up.
     private static let stuck = "libtsk failed, and reads nothing more of this file system"
 
     static func error(_ error: TSKError, _ name: String, _ what: String) -> FileSystemError {

@@ -51,7 +51,7 @@
       case .filler: append(file, .lost)
       case .data:
         guard let place = place(of: run, at: file.lowerBound) else { return append(file, .lost) }
-        // What was never written reads as zeroes.
+        // Bytes that were never written read as zeroes.
         let limit = min(max(attribute.initializedByteCount, file.lowerBound), file.upperBound)
         append(file.lowerBound..<limit, .data(at: place))
         append(limit..<file.upperBound, .unwritten(at: place + (limit - file.lowerBound)))

@@ -12,7 +12,7 @@ public struct OwnerIndex: Sendable {
     let part: Part
   }
 
-  /// What bytes are to their owner.
+  /// The use of bytes by their owner.
   public enum Part: UInt8, Sendable {
     /// Content, or space that is reserved for it.
     case content
@@ -28,7 +28,7 @@ public struct OwnerIndex: Sendable {
     public let bytes: Range<UInt64>
     /// The file.
     public let id: FileID
-    /// What they are to it.
+    /// Their use.
     public let part: Part
 
     /// Bytes of a file.
@@ -42,7 +42,7 @@ public struct OwnerIndex: Sendable {
   private var extents: [Extent] = []
   /// Files whose map could not be read, or not whole: what they own is not known.
   public private(set) var unmapped: [FileID] = []
-  /// What could not be read: owners may be missing if there is any.
+  /// Damage met: if there is any, owners may be missing.
   public private(set) var damage: [FileSystemDamage] = []
 
   /// Reads the maps of all files.
@@ -139,7 +139,7 @@ extension [Range<UInt64>] {
     return parts
   }
 
-  /// What of them others do not cover; both are ascending and do not overlap.
+  /// The parts of them that others do not cover; both are ascending and do not overlap.
   package func without(_ others: [Range<UInt64>]) -> [Range<UInt64>] {
     var left: [Range<UInt64>] = []
     var index = 0

@@ -18,7 +18,7 @@ public struct TreePaths: Sendable {
   private var names: [UInt8] = []
   /// By number.
   private var links: [Link] = []
-  /// What could not be read: names may be missing if there is any.
+  /// Damage met: if there is any, names may be missing.
   public private(set) var damage: [FileSystemDamage] = []
 
   /// Reads the directories of a file system.

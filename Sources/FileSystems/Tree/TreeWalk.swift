@@ -2,9 +2,8 @@ internal import BlockIO
 
 /// A walk over a tree: each directory before what is in it, names in the order of their bytes.
 ///
-/// A directory that was met before, which a sound file system does not have, is damage and is not
-/// entered again; neither is one that lies too deep. What cannot be read is collected, and the walk
-/// goes on.
+/// A directory met before, which a sound file system does not have, is damage and is not entered
+/// again; neither is one that lies too deep. Damage is collected, and the walk goes on.
 public struct TreeWalk: Sendable {
   /// How many inodes are read before the first of them is needed, in the order of the disk.
   private static let windowCount = 2048

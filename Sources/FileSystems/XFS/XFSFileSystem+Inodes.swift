@@ -2,11 +2,11 @@ import BlockIO
 import FileSystemFormat
 import Synchronization
 
-/// What is known of a group's inodes.
+/// The facts about a group's inodes.
 struct XFSGroupChunks {
   /// Its chunks, ascending.
   var chunks: [XFSInodeChunk] = []
-  /// What could not be read of the btree.
+  /// Damage of the btree.
   var damage: [FileSystemDamage] = []
 
   /// Whether an inode is in use by the btree; nil if it has no chunk.
@@ -53,7 +53,7 @@ extension XFSFileSystem {
     case .success(let inode?): return inode
     case .success(nil): throw .noFile(source.name, "with inode number \(id.number)")
     case .failure(let damage):
-      // What was never an inode is none.
+      // Space that never held an inode has none.
       guard isAllocated == true || !group.damage.isEmpty else {
         throw .noFile(source.name, "with inode number \(id.number)")
       }

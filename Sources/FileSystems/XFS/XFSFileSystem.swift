@@ -8,15 +8,16 @@ import Synchronization
 /// are right; names in a directory block with a wrong checksum are given all the same, and the
 /// damage with them. Version 4 has none of these: only what is impossible is noticed there.
 ///
-/// What Linux shows is shown: a log that a mount would replay is replayed in memory, unless that is
-/// not wanted, see ``notes``. Files on a real-time device are listed, and their content is refused.
+/// It shows what Linux shows: a log that a mount would replay is replayed in memory, unless the
+/// caller declines, see ``notes``. Files on a real-time device are listed, and their content is
+/// refused.
 public final class XFSFileSystem: FileSystem {
   public let source: any BlockSource
   public let root: FileID
   public var family: String { "xfs" }
 
-  /// What a reader should know of the file system as a whole: a log that was replayed, or not; a
-  /// superblock that was damaged; empty if there is nothing to say.
+  /// Notes on the file system as a whole: a log that was replayed, or not; a superblock that was
+  /// damaged; empty if there are none.
   public let notes: [String]
 
   let reader: XFSReader

@@ -3,13 +3,13 @@ import FileSystemFormat
 
 /// A log: a ring of sectors of 512 bytes, with records from its tail to its head.
 ///
-/// What was written last may be up to eight records that were on their way at once, not all of
-/// which arrived: the head is before the first that did not.
+/// The last writes may be up to eight records that were in flight at once, not all of which
+/// arrived: the head is before the first that did not.
 ///
 /// - Source: Linux `fs/xfs/xfs_log_recover.c`, `xlog_find_head`, `xlog_find_zeroed`,
 ///   `xlog_find_tail`, `xlog_verify_head`, `xlog_verify_tail`.
 struct XFSLog {
-  /// What is to be replayed.
+  /// The part to be replayed.
   struct Stretch {
     /// The sector that the oldest record begins at.
     var tail: UInt64
@@ -164,7 +164,7 @@ struct XFSLog {
       }
       stop = end
     }
-    // What did not arrive left a hole, of the round before.
+    // Records that did not arrive left a hole, of the round before.
     let window = min(sectorCount, UInt64(Self.inFlightMax * XFSLogRecord.sectorCountMax))
     if head >= window { return try first(in: head - window..<head, of: stop) ?? head }
     if let hole = try first(in: sectorCount - (window - head)..<sectorCount, of: stop &- 1) {

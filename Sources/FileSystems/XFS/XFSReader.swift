@@ -103,7 +103,7 @@ final class XFSReader: Sendable {
 
   // MARK: - Checking
 
-  /// What a block is found to be; in version 4, which has no checksums, always intact.
+  /// The state of a block; in version 4, which has no checksums, always intact.
   ///
   /// - Parameter owner: Whose it must be: a group or an inode; nil if that does not matter.
   func verdict(

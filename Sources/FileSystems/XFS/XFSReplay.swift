@@ -4,9 +4,9 @@ import FileSystemFormat
 /// Replays a log in memory, as a mount would write it home.
 ///
 /// Only transactions that were committed are replayed, in their order; within one, blocks come
-/// first, then inodes, then the lists of inodes without names. What was freed later is left alone.
-/// A block or an inode that is newer on the disk than what was logged of it stays as it is. What a
-/// transaction only announced is not carried out.
+/// first, then inodes, then the lists of inodes without names. Blocks and inodes freed later are
+/// left alone. A block or an inode that is newer on the disk than in the log stays as it is.
+/// Actions that a transaction only announced are not carried out.
 ///
 /// - Source: Linux `fs/xfs/xfs_log_recover.c`, `xlog_do_log_recovery`,
 ///   `xlog_recover_reorder_trans`; `xfs_buf_item_recover.c`.
@@ -278,7 +278,7 @@ struct XFSReplay {
     var (copies, index) = ([(target: Range<Int>, source: Int)](), regions.startIndex)
     for part in buffer.parts {
       var position = part.lowerBound
-      // What is in a row may still be several regions.
+      // Adjacent changes may still be several regions.
       while position < part.upperBound {
         guard index < regions.endIndex else { return nil }
         let piece = XFSLogBuffer.pieceByteCount
