@@ -60,7 +60,7 @@ public struct Inode: Equatable, Sendable {
   public let kind: FileKind
   /// The lower twelve bits of its mode.
   public let permissions: UInt16
-  /// Who owns it.
+  /// Its owner.
   public let owner: UInt32
   /// The group that owns it.
   public let group: UInt32

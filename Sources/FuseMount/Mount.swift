@@ -36,7 +36,8 @@ struct Mount {
       let request = try ServeRequest(parameters: parameters)
       descriptor = request.report
       #if Fuse
-        // In the background there is nobody to tell: reading fails, or a loss reads as was asked.
+        // In the background there is no reader for messages: reading fails, or a loss reads as
+        // requested.
         let served = try Served(request) { _ in }
         let session = try FuseSession(SnapshotDirectory(served), at: directory)
         do {

@@ -33,7 +33,7 @@ package struct StoreNames: Sendable {
 package struct StoreInput {
   /// The store.
   package let store: Store
-  /// Whether it is a volume of a group, a snapshot's or not.
+  /// Whether it is a volume of a group, whether or not of a snapshot.
   package let isStoreVolume: Bool
   /// The origin of the snapshot; nil if not given and not found.
   package let origin: (any BlockSource)?

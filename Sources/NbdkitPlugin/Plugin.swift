@@ -44,7 +44,7 @@
         // nbdkit ignores it only later.
         signal(SIGPIPE, SIG_IGN)
         do { try outcome.write(to: descriptor) } catch {
-          // Whoever asked for it is gone.
+          // The process that asked for it is gone.
           say("\(error)")
           shared.withLock { $0.served }?.discard()
           throw error

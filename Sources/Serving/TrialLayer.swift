@@ -120,8 +120,8 @@ package final class TrialLayer: BlockSource {
     let (pieces, moment) = layout.withLock { (self.pieces(of: bytes, $0), $0.moment) }
     for piece in pieces { try read(piece) }
     if moment != nil, moment == layout.withLock({ $0.moment }) { return }
-    // After a write in the meantime, the layer's part is read again while nobody writes, so that
-    // all is of one moment. The rest is the base's, which never changes.
+    // After a write in the meantime, the layer's part is read again while writers wait, so that all
+    // bytes are from one moment. The rest comes from the base, which never changes.
     try state.withLock { (_) throws(BlockIOError) in
       let pieces = layout.withLock { self.pieces(of: bytes, $0) }
       for piece in pieces where piece.place != nil { try read(piece) }

@@ -275,7 +275,7 @@
       into buffer: IOBuffer, _ range: Range<Int>
     ) throws(TSKError) -> Int {
       guard let offset = Int64(exactly: byteOffset) else { return 0 }
-      // A call that is left behind must not write where others read.
+      // A call that was given up must not write where others read.
       let own = IOBuffer(byteCount: range.count)
       let count = try unsafe withFile(address) { [self] file throws(TSKError) in
         let count = own.withMutableBytes(0..<own.byteCount) { bytes in

@@ -4,8 +4,7 @@
   internal import Glibc
   internal import Synchronization
 
-  /// The thread on which a file system's calls of libtsk are made, so that one without an end can
-  /// be left behind.
+  /// The thread that makes a file system's calls of libtsk, so that an endless one can be given up.
   ///
   /// Damaged images make some of libtsk's loops endless, and trip some of its assertions. A call
   /// that has used too much of the processor or of memory, or failed an assertion, is given up: its
@@ -95,7 +94,7 @@
       if isTooMuch { giveUp() }
     }
 
-    /// Whether a call was left behind: what it uses must stay.
+    /// Whether a call was given up: the memory it uses must stay.
     var isStuck: Bool { state.withLock { $0.isStuck } }
 
     /// Runs a call on the thread; not for two threads at a time.

@@ -13,7 +13,7 @@ package final class DirectoryTarget: Sendable {
 
   /// The metadata of a file.
   package struct Attributes: Sendable {
-    /// Who owns it; nil to leave it the user's.
+    /// Its owner; nil to leave it the user's.
     package var owner: (user: UInt32, group: UInt32)?
     /// The lower twelve bits of its mode.
     package var permissions: UInt16

@@ -1,4 +1,4 @@
-/// Who uses a file or block device, which then must not be written, and may change while read.
+/// The users of a file or block device, which then must not be written, and may change while read.
 package enum DeviceUse {
   /// The users of a file or device, each as text; empty if there are none.
   ///

@@ -4,8 +4,7 @@ internal import SystemPackage
 
 /// The kernel's reports in `/proc` and `/sys`.
 ///
-/// A file that does not exist, or cannot be read, is empty: not knowing who uses a device is no
-/// error.
+/// A file that does not exist, or cannot be read, is empty: unknown users of a device are no error.
 enum KernelText {
   /// The lines of a file that the kernel generates; empty if it does not exist.
   static func lines(of path: String) -> [Substring] {

@@ -160,7 +160,7 @@ package struct BtrfsFeatures: OptionSet, Sendable {
   /// The places of striped data are in a tree.
   package static let stripeTree = BtrfsFeatures(rawValue: 1 << 14)
 
-  /// Those that change nothing for who only reads files, or that are read here: bits 0 to 12, and
+  /// Features that do not affect reading files, or that are supported here: bits 0 to 12, and
   /// simple quotas.
   package static let readable = BtrfsFeatures(rawValue: 0x1fff | 1 << 16)
 }

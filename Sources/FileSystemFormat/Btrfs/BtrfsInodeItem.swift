@@ -22,7 +22,7 @@ package struct BtrfsInodeItem: Equatable, Sendable {
   package let byteCount: UInt64
   /// How many names it has.
   package let linkCount: UInt32
-  /// Who owns it.
+  /// Its owner.
   package let owner: UInt32
   /// The group that owns it.
   package let group: UInt32

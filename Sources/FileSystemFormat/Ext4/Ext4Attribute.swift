@@ -59,7 +59,7 @@ package struct Ext4Attribute: Equatable, Sendable {
   /// Whether it is an access control list, which has a form of its own on the disk.
   package var isAccessControlList: Bool { namespace == 2 || namespace == 3 }
 
-  /// Its name as Linux has it; nil if Linux shows it to nobody.
+  /// Its name as Linux has it; nil if Linux never shows it.
   package var fullName: [UInt8]? {
     switch namespace {
     case 1: Array("user.".utf8) + name

@@ -88,7 +88,7 @@ extension Ext4Block {
     return checksum.register == bytes.little(at: end)
   }
 
-  /// Whether the checksum of a block of extended attributes holds for a block's number.
+  /// Whether the checksum of a block of extended attributes matches a block's number.
   package static func isRight(
     attributes bytes: Span<UInt8>, block: UInt64, seed: UInt32
   ) -> Bool {

@@ -48,7 +48,7 @@ package struct Ext4GroupDescriptor: Equatable, Sendable {
     inodeBitmapChecksum = checksum(0x1a, 0x3a)
   }
 
-  /// Whether a descriptor's checksum holds for a group.
+  /// Whether a descriptor's checksum matches a group.
   package static func isRight(_ bytes: Span<UInt8>, group: UInt32, seed: UInt32) -> Bool {
     var checksum = CRC32C(register: seed)
     checksum.add(group)
@@ -58,7 +58,7 @@ package struct Ext4GroupDescriptor: Equatable, Sendable {
     return UInt16(truncatingIfNeeded: checksum.register) == bytes.little(at: 0x1e)
   }
 
-  /// Whether a descriptor's checksum of the older kind, CRC-16, holds for a group.
+  /// Whether a descriptor's checksum of the older kind, CRC-16, matches a group.
   ///
   /// - Parameter uuid: The sixteen bytes that name the file system.
   package static func isRightByCRC16(

@@ -109,7 +109,7 @@ package struct Ext4Inode: Equatable, Sendable {
     return checksum.register
   }
 
-  /// Whether an inode's checksum holds for a number.
+  /// Whether an inode's checksum matches a number.
   package static func isRight(_ bytes: Span<UInt8>, number: UInt32, seed: UInt32) -> Bool {
     var checksum = CRC32C(register: seed)
     checksum.add(number)

@@ -5,7 +5,7 @@
 package struct Ext4InodeFields: Sendable {
   /// The kind of file, and its permissions.
   package let mode: UInt16
-  /// Who owns it.
+  /// Its owner.
   package let owner: UInt32
   /// The group that owns it.
   package let group: UInt32

@@ -18,7 +18,7 @@ package struct Ext4JournalSuperblock: Equatable, Sendable {
 
   /// How many blocks at its end are for fast commits, which have a log of their own.
   package let fastCommitBlockCount: UInt32
-  /// Features without which it cannot be read, that are unknown here.
+  /// Features required for reading it that are unknown here.
   package let unknownFeatures: UInt32
   /// Whether commits have a checksum of the blocks of their transaction, CRC-32.
   package let hasTransactionChecksums: Bool

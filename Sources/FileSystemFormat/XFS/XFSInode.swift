@@ -45,7 +45,7 @@ package struct XFSFork: Equatable, Sendable {
 package struct XFSInode: Equatable, Sendable {
   /// Type and permissions, as in POSIX; zero if it is free.
   package let mode: UInt16
-  /// Who owns it.
+  /// Its owner.
   package let owner: UInt32
   /// The group that owns it.
   package let group: UInt32

@@ -25,7 +25,7 @@ package struct XFSLogOperation: Equatable, Sendable {
   /// The operations of a record.
   ///
   /// - Parameter data: What ``XFSLogRecord/data(_:)`` gives.
-  /// - Returns: Nil if they do not fit into it, or nobody known wrote them.
+  /// - Returns: Nil if they do not fit into it, or have an unknown author.
   package static func all(of record: XFSLogRecord, _ data: [UInt8]) -> [XFSLogOperation]? {
     let span = data.span
     var (found, position, rest) = ([XFSLogOperation](), 0, record.operationCount)

@@ -8,7 +8,7 @@ final class ExtOverlay: ForwardingSource {
     let home: UInt64
     /// They are read from there.
     let place: UInt64
-    /// Whether its first four bytes are not there, but the journal's magic.
+    /// Whether its first four bytes are the journal's magic, for which the journal has zeroes.
     let isEscaped: Bool
   }
 

@@ -153,7 +153,8 @@
       }
     }
 
-    /// Whether a name is shown: not what libtsk makes up, nor what is the file system's own.
+    /// Whether a name is shown: not those that libtsk makes up, nor those of the file system
+    /// itself.
     func isShown(_ name: TSKName, in directory: UInt64) -> Bool {
       if name.bytes == [0x2e] || name.bytes == [0x2e, 0x2e] || name.bytes.isEmpty { return false }
       if name.kind.isVirtual || name.address == volume.root { return false }

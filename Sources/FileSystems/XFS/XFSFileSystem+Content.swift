@@ -119,7 +119,7 @@ extension XFSFileSystem {
     var target: [UInt8] = []
     for extent in fork.extents {
       guard target.count < count else { break }
-      // A link is 1024 bytes at most, in blocks of 512 at least; more is reserved by nobody.
+      // A link is 1024 bytes at most, in blocks of 512 at least; no file reserves more.
       guard let place = extent.sourceRange, place.count <= 3 << 16 else { break }
       target += try linkBytes(place, number, after: target.count, limit: count)
     }

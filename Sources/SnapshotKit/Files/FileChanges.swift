@@ -197,8 +197,8 @@ struct InodeDigests {
     self.digests = digests
   }
 
-  /// Which of two sides is newer: the one where an inode was changed last that the other has not
-  /// as well; nil if that tells nothing.
+  /// The newer side: the one with the latest inode change that the other does not have as well; nil
+  /// if that does not decide.
   ///
   /// Inodes in both prove nothing: where exceptions are lost, a snapshot shows its origin's inodes.
   static func newer(snapshot: InodeDigests, origin: InodeDigests) -> SnapshotFiles.Side? {

@@ -21,7 +21,7 @@ public struct FileLosses: Sendable {
   public private(set) var hasUnknown: Bool
   /// How many they are at most, besides those after a lost end.
   package private(set) var unknownCount: UInt64
-  /// Whether the evidence does not decide if exceptions after the table's end are lost.
+  /// Whether exceptions after the table's end may be lost, and the evidence does not decide.
   public private(set) var isEndInDoubt: Bool
 
   /// The losses of a side, as far as they are known without reading any file system.
@@ -94,7 +94,7 @@ public struct FileLosses: Sendable {
         possible.append(written.possible)
         isOriginWritten = isOriginWritten || written.newer == .origin
       } catch {
-        // One that is damaged too much tells nothing.
+        // A file system that is damaged too much gives no evidence.
         if error.isFatal { throw error }
         possible.append([])
       }

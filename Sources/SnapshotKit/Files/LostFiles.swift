@@ -44,7 +44,7 @@ public struct LostFiles: Sendable {
   public private(set) var hasUnknown: Bool
   /// How many they are at most, besides those after a lost end of the table.
   public private(set) var unknownCount: UInt64
-  /// Whether the evidence does not decide if exceptions after the table's end are lost.
+  /// Whether exceptions after the table's end may be lost, and the evidence does not decide.
   public private(set) var isEndInDoubt: Bool
   /// Damage met: if there is any, files may be missing.
   public private(set) var damage: [FileSystemDamage] = []

@@ -103,7 +103,7 @@ public struct ContainerFormat: Equatable, Sendable {
     self = format
   }
 
-  /// Whether the bytes are the disk's all the same, followed by a footer.
+  /// Whether the bytes are nevertheless the disk's, followed by a footer.
   var isRawWithFooter: Bool {
     if case .end = place { true } else { false }
   }

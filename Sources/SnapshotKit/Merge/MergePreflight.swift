@@ -41,7 +41,7 @@ struct MergePreflight {
     let (isUndo, isDamaged, origin) = try checkContent(snapshot)
     if purpose != .copy, case .volume(let volume) = request.origin {
       try checkSiblings(of: volume, whole)
-      // Legs that an interrupted merge left behind may differ.
+      // Legs may differ after an interrupted merge.
       let hasBegun = [.saved, .finished].contains(existingUndo.flatMap { UndoManifest($0)?.state })
       if !hasBegun, !isUndo { try checkLegs(volume, whole) }
       try noteStaleLegs(of: volume, source)

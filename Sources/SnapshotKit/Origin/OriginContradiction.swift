@@ -165,7 +165,7 @@ extension ContentIdentity {
 }
 
 extension SnapshotView {
-  /// Whether the snapshot's name comes from the store, and not only from the origin.
+  /// Whether the snapshot's identity comes from the store, and not only from the origin.
   fileprivate func confirms(_ shown: Identity) -> Bool {
     guard let signature = ContentIdentity.signature(of: shown), signature.uuid != nil,
       let byteOffset = signature.byteOffset, byteOffset < byteCount

@@ -11,7 +11,7 @@ struct OriginRelation {
 
   /// How many chunks that hold something in both the store and the origin were compared.
   private(set) var comparedCount = 0
-  /// Whether the store's copies are the origin's: a sector is in both, or one has the origin's
+  /// Whether the store's copies come from the origin: a sector is in both, or one has the origin's
   /// UUID.
   private(set) var isRelated = false
   /// The UUIDs of other XFSs whose metadata the store has copies of, once for each chunk.

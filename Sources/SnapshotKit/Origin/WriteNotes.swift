@@ -9,7 +9,7 @@ internal import SnapshotFormat
 struct WriteNotes {
   /// Evidence that the origin was written after the snapshot was taken.
   private(set) var evidence: [String] = []
-  /// Whether the snapshot's file system was itself written, later than the origin's.
+  /// Whether the snapshot's file system itself was written, later than the origin's.
   private(set) var isSnapshotNewer = false
 
   /// Reads the records of any known file system.

@@ -7,7 +7,7 @@ struct TableWalk: Sendable {
   let store: Store
   /// Linux's handling of the store.
   let load: KernelLoad
-  /// Where areas and chunks are, and who says so.
+  /// The place of areas and chunks, and the evidence for it.
   let inferred: InferredGeometry
   /// The content of a source that is not a store.
   let content: OtherContent?

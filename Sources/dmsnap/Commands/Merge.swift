@@ -169,7 +169,7 @@ struct Merge: ParsableCommand {
       try merge.merge(
         verify: verify, progress: progress.update, shouldStop: { StopRequest.isMade }))
     progress.end()
-    // Whoever runs an interrupted merge again gives the same name, which must be free until then.
+    // An interrupted merge is run again with the same name, which must be free until then.
     try evidence?.publish()
     try reporter.say(outcome)
   }

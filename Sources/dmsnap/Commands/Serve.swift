@@ -241,8 +241,8 @@ struct Server {
     }
   }
 
-  /// Removes the layer of a start that was cut off: before it, there was none, and nobody has
-  /// written to it before nbdkit takes connections.
+  /// Removes the layer of a start that was cut off: there was none before, and no client writes to
+  /// it before nbdkit takes connections.
   private func discardLayer() {
     if let layer = request.layer { FileTarget.remove(FilePath(layer)) }
   }

@@ -233,8 +233,8 @@ struct FilesInput {
     )
   }
 
-  /// Whether this is a kernel's reading, which knows of no losses, and the salvage reading knows of
-  /// some.
+  /// Whether this is a kernel's reading, which knows of no losses, although the salvage reading
+  /// knows of some.
   func hidesLosses() throws -> Bool {
     guard snapshot.loaded.generation == nil else { return false }
     return try !found.loadTable(found.plan()).isComplete

@@ -51,8 +51,7 @@ enum Colour: String {
   /// Bad, and not to be overlooked.
   case alarming = "1;31"
 
-  /// Whether a stream shows colours: a terminal that can, of a person who wants them
-  /// (no-color.org).
+  /// Whether a stream shows colours: a terminal that can, for a user who wants them (no-color.org).
   static func isShown(on stream: CInt) -> Bool {
     let environment = ProcessInfo.processInfo.environment
     return isatty(stream) == 1 && environment["NO_COLOR", default: ""].isEmpty

@@ -122,7 +122,7 @@ struct MergeReporter {
     try losses.finish(volume, merge.isInDoubt ? merge.origin : nil)
   }
 
-  /// Whether the origin is the one that the group's metadata names.
+  /// Whether the origin is the one in the group's metadata.
   private var isOwnOrigin: Bool {
     guard let volume, let own = input.found.originVolume else { return false }
     return own.isOrigin(of: volume)

@@ -36,8 +36,8 @@ struct BtrfsTreeWalk {
       && (nodes.missingCount > 0 || image.orphans.heads.contains(where: isForeign))
   }
 
-  /// Whether an orphan at the table's end is another store's: the file system has something else
-  /// where it belongs.
+  /// Whether an orphan at the table's end belongs to another store: the file system has something
+  /// else where it belongs.
   private func isForeign(_ head: BtrfsOrphans.Head) -> Bool {
     guard image.orphans.reasons[head.orphan] == .endLost, !image.isPlaced(head.orphan),
       let index = map.index(containing: head.header.address)

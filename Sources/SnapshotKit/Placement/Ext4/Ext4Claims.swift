@@ -60,7 +60,7 @@ struct Ext4Claims {
 
   // MARK: - What is known
 
-  /// Whether the store has an orphan's block right beside another block, as the origin has.
+  /// Whether the store has an orphan's block right beside another block, as in the origin.
   ///
   /// - Parameters:
   ///   - step: -1 where the other is before it, 1 where it is after it.

@@ -66,7 +66,7 @@ struct Ext4Homes {
   /// Whether what is left was at home, and is no copy in the journal.
   var isDecided: Bool { limit != nil && isJournalFilled }
 
-  /// Whether a block is the snapshot's as it is known: it has not been overwritten since.
+  /// Whether the known version of a block is the snapshot's: it has not been overwritten since.
   func isCurrent(_ block: UInt64, _ claims: Ext4Claims) -> Bool {
     claims.scene.isMapped(volume.chunk(of: block)) || rewritten?.isNamed(block) == false
   }

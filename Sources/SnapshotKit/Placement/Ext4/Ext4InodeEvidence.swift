@@ -81,8 +81,8 @@ struct Ext4InodeEvidence {
     return count
   }
 
-  /// Whether the snapshot's descriptor of its group says that a block of an inode table was never
-  /// used, and is all zeroes.
+  /// Whether a block of an inode table was never used, according to the snapshot's descriptor of
+  /// its group, and is all zeroes.
   private func isUnused(
     _ block: UInt64, _ rewritten: Ext4Rewritten, _ claims: Ext4Claims
   ) -> Bool {

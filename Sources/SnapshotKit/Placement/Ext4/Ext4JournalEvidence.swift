@@ -17,7 +17,7 @@ struct Ext4JournalEvidence {
   /// Whether everything that structures the journal has a place.
   var isComplete: Bool { deduction.isComplete }
 
-  /// Whether the last transaction is one that the journal's superblock knows to be the last.
+  /// Whether the journal's superblock confirms the last transaction as the last.
   var isEndKnown: Bool {
     guard let superblock = log.superblock else { return false }
     return superblock.start == 0 && !coveredSequences(superblock).isEmpty

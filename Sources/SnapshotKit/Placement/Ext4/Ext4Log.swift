@@ -3,11 +3,11 @@ internal import FileSystemFormat
 
 /// The log of the snapshot's journal: what is known of each of its blocks, and what each must be.
 ///
-/// Linux writes transactions one after another: what they revoke, descriptors, each followed by the
-/// blocks that its tags name, and a block that commits them. The tags have the checksum of each
-/// block with the transaction's number. So whoever knows where a descriptor is knows what the
-/// blocks after it are; and where a lost descriptor was follows from the blocks that are still
-/// there, or from the transactions before and after it.
+/// Linux writes transactions one after another: revocations, descriptors, each followed by the
+/// blocks in its tags, and a commit block. The tags have the checksum of each block with the
+/// transaction's number. So the place of a descriptor determines the blocks after it; and the place
+/// of a lost descriptor follows from the blocks that are still there, or from the transactions
+/// before and after it.
 struct Ext4Log: Sendable {
   /// A block that structures the log.
   struct Control: Sendable {
@@ -53,7 +53,7 @@ struct Ext4Log: Sendable {
   /// How much higher than the last the number of a transaction can be: some are left out when a
   /// file system is unmounted and mounted.
   static let steps: ClosedRange<UInt32> = 1...4
-  /// The same content in more blocks than this tells nothing.
+  /// The same content in more blocks than this is no evidence.
   private static let sameContentMax = 8
   private static let tagCountMax = 1 << 22
 

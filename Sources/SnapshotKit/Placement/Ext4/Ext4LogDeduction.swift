@@ -30,7 +30,7 @@ struct Ext4LogDeduction {
   ///   - isBeside: Whether nothing is missing between an orphan's block and what is in the log
   ///     beside a position, before it (-1) or after it (1), which may be another orphan's block: a
   ///     transaction that was destroyed leaves no other trace.
-  ///   - isFromLostEnd: Whether it may be of another use of the store's space all the same: then
+  ///   - isFromLostEnd: Whether it may nevertheless be of another use of the store's space: then
   ///     nothing else may claim to be the same.
   init(
     _ log: Ext4Log, _ orphans: Ext4OrphanBlocks, blockByteCount: Int,

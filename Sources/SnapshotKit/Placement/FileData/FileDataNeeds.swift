@@ -17,15 +17,15 @@ struct FileDataNeed {
 
   /// The expected content of each block of the chunk.
   var blocks: [Block]
-  /// Whether all of it is one file's.
+  /// Whether all of it belongs to one file.
   var isOneFile = false
   /// A file that has some of it, and whether another one has, too.
   fileprivate(set) var file: UInt64?
   fileprivate(set) var isShared = false
 }
 
-/// The chunks that must have been written, because files have blocks there that nobody had before,
-/// and that are known nowhere.
+/// The chunks that must have been written, because files have blocks there that were free before,
+/// and whose data is not found.
 struct FileDataNeeds {
   /// The expected content of each of them.
   private(set) var needs: [UInt64: FileDataNeed] = [:]

@@ -35,7 +35,7 @@ struct FileDataPlaces {
     return parts
   }
 
-  /// Whether nobody had any of a chunk of the origin.
+  /// Whether all of a chunk of the origin was free.
   func isFree(_ chunk: UInt64) -> Bool {
     guard chunk < scene.originChunkCount else { return false }
     let bytes = chunk * scene.chunkByteCount..<(chunk + 1) * scene.chunkByteCount

@@ -71,7 +71,7 @@ struct FileDataRuns {
 
   private func isGoingOn(_ chunk: UInt64) -> Bool { needs.goingOn.contains(chunk) }
 
-  /// Whether a file's chunks at an edge are lost both, and were copied one after the other.
+  /// Whether the chunks of a file at an edge are both lost, and were copied one after the other.
   private func isTorn(_ edge: UInt64) -> Bool {
     needs.adjoining.contains(edge)
       && [edge - 1, edge].allSatisfy { needs.needs[$0] != nil && places.isLost($0) }
@@ -89,8 +89,8 @@ struct FileDataRuns {
     needs.needs[pair.chunk].map { scores.isHit(pair.orphan, $0) } == true
   }
 
-  /// Whether a chunk is one file's, so that it was written with that, or something in it speaks for
-  /// the place.
+  /// Whether a chunk belongs to one file, so that it was written with that, or something in it
+  /// speaks for the place.
   private func isFit(_ pair: Pair) -> Bool {
     guard let need = needs.needs[pair.chunk] else { return false }
     return need.blocks.count == 1 || need.isOneFile || isHit(pair)

@@ -14,7 +14,7 @@ struct FileDataScores {
   /// Whether files often end in so many zeroes of their own: texts that a few follow, and ELF
   /// files, whose last section has an alignment of 1 and entries of length 0.
   private static func isUsual(zeroes count: UInt32) -> Bool { count <= 3 || count == 15 }
-  /// An end that near to the block's tells nothing.
+  /// An end that near to the block's is no evidence.
   private static let fullSlack: UInt32 = 16
 
   private let looks: FileDataLooks

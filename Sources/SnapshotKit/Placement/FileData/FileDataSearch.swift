@@ -1,7 +1,8 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Finds likely places of file data in an overlay: what files have now and nobody had before.
+/// Finds likely places of file data in an overlay: blocks that files have now and that were free
+/// before.
 ///
 /// A block that was free in the origin, and that a file of the snapshot has, was written; if no
 /// exception has it, its data is among the orphans. The ends of files show which orphan it is, with
@@ -93,7 +94,8 @@ struct FileDataSearch: EvidenceSearch {
     return found.filter { counts[$0.chunk] == 1 }
   }
 
-  /// How far on what nobody needs is looked at: files that were deleted lie between others.
+  /// The distance to which chunks that no file needs are examined: deleted files lie between
+  /// others.
   private static let reach: UInt64 = 64
 
   /// The chunks that orphans may be copies of, ascending.

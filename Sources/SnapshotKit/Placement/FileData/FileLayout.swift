@@ -48,6 +48,6 @@ protocol FileMapper: Sendable {
   /// Whether a view is newer than its origin, as that of an overlay is.
   func isNewer(_ view: SnapshotView) throws(BlockIOError) -> Bool
 
-  /// Whether a block is one that structures such a file system, and so is no file's content.
+  /// Whether a block is one of the structures of such a file system, and so not a file's content.
   func isStructure(_ block: Span<UInt8>) -> Bool
 }

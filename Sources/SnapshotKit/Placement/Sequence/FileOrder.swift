@@ -95,8 +95,8 @@ struct FileOrder: Sendable {
     self.fileSystems = fileSystems
   }
 
-  /// Whether a byte of the snapshot is a file system's own, as of its journal, where what is
-  /// written between everything else goes.
+  /// Whether a byte of the snapshot belongs to the file system itself, for example to its journal,
+  /// which is written between everything else.
   func isStructure(_ byteOffset: UInt64) -> Bool {
     fileSystems.contains { start, fileSystem in
       byteOffset >= start && fileSystem.structure(at: byteOffset - start) != nil
@@ -167,7 +167,7 @@ struct FileOrder: Sendable {
   /// The chunk that a writer comes to after one that it came to along a file.
   ///
   /// Several files may share a chunk. Where one ends and another begins, a writer came with the
-  /// former; where several end, nobody knows with which.
+  /// former; where several end, it is unknown with which.
   func next(after chunk: UInt64) -> Next {
     let beside = Next.chunk(chunk &+ 1, isNumbered: true)
     var (found, isBeginning): (Next?, Bool) = (nil, false)

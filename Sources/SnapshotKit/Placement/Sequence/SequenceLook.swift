@@ -6,7 +6,7 @@ extension SequenceWalk {
     /// Its kind of content, in a few bytes.
     struct Kind {
       let profile: ContentProfile
-      /// Whether it begins like a block of a journal, which is no file's.
+      /// Whether it begins like a block of a journal, which belongs to no file.
       let isJournal: Bool
     }
 

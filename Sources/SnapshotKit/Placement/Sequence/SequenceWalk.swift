@@ -196,7 +196,7 @@ struct SequenceWalk {
     return like.count == 1 ? like[0] : nil
   }
 
-  /// Whether the next orphans are of a chunk's kind.
+  /// Whether the next orphans have a chunk's kind.
   private func isLasting(_ look: Look) -> Bool {
     following.count == Self.changeCountMin
       && following.allSatisfy {

@@ -11,7 +11,8 @@ struct Substitute: Sendable {
   let source: any BlockSource
   /// Where the first begins there.
   let byteOffset: UInt64
-  /// Whether the store's own content must show it: what is likely is believed without.
+  /// The strength of the evidence: a likely substitute needs no confirmation by the store's own
+  /// content.
   let strength: Evidence.Strength
 }
 

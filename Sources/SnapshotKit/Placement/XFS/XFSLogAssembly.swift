@@ -8,7 +8,7 @@ struct XFSLogAssembly {
   struct Found {
     let new: UInt64
     let old: UInt64
-    /// Whether a record's checksum holds with it.
+    /// Whether a record's checksum confirms it.
     let isChecked: Bool
   }
 

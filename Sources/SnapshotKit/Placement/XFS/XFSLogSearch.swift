@@ -11,7 +11,7 @@ struct XFSLogSearch {
   /// Where an orphan is in the log.
   struct Place {
     let claim: XFSClaim
-    /// Whether a header in it, or a record's checksum, says so, rather than only the order.
+    /// Whether a header in it, or a record's checksum, confirms it, rather than only the order.
     let isProof: Bool
     /// Whether the place is another chunk's.
     var isRival = false
