@@ -25,7 +25,7 @@ public enum BlkidError: CodedError, Equatable {
     }
   }
 
-  /// Where the source failed.
+  /// The place of the failure in the source.
   public var place: ErrorPlace? {
     switch self {
     case .source(let error): error.place
@@ -33,7 +33,7 @@ public enum BlkidError: CodedError, Equatable {
     }
   }
 
-  /// Where, what, and why, in one line.
+  /// Place, kind and cause, in one line.
   public var description: String {
     switch self {
     case .source(let error): error.description

@@ -9,7 +9,7 @@ public struct BlockIOError: CodedError, Equatable {
     case seek = "find the data of"
   }
 
-  /// Why it failed.
+  /// The reason for the failure.
   public enum Reason: Equatable, Sendable {
     /// The system's error.
     case system(Errno)
@@ -32,7 +32,7 @@ public struct BlockIOError: CodedError, Equatable {
   public let name: String
   /// The failed operation.
   public let operation: Operation
-  /// Why it failed.
+  /// The reason for the failure.
   public let reason: Reason
   /// The bytes that were to be read or written, if that matters.
   public let byteRange: Range<UInt64>?

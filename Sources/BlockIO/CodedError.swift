@@ -49,7 +49,7 @@ public struct ErrorPlace: Equatable, Sendable {
   public let path: String
   /// The first byte concerned, if known.
   public let byteOffset: UInt64?
-  /// How many bytes from there, if known.
+  /// The number of bytes from there, if known.
   public let byteCount: UInt64?
 
   /// Bytes of a file; of all of it, without them.

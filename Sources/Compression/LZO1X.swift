@@ -12,9 +12,9 @@ struct LZO1X {
     case run
   }
 
-  /// How far the input was read.
+  /// The number of bytes of input read.
   private var position = 0
-  /// Where the output goes on.
+  /// The place where the output continues.
   private var count: Int
   private let range: Range<Int>
 
@@ -64,7 +64,7 @@ struct LZO1X {
 
   /// A copy of bytes that were put out before, and how many literals follow it.
   private struct Match {
-    /// How far back they begin; 0 at the end of the stream.
+    /// The distance back to their start; 0 at the end of the stream.
     let distance: Int
     let count: Int
     let literals: Int

@@ -67,7 +67,7 @@ package struct CRC32C: Equatable, Sendable {
     return tables
   }()
 
-  /// Which entry of the first table has a top byte.
+  /// The entry of the first table that has each top byte.
   private static let origins: [UInt8] = {
     var origins: [UInt8] = Array(repeating: 0, count: 256)
     for byte in 0..<256 { origins[Int(tables[byte] >> 24)] = UInt8(byte) }

@@ -6,8 +6,7 @@ public struct FileMap: Equatable, Sendable {
   public var extents: [FileExtent]
   /// Blocks that hold the map or the attributes, in bytes of the source.
   public var structures: [Range<UInt64>]
-  /// Where the source has more copies of its data, in bytes of the source: data of btrfs in the
-  /// profile DUP.
+  /// Further copies of its data, in bytes of the source: data of btrfs in the profile DUP.
   public var copies: [Range<UInt64>]
   /// Damage met: if there is any, the map is incomplete.
   public var damage: [FileSystemDamage]
@@ -23,14 +22,14 @@ public struct FileMap: Equatable, Sendable {
 }
 
 extension FileMap {
-  /// Which bytes of the file are lost if bytes of the source are, which are ascending; those of
-  /// which nothing is known included.
+  /// The bytes of the file that are lost if ascending bytes of the source are, including bytes of
+  /// unknown place.
   package func lost(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
     let unknown = extents.compactMap { $0.place == .lost ? $0.file : nil }
     return (unknown + touched(by: ranges)).union
   }
 
-  /// Which bytes of the file are in ranges of the source, which are ascending.
+  /// The bytes of the file that are in ascending ranges of the source.
   package func touched(by ranges: [Range<UInt64>]) -> [Range<UInt64>] {
     var touched: [Range<UInt64>] = []
     for extent in extents {

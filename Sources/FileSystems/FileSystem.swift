@@ -5,7 +5,7 @@ public import BlockIO
 /// Nothing is written and nothing is mounted. Whatever is on the disk, no call traps, hangs, or
 /// allocates without bound. Damage is reported, and everything intact is still returned.
 public protocol FileSystem: Sendable {
-  /// Where it is read from; offsets of extents and of damage are this source's.
+  /// The source it is read from; offsets of extents and of damage are this source's.
   var source: any BlockSource { get }
 
   /// Its type, as libblkid names it: `ext4`, `xfs`, `btrfs`.

@@ -64,21 +64,21 @@ public struct Inode: Equatable, Sendable {
   public let owner: UInt32
   /// The group that owns it.
   public let group: UInt32
-  /// How many names it has, as the file system says.
+  /// The number of names, according to the file system.
   public let linkCount: UInt32
   /// Its length in bytes; of a directory or link as the file system says.
   public let byteCount: UInt64
   /// The major and minor number of a device.
   public let device: Device?
-  /// When its content was changed last.
+  /// When its content was last changed.
   public let modified: Timestamp
-  /// When it was read last.
+  /// When it was last read.
   public let accessed: Timestamp
-  /// When its inode was changed last.
+  /// When its inode was last changed.
   public let changed: Timestamp
-  /// When it was made, if the file system says so.
+  /// When it was made, if the file system records that.
   public let created: Timestamp?
-  /// When it was deleted, if the file system says so.
+  /// When it was deleted, if the file system records that.
   public let deleted: Timestamp?
   /// Whether it is in use.
   public let isAllocated: Bool
@@ -87,9 +87,9 @@ public struct Inode: Equatable, Sendable {
 
   /// The number of a device.
   public struct Device: Equatable, Sendable {
-    /// Which driver's it is.
+    /// The number of its driver.
     public let major: UInt32
-    /// Which of that driver's.
+    /// The number of its device within that driver.
     public let minor: UInt32
 
     /// The device of those numbers.

@@ -61,7 +61,7 @@ struct Mount {
   }
 }
 
-/// Why nothing is mounted.
+/// A reason why nothing is mounted.
 enum MountError: CodedError {
   /// The program knows nothing of FUSE.
   case notBuilt

@@ -11,7 +11,7 @@
       /// The bytes of the snapshot; nil for an empty directory.
       let bytes: Range<UInt64>?
 
-      /// How long it is.
+      /// Its length.
       var byteCount: UInt64 { bytes.map { $0.upperBound - $0.lowerBound } ?? 0 }
     }
 

@@ -1,7 +1,7 @@
 package import BlockIO
 package import LVM2
 
-/// Why something cannot be opened by its name, besides what reading it says.
+/// A reason why something cannot be opened by its name, apart from errors of reading it.
 package enum InputError: CodedError {
   /// A file is too large for what it is to be.
   case tooLarge(String, String)

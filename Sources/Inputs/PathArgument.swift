@@ -13,7 +13,7 @@ package struct PathArgument: Sendable {
   package let text: String
   /// The path by itself.
   package let path: String
-  /// Where bytes are missing in the file, or too many, in order.
+  /// Gaps in the file: bytes that are missing, or too many, in order.
   package let gaps: [Gap]
   private let offset: UInt64?
   private let length: UInt64?

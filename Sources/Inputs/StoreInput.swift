@@ -4,7 +4,7 @@ package import SnapshotFormat
 package import SnapshotKit
 internal import SystemPackage
 
-/// Which store, and how its table is read.
+/// A store, and how its table is read.
 package struct StoreNames: Sendable {
   /// A file, a device, a part of one; or a volume of a group.
   package var store: PathArgument
@@ -14,9 +14,9 @@ package struct StoreNames: Sendable {
   package var reading = Reading.kernel
   /// The chunk size, where the user knows it better than the store.
   package var chunkSize: ChunkSize?
-  /// Which table: 0 is the newest.
+  /// The number of the table: 0 is the newest.
   package var generation = 0
-  /// Which placements are used.
+  /// The placements in use.
   package var place = PlacementLevel.proven
   /// Other snapshots' stores of the same origin.
   package var siblings: [PathArgument] = []
@@ -142,7 +142,7 @@ package struct StoreInput {
       originByteCount: origin?.byteCount)
   }
 
-  /// Which orphans are placed, and the siblings to go by.
+  /// The level of placement, and the siblings to use.
   package func placing() throws -> Placing {
     var siblings: [Sibling] = []
     for path in names.siblings { siblings.append(try Sibling(open(path))) }
@@ -200,7 +200,7 @@ extension SnapshotVolume {
 }
 
 extension PlacementPlan {
-  /// Which siblings were of no use as witnesses, and why, a line each.
+  /// Siblings that were of no use as witnesses, and why, a line each.
   package var unusedSiblings: [String] {
     siblings.compactMap { sibling in
       sibling.verdict.problem.map { "\(sibling.name): not used as a sibling: \($0)" }

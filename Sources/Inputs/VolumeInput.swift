@@ -3,7 +3,7 @@ package import LVM2
 internal import MD
 internal import SystemPackage
 
-/// Which physical volumes make up volume groups, and how those are read.
+/// The physical volumes that make up volume groups, and how those are read.
 ///
 /// With them, a store and an origin are volumes: `vg/lv`.
 package struct VolumeNames: Sendable {
@@ -13,7 +13,7 @@ package struct VolumeNames: Sendable {
   package var vgcfg: PathArgument?
   /// The version of the metadata that is used; nil for the newest.
   package var seqno: UInt64?
-  /// Which leg of a mirror is read, even if it may be out of date.
+  /// The leg of a mirror to read, even if it may be out of date.
   package var leg: Int?
   /// Whether to ask the file system for holes.
   package var asksForHoles: Bool

@@ -59,7 +59,7 @@ public struct PhysicalVolumeLabel: Equatable, Sendable {
   /// Whether lvm2 would accept it.
   public var isSound: Bool { isChecksumRight && isAtItsSector }
 
-  /// Why lvm2 would not accept it, as text; nil if it would.
+  /// The reason why lvm2 would not accept it, as text; nil if it would.
   public var defect: String? {
     if !isChecksumRight { return "the label's checksum is wrong" }
     if !isAtItsSector {

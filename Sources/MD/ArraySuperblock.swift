@@ -20,7 +20,7 @@ package struct ArraySuperblock: Equatable, Sendable {
   package let version: String
   /// Usually 0, 1, 4, 5, 6 or 10; -1 is linear.
   package let level: Int32
-  /// How many members the array has, without spares.
+  /// The number of members in the array, without spares.
   package let memberCount: UInt32
   /// The member's place in the array; nil for a spare or failed one.
   package let role: UInt32?
@@ -192,7 +192,7 @@ package struct ArraySuperblock: Equatable, Sendable {
     "the \(levelName) array \(name.isEmpty ? "" : "\(name) ")(\(uuidText))"
   }
 
-  /// Which member of the array it is, as text.
+  /// Its position in the array, as text.
   package var memberDescription: String {
     (role.map { "member \($0) of \(memberCount) of " } ?? "a spare of, or a failed member of, ")
       + arrayDescription

@@ -88,7 +88,7 @@
 
   /// The clients that are connected, in a bounded number; nbdkit has no bound.
   private enum Crowd {
-    /// How many there are at the most.
+    /// Their maximum number.
     private static let countMax = 1024
 
     private struct State {

@@ -74,9 +74,9 @@ package struct Served: Sendable {
 
 /// The report about a served snapshot.
 package struct ServeReport: Codable, Sendable {
-  /// How long the snapshot is.
+  /// The length of the snapshot.
   package let byteCount: UInt64
-  /// How much of it the store has.
+  /// The number of its bytes that the store has.
   package let mappedByteCount: UInt64
   /// The lost bytes.
   package let lost: [Range<UInt64>]

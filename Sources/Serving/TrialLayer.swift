@@ -29,7 +29,7 @@ package final class TrialLayer: BlockSource {
   private struct Layout {
     /// The chunks of the view that were written, and the order in which they were.
     var positions: [UInt64: UInt64] = [:]
-    /// How many writes there were, failed ones included.
+    /// The number of writes, failed ones included.
     var writeCount: UInt64 = 0
     /// Whether a write is under way.
     var isInUse = false
@@ -40,17 +40,16 @@ package final class TrialLayer: BlockSource {
 
   /// The state of writes and flushes.
   private struct State {
-    /// How many of the chunks that were written an area on the medium, or in the system's cache,
-    /// names.
+    /// The number of written chunks that an area on the medium, or in the system's cache, names.
     var committedCount: UInt64 = 0
     /// The area that is being filled.
     let area: IOBuffer
     /// A chunk that is being put together.
     let chunk: IOBuffer
-    /// How many writes the last flush that succeeded was for.
+    /// The number of writes covered by the last successful flush.
     var flushedWriteCount: UInt64 = 0
-    /// How a flush of the store failed: writes since the previous one may be gone, even if another
-    /// succeeds.
+    /// The failure of a flush of the store: writes since the previous one may be gone, even if
+    /// another succeeds.
     var failure: BlockIOError?
     /// Whether the store refused a write.
     var hasRefused = false
@@ -131,7 +130,7 @@ package final class TrialLayer: BlockSource {
   /// Bytes of the view that are read at once.
   private struct Piece {
     var bytes: Range<UInt64>
-    /// Where they are in the store; nil if they were not written.
+    /// Their place in the store; nil if they were not written.
     let place: UInt64?
   }
 

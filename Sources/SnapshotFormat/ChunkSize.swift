@@ -36,7 +36,7 @@ public struct ChunkSize: Hashable, Comparable, Sendable {
   public static func < (left: ChunkSize, right: ChunkSize) -> Bool { left.shift < right.shift }
 }
 
-/// Why Linux refuses a chunk size, in its own words.
+/// The reason why Linux refuses a chunk size, in its own words.
 public enum ChunkSizeError: String, Error, Sendable, CustomStringConvertible {
   case notAPowerOfTwo = "Chunk size is not a power of 2"
   case tooHigh = "Chunk size is too high"

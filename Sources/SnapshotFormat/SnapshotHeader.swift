@@ -18,7 +18,7 @@ public struct SnapshotHeader: Hashable, Sendable {
   public static let expectedMagic: UInt32 = 0x7041_6e53
   /// The only version of the format that Linux reads.
   public static let supportedVersion: UInt32 = 1
-  /// How many bytes of chunk 0 have a meaning to Linux.
+  /// The number of bytes of chunk 0 that Linux interprets.
   public static let byteCount = 16
 
   /// `expectedMagic` in a store; 0 in one that Linux would format at activation.

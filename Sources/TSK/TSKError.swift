@@ -1,7 +1,7 @@
 #if TSK
   public import BlockIO
 
-  /// Why libtsk could not read something.
+  /// A reason why libtsk could not read something.
   public enum TSKError: Error, Equatable, Sendable {
     /// The source has no file system that libtsk knows.
     case notFound

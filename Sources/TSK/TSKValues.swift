@@ -31,7 +31,7 @@
     package let owner: UInt32
     /// Its group's number.
     package let group: UInt32
-    /// How many names it has.
+    /// The number of names.
     package let linkCount: UInt32
     /// Its length in bytes.
     package let byteCount: UInt64
@@ -39,9 +39,9 @@
     package let modified, accessed, changed, created: TSKTime
     /// Whether it is in use.
     package let isAllocated: Bool
-    /// Where a symbolic link points to.
+    /// The target of a symbolic link.
     package let target: [UInt8]?
-    /// Where the chain of a regular file of FAT or exFAT begins, unless libtsk knows that it has
+    /// The start of the chain of a regular file of FAT or exFAT, unless libtsk knows that it has
     /// none.
     let firstCluster: UInt64?
   }
@@ -62,21 +62,21 @@
   package struct TSKAttribute: Sendable {
     /// libtsk's number of its type.
     package let type: UInt32
-    /// Which of that type it is.
+    /// Its number within that type.
     package let identifier: UInt16
     /// Its name, if it has one.
     package let name: [UInt8]?
     /// Its length in bytes.
     package let byteCount: UInt64
-    /// How many of these were ever written; the others read as zeroes.
+    /// The number of these that were ever written; the others read as zeroes.
     package let initializedByteCount: UInt64
     /// Its bytes, if it has them among the metadata.
     package let resident: [UInt8]?
     /// Where it is, if it is not resident; positions and lengths in blocks.
     package let runs: [TSKRun]
-    /// How many bytes of the first block precede it.
+    /// The number of bytes of the first block that precede it.
     package let skippedByteCount: UInt64
-    /// How many blocks are compressed together, if it is compressed.
+    /// The number of blocks compressed together, if it is compressed.
     package let compressionUnit: UInt64
     /// Whether it is compressed.
     package let isCompressed: Bool
@@ -90,7 +90,7 @@
     package let offset: UInt64
     /// The first block in the file system.
     package let address: UInt64
-    /// How many blocks.
+    /// The number of blocks.
     package let count: UInt64
     /// The kind of its content.
     package let kind: Kind

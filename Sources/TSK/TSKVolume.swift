@@ -18,14 +18,14 @@
     private let image: TSKImage
     private let handle: UnsafeMutablePointer<TSK_FS_INFO>
 
-    /// Where the files of FAT and exFAT are.
+    /// The chains of files of FAT and exFAT.
     private let chains: ClusterChains?
 
     /// Its family.
     package let family: TSKFamily
     /// The size of its blocks, in bytes; at least one.
     package let blockByteCount: UInt64
-    /// How many blocks it has.
+    /// The number of blocks.
     package let blockCount: UInt64
     /// The directory at the top.
     package let root: UInt64
@@ -134,7 +134,7 @@
       }
     }
 
-    /// Why the last call failed.
+    /// The reason why the last call failed.
     private var failure: TSKError {
       if let error = image.takeFailure() { return .source(error) }
       guard let text = unsafe loaded_tsk_error_get() else {

@@ -24,7 +24,7 @@
       var isStuck = false
       /// The number of bytes that libtsk has allocated on this thread, and not released there.
       var byteCount = 0
-      /// How much of a processor calls have used that took long.
+      /// The processor time used by long calls.
       var longTime = Duration.zero
     }
 
@@ -136,7 +136,7 @@
       if let thread, processorTime - start >= Self.loopTime { ThreadParking.park(thread) }
     }
 
-    /// How much processor time the thread has used.
+    /// The processor time that the thread has used.
     var processorTime: Duration {
       var time = timespec()
       guard let clock = state.withLock({ $0.clock }), unsafe clock_gettime(clock, &time) == 0

@@ -115,7 +115,7 @@ package final class Conveyor<Cargo: Sendable>: Sendable {
   }
 }
 
-/// Where one thread leaves an error for another.
+/// A box in which one thread leaves an error for another.
 private final class Box<Failure: Error>: Sendable {
   private let failure = Mutex<Failure?>(nil)
 

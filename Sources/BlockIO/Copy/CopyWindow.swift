@@ -41,7 +41,7 @@ struct CopyWindow: Sendable {
   private(set) var unreadable: [Range<UInt64>] = []
   /// The checksum of what was read, at its places in the source, if requested.
   var checksum = SectorChecksum()
-  /// How many bytes of the buffer are used.
+  /// The number of used bytes in the buffer.
   private(set) var byteCount = 0
 
   var isEmpty: Bool { pieces.isEmpty && clones.isEmpty }

@@ -6,9 +6,9 @@
 /// target has to seek for every extent. If the cache already has the source, the target's order is
 /// used throughout. If both are files that can share data, it is shared.
 package struct ExtentCopier: Sendable {
-  /// How many bytes are read before the first of them is written, by default.
+  /// The number of bytes read before the first of them is written, by default.
   package static let usualWindowByteCount = 8 << 20
-  /// How many extents, at most, are sorted at once; also limited in bytes.
+  /// The maximum number of extents sorted at once; also limited in bytes.
   private static let spanExtentCountMax = 1 << 18
   private static let spanByteCountMax: UInt64 = 1 << 30
   /// A window also ends after this many clones.

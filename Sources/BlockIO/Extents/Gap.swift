@@ -10,10 +10,11 @@ public struct Gap: Hashable, Sendable {
   ///
   /// The place of the loss is among them, or they are too many.
   public let range: Range<UInt64>
-  /// How many bytes the medium has more than the copy; negative if it has fewer.
+  /// The number of bytes that the medium has more than the copy; negative if it has fewer.
   public let missingByteCount: Int64
 
-  /// How many bytes of the medium are unknown: those in the place of `range` and the loss.
+  /// The number of bytes of the medium that are unknown: those in the place of `range` and the
+  /// loss.
   package let unknownByteCount: UInt64
 
   /// A gap somewhere in a range of the copy.

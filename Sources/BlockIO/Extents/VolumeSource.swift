@@ -10,7 +10,7 @@ public final class VolumeSource: BlockSource {
   /// Whether nothing is known to be unreadable, so that there is nothing to look for.
   private let isWhole: Bool
 
-  /// Which copy is read, even if it is out of date; nil for any readable one.
+  /// The only copy to read, even if it is out of date; nil for any readable one.
   private let onlyCopy: Int?
 
   /// The volume of that map, whose device n is `devices[n]`.

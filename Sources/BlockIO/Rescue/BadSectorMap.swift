@@ -1,4 +1,4 @@
-/// Which bytes of a file or device could not be read, by a mapfile of GNU ddrescue.
+/// The bytes of a file or device that could not be read, by a mapfile of GNU ddrescue.
 ///
 /// Only what the mapfile calls finished was read. All else is unreadable: what failed, what was not
 /// tried yet, and what is before its first block or after its last.
@@ -31,11 +31,11 @@ public struct BadSectorMap: Equatable, Sendable {
   }
 }
 
-/// Where a mapfile is invalid, and why.
+/// The place where a mapfile is invalid, and the reason.
 public struct BadSectorMapError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The line, from 1.
   public let line: Int
-  /// Where in the line, in bytes, from 1.
+  /// The place in the line, in bytes, from 1.
   public let column: Int
   /// The text found there, described or in quotation marks.
   public let found: String

@@ -1,6 +1,6 @@
 /// A block of a mapfile: bytes of a file or device, and what GNU ddrescue should do with them.
 package struct RescueBlock: Equatable, Sendable {
-  /// How far ddrescue is with a block; it works on them in this order.
+  /// ddrescue's progress with a block; it works on them in this order.
   package enum Status: Character, CaseIterable, Sendable {
     /// Read first, in large pieces.
     case nonTried = "?"

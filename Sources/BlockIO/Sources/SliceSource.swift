@@ -3,7 +3,7 @@ public final class SliceSource: BlockSource {
   public let name: String
   /// The source that it is a part of, never itself a part.
   public let base: any BlockSource
-  /// Which bytes of that it is.
+  /// Its bytes in that source.
   public let range: Range<UInt64>
 
   /// The bytes `range` of `base`.

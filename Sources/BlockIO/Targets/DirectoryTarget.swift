@@ -17,9 +17,9 @@ package final class DirectoryTarget: Sendable {
     package var owner: (user: UInt32, group: UInt32)?
     /// The lower twelve bits of its mode.
     package var permissions: UInt16
-    /// When it was read last.
+    /// When it was last read.
     package var accessed: (seconds: Int64, nanoseconds: UInt32)
-    /// When its content was changed last.
+    /// When its content was last changed.
     package var modified: (seconds: Int64, nanoseconds: UInt32)
     /// Its extended attributes.
     package var extended: [(name: [UInt8], value: [UInt8])]
@@ -148,7 +148,7 @@ package final class DirectoryTarget: Sendable {
     return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
 
-  /// Where a symbolic link that is there leads to.
+  /// The target of a symbolic link, which must exist.
   package func target(ofLink part: [UInt8]) throws(BlockIOError) -> [UInt8] {
     var target = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = unsafe part.withName {

@@ -43,7 +43,7 @@ public final class OutputFile: BlockTarget, ForwardingSource {
     }
   }
 
-  /// How many bytes can still be written to the file system of `path`.
+  /// The number of bytes that can still be written to the file system of `path`.
   package static func availableByteCount(at path: FilePath) throws(BlockIOError) -> UInt64 {
     let place = Self.directory(of: path)
     var status = statvfs()

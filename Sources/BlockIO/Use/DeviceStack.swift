@@ -1,4 +1,5 @@
-/// Where the bytes of a file or device are: a partition's on its disk, a loop device's in its file.
+/// The underlying bytes of a file or device: a partition's on its disk, a loop device's in its
+/// file.
 ///
 /// Devices of the device mapper and of md are not followed: they hold the devices under them, which
 /// is enough to leave those alone.

@@ -72,7 +72,7 @@ package enum DeviceUse {
       + swaps(of: identity)
   }
 
-  /// Where a device is mounted, from a process's mountinfo.
+  /// The places where a device is mounted, from a process's mountinfo.
   static func mounts(of identity: FileIdentity, in mountinfo: String) -> [String] {
     guard identity.isBlockDevice else { return [] }
     return KernelText.lines(of: mountinfo).compactMap { line in

@@ -1,4 +1,4 @@
-/// Which bytes of which files and devices a source is made of.
+/// The bytes of files and devices that a source is made of.
 ///
 /// Of what is striped, the stripes as a whole count, and not each by itself.
 package struct FileRanges: Equatable {

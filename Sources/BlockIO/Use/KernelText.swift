@@ -25,8 +25,8 @@ enum KernelText {
     return String(decoding: text, as: UTF8.self).split(separator: "\n")
   }
 
-  /// Where a path leads to, without links, and the number of the mount that it is in; nil if it
-  /// cannot be reached.
+  /// The place that a path leads to, without links, and the number of its mount; nil if it cannot
+  /// be reached.
   ///
   /// No file system is asked for what is there (O_PATH): its server may be gone.
   static func place(of path: String) -> (path: String, mount: Substring)? {

@@ -11,7 +11,7 @@ package struct MountPoint: Sendable {
   package let path: String
   /// The type of the file system: `ext4`, `fuse.dmsnap`.
   package let type: String
-  /// Where something is mounted below it, the innermost first.
+  /// The mount points below it, the innermost first.
   package let inner: [String]
 
   /// The mount on a directory itself, not above it; nil if there is none.

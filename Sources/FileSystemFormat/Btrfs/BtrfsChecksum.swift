@@ -11,7 +11,7 @@ package enum BtrfsChecksum: UInt16, Sendable {
   /// BLAKE2b with 256 bits: not computed here.
   case blake2b
 
-  /// How many bytes a checksum has.
+  /// The number of bytes in a checksum.
   package var byteCount: Int {
     switch self {
     case .crc32c: 4

@@ -4,7 +4,7 @@
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_disk_key`.
 package struct BtrfsKey: Comparable, Hashable, Sendable {
-  /// How many bytes it has on the disk.
+  /// The number of bytes on the disk.
   package static let byteCount = 17
 
   /// The number of what it is about.

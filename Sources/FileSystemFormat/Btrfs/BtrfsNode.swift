@@ -4,7 +4,7 @@ package struct BtrfsPointer: Hashable, Sendable {
   package let address: UInt64
   /// The transaction that wrote it.
   package let generation: UInt64
-  /// How far it is above the leaves.
+  /// Its height above the leaves.
   package let level: UInt8
   /// Its first key, if that is known.
   package var firstKey: BtrfsKey?
@@ -24,9 +24,9 @@ package struct BtrfsPointer: Hashable, Sendable {
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_header`.
 package struct BtrfsNodeHeader: Equatable, Sendable {
-  /// How many bytes it has.
+  /// The number of bytes.
   package static let byteCount = 101
-  /// Where what is under the checksum begins.
+  /// The start of the bytes that the checksum covers.
   package static let checkedByteOffset = 32
   /// The highest level of a node.
   package static let levelMax: UInt8 = 7
@@ -41,7 +41,7 @@ package struct BtrfsNodeHeader: Equatable, Sendable {
   package let generation: UInt64
   /// The tree that it was written for.
   package let owner: UInt64
-  /// How many items or pointers it has.
+  /// The number of items or pointers.
   package let itemCount: Int
   /// Its level: 0 for a leaf.
   package let level: UInt8

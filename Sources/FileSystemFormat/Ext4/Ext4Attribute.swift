@@ -3,11 +3,11 @@
 /// - Source: Linux `Documentation/filesystems/ext4/attributes.rst`; `fs/ext4/xattr.h`,
 ///   `struct ext4_xattr_entry`.
 package struct Ext4Attribute: Equatable, Sendable {
-  /// Which namespace its name is in.
+  /// The namespace of its name.
   package let namespace: UInt8
   /// Its name, without the namespace.
   package let name: [UInt8]
-  /// Where its value is among the bytes that offsets are counted in.
+  /// The place of its value among the bytes that offsets count.
   package let value: Range<Int>
   /// The inode that holds its value, with the feature ea_inode; 0 for none.
   package let valueInode: UInt32

@@ -78,11 +78,11 @@ package enum Ext4Block {
 ///
 /// - Source: Linux `Documentation/filesystems/ext4/ifork.rst`; `fs/ext4/ext4_extents.h`.
 package struct Ext4ExtentHeader: Equatable, Sendable {
-  /// How many entries are in use.
+  /// The number of entries in use.
   package let count: Int
-  /// How many there is room for.
+  /// The number of entries that there is room for.
   package let limit: Int
-  /// How many levels are below: 0 if the entries are extents.
+  /// The number of levels below: 0 if the entries are extents.
   package let depth: Int
 
   /// Decodes it, and checks that its entries are within `bytes`.
@@ -120,7 +120,7 @@ package struct Ext4Extent: Equatable, Sendable {
   package let logical: UInt32
   /// The first block, within the file system.
   package let physical: UInt64
-  /// How many blocks; may be 0 on a damaged disk.
+  /// The number of blocks; may be 0 on a damaged disk.
   package let count: UInt32
   /// Whether it has content; otherwise it reads as zeroes.
   package let isWritten: Bool

@@ -22,7 +22,7 @@ package struct Ext4GroupDescriptor: Equatable, Sendable {
   /// Whether the bitmap of blocks was never written.
   package let isBlockBitmapUnused: Bool
 
-  /// How many inodes at the end of the table were never used.
+  /// The number of inodes at the end of the table that were never used.
   package let unusedInodeCount: UInt32
 
   /// Decodes 32 or 64 bytes.

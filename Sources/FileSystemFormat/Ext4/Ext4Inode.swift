@@ -14,9 +14,9 @@ package struct Ext4Inode: Equatable, Sendable {
   package let isInUse: Bool
   /// Its length in bytes.
   package let byteCount: UInt64
-  /// How many sectors its blocks take, modulo 2^32.
+  /// The number of sectors of its blocks, modulo 2^32.
   package let blockCount: UInt32
-  /// Which use of the inode it is.
+  /// The generation of the inode's use.
   package let generation: UInt32
   /// When it was last changed, in nanoseconds since 1970, modulo 2^64.
   package let changeTime: UInt64

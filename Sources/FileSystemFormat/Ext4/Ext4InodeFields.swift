@@ -9,7 +9,7 @@ package struct Ext4InodeFields: Sendable {
   package let owner: UInt32
   /// The group that owns it.
   package let group: UInt32
-  /// How many names it has.
+  /// The number of names.
   package let linkCount: UInt16
   /// The lower and the upper half of its length; the upper is something else for directories of
   /// older file systems.
@@ -18,11 +18,11 @@ package struct Ext4InodeFields: Sendable {
   package let deletionTime: UInt32
   /// Its flags.
   package let flags: Flags
-  /// Which use of the inode it is.
+  /// The generation of the inode's use.
   package let generation: UInt32
   /// The block with extended attributes; 0 for none.
   package let attributeBlock: UInt64
-  /// How many bytes beyond the first 128 are fields; 0 if the number is impossible.
+  /// The number of bytes beyond the first 128 that are fields; 0 if the number is impossible.
   package let extraByteCount: Int
 
   /// The special properties of an inode.

@@ -5,7 +5,7 @@
 package struct Ext4JournalSuperblock: Equatable, Sendable {
   /// The length of a block in bytes.
   package let blockByteCount: UInt32
-  /// How many blocks the journal has.
+  /// The number of blocks in the journal.
   package let blockCount: UInt32
   /// The first block of the log.
   package let first: UInt32
@@ -16,7 +16,7 @@ package struct Ext4JournalSuperblock: Equatable, Sendable {
   /// The layout of descriptors.
   package let layout: Ext4JournalLayout
 
-  /// How many blocks at its end are for fast commits, which have a log of their own.
+  /// The number of blocks at its end for fast commits, which have a log of their own.
   package let fastCommitBlockCount: UInt32
   /// Features required for reading it that are unknown here.
   package let unknownFeatures: UInt32
@@ -65,7 +65,7 @@ package struct Ext4JournalSuperblock: Equatable, Sendable {
   }
 }
 
-/// How the tags of a journal's descriptors are laid out, and with what its checksums begin.
+/// The layout of the tags of a journal's descriptors, and the initial value of its checksums.
 package struct Ext4JournalLayout: Equatable, Sendable {
   /// Whether tags have all of a checksum, in sixteen bytes.
   package let isVersion3: Bool
@@ -88,7 +88,7 @@ package struct Ext4JournalLayout: Equatable, Sendable {
     isVersion3 ? 16 : (has64Bits ? 12 : 8) + (hasChecksums ? 2 : 0)
   }
 
-  /// How many bytes at the end of a descriptor are its checksum's.
+  /// The number of bytes of the checksum at the end of a descriptor.
   private var tailByteCount: Int { hasChecksums ? 4 : 0 }
 
   /// The register with which the checksum of a block of a transaction begins.

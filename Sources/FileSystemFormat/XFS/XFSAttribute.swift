@@ -4,7 +4,7 @@
 ///   `xfs_attr_sf_entry`, `xfs_attr_leafblock`, `xfs_attr3_leafblock`,
 ///   `xfs_attr_leaf_name_local`, `xfs_attr_leaf_name_remote`.
 package struct XFSAttribute: Equatable, Sendable {
-  /// Where its value is.
+  /// The place of its value.
   package enum Value: Equatable, Sendable {
     case here([UInt8])
     /// In the fork, from that block on, and that many bytes.
@@ -164,9 +164,9 @@ package struct XFSRemoteHeader: Equatable, Sendable {
   /// Its size.
   package static let byteCount = 56
 
-  /// Where its bytes belong.
+  /// The start of its bytes.
   package let start: UInt32
-  /// How many they are.
+  /// The number of bytes.
   package let count: UInt32
 
   /// Reads a header; the caller has checked that it is within the span.

@@ -33,16 +33,17 @@ package struct XFSBlock: Equatable, Sendable {
 
   /// Its kind.
   package let kind: Kind
-  /// Where it is, in bytes from the beginning of the file system; nil for a superblock, which does
-  /// not say of which group it is.
+  /// Its place, in bytes from the beginning of the file system; nil for a superblock, which does
+  /// not state its group.
   package let address: UInt64?
   /// Its length in bytes; for a node, that in extended attributes.
   package let byteCount: Int
   /// Its length in bytes if that is another one in a directory.
   package let otherByteCount: Int?
-  /// Whose it is: a number of a group or of an inode.
+  /// Its owner: a number of a group or of an inode.
   package let owner: UInt64
-  /// When it was last logged: a cycle of the log and a sector, of 512 bytes; nil if it never is.
+  /// When it was last logged: a cycle of the log and a sector, of 512 bytes; nil if it is never
+  /// logged.
   package let lsn: UInt64?
   /// Where its checksum is.
   package let checksumOffset: Int
@@ -122,7 +123,7 @@ package struct XFSBlock: Equatable, Sendable {
   }
 }
 
-/// Where a kind of block has what.
+/// The offsets of fields in a kind of block.
 private struct Layout {
   enum Place {
     case nowhere

@@ -30,7 +30,7 @@ package struct XFSDirectoryName: Equatable, Sendable {
 ///   `xfs_dir3_data_hdr`, `xfs_dir2_data_entry`, `xfs_dir2_data_unused`, `xfs_dir2_block_tail`,
 ///   `xfs_dir2_sf_hdr`, `xfs_dir2_sf_entry`.
 package enum XFSDirectory {
-  /// Where in a directory the blocks begin that only have hashes.
+  /// The start of the blocks of a directory that only have hashes.
   package static let leafStart: UInt64 = 1 << 35
 
   /// The kind of a block of version 4, by its beginning; nil if it has no names.

@@ -9,7 +9,7 @@ package struct XFSExtent: Equatable, Sendable {
   package let fileBlock: UInt64
   /// The first block on the disk, as a number with a group, of 52 bits.
   package let block: UInt64
-  /// How many blocks, of 21 bits.
+  /// The number of blocks, of 21 bits.
   package let blockCount: UInt64
   /// Whether the space is only reserved, and reads as zeroes.
   package let isUnwritten: Bool
@@ -87,7 +87,7 @@ package struct XFSBtreeBlock: Equatable, Sendable {
 
   /// Zero for a leaf.
   package let level: Int
-  /// How many records, or children.
+  /// The number of records, or children.
   package let count: Int
   private let keysStart: Int
   private let pointersStart: Int
@@ -148,7 +148,7 @@ package struct XFSBtreeBlock: Equatable, Sendable {
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_format.h`, `struct xfs_inobt_rec`.
 package struct XFSInodeChunk: Equatable, Sendable {
-  /// How many inodes.
+  /// The number of inodes.
   package static let inodeCount = 64
 
   /// The first inode, by its number within the group.

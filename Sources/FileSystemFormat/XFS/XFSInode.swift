@@ -23,7 +23,7 @@ package struct XFSTime: Equatable, Sendable {
 
 /// The data or the attributes of an inode: how they are found.
 package struct XFSFork: Equatable, Sendable {
-  /// How they are found.
+  /// The way to find them.
   package enum Format: UInt8, Sendable {
     /// A number of a device, the bytes themselves, extents, the root of a tree of extents.
     case device, local, extents, btree
@@ -31,9 +31,9 @@ package struct XFSFork: Equatable, Sendable {
 
   /// How.
   package let format: Format
-  /// How many extents there are.
+  /// The number of extents.
   package let extentCount: UInt64
-  /// Where in the inode this is.
+  /// Its place in the inode.
   package let bytes: Range<Int>
 }
 
@@ -49,15 +49,15 @@ package struct XFSInode: Equatable, Sendable {
   package let owner: UInt32
   /// The group that owns it.
   package let group: UInt32
-  /// How many names it has.
+  /// The number of names.
   package let linkCount: UInt32
   /// Its length in bytes.
   package let byteCount: UInt64
-  /// When it was read last.
+  /// When it was last read.
   package let accessed: XFSTime
-  /// When its content was changed last.
+  /// When its content was last changed.
   package let modified: XFSTime
-  /// When it was changed last.
+  /// When it was last changed.
   package let changed: XFSTime
   /// When it was made; nil before version 3.
   package let created: XFSTime?

@@ -55,7 +55,7 @@ package struct XFSLogBuffer: Equatable, Sendable {
 
   /// Where it is, in sectors of 512 bytes from the beginning of the file system.
   package let sector: UInt64
-  /// How long it is.
+  /// Its length, in sectors.
   package let sectorCount: Int
   /// Whether it was freed: what was logged of it before is not replayed.
   package let isCancellation: Bool
@@ -101,11 +101,11 @@ package struct XFSLogInodes: Equatable, Sendable {
   package let group: UInt64
   /// Its first block, as a number within the group.
   package let block: UInt64
-  /// How many inodes it has.
+  /// The number of inodes.
   package let count: Int
-  /// How long an inode is.
+  /// The length of an inode.
   package let inodeByteCount: Int
-  /// How many blocks it has.
+  /// The number of blocks.
   package let blockCount: UInt64
   private let generation: UInt32
 

@@ -23,7 +23,7 @@ package struct XFSLogRecord: Equatable, Sendable {
   package let dataByteCount: Int
   /// The sectors of its headers.
   package let headerSectorCount: Int
-  /// How many operations its data has.
+  /// The number of operations in its data.
   package let operationCount: UInt32
   /// Its checksum; zero if it has none.
   package let checksum: UInt32

@@ -2,7 +2,7 @@
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_format.h`, `struct xfs_dsb` and the `XFS_SB_` bits.
 package struct XFSSuperblock: Equatable, Sendable {
-  /// Where everything is.
+  /// The places of structures.
   package let geometry: XFSGeometry
   /// The version: 4 or 5.
   package let version: Int

@@ -84,7 +84,7 @@ final class BtrfsContent: BlockSource {
     }
   }
 
-  /// Where in its extent, decompressed, a piece begins.
+  /// The start of a piece in its extent, decompressed.
   private func offset(in piece: BtrfsPiece) -> UInt64 {
     if case .compressed(let extent) = piece.place { extent.offset } else { 0 }
   }

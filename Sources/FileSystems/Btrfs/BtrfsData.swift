@@ -221,7 +221,7 @@ struct BtrfsData: Sendable {
 
   // MARK: - Places
 
-  /// Where bytes are in the source, each copy of them.
+  /// The places of bytes in the source, each copy of them.
   func places(at address: UInt64, _ count: Int) -> [UInt64] {
     nodes.places(of: address, count: UInt64(count))
   }

@@ -107,7 +107,7 @@ extension BtrfsFileSystem {
         object: inode.id.number, type: type, offset: .max)
   }
 
-  /// How a file is called in messages.
+  /// The name of a file in messages.
   static func name(_ id: FileID) -> String {
     id.tree == topTree ? "\(id.number)" : "\(id.number) of subvolume \(id.tree)"
   }

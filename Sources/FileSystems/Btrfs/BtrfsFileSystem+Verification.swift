@@ -59,7 +59,7 @@ extension BtrfsFileSystem {
     return found
   }
 
-  /// Where nodes are at logical addresses in one chunk that were there in the past.
+  /// The places of past nodes at logical addresses in one chunk.
   private func nodes(at addresses: Range<UInt64>) throws(FileSystemError) -> [Range<UInt64>] {
     let places = addresses.wholeUnits(of: superblock.nodeByteCount)
     let buffer = IOBuffer(byteCount: superblock.nodeByteCount)

@@ -17,9 +17,9 @@ struct BtrfsNameReplay {
   private var added: [UInt64: Set<UInt64>] = [:]
   /// Inodes whose names must be counted.
   private var uncounted: Set<UInt64> = []
-  /// How much longer directories have become.
+  /// The growth of directories.
   private var growth: [UInt64: Int64] = [:]
-  /// How much was done.
+  /// The number of steps done.
   private var stepCount = 0
   /// More than any log takes.
   private static let stepCountMax = 1 << 25
@@ -309,7 +309,7 @@ struct BtrfsNameReplay {
     }
   }
 
-  /// How many names an inode has by now.
+  /// The current number of names of an inode.
   private mutating func nameCount(of inode: UInt64) throws(FileSystemError) -> Int {
     var count = 0
     for type in [BtrfsKey.inodeReference, BtrfsKey.inodeExtendedReference] {

@@ -11,7 +11,7 @@ struct BtrfsRoots: Sendable {
     let isInUse: Bool
   }
 
-  /// Which subvolume is within which.
+  /// A subvolume within another.
   struct Link: Hashable, Sendable {
     let parent: UInt64
     let child: UInt64

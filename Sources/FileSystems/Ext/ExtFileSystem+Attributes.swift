@@ -75,7 +75,7 @@ extension ExtFileSystem {
     return start + 4
   }
 
-  /// Where in an inode the rest of the content is that does not fit where the map would be.
+  /// The place in an inode of the part of the content that does not fit where the map would be.
   func inlineAttribute(of inode: Inode, _ fields: Ext4InodeFields) -> Range<Int>? {
     guard let start = attributesStart(of: inode, fields) else { return nil }
     let bytes = Array(inode.record[start...])

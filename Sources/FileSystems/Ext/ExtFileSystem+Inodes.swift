@@ -2,7 +2,7 @@ import BlockIO
 import FileSystemFormat
 
 extension ExtFileSystem {
-  /// How much of the inode tables is read at once.
+  /// The number of bytes of inode tables read at once.
   private static let pieceByteCount = 1 << 20
   private static let damageCountMax = 1000
   /// So many groups are lost in no file system of which anything can be read.
@@ -144,7 +144,7 @@ extension ExtFileSystem {
   }
 }
 
-/// Which inode tables were read: no byte is in two, whatever the descriptors say.
+/// The inode tables read so far: no byte is in two, whatever the descriptors say.
 private struct ExtTableClaims {
   let blockCount: UInt64
   /// The first block of each, by where in units of a table it is: one of each fits there.

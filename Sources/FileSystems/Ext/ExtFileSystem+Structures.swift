@@ -10,7 +10,7 @@ extension ExtFileSystem {
     try readFreeRanges().ranges
   }
 
-  /// When so many bitmaps are damaged, the others are not read.
+  /// With this many damaged bitmaps, the others are not read.
   private static let damageCountMax = 1 << 16
 
   /// The bytes that belong to no file and no structure, ascending, and which bitmaps could not be
@@ -115,7 +115,7 @@ extension ExtFileSystem {
     return free.ranges.map { reader.range(ofBlocks: $0.lowerBound, count: UInt64($0.count)) }
   }
 
-  /// How many blocks at the beginning of a group are a superblock and descriptors.
+  /// The number of blocks at the beginning of a group that hold a superblock and descriptors.
   func ownBlockCount(ofGroup group: UInt64) -> UInt64 {
     let hasSuperblock = superblock.hasSuperblock(group)
     let perBlock = UInt64(superblock.blockByteCount / superblock.descriptorByteCount)
@@ -155,7 +155,7 @@ extension ExtFileSystem {
   }
 }
 
-/// Where bitmaps, inode tables and hidden files are: found once, when it is first asked for.
+/// The places of bitmaps, inode tables and hidden files: found once, on first use.
 final class ExtStructureIndex: Sendable {
   /// Consecutive blocks of one structure.
   private struct Entry {

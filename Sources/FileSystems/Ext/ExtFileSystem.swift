@@ -9,7 +9,7 @@ import FileSystemFormat
 ///
 /// - Source: Linux `Documentation/filesystems/ext4/`, `fs/ext4/`.
 public final class ExtFileSystem: FileSystem {
-  /// Where it is read from.
+  /// The source it is read from.
   public let source: any BlockSource
   /// `ext2`, `ext3` or `ext4`.
   public let family: String
@@ -20,7 +20,7 @@ public final class ExtFileSystem: FileSystem {
   public let notes: [String]
 
   let reader: ExtReader
-  /// Where the structures of the file system are, once that was asked for.
+  /// The places of the file system's structures, once they have been needed.
   let structures = ExtStructureIndex()
 
   var superblock: Ext4Superblock { reader.superblock }

@@ -2,7 +2,7 @@ import BlockIO
 
 /// A source in which some blocks are read from elsewhere: the file system as its journal has it.
 final class ExtOverlay: ForwardingSource {
-  /// Where a block is instead.
+  /// The place of a block's newer copy.
   struct Block {
     /// Its bytes in the source begin there.
     let home: UInt64

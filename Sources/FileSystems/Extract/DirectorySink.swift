@@ -22,7 +22,7 @@ package final class DirectorySink: ExtractionSink {
   /// The directory that was used last, and those above it that are still open, the innermost last.
   private var trail: (path: [[UInt8]], targets: [DirectoryTarget]) = ([], [])
   private var links: [Link] = []
-  /// Where in ``links`` a path is.
+  /// The index in ``links`` of a path.
   private var linkIndices: [[[UInt8]]: Int] = [:]
   private var directories: [(path: [[UInt8]], attributes: DirectoryTarget.Attributes)] = []
   /// The directories that were made: another name that leads to one of them is the same name to
@@ -219,7 +219,7 @@ package final class DirectorySink: ExtractionSink {
   ) throws(ExtractionError) {
     guard let name = path.last, let firstName = first.last else { return }
     try make { () throws(BlockIOError) in
-      // Whichever is opened last stays open.
+      // The directory opened last stays open.
       let other = try directory(at: first.dropLast())
       let parent = try directory(at: path.dropLast())
       if resumes, try parent.kind(of: name) != nil,

@@ -9,9 +9,9 @@ struct TarHeader {
   private let type: Character
   private let inode: Inode
   private var records: [(key: String, value: [UInt8])] = []
-  /// Where a link leads.
+  /// The target of a link.
   var target: [UInt8] = []
-  /// How many bytes follow the header.
+  /// The number of bytes that follow the header.
   var byteCount: UInt64 = 0
 
   /// The header of a file; its path is relative, and a directory's ends with a slash.

@@ -98,7 +98,7 @@ package final class TarSink: ExtractionSink {
     Array(path.joined(separator: [UInt8(ascii: "/")]))
   }
 
-  /// Where a file has data that may be read, ascending; holes that are not worth a record count as
+  /// The data of a file that may be read, ascending; holes that are not worth a record count as
   /// data.
   private static func data(
     of content: any BlockSource, except known: [Range<UInt64>]

@@ -58,7 +58,7 @@
       }
     }
 
-    /// Where in the source a byte of a run is; nil if the run is not all in numbers.
+    /// The place in the source of a byte of a run; nil if the numbers of the run overflow.
     private func place(of run: TSKRun, at byteOffset: UInt64) -> UInt64? {
       let start = run.address.multipliedReportingOverflow(by: blockByteCount)
       let length = run.count.multipliedReportingOverflow(by: blockByteCount)

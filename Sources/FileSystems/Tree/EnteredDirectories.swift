@@ -8,11 +8,11 @@ internal import BlockIO
 /// no end.
 struct EnteredDirectories {
   private static let (pageByteCount, sectorByteCount): (UInt64, UInt64) = (4096, 512)
-  /// How many directories may lie on the same block.
+  /// The number of directories that may lie on the same block.
   private static let sharedCountMax: UInt8 = 4
 
   private var ids: Set<FileID> = []
-  /// How many directories lie on a page, by its number.
+  /// The number of directories that lie on a page, by its number.
   private var pages: [UInt64: UInt8] = [:]
   /// The same of those whose blocks are smaller.
   private var sectors: [UInt64: UInt8] = [:]

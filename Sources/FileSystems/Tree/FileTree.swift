@@ -5,9 +5,9 @@ internal import BlockIO
 /// A path is names with `/` between them, each as ``EscapedName`` has it; what is not a name's text
 /// is taken for the name itself.
 public struct FileTree: Sendable {
-  /// How many symbolic links a path may lead through, as under Linux.
+  /// The maximum number of symbolic links in a path, as under Linux.
   static let linkCountMax = 40
-  /// How deep a tree may be.
+  /// The maximum depth of a tree.
   static let depthMax = 4096
 
   /// The file system.

@@ -1,6 +1,6 @@
 internal import BlockIO
 
-/// Which files own which bytes of the source.
+/// The files that own bytes of the source.
 ///
 /// 24 bytes for each extent. Bytes that several files share have several owners.
 public struct OwnerIndex: Sendable {

@@ -5,7 +5,7 @@ internal import BlockIO
 /// A directory met before, which a sound file system does not have, is damage and is not entered
 /// again; neither is one that lies too deep. Damage is collected, and the walk goes on.
 public struct TreeWalk: Sendable {
-  /// How many inodes are read before the first of them is needed, in the order of the disk.
+  /// The number of inodes read ahead, in the order of the disk.
   private static let windowCount = 2048
 
   private let fileSystem: any FileSystem
@@ -176,7 +176,7 @@ public struct TreeEntry: Sendable {
   public let inode: Inode?
   /// Whether the name was deleted: the file may be another one since.
   public let isDeleted: Bool
-  /// How many directories it is below the start of the walk.
+  /// Its depth below the start of the walk.
   public let depth: Int
 }
 

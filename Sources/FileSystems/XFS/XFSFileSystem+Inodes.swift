@@ -61,7 +61,7 @@ extension XFSFileSystem {
     }
   }
 
-  /// How many bits of an inode number say which inode of a group.
+  /// The number of bits of an inode number that select the inode of a group.
   var groupInodeBits: UInt64 {
     UInt64(reader.geometry.groupBlockBits + reader.geometry.blockInodeBits)
   }

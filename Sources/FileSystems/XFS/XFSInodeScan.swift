@@ -15,7 +15,7 @@ struct XFSInodeScan {
   private struct Run {
     /// Their numbers within the group.
     var inodes: Range<UInt64>
-    /// Which of the group's chunks they are in.
+    /// The group's chunks that they are in.
     var chunks: Range<Int>
   }
 

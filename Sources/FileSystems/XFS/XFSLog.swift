@@ -15,7 +15,7 @@ struct XFSLog {
     var tail: UInt64
     /// In which round that was written.
     var cycle: UInt32
-    /// How many sectors there are from there to the head.
+    /// The number of sectors from there to the head.
     var length: UInt64
     /// Whether records after the head did not arrive completely.
     let isTorn: Bool
@@ -27,7 +27,7 @@ struct XFSLog {
     }
   }
 
-  /// How a log was left.
+  /// The state in which a log was left.
   enum State {
     /// There is nothing to replay.
     case clean
@@ -37,7 +37,7 @@ struct XFSLog {
     case unknown(String)
   }
 
-  /// How many records may be on their way at once.
+  /// The maximum number of records in flight at once.
   private static let inFlightMax = 8
   /// More than any log has, in bytes.
   private static let byteCountMax: UInt64 = 1 << 31

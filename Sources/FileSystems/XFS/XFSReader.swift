@@ -30,7 +30,7 @@ final class XFSReader: Sendable {
 
   let source: any BlockSource
   let superblock: XFSSuperblock
-  /// Whose the blocks of maps are, where they do not say it.
+  /// The owners of the blocks of maps, which do not name them.
   let mapBlocks = MapBlocks()
   private let pieces = Mutex(Pieces())
 

@@ -16,7 +16,8 @@ struct XFSReplay {
 
   let reader: XFSReader
   var sectors: XFSReplayedSectors
-  /// How often each block is still freed later in the log: by its first sector, and its length.
+  /// The number of times each block is still freed later in the log: by its first sector, and its
+  /// length.
   private var freed: [UInt64: [Int: Int]] = [:]
   private var intents: [UInt64: Bool] = [:]
   private var transactionCount = 0
@@ -271,7 +272,7 @@ struct XFSReplay {
     return true
   }
 
-  /// Which part of a buffer comes from where in a transaction; nil if regions are missing.
+  /// The parts of a buffer and their places in a transaction; nil if regions are missing.
   private static func copies(
     _ buffer: XFSLogBuffer, _ regions: ArraySlice<Range<Int>>
   ) -> [(target: Range<Int>, source: Int)]? {

@@ -58,8 +58,8 @@ public struct FoundVolume: Sendable {
   /// More pieces would take too much memory: stripes of 64 KiB in a volume of 64 GiB have as many.
   private static let placeCountMax = 1 << 20
 
-  /// Where its bytes are in the one source that was searched for the group's physical volumes: in
-  /// its order, without gaps; nil for what is on none of these.
+  /// The places of its bytes in the one source that was searched for the group's physical volumes:
+  /// in its order, without gaps; nil for bytes on none of these.
   package func places() throws(VolumeError) -> [(range: Range<UInt64>, byteOffset: UInt64?)] {
     // A mirroring array is no range of the source.
     let members = version.physicalVolumes.compactMap { group.member($0.uuid) }

@@ -28,7 +28,7 @@ public struct FoundVolumeGroup: Sendable {
   /// All physical volumes found, of any version of the group.
   public var physicalVolumes: [FoundPhysicalVolume] { Array(members.values) }
 
-  /// Where a physical volume was found.
+  /// The physical volume found with that UUID.
   public func member(_ uuid: LVMIdentifier) -> FoundPhysicalVolume? { members[uuid] }
 
   /// Maps the volumes of a version of the group.

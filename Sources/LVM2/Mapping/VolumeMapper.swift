@@ -8,7 +8,7 @@ package struct VolumeMapper {
   private static let segmentCountMax = 1 << 20
 
   let group: VolumeGroup
-  /// Which copy of a mirror the user wants to read, even if it may be out of date.
+  /// The copy of a mirror that the user wants to read, even if it may be out of date.
   let leg: Int?
   /// Whether legs that are out of date are written.
   private let includesStale: Bool

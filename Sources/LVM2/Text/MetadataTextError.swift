@@ -1,8 +1,9 @@
-/// Where a text of LVM2's metadata is invalid, or describes no volume group, and why.
+/// The place where a text of LVM2's metadata is invalid, or describes no volume group, and the
+/// reason.
 public struct MetadataTextError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The line, from 1.
   public let line: Int
-  /// Where in the line, in bytes, from 1.
+  /// The place in the line, in bytes, from 1.
   public let column: Int
   /// The text found there, described or in quotation marks.
   public let found: String

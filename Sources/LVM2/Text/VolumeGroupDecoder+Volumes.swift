@@ -136,7 +136,7 @@ extension VolumeGroupDecoder {
       "at most \(Self.layerCountMax) layers of volumes without cycles")
   }
 
-  /// How many volumes may be on top of each other.
+  /// The maximum number of volumes on top of each other.
   ///
   /// lvm2 has some five: a cache on RAID with integrity, one leg of it being moved.
   private static let layerCountMax = 32

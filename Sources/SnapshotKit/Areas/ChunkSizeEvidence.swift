@@ -11,11 +11,11 @@ package struct ChunkSizeEvidence: Sendable {
   package struct Score: Equatable, Sendable {
     /// The chunk size.
     package let chunkSize: ChunkSize
-    /// How many of the areas examined hold exceptions in their places.
+    /// The number of examined areas that hold exceptions in their places.
     package fileprivate(set) var areaCount = 0
-    /// How many such exceptions they hold.
+    /// The number of such exceptions in them.
     package fileprivate(set) var exceptionCount = 0
-    /// How many of them are in area 0.
+    /// The number of them in area 0.
     fileprivate(set) var firstAreaCount = 0
     /// Whether area 0 names the first data chunk first, and holds nothing but exceptions.
     fileprivate(set) var beginsTable = false
@@ -41,9 +41,9 @@ package struct ChunkSizeEvidence: Sendable {
     private var isTable: Bool { beginsTable && isStrong }
   }
 
-  /// How much of an area is examined.
+  /// The number of bytes of an area to examine.
   private static let sampleByteCount: UInt64 = 4096
-  /// How many areas are examined: a reset loses at most the first four.
+  /// The number of areas examined: a reset loses at most the first four.
   private static let areaCountMax: UInt64 = 64
 
   /// The score of every chunk size, the smallest first.

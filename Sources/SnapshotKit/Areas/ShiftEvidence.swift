@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Where a copy of a store lost bytes, or has extra ones, as far as its areas show.
+/// The places where a copy of a store lost bytes, or has extra ones, as far as its areas show.
 ///
 /// Areas are where the chunk size puts them, and the new chunks of each show which one it is. If an
 /// area is not in its place but complete some sectors before or after it, and the following ones
@@ -15,9 +15,9 @@ internal import SnapshotFormat
 struct ShiftEvidence {
   /// The maximum number of bytes lost or extra in one place.
   private static let shiftMax: UInt64 = 4 << 20
-  /// How much is read, at most, in search of the next area.
+  /// The maximum number of bytes read in search of the next area.
   private static let searchByteCountMax: UInt64 = 64 << 20
-  /// How many areas after one that is not in its place are checked for being in theirs.
+  /// The number of areas after a displaced one that are checked for being in their places.
   private static let lookAheadCount: UInt64 = 8
   /// More gaps than these are not plausible for a copy.
   private static let gapCountMax = 256
@@ -36,17 +36,17 @@ struct ShiftEvidence {
   /// A complete area.
   private struct Sighting {
     let area: UInt64
-    /// Where it is in the copy, from its first right byte on.
+    /// Its place in the copy, from its first right byte on.
     let range: Range<UInt64>
-    /// How many bytes after its place it is; negative before it.
+    /// The number of bytes by which it is after its place; negative before it.
     let shift: Int64
     /// By how many leaked chunks the new chunks are shifted before it, and after it.
     let leakBefore: UInt64
     let leak: UInt64
     /// Whether the table continues after it.
     let isFull: Bool
-    /// How many bytes of the area, from its first, are exceptions; meaningless if its beginning is
-    /// lost.
+    /// The number of bytes of the area, from its first, that are exceptions; meaningless if its
+    /// beginning is lost.
     let usedByteCount: UInt64
     /// Whether it is only the beginning of an area, which is the next to find.
     var isBeginning = false
@@ -129,7 +129,7 @@ struct ShiftEvidence {
 
   // MARK: - Areas
 
-  /// Where an area with that shift is; nil if before the first byte.
+  /// The place of an area with that shift; nil if before the first byte.
   private func byteOffset(of area: UInt64, shift: Int64) -> UInt64? {
     guard let place = geometry.byteOffset(of: AreaIndex(area)).flatMap(Int64.init(exactly:)) else {
       return nil
@@ -241,7 +241,7 @@ struct ShiftEvidence {
   /// A sector that begins like one of an area that is still to come.
   private struct Suspect {
     let area: UInt64
-    /// Which sector of that area it is.
+    /// Its number in that area.
     let sector: Int
     let shift: Int64
   }
@@ -330,7 +330,7 @@ struct ShiftEvidence {
     add(start, end, missing)
   }
 
-  /// How many bytes at the end of an area are sectors full of exceptions in their place.
+  /// The number of bytes at the end of an area that are sectors full of exceptions in their place.
   private func orderedTailByteCount(
     _ area: UInt64, endingAt end: UInt64, _ leak: UInt64
   ) throws(BlockIOError) -> UInt64 {

@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Which data chunks of a store may hold anything.
+/// The data chunks of a store that may hold anything.
 struct UsedChunks: Sendable {
   private let source: any BlockSource
   private let geometry: StoreGeometry

@@ -2,7 +2,7 @@ public import SnapshotFormat
 
 /// The result of an audit.
 public struct Audit: Sendable {
-  /// How much an audit reads.
+  /// The reach of an audit.
   public enum Depth: Sendable {
     /// Metadata, and what the content of the snapshot and the origin tells.
     case content
@@ -13,7 +13,7 @@ public struct Audit: Sendable {
 
   /// The walk over the table that the audit is based on.
   let walk: TableWalk
-  /// How many exceptions are usable: those that are possible and unique, or that a salvage keeps.
+  /// The number of usable exceptions: those that are possible and unique, or that a salvage keeps.
   public let usableCount: UInt64
   /// The plan for a salvage; nil if there is nothing to salvage.
   public let plan: SalvagePlan?
@@ -24,7 +24,7 @@ public struct Audit: Sendable {
   /// The comparison of snapshot and origin by content; nil without an origin, if there is nothing
   /// to salvage, or if only metadata was read.
   public internal(set) var origin: OriginCheck?
-  /// Where the chunks belong that no exception names.
+  /// The placement of orphans.
   public internal(set) var placement: PlacementPlan
 
   init(
@@ -46,7 +46,7 @@ public struct Audit: Sendable {
   public var load: KernelLoad { walk.load }
   /// Where areas and chunks are, and how that is known.
   package var inferred: InferredGeometry { walk.inferred }
-  /// How far the table reaches by that geometry.
+  /// The extent of the table by that geometry.
   public var extent: TableSummary? { walk.extent }
   /// The content of a source that is not a store, if known.
   public var content: OtherContent? { walk.content }
@@ -108,7 +108,7 @@ public struct Audit: Sendable {
     }
   }
 
-  /// How many findings are of that severity.
+  /// The number of findings of that severity.
   public func count(of severity: Severity) -> Int {
     findings.count { $0.severity == severity }
   }
@@ -121,9 +121,9 @@ extension Audit {
     public let index: Int
     /// Whether it is the table in use.
     public let isCurrent: Bool
-    /// How many exceptions it has.
+    /// The number of exceptions.
     public let exceptionCount: UInt64
-    /// How many areas it has.
+    /// The number of areas.
     public let areaCount: UInt64
   }
 

@@ -12,11 +12,11 @@ package struct Diagnosis: Sendable {
 
   /// The prospect of recovery, in exceptions.
   package struct Prospect: Equatable, Sendable {
-    /// How many are usable.
+    /// The number of usable exceptions.
     package let usableCount: UInt64
-    /// How many of those may belong to another table.
+    /// The number of those that may belong to another table.
     package let doubtfulCount: UInt64
-    /// How many are lost; at most, if that is not known.
+    /// The number of lost exceptions; the maximum, if the number is unknown.
     package let lostCount: UInt64
     /// Whether more may be lost, after the end.
     package let isEndLost: Bool
@@ -195,7 +195,7 @@ extension FindingCode {
 }
 
 extension Audit {
-  /// How many bytes at the beginning of the store are zero, up to a megabyte.
+  /// The number of bytes at the beginning of the store that are zero, up to a megabyte.
   fileprivate var zeroedByteCount: Int {
     let byteCount = Int(min(store.source.byteCount, 1 << 20))
     let buffer = IOBuffer(byteCount: byteCount)

@@ -8,7 +8,7 @@ package struct VolumeCheck {
   /// The first version of lvm2 that makes stores right where ``FindingCode`` says otherwise.
   private static let mendedVersion = "2.02.106"
 
-  /// How many places of reallocated extents a finding names.
+  /// The number of places of reallocated extents that a finding lists.
   private static let extentsNamed = 256
 
   /// The findings.

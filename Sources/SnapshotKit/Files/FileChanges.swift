@@ -12,7 +12,7 @@ public import FileSystems
 /// A renamed directory is one change; what is in it keeps its name in it. Times of last access and
 /// of the inode alone are no change.
 public struct FileChanges: Sendable {
-  /// Which side is before.
+  /// The older side.
   public let before: SnapshotFiles.Side
   /// The changes, by path.
   public private(set) var changes: [FileChange] = []
@@ -131,9 +131,9 @@ public struct FileChange: Equatable, Sendable {
   public let status: Status
   /// The path before of a file that was renamed.
   public let from: String?
-  /// How long the file is after; of a deleted file, how long it was.
+  /// The length of the file on the newer side; of a deleted file, its former length.
   public let byteCount: UInt64
-  /// How many of its bytes differ, or may: without a comparison of contents, bytes that lie
+  /// The number of its bytes that differ, or may: without a comparison of contents, bytes that lie
   /// elsewhere now count.
   public let changedByteCount: UInt64
 
@@ -147,7 +147,7 @@ public struct FileChange: Equatable, Sendable {
 }
 
 extension Inode {
-  /// How much content it has: none, unless it is a regular file.
+  /// The length of its content: 0, unless it is a regular file.
   var contentByteCount: UInt64 { kind == .regular ? byteCount : 0 }
 
   /// Whether it may be the same file as another of its number, rather than one that was made after

@@ -6,7 +6,7 @@ final class FileComparison {
   private static let pieceByteCount = 1 << 20
 
   private let (past, present): (any FileSystem, any FileSystem)
-  /// Where the two differ, ascending.
+  /// The ranges where the two differ, ascending.
   private let differing: [Range<UInt64>]
   private let comparesContent: Bool
   private lazy var mine = IOBuffer(byteCount: Self.pieceByteCount)
@@ -111,7 +111,7 @@ final class FileComparison {
 
   // MARK: - Content
 
-  /// How many bytes of two regular files differ, or may.
+  /// The number of bytes of two regular files that differ, or may.
   private func changedByteCount(
     _ before: Inode, _ after: Inode
   ) throws(FileSystemError) -> UInt64 {
@@ -133,7 +133,7 @@ final class FileComparison {
     return try comparedByteCount(before, after, in: pieces)
   }
 
-  /// Where two files may differ, by where they lie, ascending.
+  /// The ranges in which two files may differ, by where they lie, ascending.
   static func differences(
     _ old: FileMap, _ new: FileMap, byteCount: UInt64,
     _ differing: [Range<UInt64>]
@@ -200,7 +200,7 @@ final class FileComparison {
     return changed
   }
 
-  /// How many bytes differ in the buffers, by sectors; what could not be read differs.
+  /// The number of bytes that differ in the buffers, by sectors; unreadable bytes differ.
   private func differingByteCount(
     in place: Range<Int>, lost: [Range<UInt64>], at position: UInt64
   ) -> UInt64 {

@@ -2,7 +2,7 @@ internal import BlockIO
 public import FileSystems
 internal import SnapshotFormat
 
-/// Which bytes of a snapshot's or an origin's file system are not what they should be, or may not.
+/// The bytes of a snapshot's or an origin's file system that are wrong, or may be.
 ///
 /// The lists are ranges of the file system's source, ascending, and have no byte in common but
 /// for ``unnamed``, which is a part of ``ranges``.
@@ -19,7 +19,7 @@ public struct FileLosses: Sendable {
   package private(set) var doubtful: [Range<UInt64>] = []
   /// Whether exceptions are lost, or may be, that no range accounts for.
   public private(set) var hasUnknown: Bool
-  /// How many they are at most, besides those after a lost end.
+  /// The maximum number of unknown losses, besides those after a lost end.
   package private(set) var unknownCount: UInt64
   /// Whether exceptions after the table's end may be lost, and the evidence does not decide.
   public private(set) var isEndInDoubt: Bool
@@ -150,21 +150,21 @@ public struct FileLosses: Sendable {
   /// Whether some of it may be lost, or rests on likely evidence.
   public var isInDoubt: Bool { !doubtful.isEmpty || !likely.isEmpty }
 
-  /// How many bytes of a file are lost, in doubt, and likely.
+  /// The numbers of bytes of a file that are lost, in doubt, and likely.
   public struct Counts: Equatable, Sendable {
-    /// How many are lost, as far as is known without reading them.
+    /// The number of lost bytes, as far as known without reading them.
     public var lost: UInt64 = 0
-    /// How many may have been written although no exception says so.
+    /// The number of bytes that may have been written without an exception.
     public var doubtful: UInt64 = 0
-    /// How many rest on likely evidence, or would.
+    /// The number of bytes that rest, or would rest, on likely evidence.
     public var likely: UInt64 = 0
 
     /// Of a file that has lost so many bytes, and of which nothing else is in doubt.
     public init(lost: UInt64 = 0) { self.lost = lost }
   }
 
-  /// How many bytes of a file are lost, in doubt, and likely, as far as is known without reading
-  /// it.
+  /// The numbers of bytes of a file that are lost, in doubt, and likely, as far as known without
+  /// reading it.
   public func counts(
     of inode: Inode, in fileSystem: any FileSystem
   ) throws(FileSystemError) -> Counts {
@@ -201,7 +201,7 @@ extension Snapshot {
 }
 
 extension Generation {
-  /// How many exceptions are lost at most, without a trace of what they were for, besides so many.
+  /// The maximum number of lost exceptions of unknown old chunks, besides so many.
   fileprivate func lostCount(besides count: UInt64) -> UInt64 {
     let known = lostChunkCount(for: [.exceptionLost, .exceptionDamaged]) &+ count
     let lost = lostExceptionCount &+ inFlightCount
@@ -210,7 +210,7 @@ extension Generation {
 }
 
 extension [Range<UInt64>] {
-  /// How many chunks ascending ranges of the origin are in.
+  /// The number of chunks that overlap ascending ranges of the origin.
   fileprivate func chunkCount(_ geometry: StoreGeometry) -> UInt64 {
     let size = geometry.chunkSize.byteCount
     var (count, next): (UInt64, UInt64) = (0, 0)

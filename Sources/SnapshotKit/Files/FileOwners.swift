@@ -2,27 +2,27 @@ internal import BlockIO
 public import FileSystems
 internal import SnapshotFormat
 
-/// Which files own bytes of a snapshot and of its origin, and what the bytes are that none owns.
+/// The files that own bytes of a snapshot and of its origin, and the use of bytes without a file.
 public struct FileOwners: Sendable {
   /// A file that owns some of the bytes.
   public struct Owner: Sendable {
-    /// Where the file is.
+    /// The side of the file.
     public let side: SnapshotFiles.Side
     /// The file.
     public let id: FileID
     /// Its paths; none if no directory names it.
     public let paths: [String]
-    /// How many of the bytes are its content.
+    /// The number of the bytes that are its content.
     public var contentByteCount: UInt64 = 0
-    /// How many are its content too, but among its metadata, as in its inode.
+    /// The number of the bytes that are content among its metadata, as in its inode.
     public var inlineByteCount: UInt64 = 0
-    /// How many hold its map or its attributes.
+    /// The number of the bytes that hold its map or its attributes.
     public var structureByteCount: UInt64 = 0
   }
 
   /// Bytes that no file owns.
   public struct Unowned: Sendable {
-    /// Where that is so.
+    /// The side concerned.
     public let side: SnapshotFiles.Side
     /// The bytes of the snapshot or origin.
     public let bytes: Range<UInt64>
@@ -87,8 +87,7 @@ public struct FileOwners: Sendable {
 }
 
 extension Snapshot {
-  /// Where the data of chunks that no exception names belongs, as far as that is known, and how
-  /// many of them belong nowhere that is known.
+  /// The known places of the data of orphans, and the number of orphans without a known place.
   package var unnamedRanges: (known: [Range<UInt64>], unknownCount: UInt64) {
     var known: [Range<UInt64>] = []
     var unknownCount = loaded.placement.unplacedCount

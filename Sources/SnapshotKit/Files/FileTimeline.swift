@@ -71,7 +71,7 @@ public struct FileTimeline: Sendable {
   /// The owners of what a table maps, on one side.
   private struct Owners {
     private let owned: [OwnerIndex.Owned]
-    /// How far each of them, and those before it, reach.
+    /// The furthest end of each of them and those before it.
     private let reach: [UInt64]
     private var files: [FileID: Owner] = [:]
     let damage: [FileSystemDamage]

@@ -22,7 +22,7 @@ public struct FreeBytes: Sendable {
   public private(set) var pieces: [Piece] = []
   /// The length of the stream.
   public private(set) var byteCount: UInt64 = 0
-  /// Which bytes of the stream are lost, as far as is known without reading them, ascending.
+  /// The bytes of the stream that are lost, as far as known without reading them, ascending.
   public private(set) var lost: [Range<UInt64>] = []
   private let source: any BlockSource
 

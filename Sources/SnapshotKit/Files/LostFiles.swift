@@ -11,18 +11,18 @@ public struct LostFiles: Sendable {
     public let paths: [String]
     /// Its kind of file.
     public let kind: FileKind
-    /// How long it is.
+    /// Its length.
     public let byteCount: UInt64
     /// The bytes of it that are lost, ascending.
     public let lost: [Range<UInt64>]
-    /// How many of them were written without an exception that says so: they are in the store or
-    /// lost, and nothing says which.
+    /// The number of them that were written without an exception: they are either in the store or
+    /// lost (undetermined).
     public let unnamedByteCount: UInt64
-    /// How many bytes of its map or its attributes are lost.
+    /// The number of lost bytes of its map or its attributes.
     public let structureByteCount: UInt64
-    /// How many of its bytes may have been written although no exception says so.
+    /// The number of its bytes that may have been written without an exception.
     public let doubtfulByteCount: UInt64
-    /// How many of its bytes rest on likely evidence, or would if that were used.
+    /// The number of its bytes that rest, or would rest, on likely evidence.
     public let likelyByteCount: UInt64
 
     /// Whether any of it is lost.
@@ -42,7 +42,7 @@ public struct LostFiles: Sendable {
   public private(set) var structures: [Range<UInt64>] = []
   /// Whether exceptions are lost, or may be, that nothing of this accounts for.
   public private(set) var hasUnknown: Bool
-  /// How many they are at most, besides those after a lost end of the table.
+  /// The maximum number of unknown losses, besides those after a lost end of the table.
   public private(set) var unknownCount: UInt64
   /// Whether exceptions after the table's end may be lost, and the evidence does not decide.
   public private(set) var isEndInDoubt: Bool

@@ -120,7 +120,7 @@ public struct SnapshotPart: Sendable {
     return pieces.count == 1 ? found : found.sorted { $0.lowerBound < $1.lowerBound }
   }
 
-  /// Where a range of the part is in the snapshot, in the part's order, as far as it is there.
+  /// The places in the snapshot of a range of the part, in the part's order, as far as they exist.
   package func outside(_ range: Range<UInt64>) -> [Piece] {
     var found: [Piece] = []
     var index = pieces.partitioningIndex { $0.inside.upperBound > range.lowerBound }
@@ -196,7 +196,7 @@ extension Snapshot {
   }
 }
 
-/// Why a part of a snapshot cannot be read.
+/// A reason why a part of a snapshot cannot be read.
 public enum SnapshotPartError: CodedError {
   /// The snapshot cannot be read.
   case fileSystem(FileSystemError)

@@ -12,7 +12,7 @@ internal import FileSystems
 /// Some data moves without being written: within a file, if a part of it is cut out or put in
 /// (`fallocate --collapse-range`), and from file to file by clones. Such data is in doubt only.
 struct WrittenBytes {
-  /// Which side is newer; nil if nothing tells.
+  /// The newer side; nil if there is no evidence.
   let newer: SnapshotFiles.Side?
   /// Ranges certainly written without an exception, in bytes of the file systems' sources,
   /// ascending: the snapshot has lost its content there.

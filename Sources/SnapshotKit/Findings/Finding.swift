@@ -8,14 +8,14 @@ public struct Finding: Equatable, Sendable {
   public var found: String
   /// The value required there.
   public var required: String
-  /// How many there are of the kind.
+  /// The number of findings of the kind.
   public var count: UInt64 = 1
   /// The byte ranges of all of them in the store, ascending in table order, touching ones as one.
   public var ranges: [Range<UInt64>] = []
   /// Whether there were more ranges than are kept.
   public var hasMoreRanges = false
 
-  /// Where in a store a finding is; what does not apply is nil.
+  /// The place of a finding in a store; values that do not apply are nil.
   public struct Place: Equatable, Sendable {
     /// The metadata area.
     public var area: UInt64?
@@ -41,6 +41,6 @@ public struct Finding: Equatable, Sendable {
     }
   }
 
-  /// How bad it is.
+  /// Its severity for the user's data.
   public var severity: Severity { code.entry.severity }
 }

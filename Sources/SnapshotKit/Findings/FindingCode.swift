@@ -87,7 +87,7 @@ public enum FindingCode: String, CaseIterable, Sendable {
 
 /// The catalogue's entry for a kind of finding.
 public struct FindingEntry: Sendable {
-  /// How bad it is.
+  /// Its severity for the user's data.
   public let severity: Severity
   /// One line that names it.
   public let title: String

@@ -1,7 +1,7 @@
 public import Blkid
 public import BlockIO
 
-/// Why there is no table to work with, or why what it shows cannot be examined.
+/// A reason why there is no table to work with, or why its content cannot be examined.
 public enum StoreError: CodedError {
   /// Nothing indicates a store, or the path is something else, if known.
   case notAStore(String, OtherContent?)

@@ -20,9 +20,9 @@ public struct CheckedMerge: Sendable {
   /// The undo file, if it existed already.
   let existingUndo: FileSource?
 
-  /// How many bytes of the origin the merge overwrites.
+  /// The number of bytes of the origin that the merge overwrites.
   public var byteCount: UInt64 { view.mappedByteCount }
-  /// How many bytes of the snapshot the origin already holds, and are left alone.
+  /// The number of bytes of the snapshot that the origin already holds, and that are left alone.
   public var skippedByteCount: UInt64 { snapshot.view.mappedByteCount - view.mappedByteCount }
   /// The length of an undo file.
   public var undoByteCount: UInt64 { UndoStore.byteCount(for: view) }
@@ -78,7 +78,7 @@ public struct CheckedMerge: Sendable {
 
 /// The result of a merge.
 public struct MergeOutcome: Sendable {
-  /// How many bytes of the origin were written.
+  /// The number of bytes of the origin that were written.
   public let byteCount: UInt64
   /// Whether the undo store said that nothing was left to do.
   public let wasFinished: Bool

@@ -1,7 +1,7 @@
 public import BlockIO
 public import LVM2
 
-/// Why a merge was not begun, or not finished.
+/// A reason why a merge was not begun, or not finished.
 public enum MergeError: CodedError {
   /// A check refused it; nothing was written to the origin.
   case refused(MergeRefusal)
@@ -48,7 +48,7 @@ public enum MergeError: CodedError {
     }
   }
 
-  /// Where reading failed, or where other data was read back.
+  /// The place of a failure to read, or of other data than was written.
   public var place: ErrorPlace? {
     switch self {
     case .refused, .cut: nil
@@ -75,7 +75,7 @@ public enum MergeError: CodedError {
 
 /// An interrupted merge, and how to go on.
 public struct MergeCut: Sendable, CustomStringConvertible {
-  /// How far it had come.
+  /// The stage of a merge.
   public enum Stage: Sendable {
     /// It was saving what it would overwrite; the origin is as it was.
     case saving
@@ -86,7 +86,7 @@ public struct MergeCut: Sendable, CustomStringConvertible {
 
   /// The failure; nil if the merge was asked to stop.
   public let cause: BlockIOError?
-  /// How far it had come.
+  /// The stage that it had reached.
   public let stage: Stage
   /// The origin's name.
   public let origin: String

@@ -50,7 +50,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
   /// `dmsnap.plan.v1`.
   public static let schema = "dmsnap.plan.v1"
 
-  /// How a volume group was found, and which version was used.
+  /// The volume group that was found, and the version used.
   public struct Volumes: Codable, Equatable, Sendable {
     /// As for `--pv`, with absolute paths.
     public var physicalVolumes: [String]

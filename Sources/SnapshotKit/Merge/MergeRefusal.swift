@@ -1,4 +1,4 @@
-/// Why a merge is not done: nothing was written to the origin.
+/// A reason to refuse a merge: nothing was written to the origin.
 public struct MergeRefusal: Error, Equatable, Sendable, CustomStringConvertible {
   /// Its kind: stable, for programs.
   public let code: MergeRefusalCode
@@ -49,7 +49,7 @@ public enum MergeRefusalCode: String, CaseIterable, Sendable {
 public struct MergeRefusalEntry: Sendable {
   /// The reason for the refusal, in a few words.
   public let title: String
-  /// Why that is a reason not to merge.
+  /// The reason why that prevents a merge.
   public let reason: String
   /// The remedy; if `--accept` overrides it, how.
   public let remedy: String

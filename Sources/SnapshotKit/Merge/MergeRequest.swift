@@ -18,11 +18,11 @@ public struct MergeRequest: Sendable {
   public var reading = Reading.kernel
   /// The user's choice of the chunk size, in the salvage reading.
   public var chunkSize: ChunkSize?
-  /// Which table is merged, in the salvage reading: 0 is the newest.
+  /// The number of the table to merge, in the salvage reading: 0 is the newest.
   public var generation = 0
-  /// Which chunks that no exception names are placed, in the salvage reading.
+  /// The orphans to place, in the salvage reading.
   public var placing = Placing()
-  /// How the merge can be undone.
+  /// The way to undo the merge.
   public var wayBack: WayBack
   /// Whether to leave alone what the origin already holds.
   public var skipsIdentical = false
@@ -31,7 +31,7 @@ public struct MergeRequest: Sendable {
   /// The plan that it must fit, byte for byte.
   public var plan: (any BlockSource)?
 
-  /// How a merge can be undone.
+  /// A way to undo a merge.
   public enum WayBack: Equatable, Sendable {
     /// The overwritten data is saved first, in a COW store that is a new file at that path, or in
     /// the existing one of an interrupted merge.
@@ -103,7 +103,7 @@ public enum MergeOrigin: Sendable {
 public struct OriginVolume: Sendable {
   /// The volume, in the version of its group that maps it.
   public let volume: FoundVolume
-  /// Which leg of a mirror is read, even if it may be out of date; nil for those in step.
+  /// The leg of a mirror to read, even if it may be out of date; nil for those in step.
   public let leg: Int?
   /// Whether legs that are out of date are also written.
   public var writesAllLegs: Bool

@@ -9,7 +9,7 @@ struct Merger: Sendable {
   private let view: SnapshotView
   private let store: any BlockSource
   private let target: any BlockTarget
-  /// How much is read before it is written; tests make it small.
+  /// The number of bytes read before they are written; tests make it small.
   var windowByteCount = ExtentCopier.usualWindowByteCount
 
   /// A merge of `view`, whose chunks are in `store`, into `target`.

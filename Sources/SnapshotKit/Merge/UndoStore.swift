@@ -19,14 +19,14 @@ struct UndoStore: Sendable {
   private let layout: OrderedStore
   private let file: any BlockTarget
   private var manifest: UndoManifest
-  /// How much is read before it is written; tests make it small.
+  /// The number of bytes read before they are written; tests make it small.
   var windowByteCount = ExtentCopier.usualWindowByteCount
 
   /// The length of an undo store for merging `view`.
   static func byteCount(for view: SnapshotView) -> UInt64 { layout(for: view).byteCount }
 
-  /// How many bytes must be written for merging `view` with an undo store in `file`, besides those
-  /// that are shared with the origin; nil if nothing can be shared.
+  /// The number of bytes to be written for merging `view` with an undo store in `file`, besides
+  /// those shared with the origin; nil if nothing can be shared.
   static func unsharedByteCount(
     for view: SnapshotView, over origin: any BlockTarget, in file: any BlockTarget
   ) -> UInt64? {
@@ -116,7 +116,7 @@ struct UndoStore: Sendable {
   /// The undo file's name in messages.
   var name: String { file.name }
 
-  /// How far the merge is.
+  /// The state of the merge.
   var state: UndoManifest.State { manifest.state }
 
   /// Saves what the merge will overwrite; it is on the medium when this returns.

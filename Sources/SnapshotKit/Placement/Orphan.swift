@@ -4,15 +4,15 @@ internal import SnapshotFormat
 public struct Orphan: Equatable, Sendable {
   /// The first chunk of the store.
   public var new: UInt64
-  /// How many there are, with no area between them.
+  /// The number of chunks, with no area between them.
   public var count: UInt64
   /// The chunk of the origin that the first belongs to, if the exceptions before and after are the
   /// ends of a run whose middle they exactly fill; otherwise nil.
   public var old: UInt64?
-  /// Why no exception names them.
+  /// The reason why no exception maps them.
   public var reason: Reason
 
-  /// Why no exception names a data chunk.
+  /// A reason why no exception maps a data chunk.
   public enum Reason: String, Sendable {
     /// Its exception was written, and is lost: with its area, or by damage to its sixteen bytes.
     /// Linux had copied the chunk before.
@@ -46,7 +46,7 @@ extension Orphan {
 }
 
 extension [Orphan] {
-  /// How many chunks they are.
+  /// Their number of chunks.
   var chunkCount: UInt64 { reduce(0) { $0 + $1.count } }
 
   /// Those of the first chunks, up to a number of these.

@@ -4,9 +4,9 @@ public struct Placement: Equatable, Sendable {
   public var old: UInt64
   /// The first chunk of the store.
   public let new: UInt64
-  /// How many there are.
+  /// The number of chunks.
   public var count: UInt64
-  /// How far it can be trusted.
+  /// How far to trust it.
   public let strength: Evidence.Strength
   /// The kinds of evidence for it, in alphabetical order.
   public let evidence: [Evidence.Kind]
@@ -15,7 +15,7 @@ public struct Placement: Equatable, Sendable {
   var run: ExceptionRun { ExceptionRun(old: old, new: new, count: count) }
 }
 
-/// Which placements are used.
+/// A level of placement.
 public enum PlacementLevel: String, CaseIterable, Sendable {
   /// None: what no exception names is left out.
   case none

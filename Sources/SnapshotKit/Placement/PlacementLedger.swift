@@ -47,12 +47,12 @@ struct PlacementLedger {
     }
   }
 
-  /// Where the orphans are that are proven.
+  /// The places of the proven orphans.
   var proven: OrphanPlaces {
     OrphanPlaces(orphans, zip(states, olds).lazy.map { $0 == .proven ? $1 : OrphanPlaces.none })
   }
 
-  /// Where the orphans are that have a place.
+  /// The places of the placed orphans.
   var placed: OrphanPlaces {
     OrphanPlaces(
       orphans,
@@ -205,7 +205,7 @@ struct PlacementLedger {
     }
   }
 
-  /// Which keys of evidence that is sorted by them have several values.
+  /// The keys with several values in evidence that is sorted by key.
   private static func disputed(
     _ sorted: [Evidence], _ key: KeyPath<Evidence, UInt64>, _ value: KeyPath<Evidence, UInt64>
   ) -> Set<UInt64> {

@@ -2,7 +2,7 @@ internal import Blkid
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Where orphans belong: the old chunk of each for which there is evidence.
+/// The places of orphans: the old chunk of each for which there is evidence.
 ///
 /// It is made before anything is written. Every orphan is read once; then the searches run until
 /// none proves anything more. Two proofs that contradict each other prove nothing. Likely places
@@ -10,14 +10,14 @@ internal import SnapshotFormat
 public struct PlacementPlan: Sendable {
   /// The placements, ascending by new chunk; each orphan, and each chunk of the origin, once.
   public private(set) var placements: [Placement] = []
-  /// How many orphans there are.
+  /// The number of orphans.
   public let orphanCount: UInt64
-  /// How many of them have a proven place.
+  /// The number of them that have a proven place.
   public private(set) var provenCount: UInt64 = 0
-  /// How many of them have a likely place.
+  /// The number of them that have a likely place.
   public private(set) var likelyCount: UInt64 = 0
 
-  /// Why the others have none, by reason, in the order of `Unplaced.Reason`.
+  /// The reasons why the others have none, in the order of `Unplaced.Reason`.
   public private(set) var unplaced: [Unplaced] = []
 
   /// The verdict on each sibling.
@@ -26,7 +26,7 @@ public struct PlacementPlan: Sendable {
   /// Unreadable chunks of the store that siblings can replace.
   private var substitutes: [Substitute] = []
 
-  /// How many have no place.
+  /// The number of orphans without a place.
   public var unplacedCount: UInt64 { orphanCount - provenCount - likelyCount }
 
   /// Nothing placed of that many orphans.
@@ -96,8 +96,8 @@ public struct PlacementPlan: Sendable {
     return searches.compactMap(\.self)
   }
 
-  /// Where file systems may begin: with the snapshot, and with each partition, by the snapshot's
-  /// partition table or, if it shows none, by the origin's.
+  /// The possible starts of file systems: with the snapshot, and with each partition, by the
+  /// snapshot's partition table or, if it shows none, by the origin's.
   private static func fileSystemStarts(_ view: SnapshotView) throws(BlockIOError) -> [UInt64] {
     for source in [view, view.origin] as [any BlockSource] {
       do {

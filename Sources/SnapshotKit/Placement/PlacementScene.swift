@@ -10,14 +10,14 @@ struct PlacementScene: Sendable {
   let origin: any BlockSource
   /// Where chunks are.
   let geometry: StoreGeometry
-  /// How many chunks the origin has; the largest number if the origin is not known.
+  /// The number of chunks in the origin; the largest number if the origin is not known.
   let originChunkCount: UInt64
   /// The exceptions that survive, ascending by new chunk, which is the order in which Linux made
   /// them.
   let runs: [ExceptionRun]
   /// The chunks to place, ascending; those that were placed stay in it.
   let orphans: [Orphan]
-  /// How many more there are, which are not listed.
+  /// The number of further chunks, which are not listed.
   let unlistedCount: UInt64
   /// The snapshot as far as it is known.
   ///

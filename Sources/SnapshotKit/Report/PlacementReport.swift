@@ -1,6 +1,6 @@
 public import SnapshotFormat
 
-/// How many orphans have a place, and why the others have none.
+/// The numbers of placed orphans, and the reasons why the others have no place.
 ///
 ///     {"orphanCount", "provenCount", "likelyCount", "unplacedCount",
 ///      "unplaced": [{"reason", "chunkCount", "byteCount"}],

@@ -202,7 +202,7 @@ extension VolumeReport.Snapshot {
   /// The verdict on a snapshot that Linux invalidated.
   private static let overflowed = "overflowed"
 
-  /// How bad it is; nil for a healthy snapshot, or if nothing is known.
+  /// Its severity; nil for a healthy snapshot, or if nothing is known.
   package var severity: Severity? {
     if verdict == Self.overflowed { return .damage }
     return switch Audit.Verdict(rawValue: verdict) {

@@ -2,7 +2,7 @@ internal import SnapshotFormat
 
 /// Consecutive areas, all full but the last: certainly of one table.
 struct AreaSegment {
-  /// How an area ends, which shows whether the table continues in the next one.
+  /// The end of an area, which shows whether the table continues in the next one.
   enum Tail {
     /// Its last slot has an exception: Linux continued in the next area.
     case full
@@ -33,7 +33,7 @@ struct AreaSegment {
     let shift: Int64
     /// The position of its first exception in the table.
     let position: UInt64
-    /// How many exceptions of the segment come before that.
+    /// The number of exceptions of the segment before that.
     fileprivate(set) var index: UInt64
   }
 
@@ -44,7 +44,7 @@ struct AreaSegment {
   private(set) var exceptionCount: UInt64 = 0
   private(set) var damages: [Damage] = []
   private(set) var dropped: [Dropped] = []
-  /// How many slots with other content than exceptions were skipped.
+  /// The number of skipped slots with other content than exceptions.
   private(set) var passedOverCount: UInt64 = 0
   private(set) var tail = Tail.unknown
   /// Every shift that it has, as long as they rise.
@@ -64,7 +64,7 @@ struct AreaSegment {
   /// The last shift that more than a few exceptions have, and how many after it have a higher one.
   private(set) var confirmedShift: Int64 = 0
   private(set) var unconfirmedCount: UInt64 = 0
-  /// How many exceptions at the end have one shift.
+  /// The number of exceptions at the end with one shift.
   private var sameCount = 0
 
   /// Whether shifts never decrease, as in Linux since 3.13.

@@ -33,7 +33,7 @@ extension SalvagePlan {
 }
 
 extension Generation {
-  /// How many orphans are listed.
+  /// The number of orphans listed.
   private var listedOrphanCount: UInt64 { orphans.chunkCount }
 
   /// The generation with what was placed as exceptions like any other.
@@ -107,7 +107,7 @@ extension PlacementPlan {
 }
 
 extension [ExceptionRun] {
-  /// How many exceptions they are.
+  /// Their number of exceptions.
   var totalCount: UInt64 { reduce(0) { $0 + $1.count } }
 }
 

@@ -11,9 +11,9 @@ public struct Generation: Sendable {
   public let areas: Range<UInt64>
   /// The exceptions that the evidence supports, in table order, each old and new chunk once.
   public let runs: [ExceptionRun]
-  /// How many they are.
+  /// The number of exceptions.
   public let exceptionCount: UInt64
-  /// How many of them may belong to another table: the evidence does not decide that.
+  /// The number of them that may belong to another table: the evidence does not decide that.
   public let doubtfulCount: UInt64
   /// The maximum number of exceptions that are lost with their sixteen bytes.
   public let lostExceptionCount: UInt64
@@ -23,7 +23,7 @@ public struct Generation: Sendable {
   public let lost: [LostChunks]
   /// Data chunks that Linux handed out but no surviving exception names, ascending.
   package let orphans: [Orphan]
-  /// How many they are; more than are listed only if there are very many ranges.
+  /// The number of orphans; more than are listed only if there are very many ranges.
   public let orphanCount: UInt64
   /// The maximum number of them that Linux was copying, or had copied, when it invalidated the
   /// snapshot.
@@ -45,7 +45,7 @@ public struct Generation: Sendable {
       || lostExceptionCount > lostChunkCount(for: [.exceptionLost, .exceptionDamaged])
   }
 
-  /// How many chunks of the origin are lost for one of those reasons.
+  /// The number of chunks of the origin that are lost for one of those reasons.
   func lostChunkCount(for reasons: [LostRange.Reason]) -> UInt64 {
     lost.filter { reasons.contains($0.reason) }.map(\.old).totalCount
   }
@@ -61,7 +61,7 @@ public struct Generation: Sendable {
 public struct LostChunks: Equatable, Sendable {
   /// The chunks of the origin.
   public var old: Range<UInt64>
-  /// Why it is lost.
+  /// The reason for the loss.
   public var reason: LostRange.Reason
 
   /// The bytes of an origin of that length; nil if it has none of them.

@@ -12,9 +12,9 @@ struct GenerationBuilder {
   private let overwrittenEnd: UInt64
   private let originChunkCount: UInt64
   private let validity: Store.Validity
-  /// How many exceptions are for chunks past the origin's end.
+  /// The number of exceptions for chunks past the origin's end.
   private var beyondOriginCount: UInt64 = 0
-  /// How many exceptions are for chunks that others are for.
+  /// The number of exceptions for chunks that other exceptions are for.
   private var duplicateCount: UInt64 = 0
   private var olds = ChunkSet()
   private var news = ChunkSet()

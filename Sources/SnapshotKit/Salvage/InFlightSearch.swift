@@ -16,7 +16,7 @@ struct InFlightSearch {
 
   /// The chunks, ascending; none of the ranges has an area in it.
   private(set) var ranges: [Range<UInt64>] = []
-  /// How many they are, including those not listed.
+  /// The number of chunks, including those not listed.
   private(set) var count: UInt64 = 0
 
   private let source: any BlockSource

@@ -8,7 +8,7 @@ struct Orphans {
 
   /// The chunks, ascending; none of the ranges has an area in it.
   private(set) var chunks: [Orphan] = []
-  /// How many they are, including those not listed.
+  /// The number of chunks, including those not listed.
   private(set) var count: UInt64 = 0
   /// The chunks of the origin that they must belong to, if that is determined.
   private(set) var lost: [LostChunks] = []

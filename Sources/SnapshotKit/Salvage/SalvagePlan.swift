@@ -8,11 +8,11 @@ public import SnapshotFormat
 public struct SalvagePlan: Sendable {
   /// The store; if its copy has gaps, as it was on the medium, with the gaps unreadable.
   public let store: Store
-  /// Where the given copy lost bytes, or has extra ones, in bytes of that copy.
+  /// The gaps of the given copy, where it lost bytes or has extra ones, in bytes of that copy.
   public let gaps: [Gap]
-  /// Where areas are, and how that is known.
+  /// The places of areas, and how they are known.
   package let inferred: InferredGeometry
-  /// Where areas are.
+  /// The places of areas.
   public let geometry: StoreGeometry
   /// The generations; the newest that has exceptions comes first.
   public let generations: [Generation]

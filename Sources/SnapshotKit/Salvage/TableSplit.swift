@@ -22,7 +22,7 @@ struct TableSplit {
     fileprivate(set) var lostAreas: [Range<UInt64>] = []
     /// The areas after which the evidence does not decide whether the table continues.
     fileprivate(set) var doubtfulAreas: [UInt64] = []
-    /// How many exceptions come after those.
+    /// The number of exceptions after those.
     fileprivate(set) var doubtfulCount: UInt64 = 0
     fileprivate var olds = ChunkSet()
 
@@ -108,7 +108,7 @@ struct TableSplit {
     return .one(isCertain: isImprobable || (isContinuous && !isZero))
   }
 
-  /// How many old chunks two tables of their size would share by chance.
+  /// The number of old chunks that two tables of their size would share by chance.
   private static func expectedShare(_ left: AreaSegment, _ right: AreaSegment) -> Double {
     guard let lefts = left.oldBounds, let rights = right.oldBounds, lefts.overlaps(rights) else {
       return 0

@@ -5,11 +5,11 @@ public import SnapshotFormat
 public struct LoadedTable: Sendable {
   /// The store.
   public let store: Store
-  /// Where areas and chunks are.
+  /// The places of areas and chunks.
   public let geometry: StoreGeometry
   /// The mapping of each chunk.
   public let table: ExceptionTable
-  /// How many exceptions the table has.
+  /// The number of exceptions in the table.
   public let exceptionCount: UInt64
   /// The chunks of the origin that the reading knows to be lost; none in a kernel's reading.
   public let lost: [LostChunks]
@@ -21,13 +21,13 @@ public struct LoadedTable: Sendable {
   public let isComplete: Bool
   /// Whether exceptions may be lost without a trace of what they were for.
   public let hasUnknownLosses: Bool
-  /// How far Linux's own walk reaches; nil in the salvage reading.
+  /// The extent of Linux's own walk; nil in the salvage reading.
   var extent: TableSummary? { walk?.load.extent }
   /// The walk that the table was read in; nil in the salvage reading.
   let walk: TableWalk?
   /// The salvaged table, with its placements; nil in a kernel's reading.
   public let generation: Generation?
-  /// Where orphans belong; a kernel's reading has none.
+  /// The placement of orphans; a kernel's reading has none.
   public let placement: PlacementPlan
 
   /// Reads the table of `store`, in one walk over its areas.
@@ -99,8 +99,8 @@ public struct LoadedTable: Sendable {
     lost.compactMap { $0.range(geometry, originByteCount: originByteCount) }
   }
 
-  /// How many exceptions are past the end of the origin that a salvage was planned for; nil if none
-  /// are.
+  /// The number of exceptions past the end of the origin that a salvage was planned for; nil if
+  /// there are none.
   var beyondOriginCount: UInt64? { findings.first { $0.code == .oldBeyondOrigin }?.count }
 
   /// Whether a store whose table is empty still holds an older one near its beginning.

@@ -18,7 +18,7 @@ struct TableCensus: Sendable {
   private var span: Range<UInt64> = 0..<0
   private var newBefore: UInt64 = 0
 
-  /// How many exceptions are possible.
+  /// The number of possible exceptions.
   private(set) var usableCount: UInt64 = 0
   /// The highest old chunk of the possible exceptions.
   private(set) var lastOld: UInt64 = 0

@@ -11,7 +11,7 @@ struct TableWalk: Sendable {
   let inferred: InferredGeometry
   /// The content of a source that is not a store.
   let content: OtherContent?
-  /// How far the table reaches by that geometry; nil where there is none.
+  /// The extent of the table by that geometry; nil if there is none.
   let extent: TableSummary?
   /// Every exception, counted and checked by that geometry.
   let census: TableCensus?

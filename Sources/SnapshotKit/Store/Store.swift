@@ -12,7 +12,7 @@ public struct Store: Sendable {
   let areas: any BlockSource
   /// The header's fields; nil if there are fewer than sixteen readable bytes.
   public let header: SnapshotHeader?
-  /// Why the header could not be read, if the medium failed.
+  /// The reason why the header could not be read, if the medium failed.
   public let headerError: BlockIOError?
   /// Where areas and chunks are, by the header's chunk size; nil if Linux refuses that size.
   public let geometry: StoreGeometry?

@@ -25,7 +25,7 @@ package struct StoreScanner {
     package let area: AreaIndex
     /// The slot of its first exception in the area.
     package let firstSlot: Int
-    /// How many of its exceptions are in the table; those after the terminator are not.
+    /// The number of its exceptions that are in the table; those after the terminator are not.
     package let liveCount: Int
   }
 

@@ -1,6 +1,6 @@
 public import BlockIO
 
-/// Why Linux does not reach the end of a table that it can read.
+/// A reason why Linux does not reach the end of a table that it can read.
 public enum TableError: CodedError, Equatable {
   /// Linux would crash: BUG_ON in `dm_consecutive_chunk_count_inc`.
   case kernelCrash(oldChunk: UInt64)

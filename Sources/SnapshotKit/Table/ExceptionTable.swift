@@ -65,8 +65,8 @@ public struct ExceptionTable: Sendable {
 
   /// Collects the runs of a table while a store is walked over.
   struct Builder: Sendable {
-    /// How many runs a block has: 6 MiB, which the system takes back as soon as they are copied, so
-    /// that a table is never in memory twice.
+    /// The number of runs in a block: 6 MiB, which the system takes back as soon as they are
+    /// copied, so that a table is never in memory twice.
     private static let blockRunCount = 1 << 18
 
     fileprivate let geometry: StoreGeometry

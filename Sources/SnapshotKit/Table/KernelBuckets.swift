@@ -52,7 +52,8 @@ struct KernelBucket {
     case tooLong(oldChunk: UInt64)
   }
 
-  /// Why an exception cannot be removed after its merge; the kernel says "Merge failed" then.
+  /// A reason why an exception cannot be removed after its merge; the kernel says "Merge failed"
+  /// then.
   enum RemovalFailure: Error {
     /// It is on disk but not in memory.
     case missing

@@ -8,7 +8,7 @@ internal import SnapshotFormat
 struct OrderedStore: Sendable {
   /// Where its chunks are.
   let geometry: StoreGeometry
-  /// How many exceptions it has.
+  /// The number of exceptions.
   let exceptionCount: UInt64
   private let runs: [ExceptionRun]
   /// Only old chunks below this one are in it.

@@ -4,7 +4,8 @@ package import BlockIO
 ///
 /// One thread reads ahead, the caller's writes.
 package struct Exporter: Sendable {
-  /// How much is read and written at once: large, and a multiple of every file system's block.
+  /// The number of bytes read and written at once: large, and a multiple of every file system's
+  /// block.
   private static let windowByteCount: UInt64 = 4 << 20
   /// Blocks of zeroes of this size become a hole.
   private static let holeByteCount = 4096

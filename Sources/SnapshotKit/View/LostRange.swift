@@ -1,6 +1,6 @@
 /// A range of the origin, or of the snapshot, whose content is lost, and why.
 public struct LostRange: Equatable, Sendable {
-  /// Why it is lost.
+  /// A reason for a loss.
   public enum Reason: String, Sendable {
     /// The medium of the origin failed.
     case originUnreadable = "origin-unreadable"
@@ -22,7 +22,7 @@ public struct LostRange: Equatable, Sendable {
 
   /// The bytes.
   public var range: Range<UInt64>
-  /// Why they are lost.
+  /// The reason for the loss.
   public var reason: Reason
 
   /// A lost range.

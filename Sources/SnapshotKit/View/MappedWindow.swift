@@ -29,7 +29,7 @@ struct MappedWindow: Sendable {
   private(set) var spans: [Span] = []
   /// Ranges that could not be read; the buffer has zeroes there.
   fileprivate(set) var lost: [LostRange] = []
-  /// How many bytes of the buffer are used.
+  /// The number of used bytes in the buffer.
   private(set) var byteCount = 0
 
   /// Appends bytes of the view.

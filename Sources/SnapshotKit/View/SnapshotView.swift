@@ -32,7 +32,7 @@ public final class SnapshotView: BlockSource {
   /// The origin's name in messages.
   package var originName: String { origin.name }
 
-  /// How many bytes of the view are the table's.
+  /// The number of bytes of the view that come from the table.
   public var mappedByteCount: UInt64 {
     var byteCount: UInt64 = 0
     forEachSegment(in: 0..<self.byteCount) { segment in
@@ -101,7 +101,7 @@ public final class SnapshotView: BlockSource {
 
   /// Contiguous bytes of the view that come from one place.
   public struct Segment: Equatable, Sendable {
-    /// Where bytes come from.
+    /// A source of bytes.
     public enum Place: Equatable, Sendable {
       /// The origin, at the same bytes.
       case origin
@@ -112,7 +112,7 @@ public final class SnapshotView: BlockSource {
     }
     /// The bytes of the view.
     public var range: Range<UInt64>
-    /// Where they come from.
+    /// Their source.
     public var place: Place
   }
 

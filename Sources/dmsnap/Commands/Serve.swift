@@ -158,10 +158,10 @@ struct Server {
     }
   }
 
-  /// How long clients have to finish once the server is to end.
+  /// The time that clients have to finish once the server is to end.
   private static let patience = Duration.seconds(2)
 
-  /// How long a flush of the layer may take, in all.
+  /// The maximum time for a flush of the layer, in all.
   private static let flushPatience = Duration.seconds(120)
 
   /// Throws if nbdkit did not end well, or the plugin has something to tell by its status.

@@ -27,9 +27,9 @@ struct FileLine {
   let id: FileID
   let kind: FileKind?
   let isDeleted: Bool
-  /// How many of its bytes are lost, in doubt, and likely; nil if that is not asked for.
+  /// The numbers of its bytes that are lost, in doubt, and likely; nil if not requested.
   let losses: FileLosses.Counts?
-  /// Where a symbolic link leads.
+  /// The target of a symbolic link.
   let target: String?
 
   /// As `ls -l` has it.

@@ -133,7 +133,7 @@ struct InspectScreen {
     }
   }
 
-  /// How full the store is, by Linux.
+  /// The fill of the store, by Linux.
   private func fill(_ load: KernelLoad) -> String {
     load.fill.map { " (\(Int($0 * 100)) % full)" } ?? ""
   }

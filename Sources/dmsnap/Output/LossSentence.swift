@@ -53,7 +53,7 @@ extension [LostFiles] {
 }
 
 extension LostFiles {
-  /// How many files a sentence names.
+  /// The number of files that a sentence names.
   private static let namedCount = 3
 
   /// The losses of one file system.

@@ -74,7 +74,7 @@ struct EmptyReport: Encodable {
   let schema: String
 }
 
-/// Why a command fails, for programs.
+/// The reason for a command's failure, for programs.
 private struct FailureReport: Encodable {
   let status: Int32
   let code: String

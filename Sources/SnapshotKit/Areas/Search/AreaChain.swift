@@ -4,7 +4,7 @@ internal import SnapshotFormat
 struct AreaChain {
   /// The exceptions up to the table's end, including those in order in damaged areas.
   var exceptionCount: UInt64 = 0
-  /// How many of them have the next new chunk in order.
+  /// The number of them that have the next new chunk in order.
   var inOrderCount: UInt64 = 0
   /// The areas that hold exceptions, without damaged ones.
   var areaCount: UInt64 = 0

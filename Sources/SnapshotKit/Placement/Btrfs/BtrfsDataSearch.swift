@@ -10,7 +10,7 @@ struct BtrfsDataSearch {
   /// A chunk of the origin that lacks data.
   private struct Need {
     let old: UInt64
-    /// Which of the contents it needs.
+    /// The number of the content that it needs.
     let content: Int
     /// Whether each sector of the chunk either has a checksum, or is in the image as in the first
     /// orphan that has the others.
@@ -28,9 +28,9 @@ struct BtrfsDataSearch {
   private struct Candidates {
     /// The orphans, ascending.
     let orphans: [Int]
-    /// How many chunks of the origin need it.
+    /// The number of chunks of the origin that need it.
     var needCount = 0
-    /// How many of the orphans, from the first on, are known to have a place.
+    /// The number of orphans, from the first on, that are known to have a place.
     var placedCount = 0
     /// Whether they are the same, byte for byte; nil if they were not compared yet.
     var areSame: Bool?
@@ -49,8 +49,8 @@ struct BtrfsDataSearch {
   private var contents: [Candidates] = []
   private var contentIndexes: [Wanted: Int] = [:]
   private var lastChunk: UInt64?
-  /// How many more bytes of the image are looked at: each once, unless hostile checksums ask for
-  /// more.
+  /// The number of further bytes of the image to look at: each once, unless hostile checksums ask
+  /// for more.
   private var budget: UInt64
 
   init(_ image: BtrfsImage) {
@@ -124,7 +124,7 @@ struct BtrfsDataSearch {
     needs.append(Need(old: old, content: content, isWhole: isWhole, strength: strength))
   }
 
-  /// Which of the contents is what is wanted; nil if no orphan has it.
+  /// The number of the wanted content; nil if no orphan has it.
   private mutating func content(_ wanted: Wanted) -> Int? {
     if let known = contentIndexes[wanted] { return known }
     // Most chunks have something that no other has; zeroes are what most have in common.

@@ -71,7 +71,7 @@ final class BtrfsImage {
     (layout.start &+ byteOffset) / UInt64(layout.chunkByteCount)
   }
 
-  /// Where in its chunk a byte of the file system is.
+  /// The place of a byte of the file system in its chunk.
   func offsetInChunk(_ byteOffset: UInt64) -> Int {
     Int((layout.start &+ byteOffset) % UInt64(layout.chunkByteCount))
   }

@@ -50,7 +50,7 @@ struct BtrfsLayout: Sendable {
     return nil
   }
 
-  /// How many pieces a chunk has.
+  /// The number of pieces in a chunk.
   var pieceCount: Int { chunkByteCount / pieceByteCount }
 
   /// The register of a chunk, from those of its pieces.

@@ -10,7 +10,7 @@ struct BtrfsNodeSearch {
   struct Found {
     let node: BtrfsNode
     let strength: Evidence.Strength
-    /// Where it should be, and what is there.
+    /// Its possible places, and their content.
     let places: [Place]
   }
 
@@ -28,11 +28,12 @@ struct BtrfsNodeSearch {
   let isComplete: Bool
   /// Whether any node was proven by being the only one of its kind.
   private(set) var reliesOnCompleteness = false
-  /// How many nodes that the file system has were not found.
+  /// The number of nodes of the file system that were not found.
   private(set) var missingCount = 0
   /// The last position of the store's order at which a node was placed.
   private(set) var lastPosition: UInt64?
-  /// How many more nodes may be put together: hostile pointers could ask for any number.
+  /// The number of further nodes that may be put together: hostile pointers could ask for any
+  /// number.
   private var budget: Int
 
   init(_ image: BtrfsImage, isComplete: Bool) {

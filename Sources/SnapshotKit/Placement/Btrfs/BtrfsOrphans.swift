@@ -11,7 +11,7 @@ struct BtrfsOrphans {
   struct Head {
     /// The index of the orphan.
     let orphan: Int
-    /// Where in the orphan it begins.
+    /// Its start in the orphan.
     let byteOffset: Int
     let header: BtrfsNodeHeader
   }

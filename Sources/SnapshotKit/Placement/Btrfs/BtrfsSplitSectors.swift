@@ -7,7 +7,7 @@ internal import FileSystemFormat
 /// the checksum of so many orphans in a row.
 struct BtrfsSplitSectors {
   private let image: BtrfsImage
-  /// How many chunks a sector has.
+  /// The number of chunks in a sector.
   private let chunkCount: Int
   /// The first of orphans in a row, and the register that they lead to, ascending by the register.
   private var rows: [(register: UInt32, first: Int)] = []

@@ -9,7 +9,7 @@ struct Ext4Claims {
   let volume: Ext4Volume
   let orphans: Ext4OrphanBlocks
   let scene: PlacementScene
-  /// Why each orphan has no name.
+  /// The reason why each orphan has no exception.
   let reasons: [Orphan.Reason]
   /// Whether all orphans that Linux copied could be read: none that was not seen can be a rival.
   let isAllSeen: Bool
@@ -103,7 +103,7 @@ struct Ext4Claims {
   /// Whether an orphan was certainly copied for this store.
   func isCertain(_ orphan: Int) -> Bool { reasons[orphan] == .exceptionLost }
 
-  /// How far an orphan can be trusted that has a content which the snapshot certainly has.
+  /// How far to trust an orphan whose content is certainly in the snapshot.
   func trust(_ orphan: Int) -> Evidence.Strength? {
     switch reasons[orphan] {
     case .exceptionLost: .proven
@@ -137,19 +137,19 @@ struct Ext4Claims {
 
   // MARK: - Whether an orphan fits
 
-  /// How a chunk's blocks fit a place.
+  /// The fit of a chunk's blocks to a place.
   struct Fit {
     /// Whether nothing in it belongs anywhere else.
     var isPossible = true
-    /// How many of its blocks are attested.
+    /// The number of its attested blocks.
     var attestedCount = 0
-    /// How many blocks are where they belong, but in a version that nothing speaks for.
+    /// The number of blocks that are where they belong, but in a version without evidence.
     var versionCount = 0
-    /// How many blocks nothing speaks for.
+    /// The number of blocks without evidence.
     var unknownCount = 0
   }
 
-  /// How an orphan fits a chunk of the origin.
+  /// The fit of an orphan to a chunk of the origin.
   mutating func fit(_ orphan: Int, _ chunk: UInt64) throws(BlockIOError) -> Fit {
     var fit = Fit()
     for index in 0..<volume.blocksPerChunk {

@@ -15,7 +15,7 @@ struct Ext4History {
     case old
   }
 
-  /// Which it is; nil where nothing says so, or not everything says the same.
+  /// The direction; nil if there is no evidence, or if it conflicts.
   private(set) var direction: Direction?
   private let place: Ext4JournalPlace
   private let orphans: Ext4OrphanBlocks

@@ -18,7 +18,7 @@ struct Ext4Homes {
   let isJournalFilled: Bool
   /// Whether what was at the homes that are lost is among the orphans, and can be read.
   let isWhole: Bool
-  /// How far it can be trusted that what has no rival is at home; nil if nothing can be said.
+  /// How far to trust that a version without a rival is at home; nil if nothing can be said.
   let limit: Evidence.Strength?
   private let direction: Ext4History.Direction?
 
@@ -83,7 +83,7 @@ struct Ext4Homes {
     }
   }
 
-  /// How far it can be trusted that an orphan is at a block's home; nil for not at all.
+  /// How far to trust that an orphan is at a block's home; nil for not at all.
   func strength(
     _ orphan: Int, _ block: UInt64, _ claims: inout Ext4Claims
   ) throws(BlockIOError) -> Evidence.Strength? {

@@ -67,7 +67,8 @@ struct Ext4InodeEvidence {
     }
   }
 
-  /// How many blocks of an orphan are zeroes where an inode table was not in use, and is now.
+  /// The number of blocks of an orphan that are zeroes where an inode table was not in use, and is
+  /// now.
   private func unusedCount(
     _ orphan: Int, _ chunk: UInt64, _ rewritten: Ext4Rewritten, _ claims: inout Ext4Claims
   ) throws(BlockIOError) -> Int {

@@ -88,7 +88,7 @@ struct Ext4JournalEvidence {
   struct Home {
     /// Its register, from zero.
     let content: UInt32
-    /// Where in the journal its copy is.
+    /// The place of its copy in the journal.
     let copy: Int
   }
 

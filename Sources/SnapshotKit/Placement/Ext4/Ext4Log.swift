@@ -28,12 +28,12 @@ struct Ext4Log: Sendable {
   private let shift: CRC32CShift
   /// The register of each block, from zero, as the view shows it.
   private(set) var contents: [UInt32]
-  /// Which blocks of the view are the snapshot's beyond doubt.
+  /// The blocks of the view that are the snapshot's beyond doubt.
   private(set) var isCertain: [Bool]
   /// The control blocks of the log: those that are certain, and those that stood where blocks are
   /// lost.
   private(set) var controls: [Int: Control] = [:]
-  /// Where that is.
+  /// The places of that kind of block.
   private(set) var positions: [Key: [Int]] = [:]
   /// The register of a block of the snapshot, from zero, where its transaction gives it.
   private(set) var expected: [Int: UInt32] = [:]
@@ -41,17 +41,17 @@ struct Ext4Log: Sendable {
   private var contradicted: Set<Int> = []
   /// The control blocks of the origin's log, where they are not certain for the snapshot.
   private var doubtful: [Int: Control] = [:]
-  /// Where the last transaction before the log of the origin's superblock was committed.
+  /// The place of the commit of the last transaction before the log of the origin's superblock.
   private var originEnd: (sequence: UInt32, position: Int)?
   /// When transactions that the view has were committed.
   private var commitTimes: [UInt32: UInt64] = [:]
-  /// Where certain blocks with that content are.
+  /// The places of certain blocks with that content.
   private var certainPositions: [UInt32: [Int]] = [:]
   /// The journal's superblock of the snapshot, if that is certain.
   private(set) var superblock: Ext4JournalSuperblock?
 
-  /// How much higher than the last the number of a transaction can be: some are left out when a
-  /// file system is unmounted and mounted.
+  /// The range by which the number of a transaction can exceed the last: some numbers are left out
+  /// when a file system is unmounted and mounted.
   static let steps: ClosedRange<UInt32> = 1...4
   /// The same content in more blocks than this is no evidence.
   private static let sameContentMax = 8
@@ -185,7 +185,7 @@ struct Ext4Log: Sendable {
     }
   }
 
-  /// Where a descriptor may have been, by the certain blocks that its tags name.
+  /// The possible places of a descriptor, by the certain blocks that its tags name.
   func positions(matching control: Control) -> Set<Int> {
     var found: Set<Int> = []
     for (index, tag) in control.tags.enumerated() {
@@ -243,8 +243,8 @@ struct Ext4Log: Sendable {
 
   // MARK: - Transactions
 
-  /// Where a transaction begins and ends, if all of its structure is known; it must follow the one
-  /// before it, or be the first of the log.
+  /// The start and the end of a transaction, if all of its structure is known; it must follow the
+  /// one before it, or be the first of the log.
   func extent(of sequence: UInt32) -> (start: Int, commit: Int)? {
     guard let commit = position(of: .commit, sequence) else { return nil }
     let descriptors = positions[Key(kind: .descriptor, sequence: sequence)] ?? []
@@ -271,8 +271,8 @@ struct Ext4Log: Sendable {
     return Self.steps.contains(sequence &- before.sequence)
   }
 
-  /// Where the log begins that was written over the origin's, if that is known: at the journal's
-  /// first block, or, since Linux 6.5, where the origin's log ends.
+  /// The start of the log that was written over the origin's, if known: at the journal's first
+  /// block, or, since Linux 6.5, where the origin's log ends.
   var startOverOrigin: Int? {
     let old = place.superblock.sequence
     if let first = controls[place.first], first.sequence >= old { return place.first }

@@ -17,7 +17,7 @@ struct Ext4LogDeduction {
   private let isBeside: (Int, Int, Int, Int?) -> Bool
   /// The orphans' blocks by their place in the log.
   private var laid: [Int: Int] = [:]
-  /// How many tags a descriptor has room for.
+  /// The number of tags that fit into a descriptor.
   private let tagLimit: Int
 
   /// Finds all that can be found.
@@ -154,7 +154,7 @@ struct Ext4LogDeduction {
     return position
   }
 
-  /// Where the transaction before one was committed, and how much lower its number is; nil if it
+  /// The place of the previous transaction's commit, and the difference of the numbers; nil if it
   /// has no place yet.
   private func previousCommit(_ sequence: UInt32) -> (step: UInt32, position: Int)? {
     for step in Ext4Log.steps {

@@ -16,7 +16,7 @@ struct Ext4NewestInodes {
     (self.homes, self.volume, self.scene) = (homes, volume, scene)
   }
 
-  /// How new a version is: when any of its inodes was changed last, and how much all of them were.
+  /// The age of a version: the last change of any of its inodes, and the sum of all changes.
   private typealias Age = (last: UInt64, sum: UInt64, blockCount: UInt64)
 
   /// Claims for each chunk of inode tables that is lost the newest orphan that is a version of it.

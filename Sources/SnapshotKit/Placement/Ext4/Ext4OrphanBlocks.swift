@@ -74,11 +74,11 @@ struct Ext4OrphanBlockList: RandomAccessCollection, Sendable {
 /// The blocks of all orphans: eight bytes a chunk, and nine a block.
 struct Ext4OrphanBlocks: Sendable {
   private let volume: Ext4Volume
-  /// How a journal is laid out; nil if it has no checksums of its blocks.
+  /// The layout of a journal; nil if it has no checksums of its blocks.
   private let layout: Ext4JournalLayout?
   /// The orphans, ascending.
   private(set) var chunks: [UInt64] = []
-  /// How many blocks a chunk has.
+  /// The number of blocks in a chunk.
   var blocksPerChunk: Int { volume.blocksPerChunk }
   /// The blocks of each, one after another.
   private(set) var blocks = Ext4OrphanBlockList()
@@ -132,7 +132,7 @@ struct Ext4OrphanBlocks: Sendable {
     return index < chunks.count && chunks[index] == new ? index : nil
   }
 
-  /// Which orphan has a block.
+  /// The orphan that has a block.
   func orphan(ofPlace place: Int) -> Int { place / volume.blocksPerChunk }
 
   /// Whether an orphan holds nothing but zeroes.
@@ -198,8 +198,8 @@ struct Ext4OrphanBlocks: Sendable {
     return Ext4OrphanBlock(content: content, role: role ?? .other, value: role == nil ? 0 : value)
   }
 
-  /// How much was written in the file system's life, if a block has its primary superblock, and is
-  /// no copy in the journal: what is in the journal was written while it needed recovery.
+  /// The amount written in the file system's life, if a block has its primary superblock, and is no
+  /// copy in the journal: those were written while it needed recovery.
   private func superblock(_ bytes: Span<UInt8>) -> UInt64? {
     let offset = volume.blockByteCount == 1024 ? 0 : Ext4Superblock.byteOffset
     guard

@@ -17,7 +17,7 @@ struct Ext4Search: EvidenceSearch {
   private var lastLog: (log: Ext4Log, proven: OrphanPlaces)?
   /// Blocks written since a transaction, by the origin's journal.
   private var rewritten: (sequence: UInt32, blocks: Ext4Rewritten)?
-  /// Which blocks of orphans were compared, and whether they are the same.
+  /// The blocks of orphans that were compared, and whether they are the same.
   private var sameContents: [UInt32: Bool] = [:]
 
   /// A search in the file system that begins at a byte of the snapshot; nil unless that is an ext4

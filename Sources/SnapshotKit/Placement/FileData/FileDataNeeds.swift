@@ -37,7 +37,7 @@ struct FileDataNeeds {
   /// Whether there are more than can be looked at.
   private(set) var isTooMuch = false
 
-  /// How many ends of files they hold.
+  /// The number of ends of files in them.
   var endCount: Int {
     needs.values.reduce(0) { sum, need in
       sum + need.blocks.count { if case .end = $0 { true } else { false } }

@@ -1,4 +1,4 @@
-/// How well orphans fit what chunks must hold, in sixteenths of a bit: how much more often that is
+/// The fit of orphans to the needs of chunks, in sixteenths of a bit: how much more often it is
 /// seen where it belongs than elsewhere.
 struct FileDataScores {
   /// The score of an impossible pair.
@@ -60,7 +60,7 @@ struct FileDataScores {
     self.alike = alike
   }
 
-  /// How much more often an orphan is of a chunk that is needed than of none, whatever it holds.
+  /// How much more often an orphan is of a needed chunk than not, whatever it holds.
   static func prior(neededCount: Int, orphanCount: Int) -> Int32 {
     let others = max(0, orphanCount - neededCount)
     return min(
@@ -69,7 +69,7 @@ struct FileDataScores {
 
   private static let priorMax: Int32 = 32
 
-  /// How well an orphan fits what a chunk needs.
+  /// The fit of an orphan to a chunk's need.
   func score(_ orphan: Int, _ need: FileDataNeed) -> Int32 {
     var sum: Int32 = 0
     var isFiles = true

@@ -21,7 +21,7 @@ struct ContentProfile: Equatable, Sendable {
   /// Whether every byte is zero.
   var isZero: Bool { shares[0] == 255 }
 
-  /// How different it is from another, from 0 to 2.
+  /// The difference from another, from 0 to 2.
   func distance(to other: ContentProfile) -> Double {
     let difference =
       SIMD4<Int32>(truncatingIfNeeded: shares) &- SIMD4<Int32>(truncatingIfNeeded: other.shares)
@@ -44,7 +44,7 @@ struct ContentProfile: Equatable, Sendable {
   static let unlike = 0.8
 }
 
-/// How many bytes of some kinds content has, eight bytes at a time.
+/// The number of bytes of some kinds in content, eight bytes at a time.
 struct ByteCounts: Equatable {
   /// Zeroes.
   private(set) var zero = 0

@@ -18,7 +18,7 @@ struct FileOrder: Sendable {
   /// Chunks that a file has in a row.
   struct Piece {
     var chunks: ClosedRange<UInt64>
-    /// Where the file goes on; nil where it ends.
+    /// The chunk where the file goes on; nil at its end.
     var next: UInt64?
     /// Whether both this piece ends and the next begins with a chunk.
     var isAligned = false
@@ -30,13 +30,13 @@ struct FileOrder: Sendable {
     let first: UInt64
     /// Its last byte.
     let last: UInt64
-    /// How many zeroes fill its last page.
+    /// The number of zeroes that fill its last page.
     let tail: Int
   }
 
   /// More are not kept: 64 MiB.
   private static let countMax = 1 << 20
-  /// How many pieces may share a chunk, so far as is looked.
+  /// The number of pieces sharing a chunk that are examined.
   private static let sharerCountMax = 8
 
   /// Ascending by the first chunk.
@@ -103,8 +103,8 @@ struct FileOrder: Sendable {
     }
   }
 
-  /// Where the last byte of a file is, in bytes of the snapshot; nil if that is in a hole, or pages
-  /// of the file are not pages of the snapshot.
+  /// The place of the last byte of a file, in bytes of the snapshot; nil if that is in a hole, or
+  /// pages of the file are not pages of the snapshot.
   private static func lastByte(_ map: FileMap, _ byteCount: UInt64, _ start: UInt64) -> UInt64? {
     guard byteCount > 0, let extent = map.extents.last(where: { $0.file.contains(byteCount - 1) }),
       case .data(let place) = extent.place

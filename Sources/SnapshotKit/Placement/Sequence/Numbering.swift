@@ -24,7 +24,7 @@ struct Numbering: Sendable {
   private static let pairCountMin = 8
 
   private let words: [Word]
-  /// How many numbers a chunk has.
+  /// The number of words in a chunk.
   var wordCount: Int { words.count }
   /// A chunk and its numbers, if those of all runs count from one beginning.
   private var reference: (old: UInt64, numbers: Numbers)?
@@ -138,7 +138,8 @@ struct Numbering: Sendable {
     return numbers
   }
 
-  /// How many chunks lie from one chunk to another, by their numbers; nil where they do not say.
+  /// The number of chunks from one chunk to another, by their numbers; nil if the numbers do not
+  /// say.
   func distance(from first: Numbers, to second: Numbers) -> UInt32? {
     var distance: UInt32?
     for (index, word) in words.enumerated() {

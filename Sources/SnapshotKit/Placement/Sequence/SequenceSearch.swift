@@ -8,7 +8,7 @@ internal import SnapshotFormat
 /// whose turn it was: numbers that continue. Order makes a place likely at most.
 struct SequenceSearch: EvidenceSearch {
   private let numbering: Numbering?
-  /// Where file systems may begin in the snapshot, in bytes.
+  /// The possible starts of file systems in the snapshot, in bytes.
   private let fileSystemStarts: [UInt64]
   /// The orphans that can be read, and what each holds, ascending.
   private var read = ChunkSet()

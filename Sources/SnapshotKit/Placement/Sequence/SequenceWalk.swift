@@ -8,11 +8,11 @@ struct SequenceWalk {
   private struct Sequence {
     /// The last chunk of the origin, and of the store.
     var (old, new): (UInt64, UInt64)
-    /// How many chunks it has.
+    /// The number of chunks.
     var count: UInt64
-    /// How many chunks had been copied when it began, and after its last.
+    /// The number of chunks that had been copied when it began, and after its last.
     var (start, end): (UInt64, UInt64)
-    /// How many chunks without a place had been met when its last came.
+    /// The number of chunks without a place that had been met when its last came.
     var strangerCount: UInt64 = 0
     /// The chunk of the store before its last.
     var newBefore: UInt64?
@@ -33,7 +33,7 @@ struct SequenceWalk {
   static let changeCountMin = 4
   /// A sequence that was not continued for that many copies has ended.
   private static let idleCountMax: UInt64 = 4096
-  /// How many chunks that were copied before a sequence may skip.
+  /// The number of chunks copied before that a sequence may skip.
   private static let skipCountMax: UInt64 = 256
 
   private let scene: PlacementScene
@@ -41,20 +41,20 @@ struct SequenceWalk {
   private let files: FileOrder
   private let (content, other): (IOBuffer, IOBuffer)
   private var sequences: [Sequence] = []
-  /// How many chunks were copied so far.
+  /// The number of chunks copied so far.
   private var copyCount: UInt64 = 0
   /// The places found so far.
   private var placed = ChunkSet()
   /// The last numbers of chunks in a row whose place is not known; the last that was continued
   /// stands last.
   private var strangers: [Numbering.Numbers] = []
-  /// How many chunks without a place have been met: they may be of any sequence, of which order
-  /// says nothing from then on.
+  /// The number of chunks without a place met so far: they may be of any sequence, so that order
+  /// proves nothing from then on.
   private var strangerCount: UInt64 = 0
   private var fileEnds: FileEndSearch
   /// The kinds of the next orphans, after the one that is placed.
   var following: ArraySlice<Look.Kind> = []
-  /// How many chunks were copied before the one with which a file begins, as far as is known.
+  /// The number of chunks copied before the one with which a file begins, if known.
   private var beginning: UInt64?
 
   init(_ scene: PlacementScene, _ numbering: Numbering?, _ files: FileOrder) {
@@ -234,7 +234,7 @@ struct SequenceWalk {
     return other.withBytes(0..<other.byteCount) { ContentProfile($0) }
   }
 
-  /// How different the next chunk of a sequence is from its last: where a file ends, zeroes fill
+  /// The difference of the next chunk of a sequence from its last: where a file ends, zeroes fill
   /// the rest.
   private func distance(
     of next: ContentProfile, at old: UInt64, after last: ContentProfile
@@ -267,7 +267,7 @@ struct SequenceWalk {
     return (old, nil, [.numbering])
   }
 
-  /// Which of the rows of chunks without a place goes on with these numbers; nil if none does.
+  /// The row of chunks without a place that continues with these numbers; nil if none does.
   private func follower(of numbers: Numbering.Numbers) -> Int? {
     strangers.firstIndex { numbering?.distance(from: $0, to: numbers) == 1 }
   }

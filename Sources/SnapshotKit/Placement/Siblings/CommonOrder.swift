@@ -10,7 +10,7 @@ struct CommonOrder {
 
   /// The links in one order, ascending by both places.
   private(set) var links: [Link]
-  /// How many places of the first store, before all links, may have one of the second.
+  /// The number of places of the first store, before all links, that may match one of the second.
   private let countBefore: UInt64
 
   /// Finds the longest common order, and where it begins to hold.

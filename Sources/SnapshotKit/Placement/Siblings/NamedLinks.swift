@@ -19,7 +19,8 @@ struct NamedLinks {
   private let siblingGeometry: StoreGeometry
   private var comparisonCount = 0
 
-  /// How many of consecutive exceptions are compared: one may have been written through a snapshot.
+  /// The number of consecutive exceptions that are compared: one may have been written through a
+  /// snapshot.
   private static let sampleCount = 4
   /// More are not compared: those are believed to have the same content.
   private static let comparisonCountMax = 1 << 16

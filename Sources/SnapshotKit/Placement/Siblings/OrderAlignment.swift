@@ -1,5 +1,5 @@
-/// How chunks of one store lie beside those of another, both in order, when more of one of them may
-/// be the same than are.
+/// The best alignment of chunks of one store with those of another, both in order, when more of one
+/// of them may be the same than are.
 struct OrderAlignment {
   /// More pairs are not weighed.
   static let pairCountMax = 1 << 21

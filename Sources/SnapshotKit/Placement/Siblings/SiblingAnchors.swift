@@ -7,12 +7,12 @@ internal import SnapshotFormat
 /// one origin: two machines that install the same package write the same content in one order, in
 /// other places. The chunks mapped by both tables must be the same too.
 struct SiblingAnchors {
-  /// How many are compared to judge all.
+  /// The number of chunks compared to judge all.
   private static let sampleCount = 64
-  /// How many that can be compared are on each side of an orphan: one of them may have been written
+  /// The number of comparable chunks on each side of an orphan: one of them may have been written
   /// through a snapshot.
   private static let reach = 4
-  /// How many are looked at for these: there may be many zeroes, which show nothing.
+  /// The number of chunks examined to find these: there may be many zeroes, which show nothing.
   private static let lookCount = 512
 
   /// Ascending.

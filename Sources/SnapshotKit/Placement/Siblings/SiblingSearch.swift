@@ -116,7 +116,8 @@ struct SiblingSearch: EvidenceSearch {
     }
   }
 
-  /// Where the sibling has the content of an orphan, for a chunk that the store does not name.
+  /// The places where the sibling has the content of an orphan, for a chunk that the store does not
+  /// map.
   private func matches(_ order: SiblingOrder) throws(BlockIOError) -> [ContentHash: Matches] {
     var counts: [ContentHash: Int] = [:]
     for orphan in orphans { counts[orphan.hash, default: 0] += 1 }
@@ -256,7 +257,7 @@ struct SiblingSearch: EvidenceSearch {
       commonCount += isCommon ? 1 : 0
     }
     if commonCount == 0 { return [] }
-    // How much speaks for each chunk of which something cannot be read.
+    // The evidence for each chunk of which something cannot be read.
     let unread = own.filter { $0.hash == nil }
     guard own.count * olds.count <= OrderAlignment.pairCountMax,
       unread.count * olds.count <= Self.comparisonCountMax

@@ -16,7 +16,7 @@ public struct SiblingUse: Equatable, Sendable {
     /// Chunks that both copied differ: it is no snapshot of this origin, or was written through.
     case otherContent = "other-content"
 
-    /// Why it was not believed; nil if it was.
+    /// The reason why it was not used; nil if it was.
     public var problem: String? {
       switch self {
       case .used: nil

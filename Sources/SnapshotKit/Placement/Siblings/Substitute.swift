@@ -5,11 +5,11 @@ internal import SnapshotFormat
 struct Substitute: Sendable {
   /// The first chunk of the store.
   let new: UInt64
-  /// How many there are.
+  /// The number of chunks.
   var count: UInt64
   /// The other source.
   let source: any BlockSource
-  /// Where the first begins there.
+  /// The start of the first there.
   let byteOffset: UInt64
   /// The strength of the evidence: a likely substitute needs no confirmation by the store's own
   /// content.
@@ -91,7 +91,7 @@ final class SubstitutedSource: ForwardingSource {
     }
   }
 
-  /// Where a sibling has a chunk.
+  /// The place of a chunk in a sibling.
   ///
   /// Part of the chunk itself must have been compared: data written through one of the snapshots is
   /// in no other, and a wholly unreadable chunk does not show it.
@@ -137,7 +137,7 @@ final class SubstitutedSource: ForwardingSource {
   /// So many that can be compared are looked at on each side of a chunk: one may have been written
   /// through a snapshot.
   private static let reach = 2
-  /// How many are looked at for these: there may be many zeroes, which show nothing.
+  /// The number of chunks examined to find these: there may be many zeroes, which show nothing.
   private static let lookCount = 512
 
   /// Whether one of the next chunks that both have, on either side, is the same in both.

@@ -8,7 +8,7 @@ internal import SnapshotFormat
 /// chunk without a header is in the middle of a record; the record's checksum says where, and which
 /// chunks go together. They follow each other in the store as in the log: that is written in order.
 struct XFSLogSearch {
-  /// Where an orphan is in the log.
+  /// The place of an orphan in the log.
   struct Place {
     let claim: XFSClaim
     /// Whether a header in it, or a record's checksum, confirms it, rather than only the order.

@@ -34,7 +34,7 @@ struct XFSVolume: Sendable {
     return place % size == UInt64(position) ? place / size : nil
   }
 
-  /// How many sectors the log has.
+  /// The number of sectors in the log.
   var logSectorCount: UInt64 { log.map { ($0.upperBound - $0.lowerBound) / 512 } ?? 0 }
 
   /// The chunk of the view of which the byte at `position` begins a sector of the log.
@@ -51,7 +51,7 @@ struct XFSClaim: Sendable {
   let old: UInt64
 }
 
-/// Which orphans are certainly of this store, and no residue of another use of its space.
+/// The orphans that are certainly of this store, and no residue of another use of its space.
 ///
 /// A checksum proves a place, not a generation: the chunks of another clone of the same image have
 /// the same UUID and the same addresses. Linux hands chunks out in order. So what comes before an
