@@ -9,8 +9,9 @@ internal import SnapshotFormat
 public struct FileLosses: Sendable {
   /// The losses: unreadable bytes, and bytes that differ from the snapshot's.
   package private(set) var ranges: [Range<UInt64>]
-  /// The part of the losses that files show to have been written though no exception maps it. The
-  /// data is either among the orphans without a place, or lost (undetermined).
+  /// The part of the losses that files show to have been written though no exception maps it.
+  ///
+  /// The data is either among the orphans without a place, or lost (undetermined).
   package private(set) var unnamed: [Range<UInt64>] = []
   /// Ranges that rest, or would rest, on likely evidence alone: their data has a likely place.
   package private(set) var likely: [Range<UInt64>] = []
