@@ -16,7 +16,7 @@ struct FarStructure {
   /// Where it begins.
   let byteOffset: UInt64
 
-  /// The structure that a boot sector, or what is left of it, points to.
+  /// The structure that a boot sector, or its remains, points to.
   init?(bootSector: [UInt8]) {
     guard bootSector.count >= 512 else { return nil }
     let offset =

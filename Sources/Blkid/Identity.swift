@@ -24,7 +24,7 @@ package struct Identity: Equatable, Sendable {
 
 /// One thing that libblkid recognises: a file system, a RAID member, a swap area, a COW store.
 ///
-/// libblkid accepts a COW store by its four bytes of magic; the store's own header says more.
+/// libblkid accepts a COW store by its four bytes of magic; the store's own header gives details.
 package struct Signature: Equatable, Sendable {
   /// The purpose of the content, as libblkid classifies it.
   package enum Usage: String, Sendable {

@@ -22,11 +22,11 @@ package enum Probe {
 
   /// Identifies `source`, or the bytes `range` of it, and the content of its partitions.
   ///
-  /// All signatures are listed. Places are counted from the beginning of what is probed. Unreadable
-  /// bytes are treated as zeroes, and listed in the result.
+  /// All signatures are listed. Places are counted from the beginning of the probed range.
+  /// Unreadable bytes are treated as zeroes, and listed in the result.
   ///
-  /// - Throws: If `range` is not within the source, if the source fails other than by bad sectors,
-  ///   or if there is no memory.
+  /// - Throws: If `range` is not within the source, if the source fails in other ways than bad
+  ///   sectors, or if there is no memory.
   package static func identify(
     _ source: any BlockSource, range: Range<UInt64>? = nil
   ) throws(BlkidError) -> Identity {

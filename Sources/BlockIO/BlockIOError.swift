@@ -15,8 +15,8 @@ public struct BlockIOError: CodedError, Equatable {
     case system(Errno)
     /// The requested bytes are not all in the source, which has `byteCount` of them.
     case beyondEnd(byteCount: UInt64)
-    /// The file or device was changed while it was read: what was read, and where it had holes, may
-    /// not belong together.
+    /// The file or device was changed while it was read: its content and its holes may not belong
+    /// together.
     case changed(String)
     /// By a map of bad sectors, these of the requested bytes were not read from the medium.
     case markedUnreadable(Range<UInt64>)

@@ -1,4 +1,4 @@
-/// An error that a program can act on: what it means for a run, its kind, and what it is about.
+/// An error that a program can act on: its effect on a run, its kind, and its place.
 ///
 /// The description is one line for people: where, what, and why.
 public protocol CodedError: Error, Sendable, CustomStringConvertible {

@@ -28,7 +28,7 @@ static inline int dmsnap_logical_block_size(int fd, int *byte_count) {
   return ioctl(fd, BLKSSZGET, byte_count);
 }
 
-// Whether a block device is set read-only: open(O_RDWR) succeeds all the same.
+// Whether a block device is set read-only: open(O_RDWR) succeeds even then.
 static inline int dmsnap_is_read_only(int fd, int *flag) {
   return ioctl(fd, BLKROGET, flag);
 }

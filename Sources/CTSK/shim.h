@@ -1,8 +1,9 @@
-// libtsk of The Sleuth Kit, which reads file systems, and what of it Swift cannot do by itself: an
-// image is a structure of the library's that its user allocates, with arrays too large for Swift.
+// libtsk of The Sleuth Kit, which reads file systems, and the parts of it that Swift cannot use by
+// itself: an image is a structure of the library's that its user allocates, with arrays too large
+// for Swift.
 //
-// The library is loaded when it is first needed, and not linked: a program that is copied to another
-// machine runs there without it, and reads all but what libtsk is for.
+// The library is loaded on first use, and not linked: a program that is copied to another machine
+// runs there without it, and reads all but libtsk's file systems.
 #pragma once
 
 #include <dlfcn.h>

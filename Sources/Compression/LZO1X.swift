@@ -1,6 +1,6 @@
 /// Decompression of LZO1X, written from a description of its stream.
 ///
-/// liblzo2 is under the GPL, and no licence for what links it.
+/// liblzo2 is under the GPL, and its licence covers programs that link it.
 ///
 /// - Source: Linux `Documentation/staging/lzo.rst`.
 struct LZO1X {
@@ -33,7 +33,7 @@ struct LZO1X {
   ) -> Bool {
     guard input.count >= 3 else { return false }
     var state = State.literals(0)
-    // The first byte may say how many literals there are.
+    // The first byte may be a count of literals.
     if input[0] > 17 {
       position = 1
       let count = Int(input[0]) - 17

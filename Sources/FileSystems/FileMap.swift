@@ -51,7 +51,7 @@ extension FileMap {
 
 extension [FileExtent] {
   /// The first bytes of those that lie on bytes of another, which happens in no directory and no
-  /// attributes: what reads them block by block would have no end.
+  /// attributes: reading them block by block would have no end.
   var repetitions: Set<UInt64> {
     let places = compactMap { extent -> (bytes: Range<UInt64>, file: UInt64)? in
       guard case .data = extent.place, let bytes = extent.sourceRange else { return nil }

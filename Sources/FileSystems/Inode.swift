@@ -136,9 +136,9 @@ public struct DirectoryEntry: Equatable, Sendable {
 
 /// Whether a file may have its extents from other files.
 public enum ExtentSharing: Sendable {
-  /// It never had: whatever it has was written for it.
+  /// It never had: all its data was written for it.
   case never
-  /// It may have had, and shares nothing now: what it was cloned from is gone, or was written anew.
+  /// It may have had, and shares nothing now: the original is gone, or was rewritten.
   case past
   /// It may share them now.
   case present

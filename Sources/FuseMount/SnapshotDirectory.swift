@@ -21,7 +21,7 @@
     let entries: [Entry]
     private let source: any BlockSource
 
-    /// The images of what is served.
+    /// The images of the served parts.
     init(_ served: Served) {
       source = served.source
       entries =

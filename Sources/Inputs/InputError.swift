@@ -3,7 +3,7 @@ package import LVM2
 
 /// A reason why something cannot be opened by its name, apart from errors of reading it.
 package enum InputError: CodedError {
-  /// A file is too large for what it is to be.
+  /// A file is too large for its purpose.
   case tooLarge(String, String)
   /// A file is no mapfile of ddrescue.
   case notAMapfile(String, BadSectorMapError)

@@ -56,7 +56,7 @@ package struct PathArgument: Sendable {
       + after.map { ",gap=\($0)" }.joined()
   }
 
-  /// The same, with further gaps, given in bytes of what it names.
+  /// The same, with further gaps, given in bytes of the named source.
   package func adding(_ others: [Gap]) -> String {
     others.reduce(into: text) { words, gap in
       let position = filePosition(of: gap.range.lowerBound).byteOffset
@@ -65,7 +65,7 @@ package struct PathArgument: Sendable {
     }
   }
 
-  /// The place in the file of a byte of what it names, how many bytes of a gap come before that
+  /// The place in the file of a byte of the named source, how many bytes of a gap come before that
   /// place, and the gaps after it.
   private func filePosition(
     of byteOffset: UInt64

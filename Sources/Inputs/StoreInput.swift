@@ -50,7 +50,7 @@ package struct StoreInput {
   ///
   /// - Parameters:
   ///   - origin: The origin that the user gave.
-  ///   - say: Is told, line by line, what the user should know of what is used, and what is not.
+  ///   - say: Gets, line by line, notes for the user on the inputs used and not used.
   package init(
     _ names: StoreNames, origin: PathArgument?, say: @escaping @Sendable (String) -> Void
   ) throws {
@@ -119,8 +119,8 @@ package struct StoreInput {
     return .bytes(try requireOrigin())
   }
 
-  /// Fails if the store or the origin has changed since it was opened: what was read is then
-  /// unknown.
+  /// Fails if the store or the origin has changed since it was opened: the bytes read are then
+  /// unreliable.
   package func requireUnchanged() throws {
     try store.source.checkUnchanged()
     try origin?.checkUnchanged()
@@ -162,7 +162,7 @@ package struct StoreInput {
     return Store(try Self.openFile(path, input))
   }
 
-  /// The table that a plan supports, with what is placed.
+  /// The table that a plan supports, with its placements.
   package func loadTable(_ plan: SalvagePlan) throws -> LoadedTable {
     let loaded = try LoadedTable(
       plan, generation: names.generation, of: origin, placing: placing())
@@ -182,7 +182,7 @@ extension SnapshotVolume {
   /// The other snapshots of the same origin, as far as their stores can be read.
   fileprivate func readableSiblings(_ say: (String) -> Void) -> [Sibling] {
     siblings.compactMap { sibling in
-      // A sibling is evidence, and no part of what is asked for: without it there is less of that.
+      // A sibling is evidence, not part of the request: without it there is less evidence.
       do {
         return try Sibling(Store(SnapshotVolume(sibling, of: version, found).store))
       } catch {

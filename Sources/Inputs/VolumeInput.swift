@@ -29,7 +29,7 @@ package struct VolumeNames: Sendable {
   }
 }
 
-/// The volume groups in what the user named with `--pv`.
+/// The volume groups in the sources that the user named with `--pv`.
 package struct VolumeInput {
   let names: VolumeNames
   /// The sources named by the user, in that order.
@@ -43,7 +43,7 @@ package struct VolumeInput {
   ///
   /// - Parameters:
   ///   - map: The mapfile for the only physical volume.
-  ///   - say: Is told what the user should know.
+  ///   - say: Gets notes for the user.
   package init(
     _ names: VolumeNames, map: PathArgument? = nil, say: (String) -> Void
   ) throws {

@@ -160,7 +160,7 @@ public struct VolumeGroup: Equatable, Sendable {
     }
   }
 
-  /// A snapshot: a store, and what it was taken of.
+  /// A snapshot: a store and its origin.
   public struct Snapshot: Equatable, Sendable {
     /// The volume that is the COW store; users know the snapshot by its name.
     public var store: String

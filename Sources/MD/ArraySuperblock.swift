@@ -41,7 +41,7 @@ package struct ArraySuperblock: Equatable, Sendable {
 
   /// Reads the superblock of a possible member; nil if it is none.
   ///
-  /// - Throws: If the source fails other than by bad sectors.
+  /// - Throws: If the source fails in other ways than bad sectors.
   package init?(of source: any BlockSource) throws(BlockIOError) {
     let byteCount = source.byteCount / 512 * 512
     let places: [(version: String, byteOffset: UInt64?)] = [

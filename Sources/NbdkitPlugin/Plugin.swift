@@ -9,7 +9,7 @@
   // The plugin's table of functions. nbdkit calls them from several threads, one at a time for each
   // connection: with more, Debian's nbdkit 1.32 aborts when a client goes away in mid-read.
 
-  /// The parameters, and once all is opened, what is served.
+  /// The parameters and, once all is opened, the served snapshot.
   private struct Plugin {
     var parameters: [(key: String, value: String)] = []
     var served: Served?
@@ -257,8 +257,8 @@
       return unsafe Unmanaged.passRetained(Connection(served, part)).toOpaque()
     }
     unsafe pointer.pointee.close = { handle in
-      // A client that goes away without a flush need not lose what it wrote. If this fails, the
-      // layer tells of it.
+      // A client that disconnects without a flush need not lose its writes. If this fails, the
+      // layer reports it.
       try? unsafe Connection.of(handle)?.served.layer?.flush()
       unsafe handle.map { unsafe Unmanaged<Connection>.fromOpaque($0).release() }
     }
@@ -319,7 +319,7 @@
     }
   }
 
-  /// The functions that say what a connection can do.
+  /// The functions that state a connection's capabilities.
   private func addFacts(to pointer: UnsafeMutablePointer<nbdkit_plugin>) {
     unsafe pointer.pointee.can_write = { unsafe Connection.of($0)?.served.layer != nil ? 1 : 0 }
     unsafe pointer.pointee.can_flush = { unsafe Connection.of($0)?.served.layer != nil ? 1 : 0 }

@@ -82,7 +82,7 @@ package struct ServeReport: Codable, Sendable {
   package let lost: [Range<UInt64>]
   /// Whether nothing is lost, or may be.
   package let isComplete: Bool
-  /// Whether it may be wrong all the same.
+  /// Whether it may nevertheless be wrong.
   package let isInDoubt: Bool
   /// The served parts.
   package let parts: [ServedPart]

@@ -71,7 +71,7 @@ private struct ExtentList {
     all.last.map { $0.isHole && $0.range.count < shortestHole } ?? false
   }
 
-  /// Whether it is known where each of the first so many ends: there is one more, which stays.
+  /// Whether the end of each of the first so many is known: there is one more, which stays.
   func has(_ count: Int) -> Bool { all.count > count && !endsInShortHole }
 
   /// Appends bytes, merged with the last if they are alike.

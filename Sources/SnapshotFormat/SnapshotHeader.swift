@@ -57,7 +57,7 @@ public struct SnapshotHeader: Hashable, Sendable {
     bytes.store(littleEndian: chunkSectors, at: Field.chunkSectors)
   }
 
-  /// Whether the first four bytes say "SnAp".
+  /// Whether the first four bytes are "SnAp".
   public var hasMagic: Bool { magic == Self.expectedMagic }
 
   private enum Field {

@@ -4,8 +4,8 @@ import PackagePlugin
 /// Has the commit that the program is built from written into one of its sources, for
 /// `dmsnap --version`.
 ///
-/// The work is done by stamp-commit when the program is built, after each commit and each change
-/// of a source: what a plugin or a manifest finds out itself, SwiftPM keeps from then on.
+/// The work is done by stamp-commit when the program is built, after each commit and each change of
+/// a source: SwiftPM would cache a result found by a plugin or a manifest.
 @main
 struct StampCommit: BuildToolPlugin {
   func createBuildCommands(context: PluginContext, target: any Target) throws -> [Command] {

@@ -59,8 +59,8 @@ package final class Conveyor<Cargo: Sendable>: Sendable {
     if let failure = loadFailure.get() { throw failure }
   }
 
-  /// Does the work of both on the caller's thread, if there is no other: what is sent is unloaded
-  /// at once.
+  /// Does the work of both on the caller's thread, if there is no other: each buffer sent is
+  /// unloaded at once.
   private func runAlone<Failure: Error>(
     _ load: (Conveyor<Cargo>) throws(Failure) -> Void,
     _ unload: (IOBuffer, Cargo) throws(Failure) -> Void
@@ -88,7 +88,7 @@ package final class Conveyor<Cargo: Sendable>: Sendable {
     return buffer
   }
 
-  /// Sends a buffer, and what to know of its content.
+  /// Sends a buffer, and the facts about its content.
   package func send(_ buffer: IOBuffer, _ cargo: Cargo) {
     if let unloadHere = unsafe unloadHere {
       unloadHere(buffer, cargo)

@@ -39,7 +39,7 @@ struct CopyWindow: Sendable {
   var clones: [CopyExtent] = []
   /// Bytes of the source that turned out to be unreadable, as bytes of the target.
   private(set) var unreadable: [Range<UInt64>] = []
-  /// The checksum of what was read, at its places in the source, if requested.
+  /// The checksum of the bytes read, at their places in the source, if requested.
   var checksum = SectorChecksum()
   /// The number of used bytes in the buffer.
   private(set) var byteCount = 0

@@ -32,7 +32,7 @@ package struct ExtentCopier: Sendable {
   ///   - sharesUnread: Whether data may be shared, if files can, before it is read: an unreadable
   ///     sector is then shared too. With `readsAround`, everything is read afterwards, and
   ///     unreadable sectors become zeroes in the target.
-  ///   - sums: Whether to make a checksum of what is copied, which must be whole sectors.
+  ///   - sums: Whether to make a checksum of the copied bytes, which must be whole sectors.
   ///   - windowByteCount: How many bytes are read before the first of them is written.
   package init(
     from source: any BlockSource, to target: any BlockTarget, readsAround: Bool = false,

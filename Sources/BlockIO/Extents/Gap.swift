@@ -93,7 +93,7 @@ extension [Gap] {
 }
 
 extension VolumeSource {
-  /// A medium of which there is a copy with gaps: what the copy does not have cannot be read.
+  /// A medium of which there is a copy with gaps: bytes missing from the copy cannot be read.
   ///
   /// - Throws: If the gaps are not in the copy, one after the other.
   public convenience init(

@@ -26,7 +26,7 @@ package struct VolumeMap: Sendable {
   package let copyCount: Int
   /// In how many ways segments are reached; segments of volumes below count once for each use.
   package let segmentCount: Int
-  /// The end of what is used of each device, by the device's number.
+  /// The end of the used part of each device, by the device's number.
   ///
   /// A volume below counts as a whole, even if only a part of it is used.
   let deviceEnds: [Int: UInt64]

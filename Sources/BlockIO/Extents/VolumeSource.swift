@@ -7,7 +7,7 @@ public final class VolumeSource: BlockSource {
   /// Where its bytes are; device n of the map is the nth of `init`'s devices.
   package let map: VolumeMap
   let devices: [any BlockSource]
-  /// Whether nothing is known to be unreadable, so that there is nothing to look for.
+  /// Whether nothing is known to be unreadable, so that there is no need to look for it.
   private let isWhole: Bool
 
   /// The only copy to read, even if it is out of date; nil for any readable one.
@@ -175,7 +175,7 @@ public final class VolumeSource: BlockSource {
     return first..<end
   }
 
-  /// With too many stripes, only what is known of the first is listed; reading finds the rest.
+  /// With too many stripes, only the losses of the first are listed; reading finds the rest.
   private static let pieceCountMax = 1 << 21
 
   public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] {
@@ -222,7 +222,7 @@ public final class VolumeSource: BlockSource {
 
   public var files: [FileSource] { devices.flatMap(\.files) }
 
-  /// Whether all of it can be read, as far as is known without trying; false if that could not be
+  /// Whether all of it can be read, as far as known without trying; false if that could not be
   /// determined.
   public var isComplete: Bool {
     if isWhole { return true }

@@ -1,7 +1,7 @@
 /// The bytes of a file or device that could not be read, by a mapfile of GNU ddrescue.
 ///
-/// Only what the mapfile calls finished was read. All else is unreadable: what failed, what was not
-/// tried yet, and what is before its first block or after its last.
+/// Only bytes that the mapfile calls finished were read. All others are unreadable: those that
+/// failed, those not tried yet, and those before its first block or after its last.
 public struct BadSectorMap: Equatable, Sendable {
   /// The ranges that were read, in bytes: ascending, none empty, none touching another.
   let readable: [Range<UInt64>]

@@ -1,4 +1,4 @@
-/// A block of a mapfile: bytes of a file or device, and what GNU ddrescue should do with them.
+/// A block of a mapfile: bytes of a file or device, and their status in GNU ddrescue.
 package struct RescueBlock: Equatable, Sendable {
   /// ddrescue's progress with a block; it works on them in this order.
   package enum Status: Character, CaseIterable, Sendable {

@@ -2,8 +2,8 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// A new directory that only this user can enter, and that nobody else can replace: for a socket,
-/// and whatever else lives only as long as a process.
+/// A new directory that only this user can enter, and that no other user can replace: for a socket,
+/// and anything else that lives only as long as a process.
 package struct PrivateDirectory: Sendable {
   /// Where it is.
   package let path: String

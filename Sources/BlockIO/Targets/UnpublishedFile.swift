@@ -114,7 +114,7 @@ final class UnpublishedFile: @unchecked Sendable {
     guard Glibc.errno == EINVAL else { return false }
     if unsafe linkat(directory, temporary, directory, name, 0) == 0 { return true }
     guard [EPERM, EOPNOTSUPP, ENOSYS, EMLINK].contains(Glibc.errno) else { return false }
-    // And some lack links: what is replaced is a name that was made just before.
+    // Some file systems lack links as well: the replaced name was made just before.
     let placeholder = unsafe openat(
       directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard placeholder >= 0 else { return false }

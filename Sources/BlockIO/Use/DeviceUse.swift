@@ -5,8 +5,8 @@ package enum DeviceUse {
   /// A user of a partition uses the bytes of its disk, and vice versa; likewise for loop devices
   /// and their files.
   ///
-  /// - Source: Linux `/proc/self/mountinfo`, `/proc/swaps`, `/sys/dev/block/*/holders`,
-  ///   and what `DeviceStack` reads.
+  /// - Source: Linux `/proc/self/mountinfo`, `/proc/swaps`, `/sys/dev/block/*/holders`, and the
+  ///   sources of `DeviceStack`.
   package static func holders(of identity: FileIdentity) -> [String] {
     let extent = DeviceStack(of: identity)
     return uses(of: identity)

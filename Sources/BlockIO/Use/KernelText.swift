@@ -28,7 +28,7 @@ enum KernelText {
   /// The place that a path leads to, without links, and the number of its mount; nil if it cannot
   /// be reached.
   ///
-  /// No file system is asked for what is there (O_PATH): its server may be gone.
+  /// No file system is asked for its content (O_PATH): its server may be gone.
   static func place(of path: String) -> (path: String, mount: Substring)? {
     let options = FileDescriptor.OpenOptions(rawValue: dmsnap_o_path)
     guard

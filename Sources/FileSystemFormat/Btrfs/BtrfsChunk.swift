@@ -75,7 +75,7 @@ package struct BtrfsChunk: Equatable, Sendable {
     }
   }
 
-  /// The length of what ``init(decoding:logical:)`` reads, if it can be told.
+  /// The length of the bytes that ``init(decoding:logical:)`` reads, if it can be determined.
   static func byteCount(of bytes: Span<UInt8>) -> Int? {
     guard bytes.count >= headByteCount else { return nil }
     let count = Int(bytes.little(at: 44, as: UInt16.self))

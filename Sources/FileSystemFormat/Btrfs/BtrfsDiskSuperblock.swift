@@ -1,6 +1,6 @@
 /// The superblock of a btrfs.
 ///
-/// Its first 4096 bytes, little-endian, under a checksum of what follows the first 32.
+/// Its first 4096 bytes, little-endian; the checksum covers all but the first 32.
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_super_block`.
 package struct BtrfsDiskSuperblock: Equatable, Sendable {

@@ -7,7 +7,7 @@ package struct BtrfsKey: Comparable, Hashable, Sendable {
   /// The number of bytes on the disk.
   package static let byteCount = 17
 
-  /// The number of what it is about.
+  /// The number of its object.
   package let object: UInt64
   /// The kind of its item.
   package let type: UInt8

@@ -16,9 +16,9 @@ package struct BtrfsPointer: Hashable, Sendable {
   }
 }
 
-/// The beginning of a node, which says which node it is.
+/// The beginning of a node, which identifies it.
 ///
-/// Shape, little-endian: checksum of what follows its 32 bytes, UUID of the file system, logical
+/// Shape, little-endian: checksum of the bytes after its 32 bytes, UUID of the file system, logical
 /// address (u64), flags (u64), UUID of the tree of chunks, generation (u64), owner (u64), number of
 /// items (u32), level (u8).
 ///

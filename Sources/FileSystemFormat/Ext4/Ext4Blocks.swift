@@ -1,5 +1,5 @@
-/// The blocks of directories, extent trees and extended attributes: each has a checksum that begins
-/// with what it belongs to.
+/// The blocks of directories, extent trees and extended attributes: the checksum of each begins
+/// with its owner.
 ///
 /// The functions that give a register run the checksum backwards: it is the register before the
 /// block's first byte, after the number and the generation of the inode that the block belongs to.

@@ -12,7 +12,7 @@ package struct Ext4DirectoryEntry: Equatable, Sendable {
   /// Where the next entry begins.
   package let end: Int
 
-  /// Decodes the entry at `byteOffset` of a block, or of what an inode has of one.
+  /// Decodes the entry at `byteOffset` of a block, or of the inline part in an inode.
   ///
   /// - Returns: nil if it is none, or does not end within `bytes`.
   package init?(decoding bytes: Span<UInt8>, at byteOffset: Int) {
@@ -36,7 +36,7 @@ package struct Ext4DirectoryEntry: Equatable, Sendable {
   /// Whether it is what ends a block with a checksum.
   package var isTail: Bool { inode == 0 && name.isEmpty && kind == 0xde }
 
-  /// The entry that seems to have been at `byteOffset`, within what is not in use any more.
+  /// The entry that seems to have been at `byteOffset`, within bytes no longer in use.
   ///
   /// - Returns: nil if nothing there looks like one.
   package init?(
@@ -66,7 +66,7 @@ extension Ext4Block {
   ///
   /// - Returns: nil if the block has none where it must be.
   package static func isRight(directory bytes: Span<UInt8>, from start: UInt32) -> Bool? {
-    // A block that became a node of the tree of hashes may still have the end of what it was.
+    // A block that became a node of the tree of hashes may still have the end of its old content.
     if let register = register(ofHashTree: bytes) { return register == start }
     let end = bytes.count - 12
     guard end >= 12, bytes.little(at: end, as: UInt32.self) == 0,

@@ -1,4 +1,4 @@
-/// An inode: what it is, how long, and where its blocks are.
+/// An inode: its kind, its length, and the places of its blocks.
 ///
 /// - Source: Linux `Documentation/filesystems/ext4/inodes.rst`; `fs/ext4/inode.c`,
 ///   `ext4_inode_csum`.
@@ -88,8 +88,8 @@ package struct Ext4Inode: Equatable, Sendable {
     let stored =
       UInt32(bytes.little(at: 0x7c, as: UInt16.self))
       | UInt32(bytes.little(at: 0x82, as: UInt16.self)) << 16
-    // Forwards from a register of zero; then, because a checksum is linear, what the register at
-    // the beginning adds to that is the difference to the checksum that is stored.
+    // Forwards from a register of zero; then, because a checksum is linear, the contribution of the
+    // register at the beginning is the difference from the stored checksum.
     var content = CRC32C(register: 0)
     addContent(bytes, to: &content)
     var before = CRC32C(register: content.register ^ stored)

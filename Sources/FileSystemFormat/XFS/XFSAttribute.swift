@@ -16,7 +16,7 @@ package struct XFSAttribute: Equatable, Sendable {
 
   /// Its name, without a namespace.
   package let name: [UInt8]
-  /// The namespace, and what else `XFS_ATTR_` flags say.
+  /// The namespace, and the other `XFS_ATTR_` flags.
   package let flags: UInt8
   /// Its value.
   package let value: Value
@@ -155,7 +155,7 @@ package struct XFSAttribute: Equatable, Sendable {
   }
 }
 
-/// The header of a block with a value of an attribute, or with what a symbolic link points to, in
+/// The header of a block with a value of an attribute, or with the target of a symbolic link, in
 /// version 5.
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_da_format.h`, `struct xfs_attr3_rmt_hdr`; `xfs_format.h`,

@@ -50,11 +50,11 @@ package struct XFSBlock: Equatable, Sendable {
   /// Where ``lsn`` is.
   private let lsnOffset: Int
 
-  /// The bytes that tell what a block is: those of the longest header.
+  /// The bytes that determine the kind of a block: those of the longest header.
   package static let headerByteCount = 512
 
-  /// Recognises a block by its beginning, whatever its checksum; nil if it is none of this file
-  /// system.
+  /// Recognises a block by its beginning, whatever its checksum; nil if it does not belong to this
+  /// file system.
   package init?(beginning bytes: Span<UInt8>, of geometry: XFSGeometry) {
     guard bytes.count >= Self.headerByteCount,
       let layout = Layout(bytes),

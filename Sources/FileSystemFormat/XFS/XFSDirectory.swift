@@ -44,9 +44,8 @@ package enum XFSDirectory {
 
   /// Calls `body` with each name in a block, `.` and `..` included, until it returns false.
   ///
-  /// Names that were removed are recognised by what is left of them: the end of each entry has its
-  /// place in the block. The upper half of their inode's number is overwritten, and taken from the
-  /// directory's.
+  /// Removed names are recognised by their remains: the end of each entry has its place in the
+  /// block. The upper half of their inode's number is overwritten, and taken from the directory's.
   ///
   /// - Parameters:
   ///   - kind: What the block is, `directory` or `directoryData`.
@@ -120,7 +119,7 @@ package enum XFSDirectory {
 
   /// Calls `body` with each name of a directory that fits into its inode, until it returns false.
   ///
-  /// - Parameter bytes: The data of the inode, as long as the directory says it is.
+  /// - Parameter bytes: The data of the inode, as long as the directory's inode says.
   /// - Returns: Whether all of it is as it must be.
   package static func forEachName<Failure: Error>(
     short bytes: Span<UInt8>, hasFileTypes: Bool,

@@ -94,7 +94,7 @@ package struct XFSGeometry: Equatable, Sendable {
   /// The length of the data section in bytes.
   package var byteCount: UInt64 { blockCount * UInt64(blockByteCount) }
 
-  /// Whether another says the same of where everything is, whenever it was logged.
+  /// Whether another has the same layout, whenever it was logged.
   package func isSame(as other: XFSGeometry) -> Bool {
     (uuid, metaUUID) == (other.uuid, other.metaUUID)
       && (blockByteCount, sectorByteCount) == (other.blockByteCount, other.sectorByteCount)

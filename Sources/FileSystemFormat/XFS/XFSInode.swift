@@ -37,7 +37,7 @@ package struct XFSFork: Equatable, Sendable {
   package let bytes: Range<Int>
 }
 
-/// An inode: what it is, whose, how long, and where its blocks are.
+/// An inode: its kind, its owner, its length, and the places of its blocks.
 ///
 /// Of version 1, 2 (version 4 of the file system) or 3 (version 5).
 ///

@@ -1,4 +1,4 @@
-/// An inode that was logged: what of it, and where it is.
+/// A logged inode: its logged parts, and its place.
 ///
 /// Its regions are this, its core in the byte order of the machine, and its data and attributes as
 /// far as they were logged.

@@ -50,14 +50,14 @@ package enum XFSLogItem: Equatable, Sendable {
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_log_format.h`, `struct xfs_buf_log_format`.
 package struct XFSLogBuffer: Equatable, Sendable {
-  /// The length of what a bit is for.
+  /// The length that one bit covers.
   package static let pieceByteCount = 128
 
   /// Where it is, in sectors of 512 bytes from the beginning of the file system.
   package let sector: UInt64
   /// Its length, in sectors.
   package let sectorCount: Int
-  /// Whether it was freed: what was logged of it before is not replayed.
+  /// Whether it was freed: its earlier log entries are not replayed.
   package let isCancellation: Bool
   /// Whether only the next inodes of the lists of inodes without names are to be replayed.
   package let isInodes: Bool

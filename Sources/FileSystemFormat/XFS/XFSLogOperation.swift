@@ -1,4 +1,4 @@
-/// An operation in a record of a log: a piece of what a transaction logs, or its begin or end.
+/// An operation in a record of a log: a piece of a transaction's data, or its begin or end.
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_log_format.h`, `struct xlog_op_header`;
 ///   `xfs_log_recover.c`, `xlog_recovery_process_trans`.
@@ -9,7 +9,7 @@ package struct XFSLogOperation: Equatable, Sendable {
     case start, commit
     /// The last operation of a log that was unmounted.
     case unmount
-    /// A region of what is logged, or what one before it lacks.
+    /// A region of logged data, or the part that the one before lacks.
     case region, rest
     /// Anything else.
     case other

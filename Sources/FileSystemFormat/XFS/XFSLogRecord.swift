@@ -107,7 +107,7 @@ package struct XFSLogRecord: Equatable, Sendable {
     return false
   }
 
-  /// For that many bytes of data the displaced first words fit into a header.
+  /// The amount of data whose displaced first words fit into a header.
   private static let cycleDataByteCount = 32 << 10
 
   private static func isZero(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {

@@ -1,4 +1,4 @@
-/// A transaction of a log: what its operations have together.
+/// A transaction of a log: the joined data of its operations.
 ///
 /// After a header of sixteen bytes it is regions. Each item is several of them; the first gives
 /// their number. A region may be cut anywhere, to end in a later record. Logged data has the byte

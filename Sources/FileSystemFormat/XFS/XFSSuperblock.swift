@@ -8,7 +8,7 @@ package struct XFSSuperblock: Equatable, Sendable {
   package let version: Int
   /// The inode of the directory at the top; all ones or zero if it was not written down.
   package let rootInode: UInt64
-  /// Whether directories say what kind of file a name is of.
+  /// Whether directories have the kind of file of each name.
   package let hasFileTypes: Bool
   /// Whether chunks of inodes may have holes.
   package let hasSparseInodes: Bool

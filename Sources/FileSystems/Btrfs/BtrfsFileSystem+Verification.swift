@@ -7,7 +7,7 @@ extension BtrfsFileSystem {
   /// The parts of ranges of the source that are right by their checksums, and those that are not.
   ///
   /// Data is right if its checksum is. So is a node that has the right checksum and is not newer
-  /// than the superblock: what is written in its place later has a later transaction's number.
+  /// than the superblock: a node written in its place later has a later transaction's number.
   public func verified(
     _ ranges: [Range<UInt64>]
   ) throws(FileSystemError) -> (right: [Range<UInt64>], wrong: [Range<UInt64>]) {

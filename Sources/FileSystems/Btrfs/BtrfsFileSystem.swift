@@ -23,7 +23,7 @@ public final class BtrfsFileSystem: FileSystem {
   let roots: BtrfsRoots
   /// The sources of checksums of data: the tree of them, and logs that were replayed.
   let checksums: [BtrfsTree]
-  /// The logical addresses of what only logs have, ascending.
+  /// The logical addresses of nodes and data that only logs have, ascending.
   let logged: [Range<UInt64>]
 
   static let topTree: UInt64 = 5

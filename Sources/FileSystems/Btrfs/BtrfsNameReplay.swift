@@ -186,7 +186,7 @@ struct BtrfsNameReplay {
       let isThere = try exists(name.location.object)
       let same = try removeConflicts(name, in: directory, index: index, isReplaced: isThere)
       if same || !isThere { continue }
-      // Otherwise the inode's own names say it later.
+      // Otherwise the inode's own names provide it later.
       let reference = BtrfsInodeName(name.name, in: directory, index: index)
       let isLogged = reference.keys(of: name.location.object).contains { key in
         references(key).map {

@@ -65,7 +65,7 @@ extension BtrfsTree {
 
   /// The item of a key; nil if there is none.
   ///
-  /// - Throws: `damaged` if that cannot be told.
+  /// - Throws: `damaged` if that cannot be determined.
   func item(_ key: BtrfsKey) throws(FileSystemError) -> (leaf: BtrfsNode, index: Int)? {
     if let change = changes[key] { return change.item.map { ($0.leaf, $0.index) } }
     var pointer = root

@@ -15,7 +15,7 @@ struct BtrfsVolumeReplay {
   private let tree: BtrfsTree
   private var names: BtrfsNameReplay
   private(set) var inodeCount = 0
-  /// The logical addresses of what only the log has: its leaves, and data.
+  /// The logical addresses of parts that only the log has: its leaves, and data.
   private(set) var extents: [Range<UInt64>] = []
   private(set) var isTooMuch = false
 

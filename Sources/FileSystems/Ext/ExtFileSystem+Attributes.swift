@@ -84,7 +84,7 @@ extension ExtFileSystem {
     return start + data.value.lowerBound..<start + data.value.upperBound
   }
 
-  /// Adds the blocks of the attributes to a map, and what is damaged of them.
+  /// Adds the blocks of the attributes to a map, and their damage.
   func addAttributes(
     of inode: Inode, _ fields: Ext4InodeFields, to map: inout FileMap
   ) throws(FileSystemError) {

@@ -76,7 +76,7 @@ private struct ExtDirectoryScan {
 
   /// Calls `body` with each entry that is in use, until it returns false.
   ///
-  /// - Parameter isFirstPass: Whether damage is noted, and what was deleted.
+  /// - Parameter isFirstPass: Whether damage and deleted entries are noted.
   private mutating func forEachLive(
     isFirstPass: Bool, _ body: ([UInt8], Ext4DirectoryEntry) throws(FileSystemError) -> Bool
   ) throws(FileSystemError) -> Bool {

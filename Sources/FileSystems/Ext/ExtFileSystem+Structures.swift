@@ -5,7 +5,7 @@ import Synchronization
 extension ExtFileSystem {
   /// The bytes that belong to no file and no structure, ascending.
   ///
-  /// A group whose bitmap is damaged has none; ``readFreeRanges()`` tells which these are.
+  /// A group whose bitmap is damaged has none; ``readFreeRanges()`` lists such groups.
   public func freeRanges() throws(FileSystemError) -> [Range<UInt64>] {
     try readFreeRanges().ranges
   }
@@ -68,7 +68,7 @@ extension ExtFileSystem {
     return first..<min(first + UInt64(superblock.blocksPerGroup), superblock.blockCount)
   }
 
-  /// Adds what a bitmap says is free.
+  /// Adds the free blocks of a bitmap.
   private func add(
     _ page: ExtReader.Page, ofGroup group: UInt64, to ranges: inout [Range<UInt64>]
   ) {
@@ -212,7 +212,7 @@ final class ExtStructureIndex: Sendable {
         entries.append(Entry(blocks: block..<block + 1, kind: .mountProtection, number: 0))
       }
     }
-    // The list of bad blocks, the old quotas, descriptors to come, the journal, and what is newer.
+    // The list of bad blocks, the old quotas, descriptors to come, the journal, and newer features.
     for number in [1, 3, 4, 7, superblock.journalInode] + superblock.hiddenInodes {
       guard let inode = try? system.inode(FileID(UInt64(number))),
         inode.kind == .regular || number == 1, let map = try? system.map(of: inode)

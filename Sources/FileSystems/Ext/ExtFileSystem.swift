@@ -60,7 +60,7 @@ public final class ExtFileSystem: FileSystem {
     family = Self.family(of: found.superblock)
   }
 
-  /// The family by the features, as libblkid tells it.
+  /// The family by the features, as libblkid determines it.
   private static func family(of superblock: Ext4Superblock) -> String {
     if superblock.incompatible & ~0x16 != 0 || superblock.readOnlyCompatible & ~0x7 != 0 {
       return "ext4"

@@ -28,7 +28,7 @@ final class ExtReader: Sendable {
   /// The facts about a group.
   struct Group {
     let descriptor: Ext4GroupDescriptor
-    /// Whether what it says of tables that were never used can be relied on.
+    /// Whether its flags of tables that were never used are reliable.
     let tellsUnused: Bool
     /// The damage of the descriptor that should have been read.
     let damage: FileSystemDamage?

@@ -354,8 +354,8 @@ package final class DirectorySink: ExtractionSink {
 extension BlockSource {
   /// Calls `body` with each range that may hold anything but zeroes, ascending.
   ///
-  /// - Parameter known: What is known to be unreadable, ascending, and left out. A damaged map may
-  ///   say that of 2^60 bytes, which are not to be tried one after another.
+  /// - Parameter known: Ranges known to be unreadable, ascending, which are left out. A damaged map
+  ///   may say that of 2^60 bytes, which are not to be tried one after another.
   func forEachData(
     except known: [Range<UInt64>], _ body: (Range<UInt64>) throws(BlockIOError) -> Void
   ) throws(BlockIOError) {

@@ -29,7 +29,7 @@ public struct Extraction {
   /// The number of attributes and special files left out because they take rights that the user
   /// lacks.
   public private(set) var forbiddenCount: UInt64 = 0
-  /// The first of them: its path, and what it is.
+  /// The first of them: its path, and its kind.
   public private(set) var firstForbidden: (path: String, what: String)?
 
   /// An extraction from a file system.
@@ -226,10 +226,10 @@ public enum ExtractionError: CodedError {
   case target(BlockIOError)
   /// One file cannot be made there: why.
   case cannotMake(String)
-  /// One file needs rights that the user does not have: what it is.
+  /// One file, of that kind, needs rights that the user does not have.
   case forbidden(String)
 
-  /// That of what failed; damage, if it is one file's.
+  /// The status of the underlying failure; damage, if it is one file's.
   public var status: ExitStatus {
     switch self {
     case .source(let error): error.status
@@ -238,7 +238,7 @@ public enum ExtractionError: CodedError {
     }
   }
 
-  /// That of what failed.
+  /// The code of the underlying failure.
   public var code: String {
     switch self {
     case .source(let error): error.code

@@ -31,7 +31,7 @@ public struct FileTree: Sendable {
     }
   }
 
-  /// A name that is yet to be followed: what it may be, the likeliest first.
+  /// A name that is yet to be followed: its possible forms, the likeliest first.
   private typealias Step = [[UInt8]]
 
   /// Finds a file by its path.

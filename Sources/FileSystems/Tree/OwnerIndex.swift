@@ -40,7 +40,7 @@ public struct OwnerIndex: Sendable {
   private var files: [FileID] = []
   /// By start.
   private var extents: [Extent] = []
-  /// Files whose map could not be read, or not whole: what they own is not known.
+  /// Files whose map could not be read completely, so that their bytes are not all known.
   public private(set) var unmapped: [FileID] = []
   /// Damage met: if there is any, owners may be missing.
   public private(set) var damage: [FileSystemDamage] = []

@@ -64,7 +64,7 @@ public struct TreeWalk: Sendable {
   ///
   /// The first is the one that the walk starts from.
   ///
-  /// - Throws: Only what ends the walk: see ``damage`` for what it went around.
+  /// - Throws: Only errors that end the walk: ``damage`` has those it went around.
   public mutating func next() throws(FileSystemError) -> TreeEntry? {
     if let start {
       self.start = nil

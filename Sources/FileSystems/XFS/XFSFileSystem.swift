@@ -4,9 +4,9 @@ import Synchronization
 
 /// An XFS of version 4 or 5.
 ///
-/// In version 5 every structure is believed only if its checksum, its place, its owner and its UUID
-/// are right; names in a directory block with a wrong checksum are given all the same, and the
-/// damage with them. Version 4 has none of these: only what is impossible is noticed there.
+/// In version 5, a structure is used only if its checksum, its place, its owner and its UUID are
+/// right; names in a directory block with a wrong checksum are returned nevertheless, and the
+/// damage with them. Version 4 has none of these: only impossible values are noticed there.
 ///
 /// It shows what Linux shows: a log that a mount would replay is replayed in memory, unless the
 /// caller declines, see ``notes``. Files on a real-time device are listed, and their content is
@@ -87,7 +87,7 @@ public final class XFSFileSystem: FileSystem {
     var size: UInt64?
     if let bytes = try beginning(of: source, at: 0) {
       if let superblock = XFSSuperblock(bytes.span) { return (superblock, nil) }
-      // A superblock with a wrong checksum may still say where the copies are.
+      // A superblock with a wrong checksum may still show where the copies are.
       size = XFSGeometry(ofAnyVersion: bytes.span).flatMap { $0.byteOffset(ofGroup: 1) }
     }
     for start in [size].compactMap({ $0 }) + likelyGroups(source.byteCount) {

@@ -169,7 +169,7 @@ struct XFSInodeScan {
         if found.isAllocated || isDeletedIncluded { if try !body(found) { return false } }
       case .success(nil): break
       case .failure(let failure):
-        // Only what says that it is this inode is a damaged inode; other bytes are anything.
+        // Only bytes that claim to be this inode are a damaged inode; others may be anything.
         if system.reader.verdict(record.span, [.inode], at: slot.lowerBound, owner: number)
           == .wrongChecksum
         {

@@ -33,7 +33,7 @@ struct XFSLog {
     case clean
     /// There is.
     case dirty(Stretch)
-    /// It is not known: what is wrong.
+    /// It is unknown; the text is the reason.
     case unknown(String)
   }
 
@@ -254,8 +254,8 @@ struct XFSLog {
 
   // MARK: - Records
 
-  /// Calls `body` with each record and its operations, from the tail to the head, until it says
-  /// what is wrong with one.
+  /// Calls `body` with each record and its operations, from the tail to the head, until it returns
+  /// a problem with one.
   ///
   /// - Returns: What is wrong, if anything: nothing after that was looked at.
   func forEachRecord(

@@ -120,7 +120,7 @@ final class XFSReader: Sendable {
 
   /// Reads a block of metadata and checks it.
   ///
-  /// - Returns: Its bytes, or what is wrong.
+  /// - Returns: Its bytes, or the problem.
   func block(
     _ range: Range<UInt64>, _ kind: XFSBlock.Kind, owner: UInt64
   ) throws(FileSystemError) -> (bytes: [UInt8], problem: String?) {

@@ -37,7 +37,7 @@ extension XFSReplay {
     return true
   }
 
-  /// Whether an inode on the disk is newer than what was logged of it.
+  /// Whether an inode on the disk is newer than its logged version.
   private func isNewer(_ record: [UInt8], than core: Span<UInt8>, _ lsn: UInt64) -> Bool {
     if reader.superblock.hasChecksums {
       let known: UInt64 = record.span.big(at: 112)

@@ -54,7 +54,7 @@ struct XFSReplayedSectors {
     return bytes
   }
 
-  /// Changes bytes; returns false if they are beyond the end, or what is around them cannot be
+  /// Changes bytes; returns false if they are beyond the end, or the sectors around them cannot be
   /// read.
   mutating func write(
     _ bytes: ArraySlice<UInt8>, at start: UInt64
@@ -88,7 +88,7 @@ struct XFSReplayedSectors {
 
   // MARK: - Checksums
 
-  /// Begins a transaction: what older ones changed is as it would be on the disk.
+  /// Begins a transaction: changes by older ones are as they would be on the disk.
   mutating func begin(lsn: UInt64) throws(FileSystemError) {
     guard lsn != self.lsn else { return }
     try seal()
@@ -113,8 +113,8 @@ struct XFSReplayedSectors {
     unsealed = [:]
   }
 
-  /// Whether the block at the beginning of bytes is not older than a transaction, by what it says
-  /// itself.
+  /// Whether the block at the beginning of bytes is not older than a transaction, by its own
+  /// number.
   func isNewer(_ bytes: [UInt8], than lsn: UInt64) -> Bool {
     guard reader.superblock.hasChecksums,
       let block = XFSBlock(beginning: bytes.span, of: geometry),

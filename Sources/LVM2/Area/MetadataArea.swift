@@ -42,7 +42,7 @@ package struct MetadataArea: Sendable {
   let committedLocation: Location?
   /// The precommitted text when the header was written.
   let precommittedLocation: Location?
-  /// Whether lvm2 was told not to keep this area up to date.
+  /// Whether lvm2 was configured not to keep this area up to date.
   package let isIgnored: Bool
   /// Problems with the header.
   package let problems: [MetadataAreaProblem]

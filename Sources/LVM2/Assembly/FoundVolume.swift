@@ -141,6 +141,6 @@ extension VolumeCatalog {
     return FoundVolume(String(parts[1]), of: try group.version(seqno), group)
   }
 
-  /// Whether groups have the same name, so that only their UUIDs tell them apart.
+  /// Whether groups have the same name, so that only their UUIDs distinguish them.
   package var hasSameNames: Bool { Set(groups.map(\.group.name)).count < groups.count }
 }

@@ -5,7 +5,7 @@ internal import Synchronization
 public struct FoundVolumeGroup: Sendable {
   /// By the newest known metadata.
   public let group: VolumeGroup
-  /// By the file given in its place, which may be older than what is in use on the disks.
+  /// By the file given in its place, which may be older than the version in use on the disks.
   let text: VolumeGroup?
   /// Problems with its physical volumes and its metadata.
   public internal(set) var problems: [GroupProblem]
@@ -77,7 +77,7 @@ public struct FoundVolumeGroup: Sendable {
     public let physicalVolume: VolumeGroup.PhysicalVolume
     /// The extents' numbers on it.
     public let extents: Range<UInt64>
-    /// The volume that had them next, by the newest version that says so.
+    /// The volume that had them next, by the newest version that shows one.
     public let owner: String
     /// The number of that version.
     public let seqno: UInt64

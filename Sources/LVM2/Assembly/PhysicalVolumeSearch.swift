@@ -63,7 +63,7 @@ public struct PhysicalVolumeSearch: Sendable {
     return true
   }
 
-  /// Whether a superblock of version 0.90, which does not say where it is, belongs to the last
+  /// Whether a superblock of version 0.90, which does not state its place, belongs to the last
   /// partition of a disk: the two would be in the same place.
   private func isOfPartition(
     _ superblock: ArraySuperblock, _ source: any BlockSource

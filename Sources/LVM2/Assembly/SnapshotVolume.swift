@@ -1,6 +1,6 @@
 public import BlockIO
 
-/// A snapshot of a volume group: its store, its origin, and what the metadata says about them.
+/// A snapshot of a volume group: its store, its origin, and their metadata.
 public struct SnapshotVolume: Sendable {
   /// The group, and its physical volumes.
   public let found: FoundVolumeGroup

@@ -2,7 +2,7 @@ public import BlockIO
 
 /// The volume groups of the physical volumes that were found.
 public struct VolumeCatalog: Sendable {
-  /// The groups, with what was found of each.
+  /// The groups found.
   public let groups: [FoundVolumeGroup]
   /// Physical volumes in no group.
   public let orphans: [FoundPhysicalVolume]
@@ -13,8 +13,8 @@ public struct VolumeCatalog: Sendable {
   ///
   /// Of several copies of a physical volume, the one with the newest metadata is used.
   ///
-  /// - Parameter texts: Groups from files of vgcfgbackup, which replace what the areas say about
-  ///   them; if the areas have newer versions, like older versions.
+  /// - Parameter texts: Groups from files of vgcfgbackup, which replace the groups of the areas; if
+  ///   the areas have newer versions, like older versions.
   public init(
     _ found: [FoundPhysicalVolume], texts: [VolumeGroup] = []
   ) throws(BlockIOError) {
@@ -120,7 +120,7 @@ public struct VolumeCatalog: Sendable {
     }
   }
 
-  /// A physical volume, and what its areas have in use.
+  /// A physical volume, and the versions in use in its areas.
   private struct ReadVolume {
     let volume: FoundPhysicalVolume
     let areas: [(area: MetadataArea, committed: CommittedMetadata)]
@@ -171,7 +171,7 @@ public struct VolumeCatalog: Sendable {
         }
       }
       for area in damaged {
-        // A text with a wrong checksum may say anything; the one before it was once sound.
+        // A text with a wrong checksum is unreliable; the one before it was once sound.
         let versions = try area.history().versions
         let sound = area.isIgnored ? versions.first : versions.first { !$0.isCommitted }
         let newest = (sound ?? versions.first)?.volumeGroup

@@ -67,7 +67,7 @@ package struct ChunkSizeEvidence: Sendable {
   /// Scores one chunk size.
   ///
   /// - Parameters:
-  ///   - isExpected: Whether a header says that a table of this chunk size begins in area 0.
+  ///   - isExpected: Whether a header states that a table of this chunk size begins in area 0.
   ///   - areaCountMax: How many areas are looked at.
   static func score(
     _ source: any BlockSource, _ chunkSize: ChunkSize, isExpected: Bool,

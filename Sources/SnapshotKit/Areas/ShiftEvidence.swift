@@ -51,7 +51,7 @@ struct ShiftEvidence {
     /// Whether it is only the beginning of an area, which is the next to find.
     var isBeginning = false
 
-    /// If the table ends in it at the end of a sector, what is before that; otherwise nil.
+    /// If the table ends in it at the end of a sector, the part before that; otherwise nil.
     var beginning: Sighting? {
       guard !isFull, usedByteCount % 512 == 0 else { return nil }
       return Sighting(
@@ -99,7 +99,7 @@ struct ShiftEvidence {
   }
 
   /// Marks everything after the first gap as unconfirmed: the store is read from inside a file
-  /// system, perhaps in fragments, and what is between these is unknown.
+  /// system, perhaps in fragments, and the bytes between these are unknown.
   mutating func doubtGaps() {
     guard let first = gaps.first else { return }
     unconfirmedStart = first.range.lowerBound

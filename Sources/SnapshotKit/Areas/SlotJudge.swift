@@ -1,6 +1,6 @@
 internal import SnapshotFormat
 
-/// Distinguishes the exceptions in a metadata area from whatever else damage has left there.
+/// Distinguishes the exceptions in a metadata area from anything else that damage has left there.
 ///
 /// By ``AreaLaw``, each exception has its place. If chunks leaked (a crash before 3.13, a copy that
 /// failed), all that follow are *shifted*. File data, random bytes and areas of other stores are

@@ -4,7 +4,7 @@ public import SnapshotFormat
 public struct Audit: Sendable {
   /// The reach of an audit.
   public enum Depth: Sendable {
-    /// Metadata, and what the content of the snapshot and the origin tells.
+    /// Metadata, and the content of the snapshot and the origin.
     case content
     /// The data of every exception as well: it is compared with the origin, if there is one, and
     /// searched for blocks of zeroes.

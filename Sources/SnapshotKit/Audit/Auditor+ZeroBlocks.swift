@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-// Blocks of zeroes in place of what a copy could not read.
+// Blocks of zeroes in place of data that a copy could not read.
 
 extension Auditor {
   /// Shorter ones are common, longer ones no block of a copy.

@@ -3,7 +3,7 @@ internal import SnapshotFormat
 
 /// The most likely cause of a store's state, for messages.
 ///
-/// The findings say what is wrong; this names the accident that causes such findings.
+/// The findings list the faults; this names the accident that causes such findings.
 package struct Diagnosis: Sendable {
   /// The cause.
   package let cause: String

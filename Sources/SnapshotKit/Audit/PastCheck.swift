@@ -8,7 +8,7 @@ struct PastCheck {
   init(_ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary) {
     guard case .terminator(let area, _) = extent.end else { return }
     findStaleAreas(store, geometry, after: area)
-    // If the snapshot was invalidated, what is there was in flight.
+    // If the snapshot was invalidated, the data there was in flight.
     if store.header?.valid != 0 { findData(store, geometry, extent) }
   }
 

@@ -3,9 +3,9 @@ package import LVM2
 internal import SnapshotFormat
 
 /// The findings of a snapshot of a volume group: lvm2's metadata compared with the store, and with
-/// what is there.
+/// the physical volumes.
 package struct VolumeCheck {
-  /// The first version of lvm2 that makes stores right where ``FindingCode`` says otherwise.
+  /// The first version of lvm2 without the faults of stores that ``FindingCode`` lists.
   private static let mendedVersion = "2.02.106"
 
   /// The number of places of reallocated extents that a finding lists.

@@ -22,8 +22,8 @@ public struct FileExceptions: Sendable {
     /// Whether the bytes are the content as it is; otherwise they are compressed, reserved, or in
     /// the inode.
     public let isPlain: Bool
-    /// Whether they are lost, as far as is known without reading them: what shows there is not what
-    /// the snapshot had.
+    /// Whether they are lost, as far as known without reading them: the bytes shown there are not
+    /// the snapshot's.
     public let isLost: Bool
   }
 

@@ -58,7 +58,7 @@ public struct FileOwners: Sendable {
     let index = try OwnerIndex(fileSystem, within: ranges)
     let all = index.owners(of: ranges)
     let paths = try TreePaths(fileSystem, of: Set(all.map(\.id)))
-    // A journal is a file without a name, and better told of as what it is.
+    // A journal is a file without a name, and better reported by its purpose.
     let named = Set(all.map(\.id)).filter { !paths.paths(of: $0).isEmpty }
     let owned = all.filter {
       named.contains($0.id) || fileSystem.structure(at: $0.bytes.lowerBound) == nil
@@ -119,7 +119,8 @@ extension Snapshot {
     return start..<min(end ?? view.byteCount, view.byteCount)
   }
 
-  /// The chunk of the origin whose data a chunk of the store has; nil if no exception says so.
+  /// The chunk of the origin whose data a chunk of the store has; nil if there is no exception for
+  /// it.
   package func oldChunk(atNew chunk: UInt64) -> UInt64? {
     loaded.table.runs.first { $0.new <= chunk && chunk - $0.new < $0.count }
       .map { $0.old + (chunk - $0.new) }

@@ -68,7 +68,7 @@ public struct FileTimeline: Sendable {
     if let last { events.append(last) }
   }
 
-  /// The owners of what a table maps, on one side.
+  /// The owners of the bytes that a table maps, on one side.
   private struct Owners {
     private let owned: [OwnerIndex.Owned]
     /// The furthest end of each of them and those before it.
@@ -95,8 +95,8 @@ public struct FileTimeline: Sendable {
 
     /// The file that owns the first owned byte of a chunk.
     func owner(of chunk: Range<UInt64>) -> FileID? {
-      // Owned parts are ascending by their first byte, and those of several files may lie over
-      // each other: what reaches the chunk may be far before it.
+      // Owned parts are ascending by their first byte, and those of several files may overlap: the
+      // part that reaches the chunk may begin far before it.
       var index = reach.partitioningIndex { $0 > chunk.lowerBound }
       while index < owned.count, owned[index].bytes.lowerBound < chunk.upperBound {
         if owned[index].bytes.overlaps(chunk) { return owned[index].id }

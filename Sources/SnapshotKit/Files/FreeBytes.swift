@@ -4,7 +4,7 @@ public import FileSystems
 /// The bytes of a file system that are in no file and no structure, as one stream: it holds the
 /// text of deleted files.
 ///
-/// Holes of the source are left out; the pieces say where the rest was.
+/// Holes of the source are left out; the pieces have the places of the rest.
 public struct FreeBytes: Sendable {
   /// Consecutive bytes of the stream that were consecutive in the snapshot.
   public struct Piece: Encodable, Sendable {

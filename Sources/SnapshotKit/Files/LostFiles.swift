@@ -53,7 +53,7 @@ public struct LostFiles: Sendable {
 
   /// The condition of a file system as a whole.
   public enum Condition: Equatable, Sendable {
-    /// It was read, but for what ``damage`` says.
+    /// It was read, except for ``damage``.
     case readable
     /// Only part of it is read, or an older state; the text says what is damaged.
     case degraded(String)
@@ -88,7 +88,7 @@ public struct LostFiles: Sendable {
     }
     damage += index.damage + paths.damage
     names = lost.compactMap { paths.path(of: $0.name, in: $0.directory) }.sorted()
-    // A journal is a file without a name, and better told of as what it is.
+    // A journal is a file without a name, and better reported by its purpose.
     let named = Set(owned.map(\.id)).filter { !paths.paths(of: $0).isEmpty }
     let ids = Set(
       owned.filter {

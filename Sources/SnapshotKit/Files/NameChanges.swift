@@ -31,7 +31,7 @@ struct NameChanges {
   let damageBefore: [FileSystemDamage]
   let damageAfter: [FileSystemDamage]
   private let paths: TreePaths
-  /// The paths that are told of as created, renamed or replaced.
+  /// The paths that are reported as created, renamed or replaced.
   private var told: Set<String> = []
 
   /// A name in a directory that changed.

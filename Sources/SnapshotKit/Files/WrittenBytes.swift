@@ -40,7 +40,7 @@ struct WrittenBytes {
     if newer == .origin { try addOriginsOwn(besides: suspects) }
     certain = certain.union
     possible = possible.union.without(certain)
-    // Of what may have been written, the snapshot's own checksums say whether it was.
+    // The snapshot's own checksums show which possible writes took place.
     let (right, wrong) = try files.before.verified(possible)
     possible = possible.without((right + wrong).union)
     certain = (certain + wrong).union

@@ -19,7 +19,7 @@ public struct ContentIdentity: Equatable, Sendable {
     self.uuid = uuid
   }
 
-  /// The most significant part of what libblkid found; nil if it found nothing.
+  /// The most significant part of libblkid's result; nil if it found nothing.
   package init?(_ identity: Identity) {
     if let signature = Self.signature(of: identity) {
       self.init(type: signature.type, label: signature.label, uuid: signature.uuid)

@@ -4,7 +4,7 @@ internal import SnapshotFormat
 
 /// The content of a path that is not a store: a disk, a file system, a file in another format.
 public struct OtherContent: Equatable, Sendable {
-  /// The kinds of what it may be.
+  /// Its possible kinds.
   package enum Kind: Equatable, Sendable {
     case container(ContainerFormat)
     /// A partition table.
@@ -94,7 +94,7 @@ extension OtherContent: CustomStringConvertible {
 }
 
 extension Signature {
-  /// Whether it describes all of the source, rather than what a part looks like.
+  /// Whether it describes all of the source, rather than the content of a part.
   fileprivate var isOwner: Bool {
     type != "DM_snapshot_cow" && !hasBadChecksum && usage != .unknown
   }

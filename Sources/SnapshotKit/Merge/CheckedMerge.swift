@@ -11,7 +11,7 @@ public struct CheckedMerge: Sendable {
   public let origin: OriginCheck
   /// Whether the store is an undo store: the merge restores what another overwrote.
   public let isUndo: Bool
-  /// Whether it is a damaged one: what is restored may be wrong.
+  /// Whether it is a damaged one: the restored data may be wrong.
   public let isDamagedUndo: Bool
   /// Notes for the user before anything is written, each beginning with a name.
   public let notes: [String]

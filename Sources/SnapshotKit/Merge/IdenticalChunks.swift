@@ -21,8 +21,8 @@ extension SnapshotView {
     return restricted(to: chunks.union)
   }
 
-  /// The view with only those chunks of its table that an undo store has saved: what an interrupted
-  /// merge that skipped identical chunks had set out to write.
+  /// The view with only those chunks of its table that an undo store has saved: those that an
+  /// interrupted merge that skipped identical chunks had set out to write.
   ///
   /// - Returns: nil if `file` is no completely saved undo store.
   func restricted(toUndo file: any BlockSource) throws(StoreError) -> SnapshotView? {
@@ -30,8 +30,8 @@ extension SnapshotView {
     return restricted(to: saved.runs.map { $0.old..<$0.oldEnd })
   }
 
-  /// The first byte of the view that differs from the origin, or cannot be compared, in what an
-  /// undo store did not save; nil if a merge was right to skip that.
+  /// The first byte of the view that differs from the origin, or cannot be compared, in chunks that
+  /// an undo store did not save; nil if a merge was right to skip them.
   package func firstDifference(
     besidesUndo file: any BlockSource
   ) throws(StoreError) -> UInt64? {

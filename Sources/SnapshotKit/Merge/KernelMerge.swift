@@ -83,7 +83,7 @@ struct KernelMerge {
     }
   }
 
-  /// The first thing that keeps the merge from ending with what the snapshot shows.
+  /// The first obstacle that keeps the merge from ending with the snapshot's content.
   func obstacle(
     in store: Store, _ extent: TableSummary
   ) throws(TableError) -> MergeObstacle? {
@@ -222,7 +222,7 @@ struct KernelMerge {
     return found
   }
 
-  /// Compares what the merge leaves of contested chunks with what the snapshot shows, and simulates
+  /// Compares the merge's result for contested chunks with the snapshot's content, and simulates
   /// their removal, last to first.
   private func obstacle(among contested: [Entry]) throws(TableError) -> MergeObstacle? {
     var lists: [UInt64: KernelBucket] = [:]

@@ -5,7 +5,7 @@ internal import SnapshotFormat
 
 /// A merge to be done, as a file to review and apply.
 ///
-/// Lines of JSON: first what is merged into what; then each piece of the origin that is written,
+/// Lines of JSON: first the source and the target; then each piece of the origin that is written,
 /// with the SHA-256 of its content before and after; last their number and a digest of the first
 /// line. For a merge without undo each chunk is a piece, to know after an interruption which are
 /// merged.
@@ -126,7 +126,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
     }
   }
 
-  /// Refuses a merge of `view` that is not, byte for byte, what the plan in `file` says.
+  /// Refuses a merge of `view` that differs by a byte from the plan in `file`.
   ///
   /// - Parameters:
   ///   - origin: The origin as it was before a merge that may be under way.

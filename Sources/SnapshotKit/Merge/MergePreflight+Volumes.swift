@@ -56,7 +56,7 @@ extension MergePreflight {
   }
 
   /// Refuses a group in which several volumes have one UUID, and physical volumes that share bytes,
-  /// such as overlapping partitions: what is written to one would be the other's.
+  /// such as overlapping partitions: writes to one would change the other.
   private func checkIdentities(_ origin: OriginVolume) throws(MergeError) {
     for version in [origin.version, origin.found.group]
     where Set(version.logicalVolumes.map(\.uuid)).count < version.logicalVolumes.count {
@@ -315,7 +315,8 @@ extension SnapshotView {
     return shows
   }
 
-  /// The first byte that differs between two copies of the origin, within what the view overwrites.
+  /// The first byte that differs between two copies of the origin, within the bytes that the view
+  /// overwrites.
   fileprivate func firstDifference(
     between one: any BlockSource, _ other: any BlockSource
   ) throws(BlockIOError) -> UInt64? {

@@ -55,7 +55,7 @@ struct MergePreflight {
     try checkIsReadable(view)
     try checkPlan(view, existingUndo) { progress(.planning, $0, $1) }
     try checkUndoFile(existingUndo, view)
-    // We have written nothing yet: what was read of the metadata still holds.
+    // We have written nothing yet: the metadata that was read still holds.
     for read in [loaded.store.source, source] { try io(try read.checkUnchanged()) }
     return CheckedMerge(
       request: request, snapshot: snapshot, view: view, origin: origin, isUndo: isUndo,
@@ -102,8 +102,8 @@ struct MergePreflight {
     }
   }
 
-  /// Refuses what says itself that it is a part of something larger: a member of an array, a
-  /// physical volume; and a volume other than the one that the snapshot was taken of.
+  /// Refuses an origin that is by its own content a part of something larger: a member of an array,
+  /// a physical volume; and a volume other than the snapshot's origin.
   private func checkRawOrigin() throws(MergeError) {
     switch request.origin {
     case .volume(let volume):

@@ -66,7 +66,8 @@ public struct MergeRequest: Sendable {
 
 /// The purpose of the checks.
 public enum MergePurpose: Sendable {
-  /// To write the origin, which is locked first, so that what is checked is what will be written.
+  /// To write the origin, which is locked first, so that the checked bytes are those that will be
+  /// overwritten.
   case merge
   /// To show, or write as a plan, what would be done: the checks are the same.
   case trial

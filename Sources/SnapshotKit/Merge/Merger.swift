@@ -70,8 +70,8 @@ struct Merger: Sendable {
       byteCount: byteCount - lost.map(\.range).totalCount, wasFinished: false, lost: lost)
   }
 
-  /// Throws if the store was changed since it was opened, other than by our own writes: a store may
-  /// be on the same physical volume as its origin.
+  /// Throws if the store was changed since it was opened, except by our own writes: a store may be
+  /// on the same physical volume as its origin.
   private func checkStore() throws(BlockIOError) {
     for file in store.files
     where !target.files.contains(where: { DeviceUse.overlap($0.identity, file.identity) }) {

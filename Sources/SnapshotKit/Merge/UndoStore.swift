@@ -231,7 +231,7 @@ struct UndoStore: Sendable {
 
   // MARK: - Data
 
-  /// In an undo store, what follows it in a partial last chunk is zero.
+  /// In an undo store, the bytes after it in a partial last chunk are zero.
   private var originEnd: UInt64 { origin.byteCount / 512 * 512 }
 
   private func saveData(

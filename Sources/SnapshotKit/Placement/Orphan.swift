@@ -32,7 +32,7 @@ public struct Orphan: Equatable, Sendable {
 }
 
 extension Orphan {
-  /// Whether it may have been copied for another use of the space, by what is left of the table.
+  /// Whether it may have been copied for another use of the space, by the remains of the table.
   func mayBeOthers(ofTable runs: [ExceptionRun]) -> Bool {
     reason == .endInDoubt || reason == .endLost && runs.isEmpty
   }

@@ -17,7 +17,7 @@ public struct Placement: Equatable, Sendable {
 
 /// A level of placement.
 public enum PlacementLevel: String, CaseIterable, Sendable {
-  /// None: what no exception names is left out.
+  /// None: orphans are left out.
   case none
   /// Those that are proven.
   case proven

@@ -15,7 +15,7 @@ struct PlacementLedger {
 
   private let orphans: OrphanIndex
   private let originChunkCount: UInt64
-  /// By the orphan's number: what is known of it, the chunk of the origin, and what says so.
+  /// By the orphan's number: its state, the chunk of the origin, and the evidence.
   private var states: [State]
   private var olds: [UInt64]
   private var kinds: [Evidence.Kinds]
@@ -25,7 +25,7 @@ struct PlacementLedger {
   private var holders: [UInt32] = []
   /// Those of them that were contradicted since, so that another orphan may have the chunk.
   private var released: Set<UInt32> = []
-  /// Whether a proof of an earlier round was contradicted: what was built on it may be wrong.
+  /// Whether a proof of an earlier round was contradicted: conclusions from it may be wrong.
   private(set) var hasRetracted = false
 
   /// An empty ledger.

@@ -29,7 +29,7 @@ public struct PlacementPlan: Sendable {
   /// The number of orphans without a place.
   public var unplacedCount: UInt64 { orphanCount - provenCount - likelyCount }
 
-  /// Nothing placed of that many orphans.
+  /// No placements for that many orphans.
   init(unplaced orphanCount: UInt64, because reason: Unplaced.Reason) {
     self.orphanCount = orphanCount
     unplaced = Unplaced.all(orphanCount, reason)
@@ -141,8 +141,8 @@ public struct PlacementPlan: Sendable {
       seen.add(new, content)
       for index in searches.indices { searches[index].look(at: new, content) }
     }
-    // Of a table of which nothing is left, the orphans are all that there is. If all of them can be
-    // read, they are taken for its chunks.
+    // If nothing is left of a table, the orphans are all that there is. If all of them can be read,
+    // they are taken for its chunks.
     let isWhole = unlistedCount == 0 && seen.readCount == orphans.chunkCount
     let orphans = runs.isEmpty && isWhole ? orphans.map(\.ofLostTable) : orphans
     var ledger = PlacementLedger(orphans, runs, originChunkCount: originChunkCount)

@@ -21,8 +21,8 @@ struct PlacementScene: Sendable {
   let unlistedCount: UInt64
   /// The snapshot as far as it is known.
   ///
-  /// It is the origin, seen through the exceptions that survive and what has been proven so far. A
-  /// chunk that is not known shows the origin's. After all proofs, what is likely is seen as well.
+  /// It is the origin, seen through the surviving exceptions and the proofs so far. A chunk that is
+  /// not known shows the origin's. After all proofs, likely places are included as well.
   let view: SnapshotView
   /// The places proven so far; after all proofs, the likely ones as well.
   let proven: OrphanPlaces
@@ -30,7 +30,7 @@ struct PlacementScene: Sendable {
   /// The length of a chunk in bytes.
   var chunkByteCount: UInt64 { geometry.chunkSize.byteCount }
 
-  /// Whether an exception, or what was proven so far, already maps a chunk of the origin.
+  /// Whether an exception, or a proof so far, already maps a chunk of the origin.
   func isMapped(_ old: UInt64) -> Bool { view.table.newChunk(for: Chunk(old)) != nil }
 
   /// Whether the origin has a chunk that nothing maps.
@@ -39,7 +39,7 @@ struct PlacementScene: Sendable {
 
 /// Finds evidence of some kinds.
 protocol EvidenceSearch {
-  /// Makes room for what is kept of each orphan: growing little by little takes twice as much.
+  /// Makes room for the data kept of each orphan: growing little by little takes twice as much.
   mutating func reserve(orphanCount: Int)
 
   /// Looks at the content of an orphan. Each is shown once, ascending, before any evidence is

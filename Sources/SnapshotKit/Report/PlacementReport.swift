@@ -55,7 +55,7 @@ public struct PlacedReport: Encodable, Sendable {
 
   /// The report of a placement.
   ///
-  /// - Parameter geometry: Where chunks are, to tell the bytes of the origin as well.
+  /// - Parameter geometry: The places of chunks, for the bytes of the origin.
   public init(_ placement: Placement, _ geometry: StoreGeometry? = nil) {
     byteOffset = geometry?.byteOffset(of: Chunk(placement.old))
     byteCount = geometry.map { placement.count * $0.chunkSize.byteCount }

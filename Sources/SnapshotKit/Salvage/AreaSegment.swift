@@ -277,7 +277,7 @@ struct AreaSegment {
   /// Notes an exception that is rejected although those around it are accepted.
   mutating func drop(_ dropped: Dropped) { self.dropped.append(dropped) }
 
-  /// Notes slots of an area that hold something other than exceptions.
+  /// Notes slots of an area with other content than exceptions.
   mutating func passOver(_ count: UInt64) { passedOverCount += count }
 
   /// Ends an area whose slots are in use up to the position `usedEnd` of the table.

@@ -4,7 +4,8 @@ internal import SnapshotFormat
 extension SalvagePlan {
   /// Finds where the orphans of a generation belong.
   ///
-  /// It reads every orphan, and what else the evidence requires of the origin and of the siblings.
+  /// It reads every orphan, and the parts of the origin and of the siblings that the evidence
+  /// requires.
   ///
   /// - Parameters:
   ///   - origin: What the snapshot was taken of; nil if that is not known, which leaves little
@@ -13,7 +14,7 @@ extension SalvagePlan {
   public func placements(
     of generation: Generation, origin: (any BlockSource)?, siblings: [Sibling] = []
   ) throws(StoreError) -> PlacementPlan {
-    // An older table's space was used again, and what it lost may hold anything.
+    // An older table's space was used again, and its lost chunks may hold anything.
     guard generation.index == 0 else {
       return PlacementPlan(unplaced: generation.orphanCount, because: .olderTable)
     }
@@ -36,7 +37,7 @@ extension Generation {
   /// The number of orphans listed.
   private var listedOrphanCount: UInt64 { orphans.chunkCount }
 
-  /// The generation with what was placed as exceptions like any other.
+  /// The generation with its placements as exceptions like any other.
   ///
   /// Proven chunks are no longer lost. Likely ones are in doubt.
   func placing(_ plan: PlacementPlan, _ level: PlacementLevel) -> Generation {

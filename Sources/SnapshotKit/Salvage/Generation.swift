@@ -1,7 +1,7 @@
 internal import BlockIO
 public import SnapshotFormat
 
-/// One use of a store's space: what survives of a table.
+/// One use of a store's space: the surviving parts of a table.
 public struct Generation: Sendable {
   /// Its number: 0 for the newest that has exceptions, higher for older ones.
   public let index: Int
@@ -35,11 +35,11 @@ public struct Generation: Sendable {
   /// Exceptions for this chunk of the store, and for those after it, may belong to another table;
   /// nil if none may, or it is not known which.
   package internal(set) var firstDoubtfulChunk: UInt64?
-  /// Whether chunks were in flight that have been placed since: what was written to the origin
-  /// after the snapshot was invalidated was copied nowhere all the same.
+  /// Whether chunks were in flight that have been placed since: writes to the origin after the
+  /// snapshot was invalidated were nevertheless copied nowhere.
   var hadInFlight = false
 
-  /// Whether exceptions are lost, or may be, without a trace of what they were for.
+  /// Whether exceptions are lost, or may be, whose old chunks are unknown.
   var hasUnknownLosses: Bool {
     isEndLost || inFlightCount > 0 || hadInFlight
       || lostExceptionCount > lostChunkCount(for: [.exceptionLost, .exceptionDamaged])

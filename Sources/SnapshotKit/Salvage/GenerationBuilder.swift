@@ -101,7 +101,7 @@ struct GenerationBuilder {
         try orphans.addTail(start..<end, usedEnd: start, .endInDoubt, survey)
       }
     }
-    // Linux may have handed out again what an older table named, and have overflowed.
+    // Linux may have reused chunks that an older table named, and have overflowed.
     let isOverwritten = !isCurrent && validity == .invalid
     if isOverwritten { noteOverwritten() }
     let unconfirmed = shifts?.unconfirmed(runs, geometry)
@@ -119,8 +119,8 @@ struct GenerationBuilder {
         ? 0 : table.doubtfulAreas.first.flatMap { geometry.chunk(of: AreaIndex($0))?.index })
   }
 
-  /// The newest generation where something else is in its first areas, and nothing is left of it:
-  /// what these named may be what their slots' chunks hold.
+  /// The newest generation, if its first areas hold something else, and nothing is left of it: the
+  /// chunks of its slots may hold its data.
   mutating func buildLost(_ survey: AreaSurvey) throws(BlockIOError) -> Generation {
     let areas = 0..<max(1, survey.leadingLostCount)
     let lostCount = UInt64(areas.count) * survey.exceptionsPerArea
@@ -143,7 +143,7 @@ struct GenerationBuilder {
 
   private var findings: [Finding] { FindingCode.allCases.compactMap { tallies[$0]?.finding } }
 
-  /// Adds what Linux was copying when it invalidated the snapshot; says how many chunks.
+  /// Adds the chunks that Linux was copying when it invalidated the snapshot; returns their number.
   private mutating func addInFlight(
     to orphans: inout Orphans, _ survey: AreaSurvey
   ) throws(BlockIOError) -> UInt64 {

@@ -56,8 +56,8 @@ struct Orphans {
   /// Adds the chunks of slots at the table's end whose exceptions are lost, up to the last that
   /// holds anything: it is unknown how many of the slots after `usedEnd` were in use.
   ///
-  /// Linux hands chunks out in order: what lies before one that was in use was in use as well, and
-  /// a copy of zeroes.
+  /// Linux allocates chunks in order: a chunk before one that was in use was in use as well, and a
+  /// copy of zeroes.
   ///
   /// - Parameter reason: Why no exception names those after `usedEnd`.
   mutating func addTail(

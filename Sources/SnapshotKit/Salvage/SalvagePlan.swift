@@ -108,13 +108,13 @@ public struct SalvagePlan: Sendable {
       .empty, geometry, shifts, overwrittenEnd: overwrittenEnd, originChunkCount: nil,
       validity: validity)
     if isFirstLost { return [try builder.buildLost(survey)] }
-    // An empty table has nothing to report, unless chunks were copied all the same.
+    // An empty table has nothing to report, unless chunks were copied nevertheless.
     let empty = try builder.build(index: 0, isCurrent: true, survey)
     return empty.isComplete || validity == .unknown ? [] : [empty]
   }
 
   /// Whether a generation is all that its table ever had, including its exceptions' data, as far as
-  /// is known without reading it.
+  /// known without reading it.
   public func isWhole(_ generation: Generation) -> Bool {
     generation.isComplete && WantedSectors(self, generation, lost: []).data.isEmpty
       && generation.runs.allSatisfy { $0.new + $0.count <= geometry.wholeChunkCount }

@@ -5,7 +5,7 @@ internal import SnapshotFormat
 /// A new table begins in area 0 and clears an area only when the one before fills, so the end of an
 /// older, longer table stays after it. The bytes between two segments decide:
 ///
-/// - zeroes after an exception: the table ended there, and what follows is older;
+/// - zeroes after an exception: the table ended there, and everything after is older;
 /// - zeroes after a sector's last exception may also be lost sectors: unless the two sides share
 ///   old chunks, that is in doubt;
 /// - shifts that decrease, or an area that repeats old chunks: another table. Linux clears an area
@@ -15,7 +15,7 @@ internal import SnapshotFormat
 ///   two tables; if they would share many by chance but share none, they are one. Otherwise they
 ///   count as one, in doubt.
 struct TableSplit {
-  /// Segments of one table, with what is between them.
+  /// Segments of one table, with the areas between them.
   struct Table {
     fileprivate(set) var segment: AreaSegment
     /// The areas between its segments that hold nothing of it, ascending.

@@ -1,7 +1,7 @@
 public import BlockIO
 public import SnapshotFormat
 
-/// A store's table in one reading, and what that reading knows to be lost.
+/// A store's table in one reading, and the losses that the reading knows.
 public struct LoadedTable: Sendable {
   /// The store.
   public let store: Store
@@ -19,7 +19,7 @@ public struct LoadedTable: Sendable {
   public let isCurrent: Bool
   /// Whether the table has all that it ever had, as far as its reading knows.
   public let isComplete: Bool
-  /// Whether exceptions may be lost without a trace of what they were for.
+  /// Whether exceptions may be lost whose old chunks are unknown.
   public let hasUnknownLosses: Bool
   /// The extent of Linux's own walk; nil in the salvage reading.
   var extent: TableSummary? { walk?.load.extent }
@@ -75,7 +75,7 @@ public struct LoadedTable: Sendable {
     self.init(plan, found, placement, placing.level)
   }
 
-  /// The table of a generation, with what was placed at a level.
+  /// The table of a generation, with the placements of a level.
   init(
     _ plan: SalvagePlan, _ found: Generation, _ placement: PlacementPlan, _ level: PlacementLevel
   ) {

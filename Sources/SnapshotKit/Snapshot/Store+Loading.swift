@@ -41,7 +41,7 @@ extension Sibling {
 }
 
 extension Store {
-  /// The store, with what cannot be read taken from siblings.
+  /// The store, with its unreadable bytes taken from siblings.
   func reading(_ substitutes: [Substitute], _ geometry: StoreGeometry) -> Store {
     Store(SubstitutedSource(source, geometry, substitutes), in: surroundings)
   }

@@ -1,8 +1,8 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// One walk over a store's table: what Linux does with the store, what its exceptions are and, on
-/// request, its runs.
+/// One walk over a store's table: Linux's verdict on the store, its exceptions and, on request, its
+/// runs.
 struct TableWalk: Sendable {
   let store: Store
   /// Linux's handling of the store.

@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// A store's bytes, for reading areas: the first few mebibytes that were read are kept.
 ///
-/// Damage makes several questions of one store: what Linux reads, where the areas are, what a
+/// Damage raises several questions about one store: what Linux reads, where the areas are, what a
 /// salvage finds. All of them see the same areas, even if the medium changes meanwhile, and a
 /// failing disk reads each only once.
 final class RememberedAreas: ForwardingSource {

@@ -3,8 +3,8 @@ public import SnapshotFormat
 
 /// A COW store on a medium: its bytes, the header in them, and where everything is.
 ///
-/// Opening judges nothing beyond the first sector; ``KernelLoad`` says what Linux would do with
-/// the store, ``Auditor`` what is wrong with it.
+/// Opening judges nothing beyond the first sector; ``KernelLoad`` has Linux's verdict on the store,
+/// ``Auditor`` the faults in it.
 public struct Store: Sendable {
   /// The bytes.
   public let source: any BlockSource

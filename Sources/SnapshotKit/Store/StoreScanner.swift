@@ -31,7 +31,7 @@ package struct StoreScanner {
 
   /// Walks the table and calls `visit` with each piece and its exceptions.
   ///
-  /// Every piece of the terminator's area is visited, for what follows the terminator.
+  /// Every piece of the terminator's area is visited, for the slots after the terminator.
   package func scan<Failure: Error>(
     _ visit: (Piece, Span<DiskException>) throws(Failure) -> Void
   ) throws(Failure) -> TableSummary {

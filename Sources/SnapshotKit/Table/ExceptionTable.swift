@@ -97,7 +97,7 @@ public struct ExceptionTable: Sendable {
         let last = block.removeLast()
         full.append(block)
         block = []
-        // Grown by doubling, it would be copied, and what it was before stay with the process.
+        // Grown by doubling, it would be copied, and its old memory would stay with the process.
         block.reserveCapacity(Self.blockRunCount + exceptions.count)
         block.append(last)
       }

@@ -37,7 +37,7 @@ struct OrderedStore: Sendable {
   ///
   /// - Parameters:
   ///   - chunk: Which chunk of the source a run begins at.
-  ///   - sourceEnd: The end of the source, in bytes: what is past it is left out.
+  ///   - sourceEnd: The end of the source, in bytes: chunks past it are left out.
   func forEachDataExtent<Failure: Error>(
     from chunk: (ExceptionRun) -> UInt64, before sourceEnd: UInt64,
     _ body: (CopyExtent, ExceptionRun) throws(Failure) -> Void

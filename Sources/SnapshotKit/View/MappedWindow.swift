@@ -1,8 +1,8 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// A part of what a table maps, read from the store: spans of the view in ascending order, and
-/// their places in a buffer.
+/// A part of the mapped bytes, read from the store: spans of the view in ascending order, and their
+/// places in a buffer.
 struct MappedWindow: Sendable {
   static let byteCountMax = 4 << 20
 

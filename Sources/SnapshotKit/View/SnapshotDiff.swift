@@ -3,8 +3,8 @@ internal import SnapshotFormat
 
 /// The ranges in which a snapshot and its origin really differ, sector by sector.
 ///
-/// Linux copies whole chunks, so an exception may hold much, or only, what the origin holds too.
-/// Only chunks in the table are read and compared; elsewhere the two are the same bytes.
+/// Linux copies whole chunks, so much of an exception, or all of it, may equal the origin. Only
+/// chunks in the table are read and compared; elsewhere the two are the same bytes.
 public struct SnapshotDiff: Sendable {
   /// The number of bytes that differ.
   public private(set) var changedByteCount: UInt64 = 0

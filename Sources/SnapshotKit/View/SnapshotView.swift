@@ -42,7 +42,7 @@ public final class SnapshotView: BlockSource {
   }
 
   /// Whether a merge of this view leaves another snapshot of the same origin unchanged: the other
-  /// has a copy of whatever it overwrites.
+  /// has a copy of all that the merge overwrites.
   func leavesAlone(_ other: SnapshotView) -> Bool {
     var isCovered = true
     forEachSegment(in: 0..<byteCount) { segment in

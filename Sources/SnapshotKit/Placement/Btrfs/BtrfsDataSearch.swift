@@ -98,7 +98,7 @@ struct BtrfsDataSearch {
     }
   }
 
-  /// Looks for what some sectors of a chunk of the origin must have.
+  /// Looks for the content that some sectors of a chunk of the origin must have.
   private mutating func look(
     for wanted: Wanted, in old: UInt64, _ strength: Evidence.Strength
   ) throws(BlockIOError) {

@@ -2,7 +2,7 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// A btrfs as it is known so far: the scene's view, with what was found since in its place.
+/// A btrfs as far as it is known: the scene's view, with the latest findings in their places.
 final class BtrfsImage {
   let scene: PlacementScene
   let orphans: BtrfsOrphans
@@ -81,7 +81,8 @@ final class BtrfsImage {
     old < scene.originChunkCount && found[old] == nil && !scene.isMapped(old)
   }
 
-  /// The position in the store's order of what a chunk of the origin shows, if that is the store's.
+  /// The position in the store's order of a chunk of the origin, if the view shows it from the
+  /// store.
   func position(of old: UInt64) -> UInt64? {
     if let orphan = found[old] { return position(of: orphan) }
     return scene.view.table.newChunk(for: Chunk(old)).flatMap {

@@ -6,7 +6,7 @@ internal import FileSystemFormat
 /// A node is as long as one chunk of the store or several, which were copied one after the other.
 /// ``BtrfsLargeChunks`` handles larger chunks.
 struct BtrfsNodeSearch {
-  /// A node, and what is known of it.
+  /// A node, and the evidence for it.
   struct Found {
     let node: BtrfsNode
     let strength: Evidence.Strength

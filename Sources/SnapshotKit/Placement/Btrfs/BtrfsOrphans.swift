@@ -22,7 +22,7 @@ struct BtrfsOrphans {
   private(set) var reasons: [Orphan.Reason] = []
   /// The heads, ascending by the node's address.
   private(set) var heads: [Head] = []
-  /// Superblocks: the index of the orphan, and what it has.
+  /// Superblocks: the index of the orphan, and the content.
   private(set) var superblocks: [(orphan: Int, superblock: BtrfsDiskSuperblock)] = []
 
   private var pieceRegisters: [UInt32] = []

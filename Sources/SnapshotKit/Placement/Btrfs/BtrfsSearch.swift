@@ -51,7 +51,7 @@ struct BtrfsSearch: EvidenceSearch {
     return image.evidence
   }
 
-  /// Whether nothing was proven but what was found here.
+  /// Whether nothing was proven except by this search.
   private func isUnchanged(
     _ proven: OrphanPlaces, since last: (evidence: [Evidence], proven: OrphanPlaces)
   ) -> Bool {

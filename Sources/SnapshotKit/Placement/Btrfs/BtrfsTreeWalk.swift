@@ -137,7 +137,7 @@ struct BtrfsTreeWalk {
       let pointer = BtrfsPointer(
         address: header.address, generation: header.generation, level: header.level)
       guard let found = try nodes.find(pointer, map) else { continue }
-      // Both copies were written. If only one is here, which one it is cannot be told.
+      // Both copies were written. If only one is here, it may be either.
       let openCount = found.places.count { place in
         place.bytes.map { !$0.starts(with: found.node.bytes.prefix(image.layout.chunkByteCount)) }
           ?? true && image.isOpen(image.chunk(at: place.byteOffset))
@@ -148,7 +148,7 @@ struct BtrfsTreeWalk {
     }
   }
 
-  /// Whether a node has been nowhere else since it was written, by all that is known of chunks.
+  /// Whether a node has been nowhere else since it was written, according to all known chunks.
   private func isSettled(_ header: BtrfsNodeHeader) -> Bool {
     guard let index = map.index(containing: header.address),
       let oldest = since[map.chunks[index].logical]

@@ -4,7 +4,7 @@ internal import SnapshotFormat
 
 /// The claims found in one round: which orphan is a copy of which chunk of the origin.
 ///
-/// Everything that a chunk's blocks say must fit its place.
+/// All statements in a chunk's blocks must fit its place.
 struct Ext4Claims {
   let volume: Ext4Volume
   let orphans: Ext4OrphanBlocks
@@ -13,7 +13,8 @@ struct Ext4Claims {
   let reasons: [Orphan.Reason]
   /// Whether all orphans that Linux copied could be read: none that was not seen can be a rival.
   let isAllSeen: Bool
-  /// Whether, in addition, none is all zeroes: in many copies of disks, what could not be read is.
+  /// Whether, in addition, none is all zeroes: many copies of disks have zeroes for unreadable
+  /// bytes.
   let isIntact: Bool
   /// The strength sought: proofs first, then likely evidence for the rest.
   ///
@@ -213,7 +214,7 @@ struct Ext4Claims {
 
   // MARK: - Chance
 
-  /// Whether so many checksums of 32 bits that are looked for hardly meet any orphan by chance.
+  /// Whether so many wanted checksums of 32 bits hardly match any orphan by chance.
   func isRare(_ wantedCount: Int) -> Bool {
     let pairs = wantedCount.multipliedReportingOverflow(by: orphans.chunks.count - placed.count)
     return !pairs.overflow && pairs.partialValue < Self.pairCountMax

@@ -2,8 +2,8 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// Blocks of directories and of extent trees, whose checksums say which inode they belong to; where
-/// in it they are follows from the inode's map, if only one block of it is missing.
+/// Blocks of directories and of extent trees, whose checksums identify their inode; their place in
+/// it follows from the inode's map, if only one block of it is missing.
 struct Ext4DirectoryEvidence {
   let homes: Ext4Homes
   let volume: Ext4Volume
@@ -77,7 +77,7 @@ struct Ext4DirectoryEvidence {
         Ext4Block.register(ofDirectory: bytes.span), Ext4Block.register(ofHashTree: bytes.span),
         Ext4Block.register(ofExtents: bytes.span),
       ]
-      // The block may be an older version of what was lost, and then no other is.
+      // The block may be an older version of the lost one, and then no other is.
       if registers.contains(owner.register), blocks.count > 1 { continue }
       missing.append(block)
     }

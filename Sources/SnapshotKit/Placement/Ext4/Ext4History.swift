@@ -2,7 +2,7 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// Whether a store has what was written, or what was overwritten.
+/// Whether a store has the written data, or the overwritten data.
 ///
 /// In an overlay the snapshot is newer than its origin, and a block that is not in the table was
 /// not written. In a snapshot of a volume that was written on, it is older.

@@ -2,7 +2,7 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// Blocks of inode tables, whose inodes' checksums say which blocks they are.
+/// Blocks of inode tables, whose inodes' checksums identify the blocks.
 struct Ext4InodeEvidence {
   let homes: Ext4Homes
   let volume: Ext4Volume

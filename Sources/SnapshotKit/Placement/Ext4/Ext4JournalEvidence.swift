@@ -94,7 +94,7 @@ struct Ext4JournalEvidence {
 
   /// The content of blocks that were written home, by the last transaction that has them.
   ///
-  /// Nothing is known without the journal's superblock, which says what was written home; nor of a
+  /// Nothing is known without the journal's superblock, which shows what was written home; nor of a
   /// block after whose transaction one is not known.
   func attestHomes() -> [UInt64: Home] {
     guard let superblock = log.superblock else { return [:] }
@@ -145,7 +145,7 @@ struct Ext4JournalEvidence {
     return covered
   }
 
-  /// Places the homes of what the journal has.
+  /// Places the homes of blocks in the journal.
   func placeHomes(
     _ homes: [UInt64: Home], _ claims: inout Ext4Claims
   ) throws(BlockIOError) {
@@ -162,7 +162,7 @@ struct Ext4JournalEvidence {
       guard !claims.isKnown(chunk) else { continue }
       let found = try candidates(home.content, block, &claims)
       guard let orphan = found.first, let trust = claims.trust(orphan) else { continue }
-      // A superblock may be of any version: only the journal's copy tells which is the last.
+      // A superblock may be of any version: only the journal's copy shows which is the last.
       var isSure =
         block != volume.superblockBlock && (isRare || claims.isInOrder(orphan, chunk))
       if !isSure { isSure = try isCopy(orphan, block, home, claims) }
@@ -170,8 +170,8 @@ struct Ext4JournalEvidence {
     }
   }
 
-  /// Whether more than a checksum says that an orphan has the content that the journal wrote home:
-  /// the orphan itself says where it belongs, or it is the same as the journal's copy.
+  /// Whether more than a checksum shows that an orphan has the content that the journal wrote home:
+  /// the orphan itself names its place, or it is the same as the journal's copy.
   private func isCopy(
     _ orphan: Int, _ block: UInt64, _ home: Home, _ claims: Ext4Claims
   ) throws(BlockIOError) -> Bool {

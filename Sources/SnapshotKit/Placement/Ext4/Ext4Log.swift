@@ -1,7 +1,8 @@
 internal import BlockIO
 internal import FileSystemFormat
 
-/// The log of the snapshot's journal: what is known of each of its blocks, and what each must be.
+/// The log of the snapshot's journal: the known facts about each of its blocks, and the
+/// requirements on each.
 ///
 /// Linux writes transactions one after another: revocations, descriptors, each followed by the
 /// blocks in its tags, and a commit block. The tags have the checksum of each block with the
@@ -37,7 +38,7 @@ struct Ext4Log: Sendable {
   private(set) var positions: [Key: [Int]] = [:]
   /// The register of a block of the snapshot, from zero, where its transaction gives it.
   private(set) var expected: [Int: UInt32] = [:]
-  /// Blocks of which transactions say different things.
+  /// Blocks on which transactions contradict each other.
   private var contradicted: Set<Int> = []
   /// The control blocks of the origin's log, where they are not certain for the snapshot.
   private var doubtful: [Int: Control] = [:]
@@ -145,7 +146,7 @@ struct Ext4Log: Sendable {
   /// Takes the journal's superblock from an orphan.
   mutating func take(_ superblock: Ext4JournalSuperblock) { self.superblock = superblock }
 
-  /// Makes certain what the origin has of transactions before one: it was not overwritten since.
+  /// Makes the origin's blocks of transactions before one certain: they were not overwritten since.
   mutating func takeOrigin(before sequence: UInt32) {
     for (position, control) in doubtful where control.sequence < sequence {
       var blocks = [position]
@@ -162,7 +163,7 @@ struct Ext4Log: Sendable {
     }
   }
 
-  /// Says that a block of the log is there, and what follows it.
+  /// Lays a block of the log at a position, which determines the blocks after it.
   mutating func lay(_ control: Control, at position: Int, content: UInt32? = nil) {
     controls[position] = control
     noteEnd(control, at: position)
@@ -235,7 +236,7 @@ struct Ext4Log: Sendable {
       && !contradicted.contains(position)
   }
 
-  /// The only place of what structures a transaction; nil if there is none, or several.
+  /// The only place of a transaction's control block; nil if there is none, or several.
   func position(of kind: Ext4JournalHeader.Kind, _ sequence: UInt32) -> Int? {
     let found = positions[Key(kind: kind, sequence: sequence)] ?? []
     return found.count == 1 ? found[0] : nil

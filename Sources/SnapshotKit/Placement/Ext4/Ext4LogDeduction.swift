@@ -8,7 +8,7 @@ struct Ext4LogDeduction {
   private(set) var log: Ext4Log
   /// The orphans' blocks that have a place in the log now.
   private(set) var positions: [Int: Int] = [:]
-  /// The orphans' blocks that have none, by what they are.
+  /// The orphans' blocks that have no place, by kind.
   private(set) var unlaid: [Ext4Log.Key: [Int]] = [:]
 
   private let orphans: Ext4OrphanBlocks
@@ -92,7 +92,7 @@ struct Ext4LogDeduction {
     }
   }
 
-  /// Finds places of what structures a transaction.
+  /// Finds places of a transaction's control blocks.
   ///
   /// - Returns: Whether anything was found.
   private mutating func lay(_ sequence: UInt32) -> Bool {

@@ -2,11 +2,11 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// The newest versions of blocks of inode tables, where the journal does not say what was written
-/// home last.
+/// The newest versions of blocks of inode tables, where the journal does not show the last version
+/// written home.
 ///
-/// In an overlay, what was written home last is the newest of all versions, and its copies in the
-/// journal are the same.
+/// In an overlay, the version written home last is the newest of all, and its copies in the journal
+/// are the same.
 struct Ext4NewestInodes {
   private let homes: Ext4Homes
   private let volume: Ext4Volume

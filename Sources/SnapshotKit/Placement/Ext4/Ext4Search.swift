@@ -13,7 +13,7 @@ struct Ext4Search: EvidenceSearch {
   private var orphans: Ext4OrphanBlocks
   /// The last result, and the relevant proofs at the time of that search.
   private var last: (evidence: [Evidence], proven: OrphanPlaces)?
-  /// The journal as it was read last, and what of it was proven then.
+  /// The journal as it was last read, and the part of it that was proven then.
   private var lastLog: (log: Ext4Log, proven: OrphanPlaces)?
   /// Blocks written since a transaction, by the origin's journal.
   private var rewritten: (sequence: UInt32, blocks: Ext4Rewritten)?
@@ -79,7 +79,7 @@ struct Ext4Search: EvidenceSearch {
     return log
   }
 
-  /// Looks for proofs, or for what is likely.
+  /// Looks for proofs, or for likely evidence.
   private mutating func search(
     _ log: Ext4Log, _ place: Ext4JournalPlace, _ claims: inout Ext4Claims
   ) throws(BlockIOError) {

@@ -165,7 +165,7 @@ extension BlockSource {
     return buffer.bytes(0..<count)
   }
 
-  /// Reads with zeroes for what cannot be read, or is past the end.
+  /// Reads with zeroes for bytes that cannot be read, or are past the end.
   func readShowing(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {

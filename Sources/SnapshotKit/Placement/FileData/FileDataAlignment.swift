@@ -44,7 +44,7 @@ struct FileDataAlignment {
   /// The target that follows on what is known before an orphan.
   let successors: [Int?]
 
-  /// The certain matches, by what is known so far: the target of each orphan.
+  /// The certain matches so far: the target of each orphan.
   ///
   /// - Parameter scores: How well an orphan fits a target.
   func certain(_ score: (Int, Int) -> Int32) -> [Int?] {

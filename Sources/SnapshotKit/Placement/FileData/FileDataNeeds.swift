@@ -5,7 +5,7 @@ internal import SnapshotFormat
 struct FileDataNeed {
   /// The expected content of a block.
   enum Block: Equatable {
-    /// Nothing is known of it.
+    /// Unknown.
     case unknown
     /// A part of a file that is not its end.
     case whole

@@ -44,7 +44,7 @@ struct FileDataPlaces {
       && bytes.upperBound <= free[index].upperBound
   }
 
-  /// Whether nothing is known of a chunk of the origin.
+  /// Whether a chunk of the origin is not known at all.
   func isLost(_ chunk: UInt64) -> Bool {
     chunk < scene.originChunkCount && positions[chunk] == nil && !scene.isMapped(chunk)
   }

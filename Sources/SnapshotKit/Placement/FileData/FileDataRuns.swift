@@ -1,5 +1,5 @@
-/// Drops what nothing but its neighbours speaks for, unless they are the same file's, or there is
-/// just as much of it as must be there.
+/// Drops matches that only their neighbours support, unless they are in one file, or there are just
+/// as many as there must be.
 struct FileDataRuns {
   private let needs: FileDataNeeds
   private let places: FileDataPlaces
@@ -12,7 +12,7 @@ struct FileDataRuns {
     (self.needs, self.places, self.scores) = (needs, places, scores)
   }
 
-  /// An orphan, where in the store's order it is, and what it may be a copy of.
+  /// An orphan, its position in the store's order, and the chunk that it may be a copy of.
   typealias Pair = (orphan: Int, position: Int, chunk: UInt64)
 
   /// The credible pairs, of pairs that ascend in the store.
@@ -89,8 +89,8 @@ struct FileDataRuns {
     needs.needs[pair.chunk].map { scores.isHit(pair.orphan, $0) } == true
   }
 
-  /// Whether a chunk belongs to one file, so that it was written with that, or something in it
-  /// speaks for the place.
+  /// Whether a chunk belongs to one file, so that it was written with that, or its content supports
+  /// the place.
   private func isFit(_ pair: Pair) -> Bool {
     guard let need = needs.needs[pair.chunk] else { return false }
     return need.blocks.count == 1 || need.isOneFile || isHit(pair)

@@ -60,7 +60,7 @@ struct FileDataScores {
     self.alike = alike
   }
 
-  /// How much more often an orphan is of a needed chunk than not, whatever it holds.
+  /// How much more often an orphan is of a needed chunk than not, whatever its content.
   static func prior(neededCount: Int, orphanCount: Int) -> Int32 {
     let others = max(0, orphanCount - neededCount)
     return min(
@@ -96,7 +96,7 @@ struct FileDataScores {
     return isFiles && alike.contains(orphan) ? sum - 160 : sum
   }
 
-  /// Whether something in an orphan says that it belongs there, and not only that it may.
+  /// Whether something in an orphan shows that it belongs there, and not only that it may.
   func isHit(_ orphan: Int, _ need: FileDataNeed) -> Bool {
     need.blocks.enumerated().contains { block, kind in
       let foundEnd = looks.end(orphan, block)

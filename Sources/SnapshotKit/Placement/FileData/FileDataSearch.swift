@@ -18,7 +18,7 @@ struct FileDataSearch: EvidenceSearch {
 
   /// Each place makes others more certain, but not endlessly.
   private static let roundCountMax = 6
-  /// Orphans and targets are compared each with each, so many pairs at once: 96 MiB.
+  /// Orphans and targets are compared each with each, up to so many pairs: 96 MiB.
   private static let pairCountMax = 1 << 23
   /// More pairs are not compared.
   private static let pairCountInAllMax = 1 << 28
@@ -51,7 +51,7 @@ struct FileDataSearch: EvidenceSearch {
 
   private typealias Found = (orphan: Int, chunk: UInt64, isHit: Bool)
 
-  /// Places what is certain by what is known so far; orphans are numbered as they were looked at.
+  /// Places certain matches so far; orphans are numbered as they were looked at.
   private func align(
     _ looks: FileDataLooks, _ scores: FileDataScores, _ needs: FileDataNeeds,
     _ scene: PlacementScene, _ places: FileDataPlaces, _ isCounted: Bool

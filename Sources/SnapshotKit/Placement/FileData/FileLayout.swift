@@ -31,7 +31,7 @@ extension SnapshotView {
   }
 }
 
-/// A file system that says where the content of its files is, and what was free before.
+/// A file system with the places of its files' content, and of the space that was free before.
 protocol FileMapper: Sendable {
   /// The length of a block in bytes.
   var blockByteCount: Int { get }

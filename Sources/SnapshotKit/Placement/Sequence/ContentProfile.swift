@@ -1,6 +1,6 @@
 internal import SnapshotFormat
 
-/// The mix of bytes in content, to tell text from tables and noise.
+/// The mix of bytes in content, to distinguish text, tables and noise.
 struct ContentProfile: Equatable, Sendable {
   /// Of 255 bytes: zeroes, printable ones, those above 127, and others.
   private var shares: SIMD4<UInt8>
@@ -28,7 +28,7 @@ struct ContentProfile: Equatable, Sendable {
     return (0..<4).reduce(0) { $0 + Double(difference[$1].magnitude) } / 255
   }
 
-  /// The same of what is not zero, as if there were nothing else; nil if there is hardly anything.
+  /// The mix of the bytes that are not zero; nil if there are hardly any.
   var besidesZeroes: ContentProfile? {
     let rest = 255 - Int32(shares[0])
     guard rest > 8 else { return nil }

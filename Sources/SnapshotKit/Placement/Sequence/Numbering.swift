@@ -74,7 +74,7 @@ struct Numbering: Sendable {
     if growing.isEmpty { return nil }
     // The smallest steps are the numbers themselves; others are their bytes in another order.
     let numbers = growing.filter { $0.step == growing[0].step }
-    // A word that grows less often, as a count does that grows with most pages, would say that
+    // A word that grows less often, such as a count that grows with most pages, would suggest that
     // the numbers end.
     let most = numbers.map(\.pairCount).max() ?? 0
     words = Array(numbers.filter { $0.pairCount * 10 >= most * 9 }.prefix(Self.wordCountMax))

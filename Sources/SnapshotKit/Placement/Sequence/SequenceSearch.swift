@@ -10,7 +10,7 @@ struct SequenceSearch: EvidenceSearch {
   private let numbering: Numbering?
   /// The possible starts of file systems in the snapshot, in bytes.
   private let fileSystemStarts: [UInt64]
-  /// The orphans that can be read, and what each holds, ascending.
+  /// The orphans that can be read, and the content of each, ascending.
   private var read = ChunkSet()
   private var kinds: [SequenceWalk.Look.Kind] = []
   /// The numbers of each, if anything is numbered.

@@ -26,7 +26,7 @@ struct SequenceWalk {
   private static let sequenceCountMax = 16
   /// A shorter sequence may be chance.
   private static let countMin: UInt64 = 8
-  /// A sequence of so many, if nothing else was copied, is of the only writer.
+  /// A sequence of that length, if nothing else was copied, is of the only writer.
   private static let soleCountMin: UInt64 = 64
   /// So many chunks of one kind show that the content is of another kind from there on; fewer may
   /// be what a copy that had not ended left.
@@ -113,8 +113,8 @@ struct SequenceWalk {
       next == nil && (orphan.reason == .inFlight || orphan.reason == .exceptionLost)
     let file = isAfterAll ? try file(from: new, look) : nil
     if let numbering, let look, !look.isZero {
-      // Files whose lines are numbered are many, and short: elsewhere than at the end, where a
-      // burst of one writer stands, only a longer sequence is believed.
+      // Files with numbered lines are many, and short: except at the end, where a burst of one
+      // writer stands, only a longer sequence is trusted.
       let countMin = orphan.reason == .inFlight ? 1 : Self.countMin
       if follower(of: look.numbers) != nil { return nil }
       if let found = try candidate(by: numbering, look, countMin) { return found }
@@ -272,8 +272,8 @@ struct SequenceWalk {
     strangers.firstIndex { numbering?.distance(from: $0, to: numbers) == 1 }
   }
 
-  /// Notes a chunk whose place is not known: what goes on with its numbers belongs beside it, and
-  /// to no sequence that came as far before.
+  /// Notes a chunk of unknown place: chunks that continue its numbers belong beside it, and to no
+  /// sequence that came as far before.
   private mutating func meet(_ numbers: Numbering.Numbers) {
     if let index = follower(of: numbers) { strangers.remove(at: index) }
     strangers.append(numbers)
@@ -357,7 +357,7 @@ struct SequenceWalk {
     return content.withBytes(0..<content.byteCount) { Look($0, numbering) }
   }
 
-  /// Reads a chunk of the store; says whether that was possible.
+  /// Reads a chunk of the store; returns whether that was possible.
   private func read(_ new: UInt64, into buffer: IOBuffer) throws(BlockIOError) -> Bool {
     guard let start = scene.geometry.byteOffset(of: Chunk(new)),
       new < scene.geometry.wholeChunkCount,

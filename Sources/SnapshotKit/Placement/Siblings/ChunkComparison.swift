@@ -2,8 +2,8 @@ internal import BlockIO
 
 /// Compares chunks of one source with chunks of another, or of the same.
 ///
-/// The last chunk of the first is kept: what cannot be read takes long to read, and is compared
-/// with many.
+/// The last chunk of the first is kept: unreadable bytes take long to read, and are compared with
+/// many.
 final class ChunkComparison {
   /// The result of a comparison.
   struct Result {
@@ -59,7 +59,7 @@ final class ChunkComparison {
     return result
   }
 
-  /// Reads a chunk of the first, and says what of it cannot be read.
+  /// Reads a chunk of the first, and returns the parts that cannot be read.
   private func load(_ byteOffset: UInt64) throws(BlockIOError) -> [Range<UInt64>] {
     if let loaded, loaded.byteOffset == byteOffset { return loaded.unreadable }
     loaded = nil

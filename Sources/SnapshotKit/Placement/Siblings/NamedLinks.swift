@@ -22,7 +22,7 @@ struct NamedLinks {
   /// The number of consecutive exceptions that are compared: one may have been written through a
   /// snapshot.
   private static let sampleCount = 4
-  /// More are not compared: those are believed to have the same content.
+  /// More are not compared: those are assumed to have the same content.
   private static let comparisonCountMax = 1 << 16
 
   /// - Parameter known: The exceptions of the store that survive, ascending by their places in its

@@ -172,8 +172,8 @@ struct SiblingSearch: EvidenceSearch {
   /// sibling has their content. One that cannot be read as a whole is proven by what can be read of
   /// it; if that is nothing it is likely, because it may have been written through the sibling.
   ///
-  /// Otherwise the orphans that are the same as chunks of the sibling show which they are, and what
-  /// lies between those: that is likely.
+  /// Otherwise the orphans that are the same as chunks of the sibling are identified, and those
+  /// between them are likely.
   private func counted(
     _ scene: PlacementScene, _ common: CommonOrder, _ order: SiblingOrder,
     _ matches: [ContentHash: Matches], besides equal: [Evidence],
@@ -326,9 +326,9 @@ struct SiblingSearch: EvidenceSearch {
 
   /// Orphans of one content between two things that both stores have, and their places.
   ///
-  /// If the sibling has more of that content there, which are missing is not known: zeroes are
-  /// everywhere, and what was written through a snapshot leaves gaps in the order. If it has fewer,
-  /// the places are likely: the others belong to what only this store copied. So they are before
+  /// If the sibling has more of that content there, it is unknown which are missing: zeroes are
+  /// everywhere, and writes through a snapshot leave gaps in the order. If it has fewer, the places
+  /// are likely: the others belong to chunks that only this store copied. So they are before
   /// anything that both stores have.
   private func alike(
     _ common: CommonOrder, _ matches: [ContentHash: Matches]

@@ -2,10 +2,10 @@
 public struct SiblingUse: Equatable, Sendable {
   /// Its store's name.
   public let name: String
-  /// Whether it was believed.
+  /// Whether it was used.
   public let verdict: Verdict
 
-  /// Whether a sibling was believed, and why not.
+  /// Whether a sibling was used, and why not.
   public enum Verdict: String, Sendable {
     /// Both stores have a common order, with the same content.
     case used

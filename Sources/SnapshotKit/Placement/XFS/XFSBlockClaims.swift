@@ -2,13 +2,13 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// Orphans in which metadata blocks of XFS say where they are.
+/// Orphans with metadata blocks of XFS that name their place.
 struct XFSBlockClaims {
   /// Orphans whose intact blocks all agree.
   private(set) var claims: [XFSClaim] = []
   /// Orphans with nothing but a superblock.
   ///
-  /// It does not say of which group it is; only the first group's changes.
+  /// It does not name its group; only the first group's changes.
   private(set) var superblocks: [XFSClaim] = []
   /// Orphans in which a block begins that goes on in other chunks.
   private var beginnings: [Beginning] = []

@@ -16,12 +16,12 @@ struct XFSLogAssembly {
   private var reader: XFSLogReader
   private let scene: PlacementScene
 
-  /// Begins with what the table has.
+  /// Begins with the chunks in the table.
   init(_ reader: XFSLogReader, _ scene: PlacementScene) {
     (self.reader, self.scene) = (reader, scene)
   }
 
-  /// Adds an orphan that says its place; returns false if the place is another chunk's.
+  /// Adds an orphan that names its place; returns false if the place is another chunk's.
   mutating func add(_ claim: XFSClaim) -> Bool {
     if scene.isTaken(claim.old, from: claim.new) || reader.assigned[claim.old] != nil {
       return false
@@ -112,7 +112,7 @@ struct XFSLogAssembly {
     }
   }
 
-  /// Chunks of the log after or before a known one that nothing is known to be at.
+  /// Chunks of the log after or before a known one that have no known orphan.
   ///
   /// - Returns: At most `limit`, and whether there are exactly that many before `end`.
   private func freePlaces(

@@ -5,8 +5,9 @@ internal import SnapshotFormat
 /// Pieces of an XFS log.
 ///
 /// The header of a record has its sector of the log, and so has each sector that a mount clears. A
-/// chunk without a header is in the middle of a record; the record's checksum says where, and which
-/// chunks go together. They follow each other in the store as in the log: that is written in order.
+/// chunk without a header is in the middle of a record; the record's checksum determines where, and
+/// which chunks go together. They follow each other in the store as in the log, because the log is
+/// written in order.
 struct XFSLogSearch {
   /// The place of an orphan in the log.
   struct Place {
@@ -18,7 +19,7 @@ struct XFSLogSearch {
   }
 
   private let volume: XFSVolume
-  /// Orphans in which headers say where they are.
+  /// Orphans with headers that name their place.
   private var headed: [XFSClaim] = []
   /// Orphans of which each sector begins with the number of a round, and none is a header.
   private var middles: [UInt64] = []

@@ -45,7 +45,7 @@ struct XFSVolume: Sendable {
   }
 }
 
-/// An orphan that says which chunk it is.
+/// An orphan that names its chunk.
 struct XFSClaim: Sendable {
   let new: UInt64
   let old: UInt64
@@ -72,7 +72,7 @@ struct XFSTrust {
     }
   }
 
-  /// Whether an orphan may belong to the snapshot at all: what leaked never did.
+  /// Whether an orphan may belong to the snapshot at all: leaked chunks never did.
   func isPossible(_ new: UInt64) -> Bool {
     switch reason(new) {
     case .exceptionLost, .endLost, .endInDoubt, .inFlight: true
