@@ -1,6 +1,6 @@
 package import BlockIO
 
-/// Identifies what a source holds, with libblkid.
+/// Identifies the content of a source, with libblkid.
 ///
 /// Nothing is ever written: inputs are read through a descriptor that is open for reading only.
 ///

@@ -74,7 +74,7 @@ public struct BlockIOError: CodedError, Equatable {
   public var isUnreadableMedium: Bool {
     switch reason {
     case .system(let errno):
-      // ENODATA, EILSEQ and EREMOTEIO are what some drivers make of a medium error.
+      // Some drivers report a medium error as ENODATA, EILSEQ or EREMOTEIO.
       [.ioError, .noData, .remoteIO, .illegalByteSequence].contains(errno)
     case .beyondEnd, .markedUnreadable, .missing: true
     case .changed, .notAFileOrBlockDevice, .refused: false

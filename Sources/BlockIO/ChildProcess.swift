@@ -76,7 +76,7 @@ package final class ChildProcess: Sendable {
   /// Asks it to end, or ends it.
   package func terminate(atOnce: Bool = false) { kill(process, atOnce ? SIGKILL : SIGTERM) }
 
-  /// Sends it a signal, which means what the program says.
+  /// Sends it a signal, whose effect depends on the program.
   package func signal(_ number: Int32) { kill(process, number) }
 
   /// Reads all that comes until every writer is gone; a failure ends it too.

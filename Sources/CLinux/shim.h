@@ -50,8 +50,8 @@ static inline int dmsnap_memfd(const char *name) {
   return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */);
 }
 
-// Renames without ever replacing what is there: EEXIST instead.
-// Both names are relative to the directory of a descriptor, or to AT_FDCWD.
+// Renames without ever replacing an existing file: EEXIST instead. Both names are relative to the
+// directory of a descriptor, or to AT_FDCWD.
 static inline int dmsnap_rename_exclusively(int directory, const char *from, const char *to) {
   return (int)syscall(SYS_renameat2, directory, from, directory, to, 1u /* RENAME_NOREPLACE */);
 }

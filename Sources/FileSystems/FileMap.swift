@@ -2,7 +2,7 @@ internal import BlockIO
 
 /// Where the content of a file is.
 public struct FileMap: Equatable, Sendable {
-  /// Its pieces, ascending within the file; what lies between them is a hole.
+  /// Its pieces, ascending within the file; the gaps between them are holes.
   public var extents: [FileExtent]
   /// Blocks that hold the map or the attributes, in bytes of the source.
   public var structures: [Range<UInt64>]

@@ -71,7 +71,7 @@ public protocol FileSystem: Sendable {
   /// wrote there, and those that it did not.
   ///
   /// - Parameter ranges: Ascending, without overlap; they are read.
-  /// - Returns: Both ascending. Of what is in neither, there is no checksum.
+  /// - Returns: Both ascending. Ranges in neither have no checksum.
   func verified(
     _ ranges: [Range<UInt64>]
   ) throws(FileSystemError) -> (right: [Range<UInt64>], wrong: [Range<UInt64>])

@@ -52,7 +52,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   }
 }
 
-/// A file without its name: what it is, whose it is, how long.
+/// A file without its name: its kind, its owner, its length.
 public struct Inode: Equatable, Sendable {
   /// Its number.
   public let id: FileID
@@ -66,7 +66,7 @@ public struct Inode: Equatable, Sendable {
   public let group: UInt32
   /// The number of names, according to the file system.
   public let linkCount: UInt32
-  /// Its length in bytes; of a directory or link as the file system says.
+  /// Its length in bytes; of a directory or link, as the file system records it.
   public let byteCount: UInt64
   /// The major and minor number of a device.
   public let device: Device?

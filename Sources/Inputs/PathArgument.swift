@@ -122,7 +122,7 @@ package struct PathArgument: Sendable {
 extension PathArgument {
   /// Reads all of a file.
   ///
-  /// - Parameter what: What a longer file cannot be, for the message.
+  /// - Parameter what: The thing that a longer file cannot be, for the message.
   package func readAll(atMost byteCount: UInt64, as what: String) throws -> IOBuffer {
     let source = try open()
     guard source.byteCount <= byteCount else { throw InputError.tooLarge(text, what) }

@@ -26,7 +26,8 @@ public struct VolumeGroup: Equatable, Sendable {
   public var description: String
   /// When the text was written, in seconds since 1970; nil if the text does not say.
   public var creationTime: Int64?
-  /// The version of lvm2 that wrote the text, "2.03.16(2) (2022-05-18)"; nil if it does not say.
+  /// The version of lvm2 that wrote the text, "2.03.16(2) (2022-05-18)"; nil if the text does not
+  /// say.
   public var writer: String?
 
   /// A disk, or a part of one, that gives a volume group its space.

@@ -21,7 +21,7 @@
     /// The snapshot being served; nbdkit accepts no connections before it is set.
     static var served: Served? { shared.withLock { $0.served } }
 
-    /// Opens what the parameters name.
+    /// Opens the inputs that the parameters name.
     static func open() throws {
       let parameters = shared.withLock { $0.parameters }
       var descriptor: Int32?
@@ -58,8 +58,8 @@
   }
 
   extension Plugin {
-    /// Flushes the layer, and ends a process that another one started: the status is what that one
-    /// is to know.
+    /// Flushes the layer, and ends a process that another one started: the exit status is the
+    /// message to that one.
     static func finish() {
       let (served, isSupervised) = shared.withLock { ($0.served, $0.isSupervised) }
       guard let end = served?.end(), isSupervised else { return }
@@ -102,8 +102,8 @@
 
     /// Makes room for as many as the system allows.
     ///
-    /// If there were no descriptor left, nbdkit would try to accept the next client again and
-    /// again: half of them are for those that are about to be turned away.
+    /// With no descriptor left, nbdkit would try to accept the next client again and again: half of
+    /// them are for those that are about to be turned away.
     ///
     /// - Returns: Whether they can be counted.
     static func begin() -> Bool {
@@ -165,7 +165,7 @@
     }
   }
 
-  /// Does what a request asks for; if it fails, the client gets EIO.
+  /// Performs a request; if it fails, the client gets EIO.
   private func answering(_ body: () throws -> Void) -> Int32 {
     do {
       try body()

@@ -155,7 +155,7 @@ package final class ServedView: ForwardingSource {
     }
   }
 
-  /// Replaces lost bytes as the policy says.
+  /// Replaces lost bytes by the policy.
   private func fill(
     _ bytes: Range<UInt64>, into buffer: IOBuffer, at place: Int
   ) throws(BlockIOError) {

@@ -25,7 +25,7 @@ struct StampCommit: BuildToolPlugin {
   /// The file to which git adds a line whenever there is another commit; none without git.
   private func headLog(of package: URL) -> [URL] {
     var folder = package.appending(path: ".git")
-    // Of a second work tree it is a file that names the folder.
+    // In a second work tree it is a file that names the folder.
     if let text = try? String(contentsOf: folder, encoding: .utf8), text.hasPrefix("gitdir: ") {
       let path = text.dropFirst("gitdir: ".count).trimmingCharacters(in: .newlines)
       folder = URL(filePath: path, directoryHint: .isDirectory, relativeTo: package)

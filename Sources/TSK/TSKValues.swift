@@ -1,5 +1,5 @@
 #if TSK
-  /// A kind of file system that libtsk reads, as it tells them apart.
+  /// A kind of file system that libtsk reads, as it distinguishes them.
   package enum TSKFamily: Sendable {
     case fat12, fat16, fat32, exFAT, ntfs, iso9660, hfsPlus
   }

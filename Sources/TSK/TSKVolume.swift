@@ -34,7 +34,7 @@
 
     /// The file system in a source.
     ///
-    /// - Parameter limits: What a call of libtsk may use, if not what a source of that size needs.
+    /// - Parameter limits: The limits of a call of libtsk, if not those for a source of that size.
     package init(_ source: any BlockSource, limits: TSKLimits? = nil) throws(TSKError) {
       guard TSKGuard.isLoaded else {
         throw unsafe .missing(version: String(cString: wanted_tsk_version()))
@@ -85,7 +85,7 @@
       let handle: UnsafeMutablePointer<TSK_FS_INFO>
 
       init(_ image: TSKImage) throws(TSKError) {
-        // Not everything that libtsk knows, but what is asked of it here.
+        // Not every type that libtsk knows, but those used here.
         let types = [
           TSK_FS_TYPE_NTFS, TSK_FS_TYPE_FAT_DETECT, TSK_FS_TYPE_HFS, TSK_FS_TYPE_ISO9660,
         ]
@@ -167,7 +167,7 @@
       }
     }
 
-    /// The metadata of all files of those addresses, and what failed while they were read.
+    /// The metadata of all files of those addresses, and the failures while they were read.
     package func metadata(
       in range: ClosedRange<UInt64>, isDeletedIncluded: Bool
     ) throws(TSKError) -> (found: [TSKMetadata], failure: TSKError?) {
@@ -207,7 +207,7 @@
 
     // MARK: - Directories
 
-    /// The names in a directory, and what failed while they were read.
+    /// The names in a directory, and the failures while they were read.
     package func names(
       in directory: UInt64
     ) throws(TSKError) -> (found: [TSKName], failure: TSKError?) {
@@ -292,7 +292,7 @@
       return count
     }
 
-    /// The blocks of `range` that nothing uses, as runs, and what failed on the way.
+    /// The unused blocks of `range`, as runs, and the failures on the way.
     package func freeBlocks(
       in range: Range<UInt64>
     ) throws(TSKError) -> (found: [Range<UInt64>], failure: TSKError?) {

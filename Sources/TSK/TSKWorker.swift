@@ -36,7 +36,7 @@
 
     /// A thread of its own.
     ///
-    /// - Returns: Nil if there is no thread to be had.
+    /// - Returns: Nil if no thread can be made.
     init?(limits: TSKLimits) {
       self.limits = limits
       // libtsk keeps buffers on the stack, and calls itself for directories.
@@ -82,7 +82,7 @@
     /// Does not return if the call that is made on this thread was given up.
     func checkIsWanted() { if isStuck { giveUp() } }
 
-    /// Counts what libtsk allocates and releases; does not return if that is too much.
+    /// Counts libtsk's allocations and releases; does not return if that is too much.
     func count(allocated: Int, released: Int = 0) {
       let isTooMuch = state.withLock {
         let (sum, overflow) = $0.byteCount.addingReportingOverflow(allocated - released)

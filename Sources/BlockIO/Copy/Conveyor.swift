@@ -2,7 +2,7 @@ internal import Dispatch
 internal import Synchronization
 
 /// Buffers that circulate between a thread that fills them and the caller's, which empties them:
-/// reading goes on while what was read is written, checked or compared.
+/// reading goes on while earlier data is written, checked or compared.
 ///
 /// Loads arrive in the order in which they were sent, so the result does not depend on the threads.
 package final class Conveyor<Cargo: Sendable>: Sendable {

@@ -82,7 +82,7 @@ struct CopyWindow: Sendable {
     unreadable += ranges.map { $0.lowerBound &+ shift..<$0.upperBound &+ shift }
   }
 
-  /// Removes what is unreadable from the writes.
+  /// Removes unreadable ranges from the writes.
   mutating func leaveOutUnreadable() {
     if unreadable.isEmpty { return }
     unreadable.sort { $0.lowerBound < $1.lowerBound }

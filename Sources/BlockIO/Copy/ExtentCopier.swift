@@ -234,7 +234,7 @@ package struct ExtentCopier: Sendable {
     }
   }
 
-  /// Copies what could not be shared after all.
+  /// Copies extents that could not be shared after all.
   private func copyUnshared(
     _ extent: CopyExtent, _ outcome: inout Outcome
   ) throws(BlockIOError) {
@@ -253,8 +253,8 @@ package struct ExtentCopier: Sendable {
 }
 
 extension BlockTarget {
-  /// Reads an extent that is shared with a source, and writes zeroes over what cannot be read, so
-  /// that the target has no bad sector.
+  /// Reads an extent that is shared with a source, and zeroes its unreadable sectors, so that the
+  /// target has no bad sector.
   ///
   /// - Returns: What could not be read, in bytes of the target, ascending.
   func zeroUnreadable(

@@ -1,7 +1,7 @@
 /// Bytes that a copy of a medium lost, or has too many: everything after them is shifted.
 ///
-/// `dd conv=noerror` without `sync` leaves out what it cannot read, and an interrupted copy that
-/// was resumed at the wrong place repeats bytes, or skips some.
+/// `dd conv=noerror` without `sync` leaves out unreadable sectors, and an interrupted copy that was
+/// resumed at the wrong place repeats bytes, or skips some.
 ///
 /// As text, `AT:BYTES`, or `FROM-TO:BYTES` if the place is known only to be in that range. A
 /// negative number is the number of bytes that are too many.

@@ -77,7 +77,7 @@ public final class VolumeSource: BlockSource {
         return try read(piece.place, of: piece, into: buffer, target, isUncached)
       } catch {
         guard error.isUnreadableMedium else { throw error }
-        // A reader that reads around gives up what is lost throughout, and must not if one copy is
+        // A reader that reads around losses gives up a range for good, and must not if one copy is
         // fine.
         var failure = error
         for copy in piece.copies {

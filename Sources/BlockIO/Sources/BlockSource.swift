@@ -88,7 +88,7 @@ extension BlockSource {
     return byteOffset..<end
   }
 
-  /// Reads what can be read: an unreadable sector costs 512 bytes, not the request.
+  /// Reads around bad sectors: an unreadable sector costs 512 bytes, not the request.
   ///
   /// - Returns: The byte ranges of the source that could not be read, ascending; the buffer has
   ///   zeroes there. Sectors are those of the source, counted from its byte 0.
@@ -109,7 +109,7 @@ extension BlockSource {
     return unreadable
   }
 
-  /// Reads around what cannot be read in a range, in or near which something failed.
+  /// Reads around unreadable sectors in a range, in or near which something failed.
   ///
   /// - Parameter failure: How reading all of it failed, if that was tried.
   private func readAround(

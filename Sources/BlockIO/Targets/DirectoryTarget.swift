@@ -281,7 +281,8 @@ package final class DirectoryTarget: Sendable {
     return refused
   }
 
-  /// Notes what a file may not have, because of the user's rights or of the file system's kind.
+  /// Notes attributes that a file may not have, because of the user's rights or of the file
+  /// system's kind.
   private static func note(
     _ result: CInt, _ what: String, _ refused: inout [[UInt8]], _ name: String
   ) throws(BlockIOError) {
@@ -334,7 +335,8 @@ package final class DirectoryTarget: Sendable {
 }
 
 extension DirectoryTarget.Attributes {
-  /// The mode without what would give a program its owner's rights, if the owner is another.
+  /// The mode without the bits that would give a program its owner's rights, if the owner is
+  /// another.
   fileprivate var keptPermissions: UInt16 { owner == nil ? permissions & 0o1777 : permissions }
 
   fileprivate var times: [timespec] {

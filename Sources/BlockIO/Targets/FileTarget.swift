@@ -12,13 +12,13 @@ package final class FileTarget: BlockTarget, ForwardingSource {
   /// The new file, which gets its name when published; nil for an existing one.
   private let unpublished: UnpublishedFile?
 
-  /// Opens the file or device at `path` for writing, or throws what prevents that.
+  /// Opens the file or device at `path` for writing, or throws the obstacle.
   package convenience init(path: FilePath) throws(BlockIOError) {
     try self.init(reopening: FileSource(path: path))
   }
 
   /// Opens the very file or device that was opened for reading, wherever its name leads now, for
-  /// writing, or throws what prevents that.
+  /// writing, or throws the obstacle.
   package init(reopening shape: FileSource) throws(BlockIOError) {
     unpublished = nil
     let path = FilePath(shape.name)

@@ -1,4 +1,4 @@
-/// Opens for writing what sources were read from: the very files, and only the sources' bytes.
+/// Opens for writing the very files that sources were read from, and only the sources' bytes.
 ///
 /// No name is followed again: it may lead elsewhere by now. A file is opened once, even if several
 /// sources are in it.

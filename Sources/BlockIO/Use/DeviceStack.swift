@@ -7,7 +7,7 @@
 /// - Source: Linux `/sys/dev/block/*/{partition,start,size}`,
 ///   `/sys/dev/block/*/loop/{backing_file,offset}`.
 struct DeviceStack {
-  /// The file or device itself, then what it is on, down to the last that is known.
+  /// The file or device itself, then the device beneath it, down to the last that is known.
   let layers: [FileIdentity]
   /// The bytes, in the last layer.
   let bytes: Range<UInt64>

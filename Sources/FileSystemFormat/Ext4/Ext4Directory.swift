@@ -5,7 +5,7 @@
 package struct Ext4DirectoryEntry: Equatable, Sendable {
   /// The inode; 0 if the entry is not in use.
   package let inode: UInt32
-  /// The kind of file, from 1 to 7; 0 if the entry does not say.
+  /// The kind of file, from 1 to 7; 0 if the entry does not state it.
   package let kind: UInt8
   /// Where its name is.
   package let name: Range<Int>
@@ -22,7 +22,7 @@ package struct Ext4DirectoryEntry: Equatable, Sendable {
     kind = bytes[byteOffset + 7]
     let nameStart = byteOffset + 8
     name = nameStart..<nameStart + Int(bytes[byteOffset + 6])
-    // A block of 64 KiB is longer than the number can say.
+    // A block of 64 KiB is longer than the number can hold.
     let isWhole = bytes.count == 1 << 16 && (length == 0 || length == 0xffff)
     end =
       byteOffset
@@ -33,7 +33,7 @@ package struct Ext4DirectoryEntry: Equatable, Sendable {
     else { return nil }
   }
 
-  /// Whether it is what ends a block with a checksum.
+  /// Whether it is the entry that ends a block with a checksum.
   package var isTail: Bool { inode == 0 && name.isEmpty && kind == 0xde }
 
   /// The entry that seems to have been at `byteOffset`, within bytes no longer in use.

@@ -17,7 +17,7 @@ package struct Ext4GroupDescriptor: Equatable, Sendable {
   package let hasWholeChecksums: Bool
   /// Whether the bitmap of inodes, and the table, were never written.
   package let isInodeTableUnused: Bool
-  /// Whether what was never used of the inode table is zeroes.
+  /// Whether the unused part of the inode table is zeroes.
   package let isTableZeroed: Bool
   /// Whether the bitmap of blocks was never written.
   package let isBlockBitmapUnused: Bool

@@ -114,7 +114,8 @@ package struct XFSAttribute: Equatable, Sendable {
     }
   }
 
-  /// The blocks that a node leads to, and its level; nil if it cannot hold what it says.
+  /// The blocks that a node leads to, and its level; nil if it cannot hold its stated number of
+  /// entries.
   package static func children(
     ofNode bytes: Span<UInt8>, hasChecksums: Bool
   ) -> (level: Int, blocks: [UInt64])? {

@@ -4,7 +4,7 @@ package struct XFSDirectoryName: Equatable, Sendable {
   package let name: [UInt8]
   /// The inode that it names.
   package let inode: UInt64
-  /// The kind of file, one of `XFS_DIR3_FT_`; nil if the directory does not say.
+  /// The kind of file, one of `XFS_DIR3_FT_`; nil if the directory does not state it.
   package let fileType: UInt8?
   /// Whether it was removed, and only its bytes are left.
   package let isDeleted: Bool

@@ -93,7 +93,8 @@ package struct XFSBtreeBlock: Equatable, Sendable {
   private let pointersStart: Int
   private let tree: Tree
 
-  /// Decodes the header of a block; nil if it is none of this tree, or cannot hold what it says.
+  /// Decodes the header of a block; nil if it does not belong to this tree, or cannot hold its
+  /// stated number of entries.
   ///
   /// - Parameter hasChecksums: Whether the file system is of version 5; ``XFSBlock`` has checked
   ///   the block then.
@@ -114,7 +115,8 @@ package struct XFSBtreeBlock: Equatable, Sendable {
     pointersStart = header + countMax * tree.keyByteCount
   }
 
-  /// Decodes the root of a tree of extents in an inode; nil if it cannot hold what it says.
+  /// Decodes the root of a tree of extents in an inode; nil if it cannot hold its stated number of
+  /// entries.
   package init?(root bytes: Span<UInt8>) {
     guard bytes.count >= 4 else { return nil }
     tree = .extents

@@ -49,7 +49,7 @@ package struct XFSLogInode: Equatable, Sendable {
     core.count >= 32 ? core.little(at: 30) : 0
   }
 
-  /// Writes what was logged over an inode.
+  /// Writes the logged parts over an inode.
   ///
   /// - Parameters:
   ///   - record: The inode as it is.

@@ -47,7 +47,7 @@ package struct XFSLogOperation: Equatable, Sendable {
   }
 
   private static func kind(_ flags: UInt8) -> Kind {
-    // That a region is continued, or ends here, need not be known.
+    // Flags for a region that is continued, or ends here, can be ignored.
     switch flags & (flags & 0x08 != 0 ? ~0x14 : ~0x10) {
     case 0, 0x04: .region
     case 0x01: .start

@@ -46,7 +46,7 @@ package struct XFSLogTransaction: Equatable, Sendable {
     return true
   }
 
-  /// Adds what the last region lacks, or the header; returns false if that is impossible.
+  /// Adds the rest of the last region, or of the header; returns false if that is impossible.
   package mutating func add(rest: Span<UInt8>) -> Bool {
     if headerByteCount < Self.headerByteCountMax {
       headerByteCount += rest.count

@@ -18,7 +18,7 @@ package struct XFSSuperblock: Equatable, Sendable {
   package let needsRepair: Bool
   /// Whether mkfs did not finish; it leaves that in the copies.
   package let isUnfinished: Bool
-  /// Whether what the log has is known.
+  /// Whether all features of the log are known.
   package let isLogKnown: Bool
   /// Features that Linux must know and this code does not, as text; empty if it can be read.
   package let unsupported: [String]

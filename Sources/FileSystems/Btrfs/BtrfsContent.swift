@@ -118,7 +118,7 @@ final class BtrfsContent: BlockSource {
     }
   }
 
-  /// Decompresses an extent; what a shorter one leaves is zero, as Linux has it.
+  /// Decompresses an extent; the rest after a shorter one is zero, as in Linux.
   private func decompress(
     _ input: Span<UInt8>, _ method: Compression, into output: IOBuffer
   ) -> Bool {

@@ -66,7 +66,7 @@ struct BtrfsNameReplay {
     return found
   }
 
-  /// Sets what is at a key: nil for no item.
+  /// Sets the item at a key: nil for no item.
   mutating func set(_ key: BtrfsKey, _ item: BtrfsItem?) {
     changes[key] = .some(item)
     if key.type == BtrfsKey.inodeReference || key.type == BtrfsKey.inodeExtendedReference {
@@ -203,7 +203,7 @@ struct BtrfsNameReplay {
     }
   }
 
-  /// Takes away what has a name's place in a directory, by its hash or its number.
+  /// Removes entries in a name's place in a directory, by its hash or its number.
   ///
   /// - Returns: Whether that name is there already.
   private mutating func removeConflicts(

@@ -47,7 +47,7 @@ extension BtrfsTree {
   ///
   /// - Parameters:
   ///   - isFloorIncluded: Whether the last item before `keys` is one of them.
-  ///   - losses: Gets what could not be read.
+  ///   - losses: Gets the parts that could not be read.
   /// - Returns: Whether `body` never returned false.
   @discardableResult
   func forEachLeaf(

@@ -162,8 +162,8 @@ struct BtrfsVolumeReplay {
 
   // MARK: - Content
 
-  /// Replaces what a file had where the log has something else, and after its end; a link has no
-  /// more than it should.
+  /// Replaces a file's extents where the log has others, and after its end; a link has no more than
+  /// it should.
   ///
   /// - Source: Linux `fs/btrfs/tree-log.c`, `replay_one_extent`.
   private mutating func replaceExtents(

@@ -4,8 +4,8 @@ import FileSystemFormat
 extension ExtFileSystem {
   /// Calls `body` with each entry of a directory but `.` and `..`, until it returns false.
   ///
-  /// Those that were deleted come last. Entries of a block whose checksum is wrong are given: each
-  /// is likely to be right, and names are nowhere else.
+  /// Deleted entries come last. Entries of a block whose checksum is wrong are returned: each is
+  /// likely to be right, and names are nowhere else.
   ///
   /// - Returns: What could not be read.
   public func forEachEntry(
@@ -192,7 +192,7 @@ private struct ExtDirectoryScan {
 
   private var isEncrypted: Bool { fields.flags.contains(.isEncrypted) }
 
-  /// Gathers what looks like entries after the name of one.
+  /// Gathers apparent entries after the name of one.
   private mutating func gather(_ bytes: Span<UInt8>, from entry: Ext4DirectoryEntry, at start: Int)
   {
     guard !isEncrypted, system.superblock.inodeCount >= system.superblock.firstInode else { return }

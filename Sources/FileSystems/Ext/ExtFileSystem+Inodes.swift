@@ -13,7 +13,7 @@ extension ExtFileSystem {
   /// The inode tables are read from beginning to end, as far as they were ever used. Inodes
   /// reserved for the file system itself, or with values of attributes, are left out.
   ///
-  /// - Parameter isDeletedIncluded: Whether what has no name any more is called with as well.
+  /// - Parameter isDeletedIncluded: Whether to include inodes that have no name any more.
   /// - Returns: What could not be read.
   public func forEachInode(
     isDeletedIncluded: Bool, _ body: (Inode) throws(FileSystemError) -> Bool
@@ -119,7 +119,7 @@ extension ExtFileSystem {
     return true
   }
 
-  /// Reads into a buffer what can be read; the ranges that cannot be.
+  /// Reads the readable parts into a buffer; returns the unreadable ranges.
   private func fill(
     _ buffer: IOBuffer, _ byteCount: Int, at start: UInt64
   ) throws(FileSystemError) -> [Range<UInt64>] {

@@ -48,7 +48,7 @@ public final class ExtFileSystem: FileSystem {
         isJournalReplayed
         ? replay.notes : ["the journal was not replayed: recent changes may be missing"]
       if let log {
-        // The superblock may be among what was replayed.
+        // The superblock may be among the replayed blocks.
         if let newer = try ExtOpening.superblock(of: log, at: 1024), newer.isSame(as: found) {
           found = newer
         }

@@ -127,7 +127,8 @@ package final class DirectorySink: ExtractionSink {
     return lost
   }
 
-  /// Whether something of that kind was there before, and may be what was made before.
+  /// Whether something of that kind was there before, and may be a file that an earlier extraction
+  /// made.
   private func isPresent(
     _ name: [UInt8], _ kind: DirectoryTarget.Kind, in parent: DirectoryTarget
   ) throws(ExtractionError) -> Bool {
@@ -330,7 +331,7 @@ package final class DirectorySink: ExtractionSink {
 
   /// Makes something.
   ///
-  /// That one file cannot be made is that file's loss; a full target is the end.
+  /// If one file cannot be made, only that file is lost; a full target is the end.
   private func make<Value>(
     _ body: () throws(BlockIOError) -> Value
   ) throws(ExtractionError) -> Value {

@@ -35,7 +35,7 @@ public struct Extraction {
   /// An extraction from a file system.
   ///
   /// - Parameters:
-  ///   - lost: Bytes of the source, ascending, that are known not to be what they should be: they
+  ///   - lost: Bytes of the source, ascending, that are known to be wrong: they
   ///     are written, and listed as losses of the files that have them.
   ///   - progress: Called with the bytes written, and the total: 0 if unknown.
   package init(

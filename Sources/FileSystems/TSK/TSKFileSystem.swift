@@ -87,7 +87,7 @@
       }
     }
 
-    /// Walks from the root down: the inodes of these families are what directories say.
+    /// Walks from the root down: the inodes of these families are in the directories.
     private func walkTree(
       isDeletedIncluded: Bool, _ body: (Inode) throws(FileSystemError) -> Bool
     ) throws(FileSystemError) -> [FileSystemDamage] {

@@ -5,13 +5,13 @@ internal import BlockIO
 /// On a disk, a name is any bytes. As text, these become `\xNN`, two hexadecimal digits for each
 /// byte of the name:
 ///
-/// - `/`, control characters, and what moves or reverses the text of a terminal
+/// - `/`, control characters, and characters that move or reverse the text of a terminal
 /// - bytes that are not UTF-8
 /// - the backslash of a name that itself has `\x` and two hexadecimal digits
 /// - the dots of `.` and `..`
 ///
-/// An empty name is `\x`. So text is never taken for another name, and what is not escaped is
-/// itself.
+/// An empty name is `\x`. So text is never taken for another name, and text without escapes stands
+/// for itself.
 public enum EscapedName {
   /// The text of a name.
   public static func text(_ name: [UInt8]) -> String {

@@ -2,8 +2,8 @@ internal import BlockIO
 
 /// Files by their paths.
 ///
-/// A path is names with `/` between them, each as ``EscapedName`` has it; what is not a name's text
-/// is taken for the name itself.
+/// A path is names with `/` between them, each escaped as in ``EscapedName``; a part that is not
+/// the text of a name is taken for the name itself.
 public struct FileTree: Sendable {
   /// The maximum number of symbolic links in a path, as under Linux.
   static let linkCountMax = 40

@@ -1,6 +1,6 @@
 internal import BlockIO
 
-/// A walk over a tree: each directory before what is in it, names in the order of their bytes.
+/// A walk over a tree: each directory before its content, names in the order of their bytes.
 ///
 /// A directory met before, which a sound file system does not have, is damage and is not entered
 /// again; neither is one that lies too deep. Damage is collected, and the walk goes on.

@@ -45,7 +45,7 @@ extension XFSFileSystem {
     }
     let group = try groupChunks(id.number >> groupInodeBits)
     let isAllocated = group.isAllocated(id.number & ((1 << groupInodeBits) - 1))
-    // Without a chunk it is what was there before, unless the btree is damaged.
+    // Without a chunk, the old bytes of an inode are left there, unless the btree is damaged.
     guard isAllocated != nil || reader.superblock.hasChecksums || !group.damage.isEmpty else {
       throw .noFile(source.name, "with inode number \(id.number)")
     }
@@ -73,7 +73,7 @@ extension XFSFileSystem {
   /// Decodes an inode.
   ///
   /// - Parameters:
-  ///   - isAllocated: What the btree says; nil if it has no such inode.
+  ///   - isAllocated: The state in the btree; nil if it has no such inode.
   ///   - isTreeWhole: Whether it would have it.
   /// - Returns: Nil if it was never used.
   func decode(

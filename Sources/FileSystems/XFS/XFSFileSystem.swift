@@ -71,7 +71,7 @@ public final class XFSFileSystem: FileSystem {
     }
     notes += replay.notes
     guard let overlay else { return reader }
-    // The superblock may be among what was replayed.
+    // The superblock may be among the replayed blocks.
     let superblock = try beginning(of: overlay, at: 0).flatMap { XFSSuperblock($0.span) }
     guard let superblock, superblock.geometry.isSame(as: replay.sectors.geometry),
       superblock.unsupported.isEmpty

@@ -122,7 +122,7 @@ struct XFSLog {
 
   // MARK: - Head and tail
 
-  /// Finds where what is to be replayed begins and ends.
+  /// Finds the start and the end of the part to be replayed.
   func state() throws(FileSystemError) -> State {
     guard let start = try cycle(0), let found = try head(start) else {
       return .unknown("cannot be read")
@@ -148,11 +148,11 @@ struct XFSLog {
     return try stretch(before: head % sectorCount, last, isTorn)
   }
 
-  /// The sector that is written next, as far as rounds tell; nil if that cannot be read.
+  /// The sector that is written next, according to the rounds; nil if that cannot be read.
   private func head(_ start: UInt32) throws(FileSystemError) -> UInt64? {
     guard let end = try cycle(sectorCount - 1) else { return nil }
     var head = sectorCount
-    // The round changes once: where what was written in the last one ends.
+    // The round changes once, at the end of the writes of the last one.
     var stop = end &- 1
     if start != end {
       var low: UInt64 = 0
@@ -227,7 +227,7 @@ struct XFSLog {
     return .dirty(stretch)
   }
 
-  /// Moves the tail past what was overwritten: records that did not arrive completely, after the
+  /// Moves the tail past overwritten sectors: records that did not arrive completely, after the
   /// head, may have reached it.
   ///
   /// - Parameter room: How far from the head that may be, in sectors.

@@ -43,7 +43,7 @@ extension XFSReplay {
       let known: UInt64 = record.span.big(at: 112)
       return known != 0 && known != .max && known > lsn
     }
-    // A count of writes, which begins anew.
+    // A count of writes, which can start over.
     let (known, logged) = (
       record.span.big(at: 30, as: UInt16.self), XFSLogInode.flushCount(ofCore: core)
     )

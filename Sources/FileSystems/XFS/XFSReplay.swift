@@ -138,7 +138,7 @@ struct XFSReplay {
     }
   }
 
-  /// Notes what a transaction frees.
+  /// Notes the extents that a transaction frees.
   private mutating func gather(_ transaction: XFSLogTransaction) -> String? {
     guard let items = transaction.items() else { return "a damaged transaction" }
     for item in items {

@@ -101,7 +101,7 @@ public struct FoundVolume: Sendable {
       reuses: try group.reuse(of: name, in: version))
   }
 
-  /// Reasons why what is read of a volume may not be what it held.
+  /// Reasons why the bytes read of a volume may differ from the volume's.
   public struct Doubts: Sendable {
     /// Physical volumes with a part or a copy of it that were not found.
     public let missing: [VolumeGroup.PhysicalVolume]

@@ -196,7 +196,7 @@ package struct VolumeMapper {
   }
 
   /// The legs of a mirror that are in step: the first, from which dm-mirror updates the others, and
-  /// all if a log on disk says so.
+  /// all if a log on disk marks all regions as in step.
   private func currentLegs(
     of mirror: VolumeGroup.Mirror, _ count: Int, _ known: inout Known
   ) throws(VolumeError) -> [Bool] {

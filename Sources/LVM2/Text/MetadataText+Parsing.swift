@@ -1,5 +1,5 @@
 extension MetadataText {
-  /// Reads what lvm2 calls its configuration text.
+  /// Reads text in lvm2's configuration format.
   ///
   ///     # a comment, up to the end of the line
   ///     name = "a string with \" and \\"
@@ -59,7 +59,7 @@ private struct MetadataParser {
     return entries
   }
 
-  /// Reads what follows a name.
+  /// Reads the part after a name.
   private mutating func content(depth: Int) throws(MetadataTextError) -> MetadataEntry.Content {
     switch lexer.token {
     case .mark("="):

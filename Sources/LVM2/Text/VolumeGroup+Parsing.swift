@@ -53,7 +53,7 @@ struct VolumeGroupDecoder {
   /// The names of all volumes but pseudo volumes.
   let volumeNames: Set<String>
 
-  /// Reads what the volumes depend on.
+  /// Reads the parts that the volumes depend on.
   init(_ text: MetadataText, of group: MetadataSection) throws(MetadataTextError) {
     self.text = text
     self.group = group

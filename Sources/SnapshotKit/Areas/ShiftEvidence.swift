@@ -195,7 +195,7 @@ struct ShiftEvidence {
 
   /// The next area that is complete, or lacks only its first sectors, in its place or not.
   private func search(after last: Sighting) throws(BlockIOError) -> Sighting? {
-    // A store that nothing was copied to has an empty area 0; what follows it is older.
+    // A store that nothing was copied to has an empty area 0; areas after it are older.
     let isEmpty =
       last.next == 0 && !last.isBeginning
       ? try placed(0, shift: 0, leak: 0)?.area.look.isEmpty ?? false : false
@@ -284,7 +284,7 @@ struct ShiftEvidence {
     // few numbers fit some area or other.
     if sighting.area > 0 { return !isEmpty && (sighting.area == last.next || !isWeak) }
     if isWeak { return false }
-    // Linux itself would have zeroed what is before an empty area 0, but nothing after it.
+    // Linux itself would have zeroed the bytes before an empty area 0, but nothing after it.
     guard isEmpty, sighting.shift > 0 else { return true }
     return sighting.isFull ? try isRight(1, sighting.shift, sighting.leak) : false
   }

@@ -234,7 +234,7 @@ struct SlotJudge {
       let isSupported =
         switch (low, high) {
         case (let low?, let high?): low <= shift && shift <= high
-        // A rise is a leak, unless what follows shows that it is a flipped bit.
+        // A rise is a leak, unless a later exception shows that it is a flipped bit.
         case (let low?, nil):
           shift == low
             || (isAttached && isClean && (low...low + AreaLaw.riseMax).contains(shift)
@@ -269,7 +269,7 @@ struct SlotJudge {
     return placed * 2 < possible
   }
 
-  /// Whether what is left are exceptions in another order than their chunks.
+  /// Whether the remaining slots are exceptions in another order than their chunks.
   private func isUnordered(
     _ exceptions: Span<DiskException>, _ position: UInt64, _ context: Context
   ) -> Bool {

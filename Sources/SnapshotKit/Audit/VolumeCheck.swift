@@ -105,7 +105,7 @@ package struct VolumeCheck {
     }
   }
 
-  /// Adds what may have changed since an older version of the group.
+  /// Adds possible changes since an older version of the group.
   private mutating func addVersion() throws(BlockIOError) {
     let (version, newest) = (volume.version, volume.found.group.seqno)
     guard version != volume.found.group else { return }

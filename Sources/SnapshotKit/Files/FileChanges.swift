@@ -9,7 +9,7 @@ public import FileSystems
 /// the table maps and that really differ: nothing else is read. With `comparesContent` the data of
 /// files that seem to differ is read and compared.
 ///
-/// A renamed directory is one change; what is in it keeps its name in it. Times of last access and
+/// A renamed directory is one change; its content keeps its names in it. Times of last access and
 /// of the inode alone are no change.
 public struct FileChanges: Sendable {
   /// The older side.
@@ -22,8 +22,8 @@ public struct FileChanges: Sendable {
 
   /// Compares both sides.
   ///
-  /// - Parameter before: Which side is before; nil for the one in which no inode was changed last,
-  ///   or for the snapshot if that does not tell.
+  /// - Parameter before: The older side; nil for the one in which no inode was changed last, or for
+  ///   the snapshot if that does not decide.
   public init(
     _ files: SnapshotFiles, before side: SnapshotFiles.Side? = nil, comparesContent: Bool = false,
     progress: ProgressHandler = { _, _ in }

@@ -58,9 +58,9 @@ public struct FileLosses: Sendable {
 
   /// The losses of the snapshot in one of its file systems, including those that its files reveal.
   ///
-  /// If exceptions are lost, and it is unknown what they were for, the file systems of both sides
-  /// are read: every inode, and the maps of the files that differ. So are the others of the
-  /// snapshot if it is a disk, for the exceptions may have been theirs.
+  /// If exceptions are lost, and their old chunks are unknown, the file systems of both sides are
+  /// read: every inode, and the maps of the files that differ. So are the others of the snapshot if
+  /// it is a disk, for the exceptions may have been theirs.
   public init(_ files: SnapshotFiles) throws(FileSystemError) {
     let known = FileLosses(files.snapshot, .snapshot, in: files.part)
     var all = [(known, files)]
@@ -78,7 +78,7 @@ public struct FileLosses: Sendable {
   /// An exception was for one place of the snapshot: what is written in one file system without an
   /// exception leaves fewer that may have been for any of the others.
   ///
-  /// - Parameter parts: The file systems, and what is known to be lost without them.
+  /// - Parameter parts: The file systems, and the losses known without them.
   static func told(
     _ parts: [(known: FileLosses, files: SnapshotFiles)]
   ) throws(FileSystemError) -> [FileLosses] {

@@ -4,9 +4,9 @@ internal import SnapshotFormat
 
 /// The exceptions of a store in the order of their first copy, and the files that they are of.
 ///
-/// Linux hands out data chunks in order: a chunk of the origin that was written for the first time
-/// since the snapshot has a higher new chunk than those before. That is an order, and no time; what
-/// was written again leaves no trace. In the salvage reading, placed chunks are in that order too.
+/// Linux allocates data chunks in order: a chunk of the origin that was written for the first time
+/// since the snapshot has a higher new chunk than those before. That is an order, not a time; a
+/// second write leaves no trace. In the salvage reading, placed chunks are in that order too.
 public struct FileTimeline: Sendable {
   /// Consecutive first copies of bytes of one file, or of none.
   public struct Event: Sendable {

@@ -43,7 +43,7 @@ public struct FreeBytes: Sendable {
     }
   }
 
-  /// Adds what of a piece is no hole.
+  /// Adds the parts of a piece that are not holes.
   private mutating func add(
     _ piece: SnapshotPart.Piece, of snapshot: Snapshot, _ side: SnapshotFiles.Side,
     lost found: [Range<UInt64>]

@@ -6,7 +6,7 @@ public import LVM2
 /// The part of a snapshot, and of its origin, that a file system is in: all of it, a partition, or
 /// a logical volume of a group whose physical volumes are in it.
 ///
-/// The part has the bytes of both where the snapshot's partition table and metadata say.
+/// The part has the bytes of both at the places in the snapshot's partition table and metadata.
 public struct SnapshotPart: Sendable {
   /// The kind of a part.
   public enum Kind: Equatable, Sendable {
@@ -33,7 +33,7 @@ public struct SnapshotPart: Sendable {
   public let kind: Kind
   /// Its length.
   package let byteCount: UInt64
-  /// In the order of the part; what lies between them is on something that is missing.
+  /// In the order of the part; the gaps between them are on something that is missing.
   package let pieces: [Piece]
   /// In the order of the snapshot.
   private let piecesByPlace: [Piece]
@@ -210,11 +210,11 @@ public enum SnapshotPartError: CodedError {
     }
   }
 
-  /// That of the cause.
+  /// The status of the cause.
   public var status: ExitStatus { cause.status }
-  /// That of the cause.
+  /// The code of the cause.
   public var code: String { cause.code }
-  /// That of the cause.
+  /// The place of the cause.
   public var place: ErrorPlace? { cause.place }
   public var description: String { cause.description }
 }

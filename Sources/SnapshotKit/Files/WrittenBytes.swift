@@ -4,10 +4,11 @@ internal import FileSystems
 /// Bytes that files show to have been written between a snapshot and its origin although no
 /// exception says so.
 ///
-/// One of the two is newer: the origin, or, if the snapshot is an overlay, the snapshot. A file of
-/// the newer side that has data where the older side has not the same part of that file was written
-/// there since, and what is written has an exception. Where the table has none, it is lost. A file
-/// that was written since may also have been written where it has the same place on both sides.
+/// One of the two is newer: the origin, or, if the snapshot is an overlay, the snapshot. If a file
+/// of the newer side has data where the older side does not have the same part of that file, the
+/// data was written there since, and the write has an exception. If the table has none, it is lost.
+/// A file that was written since may also have been written where it has the same place on both
+/// sides.
 ///
 /// Some data moves without being written: within a file, if a part of it is cut out or put in
 /// (`fallocate --collapse-range`), and from file to file by clones. Such data is in doubt only.
@@ -46,7 +47,7 @@ struct WrittenBytes {
     certain = (certain + wrong).union
   }
 
-  /// Adds what a file that differs was written to.
+  /// Adds the bytes at which a differing file was written.
   private mutating func compare(
     _ id: FileID, _ newer: SnapshotFiles.Side
   ) throws(FileSystemError) {
@@ -98,10 +99,10 @@ struct WrittenBytes {
     add(present.source(of: [0..<byteCount].without(moved)), to: \.possible)
   }
 
-  /// Adds what a file has on the newer side that it had not on the older, and may share.
+  /// Adds bytes that a file has on the newer side but not on the older, and may share.
   ///
-  /// It may have been another's, and never written: only what was free on the older side certainly
-  /// was.
+  /// They may have been another file's, and never written: only bytes that were free on the older
+  /// side certainly were.
   private mutating func addShared(_ ranges: [Range<UInt64>]) {
     guard let newer else { return }
     let free = self.free ?? (try? files[newer.other].freeRanges()) ?? []
@@ -110,7 +111,7 @@ struct WrittenBytes {
     add(ranges, to: \.possible)
   }
 
-  /// Adds what files have that may once have been cloned: a clone has its extents where the other
+  /// Adds bytes of files that may once have been cloned: a clone has its extents where the other
   /// file had them.
   private mutating func addCloned() {
     let past = Dictionary(grouping: past, by: \.shift).mapValues { $0.map(\.bytes).union }
@@ -180,7 +181,7 @@ struct WrittenBytes {
     }
   }
 
-  /// Adds what the table does not map of ranges.
+  /// Adds the parts of ranges that the table does not map.
   private mutating func add(
     _ ranges: [Range<UInt64>], to list: WritableKeyPath<WrittenBytes, [Range<UInt64>]>
   ) {

@@ -28,7 +28,7 @@ public struct Finding: Equatable, Sendable {
     /// The exception's chunk of the store.
     public var newChunk: UInt64?
 
-    /// A place; leave out what does not apply.
+    /// A place; leave out values that do not apply.
     package init(
       area: UInt64? = nil, slot: Int? = nil, bytes: Range<UInt64>? = nil,
       oldChunk: UInt64? = nil, newChunk: UInt64? = nil

@@ -2,7 +2,7 @@ package import Blkid
 
 /// The content of a device: the type, label and UUID that `mount` uses.
 ///
-/// Of several signatures the first file system counts, then what may hold one, then anything else;
+/// Of several signatures, the first file system counts, then containers of one, then anything else;
 /// of a whole disk, its partition table. A signature with a wrong checksum does not count.
 public struct ContentIdentity: Equatable, Sendable {
   /// libblkid's name for it: "ext4", "crypto_LUKS", "gpt".

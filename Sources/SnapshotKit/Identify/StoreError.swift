@@ -54,7 +54,7 @@ public enum StoreError: CodedError {
     }
   }
 
-  /// Where, what, and why, in one line.
+  /// Place, kind and cause, in one line.
   public var description: String {
     switch self {
     case .notAStore(let name, let content?):

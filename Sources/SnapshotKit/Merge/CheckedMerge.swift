@@ -9,7 +9,7 @@ public struct CheckedMerge: Sendable {
   public let view: SnapshotView
   /// The comparison of store and origin by content.
   public let origin: OriginCheck
-  /// Whether the store is an undo store: the merge restores what another overwrote.
+  /// Whether the store is an undo store: the merge restores the data that another overwrote.
   public let isUndo: Bool
   /// Whether it is a damaged one: the restored data may be wrong.
   public let isDamagedUndo: Bool
@@ -42,14 +42,14 @@ public struct CheckedMerge: Sendable {
     try plan.write(view, to: file) { progress(.planning, $0, $1) }
   }
 
-  /// Merges: saves what will be overwritten, if there is to be a way back, and makes the origin the
-  /// snapshot.
+  /// Merges: saves the data that will be overwritten, if there is to be a way back, and makes the
+  /// origin the snapshot.
   ///
   /// A merge that was checked for another purpose has not locked the origin: it is checked again,
   /// for this one.
   ///
   /// - Parameters:
-  ///   - verify: Whether to read back what was written, from the medium, and compare.
+  ///   - verify: Whether to read the written data back from the medium and compare it.
   ///   - shouldStop: Called now and then. If it returns true, what was written is flushed, and
   ///     ``MergeError/cut(_:)`` is thrown.
   public func merge(

@@ -1,7 +1,7 @@
 package import BlockIO
 internal import SnapshotFormat
 
-// A merge that writes only what differs: fewer writes, and a smaller undo store.
+// A merge that writes only chunks that differ: fewer writes, and a smaller undo store.
 
 extension SnapshotView {
   /// The view without those chunks of its table that the origin already holds.

@@ -53,8 +53,8 @@ package struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
 ///
 /// The kernel goes from the last exception to the first, copies runs that are consecutive within an
 /// area at once, clears them in the area and removes them from its table in memory. Of several
-/// duplicates, the first in the table remains. It stops for good at the first error; what it has
-/// done until then remains.
+/// duplicates, the first in the table remains. It stops for good at the first error; its work until
+/// then remains.
 ///
 /// - Source: Linux `drivers/md/dm-snap.c`, `snapshot_merge_next_chunks`,
 ///   `remove_single_exception_chunk`; `dm-snap-persistent.c`, `persistent_prepare_merge`.

@@ -59,7 +59,7 @@ public enum MergeError: CodedError {
     }
   }
 
-  /// Where, what, and why, in one line.
+  /// Place, kind and cause, in one line.
   public var description: String {
     switch self {
     case .refused(let refusal): refusal.description
@@ -77,7 +77,7 @@ public enum MergeError: CodedError {
 public struct MergeCut: Sendable, CustomStringConvertible {
   /// The stage of a merge.
   public enum Stage: Sendable {
-    /// It was saving what it would overwrite; the origin is as it was.
+    /// The undo store was being saved; the origin is unchanged.
     case saving
     /// The origin may be partly as before and partly as after. The undo store of that name has its
     /// old data, if there is one.

@@ -195,7 +195,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
 
     var line: String { head + before + tail }
 
-    /// Whether the origin already holds a line's content after the merge, so what it was is
+    /// Whether the origin already holds a line's content after the merge, so its earlier content is
     /// unknown.
     func isAfter(_ line: String?) -> Bool {
       guard let line, before == after else { return false }

@@ -273,7 +273,7 @@ struct MergePreflight {
   }
 
   /// Refuses an undo store that does not fit the origin, or is damaged; the salvage reading, with
-  /// the risk accepted, restores what there is.
+  /// the risk accepted, restores what it can.
   private mutating func checkUndoStore(
     _ loaded: LoadedTable, _ view: SnapshotView
   ) throws(MergeError) -> (isUndo: Bool, isDamaged: Bool) {
@@ -296,7 +296,7 @@ struct MergePreflight {
 
   // MARK: - What is left out
 
-  /// Leaves out what the origin already holds, if requested.
+  /// Leaves out chunks that the origin already holds, if requested.
   private func skippingIdentical(
     _ view: SnapshotView, _ saved: FileSource?, _ progress: ProgressHandler
   ) throws(MergeError) -> SnapshotView {
@@ -334,7 +334,7 @@ struct MergePreflight {
 
   /// Refuses a merge that is known to stop half-way.
   ///
-  /// A salvage leaves out what cannot be read.
+  /// A salvage leaves out unreadable chunks.
   private func checkIsReadable(_ view: SnapshotView) throws(MergeError) {
     // Asked of the whole store first: a table may have millions of runs.
     guard purpose != .copy, view.table.reading != .salvage, view.store.hasKnownUnreadable

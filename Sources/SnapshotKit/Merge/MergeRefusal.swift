@@ -61,7 +61,7 @@ public enum AcceptedRisk: String, CaseIterable, Sendable {
   case unrelatedOrigin = "unrelated-origin"
   /// The table has exceptions for chunks past the end of the origin.
   case smallOrigin = "small-origin"
-  /// Other snapshots of the volume would show what is written.
+  /// Other snapshots of the volume would show the written data.
   case otherSnapshots = "other-snapshots"
   /// Some members of a mirroring array are written, and the others are missing.
   case degradedArray = "degraded-array"

@@ -24,7 +24,7 @@ public struct MergeRequest: Sendable {
   public var placing = Placing()
   /// The way to undo the merge.
   public var wayBack: WayBack
-  /// Whether to leave alone what the origin already holds.
+  /// Whether to leave alone chunks that the origin already holds.
   public var skipsIdentical = false
   /// The risks for which it is not refused.
   public var accepted: Set<AcceptedRisk> = []
@@ -82,7 +82,7 @@ public typealias MergeProgress = (MergeStep, UInt64, UInt64) -> Void
 
 /// The steps of a merge that take time.
 public enum MergeStep: Sendable {
-  /// Store and origin are compared, to leave alone what is already there.
+  /// Store and origin are compared, to leave identical chunks alone.
   case comparing
   /// The origin is compared with a plan, or digests for one are made.
   case planning

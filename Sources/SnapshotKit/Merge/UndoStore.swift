@@ -119,7 +119,7 @@ struct UndoStore: Sendable {
   /// The state of the merge.
   var state: UndoManifest.State { manifest.state }
 
-  /// Saves what the merge will overwrite; it is on the medium when this returns.
+  /// Saves the data that the merge will overwrite; it is on the medium when this returns.
   ///
   /// - Parameter progress: Gets the number of bytes saved, and returns whether to go on.
   /// - Returns: Whether it was stopped.
@@ -205,7 +205,7 @@ struct UndoStore: Sendable {
     return true
   }
 
-  /// Whether the content of an undo store is known not to be what was saved.
+  /// Whether the content of an undo store is known to differ from the saved data.
   static func isDamaged(
     _ store: Store, through view: SnapshotView
   ) throws(MergeError) -> Bool {

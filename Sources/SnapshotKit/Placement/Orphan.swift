@@ -17,14 +17,14 @@ public struct Orphan: Equatable, Sendable {
     /// Its exception was written, and is lost: with its area, or by damage to its sixteen bytes.
     /// Linux had copied the chunk before.
     case exceptionLost = "exception-lost"
-    /// It comes after the last exception that survives: the table may have gone on, or the chunk
-    /// may hold what was there before.
+    /// It comes after the last surviving exception: the table may have gone on, or the chunk may
+    /// hold older data.
     case endLost = "end-lost"
     /// It comes after the last exception, where the table ends or the rest of it was zeroed: the
-    /// chunk holds something, which may be what was there before.
+    /// chunk holds data, which may be older.
     case endInDoubt = "end-in-doubt"
     /// Linux was copying it, or had copied it, when it invalidated the snapshot. If the copy had
-    /// not ended, it holds what was there before.
+    /// not ended, the chunk holds older data.
     case inFlight = "in-flight"
     /// Nothing is lost: a crash left it unused.
     case leaked
@@ -37,7 +37,7 @@ extension Orphan {
     reason == .endInDoubt || reason == .endLost && runs.isEmpty
   }
 
-  /// The same, if what may be the table's is the table's.
+  /// The same, on the assumption that doubtful chunks are the table's.
   var ofLostTable: Orphan {
     var orphan = self
     if reason == .endLost { orphan.reason = .exceptionLost }

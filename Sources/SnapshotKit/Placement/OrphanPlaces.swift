@@ -41,7 +41,7 @@ struct OrphanIndex: Equatable, Sendable {
 
 /// The old chunk of each orphan that has a place.
 struct OrphanPlaces: Equatable, Sendable, Sequence {
-  /// Of an orphan that has none: no chunk of the origin has that number.
+  /// For an orphan without a place: no chunk of the origin has that number.
   static let none = UInt64.max
 
   private let orphans: OrphanIndex

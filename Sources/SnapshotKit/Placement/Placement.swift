@@ -19,9 +19,9 @@ public struct Placement: Equatable, Sendable {
 public enum PlacementLevel: String, CaseIterable, Sendable {
   /// None: orphans are left out.
   case none
-  /// Those that are proven.
+  /// The proven placements.
   case proven
-  /// Those that are likely as well.
+  /// The likely placements as well.
   case likely
 
   /// Whether a placement of that strength is used.

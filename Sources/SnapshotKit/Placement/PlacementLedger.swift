@@ -23,7 +23,7 @@ struct PlacementLedger {
   private var mapped = ChunkSet()
   /// The orphans that hold a chunk of the origin by a proof, ascending by that chunk.
   private var holders: [UInt32] = []
-  /// Those of them that were contradicted since, so that another orphan may have the chunk.
+  /// Chunks among them that were contradicted since, so that another orphan may have them.
   private var released: Set<UInt32> = []
   /// Whether a proof of an earlier round was contradicted: conclusions from it may be wrong.
   private(set) var hasRetracted = false

@@ -131,7 +131,7 @@ public struct VolumeReport: Encodable, Sendable {
     }
   }
 
-  /// Examines what was found; of stores, their metadata.
+  /// Examines the contents found; of stores, their metadata.
   ///
   /// - Parameter seqno: Which version of a group to show; the newest if it does not have that one.
   public init(

@@ -244,7 +244,7 @@ struct AreaSegment {
     return area + 1..<end
   }
 
-  /// Keeps only what comes before a step.
+  /// Keeps only the steps before one.
   private mutating func truncate(to first: Int) {
     while exceptionCount > steps[first].index, let run = runs.popLast() {
       let count = min(run.count, exceptionCount - steps[first].index)

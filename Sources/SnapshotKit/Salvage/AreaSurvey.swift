@@ -189,7 +189,7 @@ struct AreaSurvey {
     olds.insert(oldChunksOf: segment.runs)
   }
 
-  /// Removes what precedes an area and is contradicted by it.
+  /// Removes areas before one that contradicts them.
   private mutating func dropDisplaced(before next: AreaSegment) {
     guard let last = segments.last, !next.isPlaced(after: last) else { return }
     // After a lost area another table may follow: then only whole sectors of another area are

@@ -67,8 +67,7 @@ extension Generation {
     }
     let runs = used.map(\.run)
     // Of the gaps in a table that lost anything, some may have leaked: an exception is found again
-    // only if no gap is left for it.
-    // Those of a table of which nothing is left are of its lost areas.
+    // only if no gap is left for it. If nothing is left of a table, its gaps are of its lost areas.
     let found =
       (countByReason[.exceptionLost] ?? 0)
       + (self.runs.isEmpty ? countByReason[.endLost] ?? 0 : 0)

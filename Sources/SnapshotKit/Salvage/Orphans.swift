@@ -93,8 +93,8 @@ struct Orphans {
     }
   }
 
-  /// Adds what an invalidated snapshot has left: every data chunk that is not yet in a range and is
-  /// no hole of the store's file.
+  /// Adds the remains of an invalidated snapshot: every data chunk that is not yet in a range and
+  /// is no hole of the store's file.
   ///
   /// - Returns: Those chunks, ascending, as far as they are listed, and their number.
   mutating func addInFlight(

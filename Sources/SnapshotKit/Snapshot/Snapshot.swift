@@ -3,8 +3,8 @@ public import SnapshotFormat
 
 /// A snapshot, opened: a store, the origin that it was taken of, and the table by one reading.
 ///
-/// The table is read when the snapshot is opened, in one walk; everything else hangs on it. Both
-/// inputs are only read. ``MergeRequest`` is what makes an origin the snapshot.
+/// The table is read when the snapshot is opened, in one walk; everything else depends on it. Both
+/// inputs are only read. Only ``MergeRequest`` makes an origin the snapshot.
 public struct Snapshot: Sendable {
   /// The table, and the losses that its reading knows.
   public let loaded: LoadedTable

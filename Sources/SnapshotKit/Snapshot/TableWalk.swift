@@ -46,7 +46,7 @@ struct TableWalk: Sendable {
       return
     }
     var found = census(geometry)
-    // Linux goes by the header, whatever the areas say.
+    // Linux goes by the header, regardless of the areas.
     var builder = keepsTable ? store.geometry.map { ExceptionTable.Builder($0, reading) } : nil
     load = KernelLoad(store, reading: reading) {
       found.visit($0, $1)

@@ -64,7 +64,7 @@ final class RememberedAreas: ForwardingSource {
     }
   }
 
-  /// Keeps what was read, as long as there is room; shorter pieces give way to a longer one.
+  /// Keeps the bytes read, as long as there is room; shorter pieces give way to a longer one.
   private func keep(_ byteOffset: UInt64, _ buffer: IOBuffer, _ range: Range<Int>) {
     kept.withLock { kept in
       let first = kept.index(endingAfter: byteOffset)

@@ -8,7 +8,7 @@ public enum TableError: CodedError, Equatable {
   case tooManyDuplicates(oldChunk: UInt64)
   /// An area that was readable before no longer is.
   case unreadable(BlockIOError)
-  /// The table is not what it was during the first walk.
+  /// The table differs from that of the first walk.
   case changed
 
   /// Refused where Linux would do worse; otherwise, not finished.

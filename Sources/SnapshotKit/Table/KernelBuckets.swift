@@ -1,6 +1,6 @@
 internal import SnapshotFormat
 
-/// The kernel's hash table of exceptions, where it decides what a chunk maps to.
+/// The kernel's hash table of exceptions, where it decides the mapping of a chunk.
 ///
 /// Exceptions are hashed by `old >> 8`: the 256 chunks of a window share a bucket, and consecutive
 /// ones of a window are packed into one entry whose top byte counts them. A chunk is looked up only

@@ -12,7 +12,7 @@ package import SnapshotFormat
 public struct KernelLoad: Sendable {
   /// Linux's verdict on a store.
   public enum Verdict: String, Sendable {
-    /// The snapshot works, and maps what its table says.
+    /// The snapshot works, and maps its table.
     case loads
     /// The snapshot is active, and every read and write of it fails.
     case invalid

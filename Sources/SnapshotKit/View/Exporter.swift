@@ -128,7 +128,7 @@ extension Exporter {
     return lost
   }
 
-  /// Writes a volume as it is into `output`, sharing what can be shared.
+  /// Writes a volume unchanged into `output`, sharing data where possible.
   ///
   /// - Returns: What could not be read; the image holds zeroes there.
   package static func export(

@@ -197,7 +197,7 @@ public final class SnapshotView: BlockSource {
     }
   }
 
-  /// Reads like `read`, but around what cannot be read, which becomes zeroes.
+  /// Reads like `read`, but around unreadable sectors, which become zeroes.
   ///
   /// - Parameters:
   ///   - place: Where in the buffer they go.

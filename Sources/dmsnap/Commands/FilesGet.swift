@@ -150,7 +150,7 @@ struct FilesGet: ParsableCommand {
     return places
   }
 
-  /// Writes what is in no file, and where each piece of it was.
+  /// Writes the bytes that are in no file, and the place of each piece.
   private func writeFree(
     of fileSystem: any FileSystem, _ files: FilesInput, _ losses: FileLosses, to path: String
   ) throws {

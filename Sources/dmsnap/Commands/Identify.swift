@@ -6,7 +6,7 @@ import MD
 import SnapshotFormat
 import SnapshotKit
 
-/// `dmsnap identify`: what files and devices hold.
+/// `dmsnap identify`: the content of files and devices.
 struct Identify: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Identifies the contents of files and devices: stores, file systems, partitions.",

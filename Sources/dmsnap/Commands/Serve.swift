@@ -164,11 +164,11 @@ struct Server {
   /// The maximum time for a flush of the layer, in all.
   private static let flushPatience = Duration.seconds(120)
 
-  /// Throws if nbdkit did not end well, or the plugin has something to tell by its status.
+  /// Throws if nbdkit did not end well, or if its status carries a message of the plugin.
   private func check(_ status: Int32) throws {
     switch ServeEnd(rawValue: status) {
     case .allWell: return
-    // The plugin has said what.
+    // The plugin has already reported it.
     case .incomplete: throw Failure(.damage)
     case .inputChanged: throw Failure(.couldNotFinish, code: "input.changed")
     case .unflushed, nil: break
@@ -184,7 +184,7 @@ struct Server {
         + " clients' last flush may be missing", code: "serve.unflushed", at: ErrorPlace(layer))
   }
 
-  /// Runs nbdkit, which tells by the plugin what it serves.
+  /// Runs nbdkit, whose plugin reports the served snapshot.
   private func start() throws -> ChildProcess {
     var request = request
     request.report = ChildProcess.reportDescriptor
@@ -294,7 +294,7 @@ struct Server {
 }
 
 extension ServeReport {
-  /// Says how much is lost, and what it reads as.
+  /// Reports how much is lost, and how it reads.
   func sayLosses(_ policy: LossPolicy) {
     let words =
       switch policy {

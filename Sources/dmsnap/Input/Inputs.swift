@@ -33,7 +33,7 @@ extension StoreInput {
 }
 
 extension VolumeInput {
-  /// Finds the groups in what the options name.
+  /// Finds the groups in the sources that the options name.
   init(_ options: VolumeOptions) throws {
     try self.init(options.names) { Console.say("dmsnap: \($0)") }
   }

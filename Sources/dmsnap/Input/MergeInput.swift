@@ -75,7 +75,7 @@ struct MergeInput {
     }
   }
 
-  /// The command that shows what the merge would leave.
+  /// The command that shows the result of the merge.
   var previewCommand: String {
     "dmsnap merge \(quoted(options.store.text))"
       + " --origin \(originWords)" + options.table.words + options.volumes.words
@@ -101,7 +101,7 @@ struct MergeInput {
   /// The origin as the user named it, for commands to repeat.
   var originWords: String {
     guard let volume = found.originVolume else { return quoted(origin?.text ?? "") }
-    // If another group has the same name, the UUID tells them apart.
+    // If another group has the same name, the UUID distinguishes them.
     return quoted(
       found.isNameAmbiguous ? "\(volume.volume.version.uuid)/\(volume.volume.name)" : volume.text)
   }

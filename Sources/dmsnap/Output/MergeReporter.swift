@@ -22,7 +22,7 @@ struct MergeReporter {
   private var volume: SnapshotVolume? { input.found.volume }
   private var undo: String? { input.undo }
 
-  /// Prints what would be done, for a dry run or a plan.
+  /// Prints the planned merge, for a dry run or a plan.
   func sayPlan() throws {
     let losses = ResultCompleteness(merge.snapshot, merge.knownLosses)
     switch command.format {
@@ -85,7 +85,7 @@ struct MergeReporter {
     ]
   }
 
-  /// Prints what was done.
+  /// Prints the outcome.
   func say(_ outcome: MergeOutcome) throws {
     let losses = ResultCompleteness(merge.snapshot, outcome.lost)
     do {

@@ -36,7 +36,7 @@ struct ResultCompleteness {
     isEmpty = unreadable.isEmpty
   }
 
-  /// Prints what is lost, to stderr.
+  /// Prints the losses, to stderr.
   func say() {
     let shown = 20
     for range in ranges.prefix(shown) { Console.say("dmsnap: \(range)") }
@@ -64,8 +64,8 @@ struct ResultCompleteness {
 }
 
 extension StoreInput {
-  /// Ends the command with status 1 if what the store is in leaves it in doubt: a file system, or a
-  /// volume group.
+  /// Ends the command with status 1 if the store's surroundings leave it in doubt: a file system,
+  /// or a volume group.
   func finish() throws {
     if store.surroundings != nil { throw Failure(.warnings) }
     try volume?.finish()
@@ -73,7 +73,7 @@ extension StoreInput {
 }
 
 extension SnapshotVolume {
-  /// Ends the command with status 1 if what the volume is on is in doubt.
+  /// Ends the command with status 1 if the group's metadata puts the volume in doubt.
   func finish() throws {
     if try check().putVolumeInDoubt { throw Failure(.warnings) }
   }

@@ -24,7 +24,7 @@ struct BtrfsDataSearch {
     let registers: [UInt32]
   }
 
-  /// The orphans that have what is wanted: once, however many chunks of the origin need it.
+  /// The orphans with the wanted content: once, however many chunks of the origin need it.
   private struct Candidates {
     /// The orphans, ascending.
     let orphans: [Int]
@@ -127,7 +127,7 @@ struct BtrfsDataSearch {
   /// The number of the wanted content; nil if no orphan has it.
   private mutating func content(_ wanted: Wanted) -> Int? {
     if let known = contentIndexes[wanted] { return known }
-    // Most chunks have something that no other has; zeroes are what most have in common.
+    // Most chunks have some content of their own; zeroes are the content that most share.
     let index = wanted.registers.firstIndex { $0 != 0 } ?? 0
     let orphans = image.orphans
       .orphans(withPiece: wanted.registers[index], at: wanted.firstPiece + index)
@@ -153,7 +153,7 @@ struct BtrfsDataSearch {
 
   // MARK: - Placing
 
-  /// Places orphans that have what is needed.
+  /// Places orphans that have the needed content.
   mutating func place() throws(BlockIOError) {
     needs.sort { $0.old < $1.old }
     var claimCounts: [Int: Int] = [:]

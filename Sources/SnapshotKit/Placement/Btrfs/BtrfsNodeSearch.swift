@@ -54,7 +54,7 @@ struct BtrfsNodeSearch {
 
   /// Finds the node that a pointer names, without counting it as missing if there is none.
   ///
-  /// That is for pointers that no node of the file system has, made of an orphan's own header.
+  /// This is for pointers that no node of the file system has, made of an orphan's own header.
   mutating func find(
     _ pointer: BtrfsPointer, _ map: BtrfsChunkMap
   ) throws(BlockIOError) -> Found? {
@@ -139,7 +139,7 @@ struct BtrfsNodeSearch {
 
   // MARK: - Placing
 
-  /// Places orphans that have what a node has where the image has something else.
+  /// Places orphans that have the content of a node where the image has something else.
   mutating func place(_ found: Found, _ strength: Evidence.Strength) throws(BlockIOError) {
     let size = image.layout.chunkByteCount
     guard size <= found.node.bytes.count else { return }

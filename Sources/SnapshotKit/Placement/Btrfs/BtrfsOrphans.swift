@@ -99,7 +99,7 @@ struct BtrfsOrphans {
     }
   }
 
-  /// Sorts what was collected, and notes why the chunks are orphans.
+  /// Sorts the collected facts, and notes why the chunks are orphans.
   mutating func finish(_ orphans: [Orphan]) {
     var index = 0
     reasons = chunks.map { chunk in

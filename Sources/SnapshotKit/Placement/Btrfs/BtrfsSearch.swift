@@ -5,10 +5,10 @@ internal import FileSystemFormat
 ///
 /// A node has its own logical address under a checksum, and the node above it has its generation
 /// and first key. Data has a checksum for each sector in a tree of its own. So the trees are walked
-/// from the superblock down; what is missing is looked for among the orphans.
+/// from the superblock down, and missing nodes are looked for among the orphans.
 ///
-/// A checksum proves the place, but not whose it is: the space of a store may hold what an older
-/// snapshot of another copy of the same file system left there. See ``Orphan/Reason``.
+/// A checksum proves the place, but not the owner: the space of a store may hold the remains of an
+/// older snapshot of another copy of the same file system. See ``Orphan/Reason``.
 struct BtrfsSearch: EvidenceSearch {
   private let layout: BtrfsLayout
   private var orphans: BtrfsOrphans

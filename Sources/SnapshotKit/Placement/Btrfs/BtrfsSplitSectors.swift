@@ -31,7 +31,7 @@ struct BtrfsSplitSectors {
     rows.sort { ($0.register, $0.first) < ($1.register, $1.first) }
   }
 
-  /// Looks at checksums of consecutive sectors, and places what has them.
+  /// Looks at checksums of consecutive sectors, and places orphans that have them.
   func look(
     at checksums: [UInt32], from logical: UInt64, _ map: BtrfsChunkMap,
     _ strength: Evidence.Strength

@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import FileSystemFormat
 
-/// Walks all trees of a btrfs from its superblock down, and places what is found missing.
+/// Walks all trees of a btrfs from its superblock down, and places missing nodes that it finds.
 struct BtrfsTreeWalk {
   private let image: BtrfsImage
   private let superblock: BtrfsDiskSuperblock
@@ -29,8 +29,8 @@ struct BtrfsTreeWalk {
     for chunk in map.chunks { since[chunk.logical] = superblock.chunkRoot.generation }
   }
 
-  /// Whether what was proven rests on all that Linux copied for this store being here, and nothing
-  /// else, and that is not so.
+  /// Whether proofs rest on the assumption that all chunks that Linux copied for this store are
+  /// here, and nothing else, and that is not so.
   var isRefuted: Bool {
     nodes.reliesOnCompleteness
       && (nodes.missingCount > 0 || image.orphans.heads.contains(where: isForeign))

@@ -223,7 +223,7 @@ struct Ext4Claims {
   /// As many pairs meet by chance once in 256 stores.
   private static let pairCountMax = 1 << 24
 
-  /// Whether what lies beside an orphan in the store belongs beside a chunk of the origin: Linux
+  /// Whether the neighbour of an orphan in the store belongs beside a chunk of the origin: Linux
   /// writes most things block after block.
   func isInOrder(_ orphan: Int, _ chunk: UInt64) -> Bool {
     isInOrder(orphan, chunk, step: 1) || isInOrder(orphan, chunk, step: .max)

@@ -94,8 +94,8 @@ struct Ext4JournalEvidence {
 
   /// The content of blocks that were written home, by the last transaction that has them.
   ///
-  /// Nothing is known without the journal's superblock, which shows what was written home; nor of a
-  /// block after whose transaction one is not known.
+  /// Nothing is known without the journal's superblock, which shows the blocks written home; nor of
+  /// a block after whose transaction one is not known.
   func attestHomes() -> [UInt64: Home] {
     guard let superblock = log.superblock else { return [:] }
     let sequences = coveredSequences(superblock)

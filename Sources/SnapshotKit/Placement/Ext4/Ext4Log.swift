@@ -170,7 +170,7 @@ struct Ext4Log: Sendable {
     positions[Key(kind: control.kind, sequence: control.sequence), default: []].append(position)
     if let content { expect(content, at: position) }
     for (index, tag) in control.tags.enumerated() {
-      // Blocks past the wrap may have been overwritten when the log began anew.
+      // Blocks past the wrap may have been overwritten when the log started over.
       guard position + index + 1 < place.blockCount else { break }
       expect(self.content(of: tag, sequence: control.sequence), at: position + index + 1)
     }
@@ -264,7 +264,7 @@ struct Ext4Log: Sendable {
     return start == place.first || follows(sequence, at: start) ? (start, commit) : nil
   }
 
-  /// Whether what is before a block is the end of the transaction before one.
+  /// Whether the block before another is the end of the transaction before one.
   private func follows(_ sequence: UInt32, at start: Int) -> Bool {
     guard let before = controls[start - 1] ?? doubtful[start - 1], before.kind == .commit else {
       return false

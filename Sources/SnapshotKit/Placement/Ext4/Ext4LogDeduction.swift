@@ -125,7 +125,7 @@ struct Ext4LogDeduction {
       revoked: orphans.revoked[place] ?? [])
   }
 
-  /// Whether an orphan is the only block that claims to be what it is.
+  /// Whether an orphan is the only block that claims its identity.
   private func isOnly(_ key: Ext4Log.Key) -> Bool {
     unlaid[key]?.count == 1 && log.positions[key]?.isEmpty != false
   }
@@ -140,7 +140,7 @@ struct Ext4LogDeduction {
     // It ends where the transaction is committed, and begins after the transaction before.
     let before = log.position(of: .commit, key.sequence).map { $0 - control.tags.count - 1 }
     var after = previousCommit(key.sequence).flatMap { step, position in
-      // After a mount the log may begin anew, where the journal does.
+      // After a mount the log may start over at the journal's beginning.
       step == 1 || isElsewhere(key.sequence) ? position + 1 : nil
     }
     let revocation = Ext4Log.Key(kind: .revocation, sequence: key.sequence)

@@ -114,7 +114,7 @@ struct Ext4OrphanBlocks: Sendable {
     }
   }
 
-  /// Sorts what was added, so that it can be found.
+  /// Sorts the added blocks, so that they can be found.
   mutating func prepare() {
     guard byContent.count != blocks.count else { return }
     byContent = blocks.sortedPlaces()

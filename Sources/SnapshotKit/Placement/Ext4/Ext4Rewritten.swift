@@ -40,7 +40,7 @@ struct Ext4Rewritten {
   /// Whether any transaction since then has a block.
   func isNamed(_ block: UInt64) -> Bool { contents[block] != nil }
 
-  /// Whether a block of the origin has what was written home since then.
+  /// Whether a block of the origin has the content written home since then.
   func has(_ block: UInt64, _ content: UInt32?) -> Bool {
     content != nil && contents[block] == content
   }

@@ -51,8 +51,8 @@ struct Ext4Search: EvidenceSearch {
     return claims.evidence
   }
 
-  /// Whether a proof may lead to others: it is of a chunk of this file system, or takes away what
-  /// seemed to be a structure of it.
+  /// Whether a proof may lead to others: it is of a chunk of this file system, or refutes an
+  /// apparent structure of it.
   private func isOfInterest(_ new: UInt64, _ old: UInt64) -> Bool {
     if (0..<volume.blocksPerChunk).contains(where: { volume.block($0, of: old) != nil }) {
       return true

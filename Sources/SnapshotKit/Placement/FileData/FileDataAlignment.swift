@@ -41,7 +41,7 @@ struct FileDataAlignment {
   let targets: [Target]
   /// The places of the orphans in the store's order, ascending.
   let positions: [Int]
-  /// The target that follows on what is known before an orphan.
+  /// The target that continues the known places before an orphan.
   let successors: [Int?]
 
   /// The certain matches so far: the target of each orphan.

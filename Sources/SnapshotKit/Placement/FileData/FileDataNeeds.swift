@@ -31,8 +31,8 @@ struct FileDataNeeds {
   private(set) var needs: [UInt64: FileDataNeed] = [:]
   /// Chunks in whose beginning a file goes on that has the end of the chunk before.
   private(set) var goingOn: Set<UInt64> = []
-  /// Those of them that were copied right after the chunk before: only that file can have caused
-  /// both copies.
+  /// Chunks among them that were copied right after the chunk before: only that file can have
+  /// caused both copies.
   private(set) var adjoining: Set<UInt64> = []
   /// Whether there are more than can be looked at.
   private(set) var isTooMuch = false

@@ -8,7 +8,7 @@ internal import SnapshotFormat
 struct FileDataRewrites {
   /// A sector of the origin that is not almost empty.
   private struct Sector {
-    /// Of its content, and of where in its chunk it is.
+    /// A hash of its content and its place in its chunk.
     let hash: UInt64
     /// The chunk of the origin.
     let chunk: UInt64
@@ -31,7 +31,7 @@ struct FileDataRewrites {
   /// Fewer are no evidence.
   private static let sectorCountMin = 2
 
-  /// Reads what was written, as the origin has it.
+  /// Reads the written data, from the origin.
   init(
     _ mapper: some FileMapper, _ scene: PlacementScene, _ needs: FileDataNeeds,
     _ places: FileDataPlaces

@@ -53,7 +53,7 @@ struct FileDataRuns {
       while end < last, isGoingOn(pairs[end + 1].chunk) || isKnownAfter, isFit(pairs[end + 1]) {
         end += 1
       }
-      // Where a file's chunks are torn apart, it is not known what belongs to which part.
+      // Where a file's chunks are torn apart, it is unknown which part each belongs to.
       if start < hit, !(start == first && isKnownBefore), isTorn(pairs[start].chunk) {
         start = hit
       }

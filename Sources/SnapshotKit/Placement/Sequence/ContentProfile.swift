@@ -50,7 +50,7 @@ struct ByteCounts: Equatable {
   private(set) var zero = 0
   /// Printable ASCII, and line feeds.
   private(set) var printable = 0
-  /// Those above 127.
+  /// The bytes above 127.
   private(set) var high = 0
 
   /// Counts the bytes of `content`.

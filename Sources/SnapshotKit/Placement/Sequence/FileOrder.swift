@@ -2,7 +2,7 @@ internal import BlockIO
 internal import FileSystems
 internal import SnapshotFormat
 
-/// In which order a writer comes to the chunks of files, as far as the file systems tell.
+/// The order in which a writer comes to the chunks of files, as far as the file systems show it.
 ///
 /// 32 bytes for each piece of a file, eight more where it goes on elsewhere, and 24 for its end.
 struct FileOrder: Sendable {

@@ -49,7 +49,7 @@ struct SequenceSearch: EvidenceSearch {
   func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
     // Likely places are too few to begin with.
     if scene.runs.isEmpty { return [] }
-    // Every inode is read for them, and only what follows the last exception needs them.
+    // Every inode is read for them, and only orphans after the last exception need them.
     let lastRun = scene.runs.last?.new ?? 0
     let isAfterAll = scene.orphans.contains { $0.new > lastRun }
     var walk = SequenceWalk(

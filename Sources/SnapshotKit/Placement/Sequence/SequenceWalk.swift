@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// The sequences of copies up to a place in the store's order, and what they predict for the next
+/// The sequences of copies up to a place in the store's order, and their predictions for the next
 /// chunk.
 struct SequenceWalk {
   /// A writer that writes one chunk after the other.
@@ -29,7 +29,7 @@ struct SequenceWalk {
   /// A sequence of that length, if nothing else was copied, is of the only writer.
   private static let soleCountMin: UInt64 = 64
   /// So many chunks of one kind show that the content is of another kind from there on; fewer may
-  /// be what a copy that had not ended left.
+  /// be the remains of an unfinished copy.
   static let changeCountMin = 4
   /// A sequence that was not continued for that many copies has ended.
   private static let idleCountMax: UInt64 = 4096
@@ -88,7 +88,7 @@ struct SequenceWalk {
     }
     let before = if let index { try last(index) } else { Look?.none }
     advance(index, to: old, new, count: 1)
-    // That it is a file's beginning is as good as a long sequence.
+    // A file's beginning is as good as a long sequence.
     if kinds.contains(.fileTail) { sequences[sequences.count - 1].count = Self.countMin }
     _ = placed.insert(old)
     // An unfinished copy leaves the old content, most often zeroes.
@@ -294,7 +294,7 @@ struct SequenceWalk {
   }
 
   /// The chunk that a sequence goes on with, the next that was not copied before; how many chunks
-  /// further on along the file; and whether what is numbered along the file goes on with it.
+  /// further on along the file; and whether numbering along the file goes on with it.
   ///
   /// Where a file ends, the writer's next place is unknown.
   private func after(

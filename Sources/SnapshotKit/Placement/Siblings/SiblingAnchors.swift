@@ -54,7 +54,7 @@ struct SiblingAnchors {
     return after ?? before ?? false
   }
 
-  /// Whether any of the first that can be compared is the same; nil if they are too few to tell:
+  /// Whether any of the first that can be compared is the same; nil if they are too few to decide:
   /// they may have been written through a snapshot.
   private mutating func isAnySame(_ links: [CommonOrder.Link]) throws(BlockIOError) -> Bool? {
     var count = 0

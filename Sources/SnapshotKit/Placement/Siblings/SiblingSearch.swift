@@ -3,10 +3,10 @@ internal import SnapshotFormat
 
 /// Finds orphans in another snapshot of the same origin.
 ///
-/// From the moment the younger of two snapshots was made, whatever was copied for one was copied
-/// for the other, in the same order and with the same content. Of what was copied before, the
-/// other has nothing, or something newer. So an orphan is proven by equal content only where the
-/// orders of both stores agree around it; what agrees also shows when that moment was.
+/// From the moment the younger of two snapshots was made, every chunk copied for one was copied for
+/// the other, in the same order and with the same content. Of chunks copied before, the other has
+/// nothing, or something newer. So an orphan is proven by equal content only where the orders of
+/// both stores agree around it; the agreement also shows when that moment was.
 struct SiblingSearch: EvidenceSearch {
   /// Fewer exceptions in a common order may be chance.
   private static let chainCountMin = 4
@@ -64,7 +64,7 @@ struct SiblingSearch: EvidenceSearch {
     links += named.links
     var strangers = named.ownStrangers
     strangers += orphans.lazy.filter { matches[$0.hash] == nil }.map(\.position)
-    // Of what cannot be read, any may be the same.
+    // Any unreadable chunk may be the same.
     let others = Set(orphans.lazy.filter { matches[$0.hash] == nil }.map(\.new))
     var candidates: [UInt64] = []
     for orphan in scene.orphans {
@@ -77,7 +77,7 @@ struct SiblingSearch: EvidenceSearch {
       otherStrangers: named.otherStrangers + strangersOfSibling(order, matches),
       candidates: candidates)
     guard common.links.count >= Self.chainCountMin else { return [] }
-    // Of a store without exceptions there is nothing to compare.
+    // A store without exceptions offers nothing to compare.
     var anchors =
       known.isEmpty
       ? nil
@@ -91,7 +91,7 @@ struct SiblingSearch: EvidenceSearch {
     let equal = try evidence(common, matches, &anchors)
     let counted = try counted(scene, common, order, matches, besides: equal, &anchors)
     // Then only the content shows that both are snapshots of one origin, and that this is the
-    // table's data, not what an earlier use of the space left.
+    // table's data, not the remains of an earlier use of the space.
     if anchors == nil { return (equal + counted).map(\.atMostLikely) }
     substitutes = substitutes(common, order, counted)
     return equal + counted
@@ -168,9 +168,9 @@ struct SiblingSearch: EvidenceSearch {
   /// The evidence of the common order for the remaining orphans, read or not.
   ///
   /// Between two things that both stores have, the sibling has just as many more chunks as there
-  /// are orphans: these are they, in that order, if all that can be read is the same, and the
-  /// sibling has their content. One that cannot be read as a whole is proven by what can be read of
-  /// it; if that is nothing it is likely, because it may have been written through the sibling.
+  /// are orphans: these are they, in that order, if all readable parts are the same, and the
+  /// sibling has their content. One that cannot be read as a whole is proven by its readable parts;
+  /// if there are none it is likely, because it may have been written through the sibling.
   ///
   /// Otherwise the orphans that are the same as chunks of the sibling are identified, and those
   /// between them are likely.

@@ -56,7 +56,7 @@ final class SubstitutedSource: ForwardingSource {
     }
   }
 
-  /// Reads what the store has, chunk by chunk, and the rest from siblings.
+  /// Reads the chunks that the store has, chunk by chunk, and the rest from siblings.
   private func readChunks(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
@@ -118,7 +118,7 @@ final class SubstitutedSource: ForwardingSource {
     return nil
   }
 
-  /// A chunk among what a sibling has.
+  /// A chunk among those of a sibling.
   private struct Place {
     var index: Int
     var within: UInt64

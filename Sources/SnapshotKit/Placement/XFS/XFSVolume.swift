@@ -54,8 +54,8 @@ struct XFSClaim: Sendable {
 /// The orphans that are certainly of this store, and no residue of another use of its space.
 ///
 /// A checksum proves a place, not a generation: the chunks of another clone of the same image have
-/// the same UUID and the same addresses. Linux hands chunks out in order. So what comes before an
-/// orphan that is certainly of this store is of this store too.
+/// the same UUID and the same addresses. Linux allocates chunks in order. So an orphan before one
+/// that is certainly of this store is of this store too.
 struct XFSTrust {
   private let orphans: [Orphan]
   /// Orphans before this one are of this store.
