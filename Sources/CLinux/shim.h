@@ -66,8 +66,8 @@ static inline int dmsnap_lock_all(int fd) {
   return fcntl(fd, 37, &lock);
 }
 
-// Whether any process has a record lock of any byte of a file: 1, 0, or -1 where that cannot be known
-// (F_OFD_GETLK). Asks for a write lock, which any other lock is in the way of.
+// Whether any process has a record lock of any byte of a file: 1, 0, or -1 if that cannot be known
+// (F_OFD_GETLK). Asks for a write lock, which conflicts with any other lock.
 static inline int dmsnap_is_locked(int fd) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   return fcntl(fd, 36, &lock) != 0 ? -1 : lock.l_type != F_UNLCK;

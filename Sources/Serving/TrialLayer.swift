@@ -337,7 +337,7 @@ package final class TrialLayer: BlockSource {
     return newChunk(order) + (isLast ? 1 : 0) < geometry.wholeChunkCount
   }
 
-  /// The chunk of the store that is handed out in that order: an area comes before its chunks.
+  /// The chunk of the store that is allocated in that order: an area comes before its chunks.
   private func newChunk(_ order: UInt64) -> UInt64 {
     geometry.dataChunk(inOrder: order)?.index ?? .max
   }

@@ -2,7 +2,7 @@ internal import SnapshotFormat
 
 /// The law of metadata areas, and how far exceptions may deviate from it and still be accepted.
 ///
-/// Linux hands out data chunks in order: the k-th exception of a table has the k-th data chunk. A
+/// Linux allocates data chunks in order: the k-th exception of a table has the k-th data chunk. A
 /// chunk that leaks shifts all that follow it; the shift never decreases. Salvage, carving and the
 /// audit all use these limits, so that they agree.
 ///

@@ -45,7 +45,7 @@ struct PastCheck {
     if let tally { findings.append(tally.finding) }
   }
 
-  /// Examines the data chunks that Linux would hand out next.
+  /// Examines the data chunks that Linux would allocate next.
   private mutating func findData(_ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary)
   {
     var next = extent.nextFree

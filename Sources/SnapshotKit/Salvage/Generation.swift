@@ -21,7 +21,7 @@ public struct Generation: Sendable {
   public let isEndLost: Bool
   /// The chunks of the origin whose content is known to be lost, and why, ascending.
   public let lost: [LostChunks]
-  /// Data chunks that Linux handed out but no surviving exception names, ascending.
+  /// Data chunks that Linux allocated but no surviving exception names, ascending.
   package let orphans: [Orphan]
   /// The number of orphans; more than are listed only if there are very many ranges.
   public let orphanCount: UInt64

@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// The data chunks that Linux handed out but no surviving exception names.
+/// The data chunks that Linux allocated but no surviving exception names.
 struct Orphans {
   /// More ranges than this are useless; a sparse file may have any number.
   private static let countMax = 1 << 16
