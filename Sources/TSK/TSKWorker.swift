@@ -22,6 +22,8 @@
       var clock: clockid_t?
       var thread: pthread_t?
       var isStuck = false
+      /// Whether the thread waits until the process ends, by itself.
+      var hasGivenUp = false
       /// The number of bytes that libtsk has allocated on this thread, and not released there.
       var byteCount = 0
       /// The processor time used by long calls.
@@ -73,6 +75,7 @@
       let isNew = state.withLock {
         let wasStuck = $0.isStuck
         $0.isStuck = true
+        $0.hasGivenUp = true
         return !wasStuck
       }
       if isNew { doneCount.signal() }
@@ -130,10 +133,17 @@
         $0.isStuck = true
         return $0.thread
       }
-      // A thread that still runs for so long neither reads nor allocates, and so holds no lock.
+      // A thread that still runs for so long neither reads nor allocates, and so holds no lock. One
+      // that does not run waits for a read. On a busy machine either takes time to tell.
       let start = processorTime
-      for _ in 0..<100 where processorTime - start < Self.loopTime { usleep(10_000) }
-      if let thread, processorTime - start >= Self.loopTime { ThreadParking.park(thread) }
+      var (used, restCount) = (start, 0)
+      while !state.withLock({ $0.hasGivenUp }), restCount < 200 {
+        if let thread, used - start >= Self.loopTime { return ThreadParking.park(thread) }
+        usleep(10_000)
+        let now = processorTime
+        restCount = now == used ? restCount + 1 : 0
+        used = now
+      }
     }
 
     /// The processor time that the thread has used.

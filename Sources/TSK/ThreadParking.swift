@@ -30,7 +30,11 @@
         guard isReady else { return }
         wanted.store(UInt(thread), ordering: .sequentiallyConsistent)
         guard pthread_kill(thread, SIGURG) == 0 else { return }
-        for _ in 0..<1000 where wanted.load(ordering: .sequentiallyConsistent) != 0 { usleep(1000) }
+        // On a busy machine it may be long before the thread runs again.
+        for _ in 0..<10_000 {
+          if wanted.load(ordering: .sequentiallyConsistent) == 0 { return }
+          usleep(1000)
+        }
         wanted.store(0, ordering: .sequentiallyConsistent)
       }
     }
