@@ -9,7 +9,7 @@ public enum BlkidError: CodedError, Equatable {
   /// libblkid refused the source of that name.
   case library(name: String)
 
-  /// That of the source's error; otherwise, not finished.
+  /// The status of the source's error; otherwise, not finished.
   public var status: ExitStatus {
     switch self {
     case .source(let error): error.status
@@ -17,7 +17,7 @@ public enum BlkidError: CodedError, Equatable {
     }
   }
 
-  /// That of the source's error, or `io.probe`.
+  /// The code of the source's error, or `io.probe`.
   public var code: String {
     switch self {
     case .source(let error): error.code
@@ -25,7 +25,7 @@ public enum BlkidError: CodedError, Equatable {
     }
   }
 
-  /// Where the source failed.
+  /// The place of the failure in the source.
   public var place: ErrorPlace? {
     switch self {
     case .source(let error): error.place
@@ -33,7 +33,7 @@ public enum BlkidError: CodedError, Equatable {
     }
   }
 
-  /// Where, what, and why, in one line.
+  /// Place, kind and cause, in one line.
   public var description: String {
     switch self {
     case .source(let error): error.description

@@ -16,7 +16,7 @@ struct Excerpt {
   /// The byte ranges of the source that could not be read, ascending.
   private(set) var unreadable: [Range<UInt64>] = []
 
-  /// Copies what libblkid looks at in `source`.
+  /// Copies the bytes that libblkid looks at in `source`.
   init(of source: any BlockSource) throws(BlockIOError) {
     file = try MemoryFile(name: source.name, byteCount: source.byteCount)
     let byteCount = source.byteCount

@@ -1,4 +1,5 @@
-/// What a file system keeps far from its beginning, although its name or its very type is there.
+/// Structures that a file system keeps far from its beginning, though they hold its name or even
+/// determine its type.
 ///
 ///     FAT32    the root directory, for the label: after the allocation tables
 ///     exFAT    the root directory, for the label: after the allocation table and the bitmap
@@ -15,7 +16,7 @@ struct FarStructure {
   /// Where it begins.
   let byteOffset: UInt64
 
-  /// The structure that a boot sector, or what is left of it, points to.
+  /// The structure that a boot sector, or its remains, points to.
   init?(bootSector: [UInt8]) {
     guard bootSector.count >= 512 else { return nil }
     let offset =

@@ -1,4 +1,4 @@
-/// What libblkid finds in a file, a device, or anything else that can be read.
+/// libblkid's findings about a file, a device, or anything else that can be read.
 package struct Identity: Equatable, Sendable {
   /// Everything with a known signature, in libblkid's order; several if an older owner's was left,
   /// or is in the data of something else.
@@ -24,16 +24,16 @@ package struct Identity: Equatable, Sendable {
 
 /// One thing that libblkid recognises: a file system, a RAID member, a swap area, a COW store.
 ///
-/// libblkid accepts a COW store by its four bytes of magic; the store's own header says more.
+/// libblkid accepts a COW store by its four bytes of magic; the store's own header gives details.
 package struct Signature: Equatable, Sendable {
-  /// What the thing is for, as libblkid classifies it.
+  /// The purpose of the content, as libblkid classifies it.
   package enum Usage: String, Sendable {
     case filesystem, raid, crypto, other, unknown
   }
 
   /// libblkid's name for it: "ext4", "LVM2_member", "DM_snapshot_cow".
   package var type: String
-  /// What it is for.
+  /// Its purpose.
   package var usage: Usage
   /// The name that its owner gave it.
   package var label: String?

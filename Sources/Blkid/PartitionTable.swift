@@ -27,7 +27,7 @@ package struct PartitionTable: Equatable, Sendable {
 package struct Partition: Equatable, Sendable {
   /// Its number, as in the name of its device.
   package var number: Int
-  /// Where it begins in what was probed.
+  /// Its start within the probed source.
   package var byteOffset: UInt64
   /// Its length.
   package var byteCount: UInt64

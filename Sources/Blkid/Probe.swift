@@ -1,6 +1,6 @@
 package import BlockIO
 
-/// Identifies what a source holds, with libblkid.
+/// Identifies the content of a source, with libblkid.
 ///
 /// Nothing is ever written: inputs are read through a descriptor that is open for reading only.
 ///
@@ -22,11 +22,11 @@ package enum Probe {
 
   /// Identifies `source`, or the bytes `range` of it, and the content of its partitions.
   ///
-  /// All signatures are listed. Places are counted from the beginning of what is probed. Unreadable
-  /// bytes are treated as zeroes, and listed in the result.
+  /// All signatures are listed. Places are counted from the beginning of the probed range.
+  /// Unreadable bytes are treated as zeroes, and listed in the result.
   ///
-  /// - Throws: If `range` is not within the source, if the source fails other than by bad sectors,
-  ///   or if there is no memory.
+  /// - Throws: If `range` is not within the source, if the source fails in other ways than bad
+  ///   sectors, or if there is no memory.
   package static func identify(
     _ source: any BlockSource, range: Range<UInt64>? = nil
   ) throws(BlkidError) -> Identity {
@@ -55,7 +55,7 @@ package enum Probe {
     return try identifyItself(slice)
   }
 
-  /// What a source holds, without looking into partitions.
+  /// The content of a source, without looking into partitions.
   private static func identifyItself(_ source: any BlockSource) throws(BlkidError) -> Identity {
     guard source.byteCount > 0 else { return Identity() }  // an error to libblkid
     let backing = FileBacking(of: source)
@@ -76,7 +76,7 @@ package enum Probe {
     return identity
   }
 
-  /// What libblkid finds, and whether it failed to look for something; nil if it refuses.
+  /// libblkid's result, and whether it failed to look for something; nil if it refuses.
   private static func identify(
     _ backing: FileBacking, _ sectorByteCounts: [Int]
   ) -> (Identity, hasFailed: Bool)? {

@@ -2,21 +2,21 @@ public import SystemPackage
 
 /// A failed operation on a file or device, and where.
 public struct BlockIOError: CodedError, Equatable {
-  /// What was being done.
+  /// The failed operation.
   public enum Operation: String, Sendable {
     case open, read, write, flush, create, rename, clone
     case size = "find the size of"
     case seek = "find the data of"
   }
 
-  /// Why it failed.
+  /// The reason for the failure.
   public enum Reason: Equatable, Sendable {
     /// The system's error.
     case system(Errno)
     /// The requested bytes are not all in the source, which has `byteCount` of them.
     case beyondEnd(byteCount: UInt64)
-    /// The file or device was changed while it was read: what was read, and where it had holes, may
-    /// not belong together.
+    /// The file or device was changed while it was read: its content and its holes may not belong
+    /// together.
     case changed(String)
     /// By a map of bad sectors, these of the requested bytes were not read from the medium.
     case markedUnreadable(Range<UInt64>)
@@ -30,9 +30,9 @@ public struct BlockIOError: CodedError, Equatable {
 
   /// The path, or the name of the part of a path, as the user gave it.
   public let name: String
-  /// What was being done.
+  /// The failed operation.
   public let operation: Operation
-  /// Why it failed.
+  /// The reason for the failure.
   public let reason: Reason
   /// The bytes that were to be read or written, if that matters.
   public let byteRange: Range<UInt64>?
@@ -74,7 +74,7 @@ public struct BlockIOError: CodedError, Equatable {
   public var isUnreadableMedium: Bool {
     switch reason {
     case .system(let errno):
-      // ENODATA, EILSEQ and EREMOTEIO are what some drivers make of a medium error.
+      // Some drivers report a medium error as ENODATA, EILSEQ or EREMOTEIO.
       [.ioError, .noData, .remoteIO, .illegalByteSequence].contains(errno)
     case .beyondEnd, .markedUnreadable, .missing: true
     case .changed, .notAFileOrBlockDevice, .refused: false

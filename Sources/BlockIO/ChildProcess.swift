@@ -6,7 +6,7 @@ package final class ChildProcess: Sendable {
   /// The descriptor on which the program may report.
   package static let reportDescriptor: Int32 = 3
 
-  /// What it wrote to ``reportDescriptor`` until it closed that.
+  /// The bytes it wrote to ``reportDescriptor`` until it closed that.
   package let report: [UInt8]
   private let program: String
   private let process: pid_t
@@ -36,7 +36,7 @@ package final class ChildProcess: Sendable {
       unsafe posix_spawn_file_actions_adddup2(
         &actions, ends.writeEnd.rawValue, Self.reportDescriptor)
     }
-    // What Swift prints after a crash of our plugin would take over nbdkit's signals.
+    // Swift's crash output for our plugin would take over nbdkit's signals.
     unsafe setenv("SWIFT_BACKTRACE", "enable=no", 0)
     var words: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map {
       unsafe strdup($0)
@@ -57,7 +57,7 @@ package final class ChildProcess: Sendable {
       } : []
   }
 
-  /// What it ended with, if it has ended; for one that was killed, 128 and the signal's number.
+  /// Its exit status, if it has ended; for a killed process, 128 and the signal's number.
   ///
   /// - Parameter waits: Whether to wait until it has.
   package func status(waits: Bool = true) throws(BlockIOError) -> Int32? {
@@ -76,7 +76,7 @@ package final class ChildProcess: Sendable {
   /// Asks it to end, or ends it.
   package func terminate(atOnce: Bool = false) { kill(process, atOnce ? SIGKILL : SIGTERM) }
 
-  /// Sends it a signal, which means what the program says.
+  /// Sends it a signal, whose effect depends on the program.
   package func signal(_ number: Int32) { kill(process, number) }
 
   /// Reads all that comes until every writer is gone; a failure ends it too.

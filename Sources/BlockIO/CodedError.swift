@@ -1,12 +1,12 @@
-/// An error that a program can act on: what it means for a run, its kind, and what it is about.
+/// An error that a program can act on: its effect on a run, its kind, and its place.
 ///
 /// The description is one line for people: where, what, and why.
 public protocol CodedError: Error, Sendable, CustomStringConvertible {
-  /// What a command ends with because of it.
+  /// The exit status of a command that ends because of it.
   var status: ExitStatus { get }
   /// Its kind: stable, for programs. docs/json.md lists the kinds.
   var code: String { get }
-  /// What it is about, if that is a file, or bytes of one.
+  /// The file, or bytes of one, that it concerns, if any.
   var place: ErrorPlace? { get }
 }
 
@@ -15,7 +15,7 @@ extension CodedError {
   public var place: ErrorPlace? { nil }
 }
 
-/// What a command ends with; docs/exit-statuses.md is the contract.
+/// The exit status of a command; docs/exit-statuses.md is the contract.
 public enum ExitStatus: Int32, Sendable {
   /// The result is complete, and nothing is in doubt.
   case allWell = 0
@@ -49,7 +49,7 @@ public struct ErrorPlace: Equatable, Sendable {
   public let path: String
   /// The first byte concerned, if known.
   public let byteOffset: UInt64?
-  /// How many bytes from there, if known.
+  /// The number of bytes from there, if known.
   public let byteCount: UInt64?
 
   /// Bytes of a file; of all of it, without them.

@@ -13,7 +13,7 @@ public final class IOBuffer: @unchecked Sendable {
   /// From this size on, the system provides zeroed pages as they are touched.
   private static let mappedByteCountMin = 1 << 17
 
-  /// How many bytes it holds.
+  /// The number of bytes it holds.
   public let byteCount: Int
   let base: UnsafeMutableRawPointer
   private let isBorrowed: Bool

@@ -5,7 +5,7 @@ internal import SystemPackage
 ///
 /// A call that a signal interrupted is repeated.
 ///
-/// - Parameter move: Moves bytes, given how many were moved already; -1 says that `errno` is set.
+/// - Parameter move: Moves bytes, given how many were moved already; returns -1 with `errno` set.
 /// - Returns: How many bytes were moved.
 func movingAll(_ byteCount: Int, _ move: (_ done: Int) -> Int) throws(Errno) -> Int {
   var done = 0

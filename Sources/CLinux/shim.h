@@ -1,4 +1,4 @@
-// What Swift cannot call: ioctl() and fcntl() are variadic, request numbers are macros, and
+// Calls that Swift cannot make: ioctl() and fcntl() are variadic, request numbers are macros, and
 // memfd_create(), renameat2() and statx() need _GNU_SOURCE. Each function returns what its system
 // call returns, with errno set.
 #pragma once
@@ -28,7 +28,7 @@ static inline int dmsnap_logical_block_size(int fd, int *byte_count) {
   return ioctl(fd, BLKSSZGET, byte_count);
 }
 
-// Whether a block device is set read-only: open(O_RDWR) succeeds all the same.
+// Whether a block device is set read-only: open(O_RDWR) succeeds even then.
 static inline int dmsnap_is_read_only(int fd, int *flag) {
   return ioctl(fd, BLKROGET, flag);
 }
@@ -50,8 +50,8 @@ static inline int dmsnap_memfd(const char *name) {
   return (int)syscall(SYS_memfd_create, name, 1u /* MFD_CLOEXEC */);
 }
 
-// Renames without ever replacing what is there: EEXIST instead.
-// Both names are relative to the directory of a descriptor, or to AT_FDCWD.
+// Renames without ever replacing an existing file: EEXIST instead. Both names are relative to the
+// directory of a descriptor, or to AT_FDCWD.
 static inline int dmsnap_rename_exclusively(int directory, const char *from, const char *to) {
   return (int)syscall(SYS_renameat2, directory, from, directory, to, 1u /* RENAME_NOREPLACE */);
 }
@@ -66,8 +66,8 @@ static inline int dmsnap_lock_all(int fd) {
   return fcntl(fd, 37, &lock);
 }
 
-// Whether any process has a record lock of any byte of a file: 1, 0, or -1 where that cannot be known
-// (F_OFD_GETLK). Asks for a write lock, which any other lock is in the way of.
+// Whether any process has a record lock of any byte of a file: 1, 0, or -1 if that cannot be known
+// (F_OFD_GETLK). Asks for a write lock, which conflicts with any other lock.
 static inline int dmsnap_is_locked(int fd) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   return fcntl(fd, 36, &lock) != 0 ? -1 : lock.l_type != F_UNLCK;

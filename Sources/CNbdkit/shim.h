@@ -1,4 +1,4 @@
-// What Swift cannot call: nbdkit_error() and nbdkit_debug() are variadic.
+// Calls that Swift cannot make: nbdkit_error() and nbdkit_debug() are variadic.
 #pragma once
 
 #define NBDKIT_API_VERSION 2

@@ -1,8 +1,9 @@
-// libtsk of The Sleuth Kit, which reads file systems, and what of it Swift cannot do by itself: an
-// image is a structure of the library's that its user allocates, with arrays too large for Swift.
+// libtsk of The Sleuth Kit, which reads file systems, and the parts of it that Swift cannot use by
+// itself: an image is a structure of the library's that its user allocates, with arrays too large
+// for Swift.
 //
-// The library is loaded when it is first needed, and not linked: a program that is copied to another
-// machine runs there without it, and reads all but what libtsk is for.
+// The library is loaded on first use, and not linked: a program that is copied to another machine
+// runs there without it, and reads all but libtsk's file systems.
 #pragma once
 
 #include <dlfcn.h>
@@ -36,8 +37,8 @@ static inline const char *wanted_tsk_version(void) { return TSK_VERSION_STR; }
 // A function of the library, which loaded_tsk() has found. Loading again only counts.
 #define LOADED(name) ((__typeof__(&name))dlsym(loaded_tsk_once(), #name))
 
-// What stands between libtsk and the C library: it asserts what a damaged image does not hold to,
-// and allocates what one claims.
+// Replacements for C functions that libtsk calls: a damaged image can fail its assertions, and
+// claim sizes that it then allocates.
 typedef struct {
   void *(*allocate)(size_t);
   void *(*allocate_zeroed)(size_t, size_t);

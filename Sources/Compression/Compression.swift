@@ -24,11 +24,12 @@ package enum Compression: String, Sendable {
     }
   }
 
-  /// Decompresses what `input` begins with, whatever follows it, into `range` of `output`.
+  /// Decompresses the stream that `input` begins with, whatever follows it, into `range` of
+  /// `output`.
   ///
-  /// - Returns: How many bytes it put out. Nil if the input is damaged, longer than `range`
-  ///   (except zlib's, which is cut there), or of a way that this build does not support; what
-  ///   `range` holds then is undefined.
+  /// - Returns: The number of bytes put out. Nil if the input is damaged, longer than `range`
+  ///   (except zlib's, which is cut there), or of a way that this build does not support; the
+  ///   content of `range` is then undefined.
   package func decompress(
     _ input: Span<UInt8>, into output: inout MutableSpan<UInt8>, _ range: Range<Int>
   ) -> Int? {

@@ -1,10 +1,10 @@
 /// Decompression of LZO1X, written from a description of its stream.
 ///
-/// liblzo2 is under the GPL, and no licence for what links it.
+/// liblzo2 is under the GPL, and its licence covers programs that link it.
 ///
 /// - Source: Linux `Documentation/staging/lzo.rst`.
 struct LZO1X {
-  /// What precedes an instruction below 16 decides what it means.
+  /// The context of an instruction below 16, which decides its meaning.
   private enum State: Equatable {
     /// A match, and that many literals, at most three.
     case literals(Int)
@@ -12,9 +12,9 @@ struct LZO1X {
     case run
   }
 
-  /// How far the input was read.
+  /// The number of bytes of input read.
   private var position = 0
-  /// Where the output goes on.
+  /// The place where the output continues.
   private var count: Int
   private let range: Range<Int>
 
@@ -33,7 +33,7 @@ struct LZO1X {
   ) -> Bool {
     guard input.count >= 3 else { return false }
     var state = State.literals(0)
-    // The first byte may say how many literals there are.
+    // The first byte may be a count of literals.
     if input[0] > 17 {
       position = 1
       let count = Int(input[0]) - 17
@@ -64,7 +64,7 @@ struct LZO1X {
 
   /// A copy of bytes that were put out before, and how many literals follow it.
   private struct Match {
-    /// How far back they begin; 0 at the end of the stream.
+    /// The distance back to their start; 0 at the end of the stream.
     let distance: Int
     let count: Int
     let literals: Int

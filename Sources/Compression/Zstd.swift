@@ -10,7 +10,7 @@
       unsafe output.withUnsafeMutableBufferPointer { all in
         let buffer = unsafe UnsafeMutableBufferPointer(rebasing: all[range])
         return unsafe input.withUnsafeBufferPointer { bytes in
-          // What follows the frame, up to the end of a sector, is no frame.
+          // The rest of the sector after the frame is not part of it.
           let frame = unsafe ZSTD_findFrameCompressedSize(bytes.baseAddress, bytes.count)
           guard ZSTD_isError(frame) == 0, frame <= bytes.count else { return nil }
           let result = unsafe ZSTD_decompress(

@@ -1,7 +1,7 @@
 extension CRC32C {
   /// Adds the four bytes of a little-endian integer.
   package mutating func add(_ value: UInt32) {
-    // What is added to a register is the exclusive or of both.
+    // Adding to a register is an exclusive or.
     register ^= value
     addZeroes(4)
   }
@@ -13,7 +13,7 @@ extension CRC32C {
     return checksum.register ^ start
   }
 
-  /// The register that adding that many bytes of zero leads from to this one.
+  /// The register from which adding that many zero bytes leads to this one.
   package mutating func removeZeroes(_ count: Int) {
     var rest = count
     while rest > 0 {

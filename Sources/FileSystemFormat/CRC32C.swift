@@ -1,7 +1,7 @@
 /// The checksum of ext4, XFS and btrfs: CRC-32C, the Castagnoli polynomial, bits reflected.
 ///
-/// The register is kept as it is: what inverts it at the beginning and at the end, and what seeds
-/// it, differs between the file systems.
+/// The register is kept as it is: inversions at the beginning and at the end, and the seed, differ
+/// between the file systems.
 ///
 /// - Source: RFC 3720, section 12.1 and appendix B.4, which has the test values.
 package struct CRC32C: Equatable, Sendable {
@@ -11,7 +11,7 @@ package struct CRC32C: Equatable, Sendable {
   /// A checksum that begins with a register; all ones for a usual one.
   package init(register: UInt32 = ~0) { self.register = register }
 
-  /// The checksum of what was added, inverted at the end, as RFC 3720 has it.
+  /// The checksum of the bytes added, inverted at the end, as in RFC 3720.
   package var inverted: UInt32 { ~register }
 
   /// Adds bytes.
@@ -46,7 +46,7 @@ package struct CRC32C: Equatable, Sendable {
   /// The register that adding `bytes` leads from to this one: the way back.
   package mutating func remove(_ bytes: Span<UInt8>) {
     for index in (0..<bytes.count).reversed() {
-      // The top byte of a register tells which entry of the table went into it.
+      // The top byte of a register determines the entry of the table that went into it.
       let entry = Self.origins[Int(register >> 24)]
       register = (register ^ Self.tables[Int(entry)]) << 8 | UInt32(entry ^ bytes[index])
     }
@@ -67,7 +67,7 @@ package struct CRC32C: Equatable, Sendable {
     return tables
   }()
 
-  /// Which entry of the first table has a top byte.
+  /// The entry of the first table that has each top byte.
   private static let origins: [UInt8] = {
     var origins: [UInt8] = Array(repeating: 0, count: 256)
     for byte in 0..<256 { origins[Int(tables[byte] >> 24)] = UInt8(byte) }

@@ -1,10 +1,11 @@
-/// What a number of zero bytes does to a register of CRC-32C, forwards or backwards, in 32 steps.
+/// The effect of a number of zero bytes on a register of CRC-32C, forwards or backwards, in 32
+/// steps.
 ///
 /// CRC-32C is linear: the register of two pieces is that of the first, shifted by the length of the
 /// second, XOR that of the second. From a checksum and all pieces but one, the register of the
 /// missing piece can therefore be computed, and looked up.
 package struct CRC32CShift: Equatable, Sendable {
-  /// What each bit of the register becomes.
+  /// The effect on each bit of the register.
   private var columns: [UInt32]
 
   /// The shift by that many bytes.

@@ -1,7 +1,7 @@
 internal import BlockIO
 
 extension BlockSource {
-  /// How many bytes from a byte on are a hole of the source; without end if nothing follows.
+  /// The number of bytes of the source's hole from a byte on; without end if nothing follows.
   ///
   /// A directory has no names there, and it may be terabytes.
   func holeByteCount(from byteOffset: UInt64) throws(FileSystemError) -> UInt64 {

@@ -12,7 +12,8 @@ public struct ExtendedAttribute: Equatable, Sendable {
 
 /// The readable extended attributes of a file, and damage of the others.
 public struct ExtendedAttributes: Equatable, Sendable {
-  /// Linux lists names of 64 KiB at most; more bytes than that many values have are nobody's.
+  /// Linux lists names of 64 KiB at most; no file has more bytes of values than that many names
+  /// allow.
   package static let byteCountMax = 64 << 20
   /// The overhead of each, besides its name and value.
   private static let entryByteCount = 64

@@ -2,14 +2,13 @@ internal import BlockIO
 
 /// Where the content of a file is.
 public struct FileMap: Equatable, Sendable {
-  /// Its pieces, ascending within the file; what lies between them is a hole.
+  /// Its pieces, ascending within the file; the gaps between them are holes.
   public var extents: [FileExtent]
   /// Blocks that hold the map or the attributes, in bytes of the source.
   public var structures: [Range<UInt64>]
-  /// Where the source has more copies of its data, in bytes of the source: data of btrfs in the
-  /// profile DUP.
+  /// Further copies of its data, in bytes of the source: data of btrfs in the profile DUP.
   public var copies: [Range<UInt64>]
-  /// What could not be read: the map is incomplete if there is any.
+  /// Damage met: if there is any, the map is incomplete.
   public var damage: [FileSystemDamage]
 
   /// A map.
@@ -23,14 +22,14 @@ public struct FileMap: Equatable, Sendable {
 }
 
 extension FileMap {
-  /// Which bytes of the file are lost if bytes of the source are, which are ascending; those of
-  /// which nothing is known included.
+  /// The bytes of the file that are lost if ascending bytes of the source are, including bytes of
+  /// unknown place.
   package func lost(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
     let unknown = extents.compactMap { $0.place == .lost ? $0.file : nil }
     return (unknown + touched(by: ranges)).union
   }
 
-  /// Which bytes of the file are in ranges of the source, which are ascending.
+  /// The bytes of the file that are in ascending ranges of the source.
   package func touched(by ranges: [Range<UInt64>]) -> [Range<UInt64>] {
     var touched: [Range<UInt64>] = []
     for extent in extents {
@@ -52,7 +51,7 @@ extension FileMap {
 
 extension [FileExtent] {
   /// The first bytes of those that lie on bytes of another, which happens in no directory and no
-  /// attributes: what reads them block by block would have no end.
+  /// attributes: reading them block by block would have no end.
   var repetitions: Set<UInt64> {
     let places = compactMap { extent -> (bytes: Range<UInt64>, file: UInt64)? in
       guard case .data = extent.place, let bytes = extent.sourceRange else { return nil }
@@ -87,7 +86,7 @@ public struct FileExtent: Equatable, Sendable {
     case inline(Range<UInt64>?)
     /// In those bytes of the source, compressed by that method (`zlib`, `lzo`, `zstd`).
     case compressed(Range<UInt64>, method: String)
-    /// Nowhere known: what says where it is, is damaged.
+    /// At an unknown place: the structure that has the place is damaged.
     case lost
   }
 

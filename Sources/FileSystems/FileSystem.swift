@@ -5,7 +5,7 @@ public import BlockIO
 /// Nothing is written and nothing is mounted. Whatever is on the disk, no call traps, hangs, or
 /// allocates without bound. Damage is reported, and everything intact is still returned.
 public protocol FileSystem: Sendable {
-  /// Where it is read from; offsets of extents and of damage are this source's.
+  /// The source it is read from; offsets of extents and of damage are this source's.
   var source: any BlockSource { get }
 
   /// Its type, as libblkid names it: `ext4`, `xfs`, `btrfs`.
@@ -48,11 +48,11 @@ public protocol FileSystem: Sendable {
 
   /// The content of a regular file.
   ///
-  /// Holes read as zeroes and are told by `nextData(from:)`. What cannot be found or read throws an
-  /// error of the medium there, and is told by `knownUnreadable(in:)`, never zeroes.
+  /// Holes read as zeroes, and `nextData(from:)` skips them. Bytes that cannot be found or read
+  /// throw an error of the medium, and `knownUnreadable(in:)` lists them; they are never zeroes.
   func content(of inode: Inode) throws(FileSystemError) -> any BlockSource
 
-  /// What a symbolic link points to.
+  /// The target of a symbolic link.
   func target(ofLink inode: Inode) throws(FileSystemError) -> [UInt8]
 
   /// The extended attributes of a file, with their full names (`user.mime_type`), by name.
@@ -67,16 +67,17 @@ public protocol FileSystem: Sendable {
   /// Whether a file may have its extents from others: if so, they need not have been written.
   func sharing(of inode: Inode) -> ExtentSharing
 
-  /// What of ranges of the source the file system's own checksums tell: which bytes are what it
-  /// wrote there, and which are not.
+  /// The verdict of the file system's own checksums on ranges of the source: the bytes that it
+  /// wrote there, and those that it did not.
   ///
   /// - Parameter ranges: Ascending, without overlap; they are read.
-  /// - Returns: Both ascending. Of what is in neither, there is no checksum.
+  /// - Returns: Both ascending. Ranges in neither have no checksum.
   func verified(
     _ ranges: [Range<UInt64>]
   ) throws(FileSystemError) -> (right: [Range<UInt64>], wrong: [Range<UInt64>])
 
-  /// What a byte is if it is part of the file system's own structures: `inode table of group 3`.
+  /// The name of the file system's structure that a byte is part of, if any:
+  /// `inode table of group 3`.
   func structure(at byteOffset: UInt64) -> String?
 }
 

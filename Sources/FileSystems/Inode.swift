@@ -15,7 +15,7 @@ public struct FileID: Hashable, Comparable, Sendable {
   }
 }
 
-/// What kind of file an inode is.
+/// The kind of file of an inode.
 public enum FileKind: String, Sendable {
   case regular, directory, link, characterDevice, blockDevice, fifo, socket, unknown
 
@@ -52,33 +52,33 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   }
 }
 
-/// A file without its name: what it is, whose it is, how long.
+/// A file without its name: its kind, its owner, its length.
 public struct Inode: Equatable, Sendable {
   /// Its number.
   public let id: FileID
-  /// What kind of file it is.
+  /// Its kind of file.
   public let kind: FileKind
   /// The lower twelve bits of its mode.
   public let permissions: UInt16
-  /// Who owns it.
+  /// Its owner.
   public let owner: UInt32
   /// The group that owns it.
   public let group: UInt32
-  /// How many names it has, as the file system says.
+  /// The number of names, according to the file system.
   public let linkCount: UInt32
-  /// Its length in bytes; of a directory or link as the file system says.
+  /// Its length in bytes; of a directory or link, as the file system records it.
   public let byteCount: UInt64
   /// The major and minor number of a device.
   public let device: Device?
-  /// When its content was changed last.
+  /// When its content was last changed.
   public let modified: Timestamp
-  /// When it was read last.
+  /// When it was last read.
   public let accessed: Timestamp
-  /// When its inode was changed last.
+  /// When its inode was last changed.
   public let changed: Timestamp
-  /// When it was made, if the file system says so.
+  /// When it was made, if the file system records that.
   public let created: Timestamp?
-  /// When it was deleted, if the file system says so.
+  /// When it was deleted, if the file system records that.
   public let deleted: Timestamp?
   /// Whether it is in use.
   public let isAllocated: Bool
@@ -87,9 +87,9 @@ public struct Inode: Equatable, Sendable {
 
   /// The number of a device.
   public struct Device: Equatable, Sendable {
-    /// Which driver's it is.
+    /// The number of its driver.
     public let major: UInt32
-    /// Which of that driver's.
+    /// The number of its device within that driver.
     public let minor: UInt32
 
     /// The device of those numbers.
@@ -118,7 +118,7 @@ public struct DirectoryEntry: Equatable, Sendable {
   public let name: [UInt8]
   /// The file that it names.
   public let id: FileID
-  /// What kind of file that is, if the directory says so.
+  /// The kind of that file, if the directory has it.
   public let kind: FileKind?
   /// Whether the name was deleted: it may name a file that was made since.
   public let isDeleted: Bool
@@ -136,9 +136,9 @@ public struct DirectoryEntry: Equatable, Sendable {
 
 /// Whether a file may have its extents from other files.
 public enum ExtentSharing: Sendable {
-  /// It never had: whatever it has was written for it.
+  /// It never had: all its data was written for it.
   case never
-  /// It may have had, and shares nothing now: what it was cloned from is gone, or was written anew.
+  /// It may have had, and shares nothing now: the original is gone, or was rewritten.
   case past
   /// It may share them now.
   case present

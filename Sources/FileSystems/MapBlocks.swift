@@ -1,9 +1,11 @@
 import Synchronization
 
-/// Which inodes claim the blocks of maps, in a file system whose blocks do not say whose they are.
+/// The inodes that claim the blocks of maps, in a file system whose blocks do not name their
+/// owners.
 ///
-/// A sound one has each in one map. What a damaged one has in a few is read in all of them; in a
-/// hostile one, the maps of thousands of files that claim the same blocks would have no end.
+/// A sound one has each in one map. Blocks that a damaged one has in a few maps are read in all of
+/// them; in a hostile one, the maps of thousands of files that claim the same blocks would have no
+/// end.
 final class MapBlocks: Sendable {
   private static let inodeCountMax = 16
 

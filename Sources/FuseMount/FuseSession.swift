@@ -15,7 +15,7 @@
     fileprivate let buffer = IOBuffer(byteCount: byteCountMax)
     private var session: OpaquePointer?
 
-    /// Mounts a directory, for the user who does it.
+    /// Mounts a directory, for the mounting user alone.
     init(_ directory: SnapshotDirectory, at path: String) throws(MountError) {
       self.directory = directory
       let options = "ro,default_permissions,fsname=dmsnap,subtype=dmsnap,max_read=1048576"

@@ -4,7 +4,8 @@ internal import Serving
 
 /// `dmsnap-fuse /DIRECTORY KEY=VALUE...`: mounts a snapshot's image, and goes into the background.
 ///
-/// `dmsnap mount` runs it. What it serves, or why it does not, goes to the descriptor `report=`.
+/// `dmsnap mount` runs it. A report of the served snapshot, or of the failure, goes to the
+/// descriptor `report=`.
 @main
 struct Mount {
   static func main() {
@@ -35,7 +36,8 @@ struct Mount {
       let request = try ServeRequest(parameters: parameters)
       descriptor = request.report
       #if Fuse
-        // In the background there is nobody to tell: reading fails, or a loss reads as was asked.
+        // In the background there is no reader for messages: reading fails, or a loss reads as
+        // requested.
         let served = try Served(request) { _ in }
         let session = try FuseSession(SnapshotDirectory(served), at: directory)
         do {
@@ -59,7 +61,7 @@ struct Mount {
   }
 }
 
-/// Why nothing is mounted.
+/// A reason why nothing is mounted.
 enum MountError: CodedError {
   /// The program knows nothing of FUSE.
   case notBuilt

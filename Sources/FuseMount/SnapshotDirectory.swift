@@ -2,8 +2,8 @@
   internal import BlockIO
   internal import Serving
 
-  /// What the mounted directory shows: an image of the snapshot, one of each partition, and an
-  /// empty directory for each, to mount its file system on.
+  /// The mounted directory: an image of the snapshot, one of each partition, and an empty directory
+  /// for each, to mount its file system on.
   struct SnapshotDirectory {
     /// A name in it.
     struct Entry {
@@ -11,17 +11,17 @@
       /// The bytes of the snapshot; nil for an empty directory.
       let bytes: Range<UInt64>?
 
-      /// How long it is.
+      /// Its length.
       var byteCount: UInt64 { bytes.map { $0.upperBound - $0.lowerBound } ?? 0 }
     }
 
     /// The inode of the directory itself; those of its entries follow.
     static let root: UInt64 = 1
-    /// What is in it.
+    /// Its entries.
     let entries: [Entry]
     private let source: any BlockSource
 
-    /// The images of what is served.
+    /// The images of the served parts.
     init(_ served: Served) {
       source = served.source
       entries =

@@ -1,9 +1,9 @@
 package import BlockIO
 package import LVM2
 
-/// Why something cannot be opened by its name, besides what reading it says.
+/// A reason why something cannot be opened by its name, apart from errors of reading it.
 package enum InputError: CodedError {
-  /// A file is too large for what it is to be.
+  /// A file is too large for its purpose.
   case tooLarge(String, String)
   /// A file is no mapfile of ddrescue.
   case notAMapfile(String, BadSectorMapError)

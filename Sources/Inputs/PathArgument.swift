@@ -13,7 +13,7 @@ package struct PathArgument: Sendable {
   package let text: String
   /// The path by itself.
   package let path: String
-  /// Where bytes are missing in the file, or too many, in order.
+  /// Gaps in the file: bytes that are missing, or too many, in order.
   package let gaps: [Gap]
   private let offset: UInt64?
   private let length: UInt64?
@@ -56,7 +56,7 @@ package struct PathArgument: Sendable {
       + after.map { ",gap=\($0)" }.joined()
   }
 
-  /// The same, with further gaps, given in bytes of what it names.
+  /// The same, with further gaps, given in bytes of the named source.
   package func adding(_ others: [Gap]) -> String {
     others.reduce(into: text) { words, gap in
       let position = filePosition(of: gap.range.lowerBound).byteOffset
@@ -65,7 +65,7 @@ package struct PathArgument: Sendable {
     }
   }
 
-  /// The place in the file of a byte of what it names, how many bytes of a gap come before that
+  /// The place in the file of a byte of the named source, how many bytes of a gap come before that
   /// place, and the gaps after it.
   private func filePosition(
     of byteOffset: UInt64
@@ -122,7 +122,7 @@ package struct PathArgument: Sendable {
 extension PathArgument {
   /// Reads all of a file.
   ///
-  /// - Parameter what: What a longer file cannot be, for the message.
+  /// - Parameter what: The thing that a longer file cannot be, for the message.
   package func readAll(atMost byteCount: UInt64, as what: String) throws -> IOBuffer {
     let source = try open()
     guard source.byteCount <= byteCount else { throw InputError.tooLarge(text, what) }

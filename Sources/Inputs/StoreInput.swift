@@ -4,7 +4,7 @@ package import SnapshotFormat
 package import SnapshotKit
 internal import SystemPackage
 
-/// Which store, and how its table is read.
+/// A store, and how its table is read.
 package struct StoreNames: Sendable {
   /// A file, a device, a part of one; or a volume of a group.
   package var store: PathArgument
@@ -14,9 +14,9 @@ package struct StoreNames: Sendable {
   package var reading = Reading.kernel
   /// The chunk size, where the user knows it better than the store.
   package var chunkSize: ChunkSize?
-  /// Which table: 0 is the newest.
+  /// The number of the table: 0 is the newest.
   package var generation = 0
-  /// Which placements are used.
+  /// The placements in use.
   package var place = PlacementLevel.proven
   /// Other snapshots' stores of the same origin.
   package var siblings: [PathArgument] = []
@@ -33,9 +33,9 @@ package struct StoreNames: Sendable {
 package struct StoreInput {
   /// The store.
   package let store: Store
-  /// Whether it is a volume of a group, a snapshot's or not.
+  /// Whether it is a volume of a group, whether or not of a snapshot.
   package let isStoreVolume: Bool
-  /// What the snapshot was taken of; nil if not given and not found.
+  /// The origin of the snapshot; nil if not given and not found.
   package let origin: (any BlockSource)?
   /// The snapshot, if the store is one of a volume group.
   package let volume: SnapshotVolume?
@@ -50,7 +50,7 @@ package struct StoreInput {
   ///
   /// - Parameters:
   ///   - origin: The origin that the user gave.
-  ///   - say: Is told, line by line, what the user should know of what is used, and what is not.
+  ///   - say: Gets, line by line, notes for the user on the inputs used and not used.
   package init(
     _ names: StoreNames, origin: PathArgument?, say: @escaping @Sendable (String) -> Void
   ) throws {
@@ -119,8 +119,8 @@ package struct StoreInput {
     return .bytes(try requireOrigin())
   }
 
-  /// Fails if the store or the origin has changed since it was opened: what was read is then
-  /// unknown.
+  /// Fails if the store or the origin has changed since it was opened: the bytes read are then
+  /// unreliable.
   package func requireUnchanged() throws {
     try store.source.checkUnchanged()
     try origin?.checkUnchanged()
@@ -142,7 +142,7 @@ package struct StoreInput {
       originByteCount: origin?.byteCount)
   }
 
-  /// Which orphans are placed, and the siblings to go by.
+  /// The level of placement, and the siblings to use.
   package func placing() throws -> Placing {
     var siblings: [Sibling] = []
     for path in names.siblings { siblings.append(try Sibling(open(path))) }
@@ -162,7 +162,7 @@ package struct StoreInput {
     return Store(try Self.openFile(path, input))
   }
 
-  /// The table that a plan supports, with what is placed.
+  /// The table that a plan supports, with its placements.
   package func loadTable(_ plan: SalvagePlan) throws -> LoadedTable {
     let loaded = try LoadedTable(
       plan, generation: names.generation, of: origin, placing: placing())
@@ -182,7 +182,7 @@ extension SnapshotVolume {
   /// The other snapshots of the same origin, as far as their stores can be read.
   fileprivate func readableSiblings(_ say: (String) -> Void) -> [Sibling] {
     siblings.compactMap { sibling in
-      // A sibling is evidence, and no part of what is asked for: without it there is less of that.
+      // A sibling is evidence, not part of the request: without it there is less evidence.
       do {
         return try Sibling(Store(SnapshotVolume(sibling, of: version, found).store))
       } catch {
@@ -200,7 +200,7 @@ extension SnapshotVolume {
 }
 
 extension PlacementPlan {
-  /// Which siblings were of no use as witnesses, and why, a line each.
+  /// Siblings that were of no use as witnesses, and why, a line each.
   package var unusedSiblings: [String] {
     siblings.compactMap { sibling in
       sibling.verdict.problem.map { "\(sibling.name): not used as a sibling: \($0)" }

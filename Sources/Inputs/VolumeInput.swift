@@ -3,7 +3,7 @@ package import LVM2
 internal import MD
 internal import SystemPackage
 
-/// Which physical volumes make up volume groups, and how those are read.
+/// The physical volumes that make up volume groups, and how those are read.
 ///
 /// With them, a store and an origin are volumes: `vg/lv`.
 package struct VolumeNames: Sendable {
@@ -13,7 +13,7 @@ package struct VolumeNames: Sendable {
   package var vgcfg: PathArgument?
   /// The version of the metadata that is used; nil for the newest.
   package var seqno: UInt64?
-  /// Which leg of a mirror is read, even if it may be out of date.
+  /// The leg of a mirror to read, even if it may be out of date.
   package var leg: Int?
   /// Whether to ask the file system for holes.
   package var asksForHoles: Bool
@@ -29,10 +29,10 @@ package struct VolumeNames: Sendable {
   }
 }
 
-/// The volume groups in what the user named with `--pv`.
+/// The volume groups in the sources that the user named with `--pv`.
 package struct VolumeInput {
   let names: VolumeNames
-  /// What was named, in that order.
+  /// The sources named by the user, in that order.
   package let sources: [any BlockSource]
   /// The physical volumes in it.
   package let search: PhysicalVolumeSearch
@@ -43,7 +43,7 @@ package struct VolumeInput {
   ///
   /// - Parameters:
   ///   - map: The mapfile for the only physical volume.
-  ///   - say: Is told what the user should know.
+  ///   - say: Gets notes for the user.
   package init(
     _ names: VolumeNames, map: PathArgument? = nil, say: (String) -> Void
   ) throws {

@@ -37,7 +37,7 @@ public struct PhysicalVolumeLabel: Equatable, Sendable {
 
   /// The sector where it was found.
   package let sector: UInt64
-  /// The sector where it says that it is.
+  /// The sector that it states as its own.
   package let statedSector: UInt64
   /// Whether its checksum is right.
   package let isChecksumRight: Bool
@@ -54,12 +54,12 @@ public struct PhysicalVolumeLabel: Equatable, Sendable {
   /// Whether a volume group uses it; nil if it was written by an lvm2 that did not record that.
   package let isUsed: Bool?
 
-  /// Whether it is where it says that it is.
+  /// Whether it is in the sector that it states.
   package var isAtItsSector: Bool { statedSector == sector }
   /// Whether lvm2 would accept it.
   public var isSound: Bool { isChecksumRight && isAtItsSector }
 
-  /// Why lvm2 would not accept it, as text; nil if it would.
+  /// The reason why lvm2 would not accept it, as text; nil if it would.
   public var defect: String? {
     if !isChecksumRight { return "the label's checksum is wrong" }
     if !isAtItsSector {
@@ -122,7 +122,7 @@ public struct PhysicalVolumeLabel: Equatable, Sendable {
   }
 }
 
-/// Goes through a sector, field by field; nil for what is not within it.
+/// Goes through a sector, field by field; nil for fields that are not within it.
 private struct LabelFields {
   var position: Int
 

@@ -22,11 +22,12 @@ public struct VolumeGroup: Equatable, Sendable {
   public var logicalVolumes: [LogicalVolume]
   /// The snapshots, by the pseudo volumes.
   public var snapshots: [Snapshot]
-  /// What was done, as lvm2 put it: the command line, or "Created *before* executing ...".
+  /// The change, in lvm2's words: the command line, or "Created *before* executing ...".
   public var description: String
-  /// When the text was written, in seconds since 1970; nil if it does not say.
+  /// When the text was written, in seconds since 1970; nil if the text does not say.
   public var creationTime: Int64?
-  /// The version of lvm2 that wrote the text, "2.03.16(2) (2022-05-18)"; nil if it does not say.
+  /// The version of lvm2 that wrote the text, "2.03.16(2) (2022-05-18)"; nil if the text does not
+  /// say.
   public var writer: String?
 
   /// A disk, or a part of one, that gives a volume group its space.
@@ -35,7 +36,7 @@ public struct VolumeGroup: Equatable, Sendable {
     public var name: String
     /// Its UUID.
     public var uuid: LVMIdentifier
-    /// Where it was when the text was written, "/dev/sda2"; only a hint.
+    /// Its device when the text was written, "/dev/sda2"; only a hint.
     public var device: String
     /// The status flags; "ALLOCATABLE" does not matter to readers.
     package var status: [String]
@@ -45,7 +46,7 @@ public struct VolumeGroup: Equatable, Sendable {
     public var byteCount: UInt64?
     /// Where its first extent begins, in bytes.
     package var startByteOffset: UInt64
-    /// How many extents it has.
+    /// The number of extents.
     public var extentCount: UInt64
   }
 
@@ -62,7 +63,7 @@ public struct VolumeGroup: Equatable, Sendable {
     /// In the order of the volume, from extent 0 on, without gaps.
     package var segments: [Segment]
 
-    /// How many extents it has.
+    /// The number of extents.
     public var extentCount: UInt64 { segments.last?.extents.upperBound ?? 0 }
     /// lvm2's name for the mapping of its first segment.
     public var type: String { segments.first?.mapping.type ?? "empty" }
@@ -80,13 +81,13 @@ public struct VolumeGroup: Equatable, Sendable {
 
   /// A part of a logical volume that is mapped in one way.
   package struct Segment: Equatable, Sendable {
-    /// Which extents of the volume it is.
+    /// Its extents in the volume.
     package var extents: Range<UInt64>
-    /// How they are mapped.
+    /// Their mapping.
     package var mapping: Mapping
   }
 
-  /// How a segment's extents are mapped.
+  /// The mapping of a segment's extents.
   package enum Mapping: Equatable, Sendable {
     /// In turn to each of several places; "linear" is one place.
     case striped([Place], stripeByteCount: UInt64)
@@ -123,7 +124,7 @@ public struct VolumeGroup: Equatable, Sendable {
     }
   }
 
-  /// Where a segment, or one of its stripes, begins.
+  /// The start of a segment, or of one of its stripes.
   package enum Place: Equatable, Sendable {
     /// At an extent of the physical volume of that name.
     case physical(String, extent: UInt64)
@@ -160,7 +161,7 @@ public struct VolumeGroup: Equatable, Sendable {
     }
   }
 
-  /// A snapshot: a store, and what it was taken of.
+  /// A snapshot: a store and its origin.
   public struct Snapshot: Equatable, Sendable {
     /// The volume that is the COW store; users know the snapshot by its name.
     public var store: String

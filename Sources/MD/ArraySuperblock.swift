@@ -1,7 +1,7 @@
 package import BlockIO
 internal import SnapshotFormat
 
-/// What md records on each member of an array: which array it belongs to, and how current it is.
+/// md's record on each member of an array: which array it belongs to, and how current it is.
 ///
 /// Version 1 is little-endian and at the beginning (1.1), 4 KiB after that (1.2), or in the last 8
 /// to 12 KiB (1.0). Version 0.90 has the byte order of the machine, which is taken for
@@ -20,7 +20,7 @@ package struct ArraySuperblock: Equatable, Sendable {
   package let version: String
   /// Usually 0, 1, 4, 5, 6 or 10; -1 is linear.
   package let level: Int32
-  /// How many members the array has, without spares.
+  /// The number of members in the array, without spares.
   package let memberCount: UInt32
   /// The member's place in the array; nil for a spare or failed one.
   package let role: UInt32?
@@ -41,7 +41,7 @@ package struct ArraySuperblock: Equatable, Sendable {
 
   /// Reads the superblock of a possible member; nil if it is none.
   ///
-  /// - Throws: If the source fails other than by bad sectors.
+  /// - Throws: If the source fails in other ways than bad sectors.
   package init?(of source: any BlockSource) throws(BlockIOError) {
     let byteCount = source.byteCount / 512 * 512
     let places: [(version: String, byteOffset: UInt64?)] = [
@@ -177,7 +177,7 @@ package struct ArraySuperblock: Equatable, Sendable {
     return sum
   }
 
-  /// What mdadm calls the level.
+  /// mdadm's name for the level.
   var levelName: String { level == -1 ? "linear" : "raid\(level)" }
 
   /// The UUID as mdadm shows it.
@@ -192,7 +192,7 @@ package struct ArraySuperblock: Equatable, Sendable {
     "the \(levelName) array \(name.isEmpty ? "" : "\(name) ")(\(uuidText))"
   }
 
-  /// Which member of the array it is, as text.
+  /// Its position in the array, as text.
   package var memberDescription: String {
     (role.map { "member \($0) of \(memberCount) of " } ?? "a spare of, or a failed member of, ")
       + arrayDescription

@@ -9,7 +9,7 @@
   // The plugin's table of functions. nbdkit calls them from several threads, one at a time for each
   // connection: with more, Debian's nbdkit 1.32 aborts when a client goes away in mid-read.
 
-  /// The parameters, and once all is opened, what is served.
+  /// The parameters and, once all is opened, the served snapshot.
   private struct Plugin {
     var parameters: [(key: String, value: String)] = []
     var served: Served?
@@ -18,10 +18,10 @@
 
     static let shared = Mutex(Plugin())
 
-    /// What is served; nbdkit connects nobody before it is there.
+    /// The snapshot being served; nbdkit accepts no connections before it is set.
     static var served: Served? { shared.withLock { $0.served } }
 
-    /// Opens what the parameters name.
+    /// Opens the inputs that the parameters name.
     static func open() throws {
       let parameters = shared.withLock { $0.parameters }
       var descriptor: Int32?
@@ -44,7 +44,7 @@
         // nbdkit ignores it only later.
         signal(SIGPIPE, SIG_IGN)
         do { try outcome.write(to: descriptor) } catch {
-          // Whoever asked for it is gone.
+          // The process that asked for it is gone.
           say("\(error)")
           shared.withLock { $0.served }?.discard()
           throw error
@@ -58,8 +58,8 @@
   }
 
   extension Plugin {
-    /// Flushes the layer, and ends a process that another one started: the status is what that one
-    /// is to know.
+    /// Flushes the layer, and ends a process that another one started: the exit status is the
+    /// message to that one.
     static func finish() {
       let (served, isSupervised) = shared.withLock { ($0.served, $0.isSupervised) }
       guard let end = served?.end(), isSupervised else { return }
@@ -88,7 +88,7 @@
 
   /// The clients that are connected, in a bounded number; nbdkit has no bound.
   private enum Crowd {
-    /// How many there are at the most.
+    /// Their maximum number.
     private static let countMax = 1024
 
     private struct State {
@@ -102,8 +102,8 @@
 
     /// Makes room for as many as the system allows.
     ///
-    /// If there were no descriptor left, nbdkit would try to accept the next client again and
-    /// again: half of them are for those that are about to be turned away.
+    /// With no descriptor left, nbdkit would try to accept the next client again and again: half of
+    /// them are for those that are about to be turned away.
     ///
     /// - Returns: Whether they can be counted.
     static func begin() -> Bool {
@@ -165,13 +165,13 @@
     }
   }
 
-  /// Does what a request asks for; if it fails, the client gets EIO.
+  /// Performs a request; if it fails, the client gets EIO.
   private func answering(_ body: () throws -> Void) -> Int32 {
     do {
       try body()
       return 0
     } catch {
-      // What a client does is no news.
+      // Errors caused by a client are not news.
       debug("\(error)")
       nbdkit_set_error(EIO)
       return -1
@@ -257,8 +257,8 @@
       return unsafe Unmanaged.passRetained(Connection(served, part)).toOpaque()
     }
     unsafe pointer.pointee.close = { handle in
-      // A client that goes away without a flush need not lose what it wrote. If this fails, the
-      // layer tells of it.
+      // A client that disconnects without a flush need not lose its writes. If this fails, the
+      // layer reports it.
       try? unsafe Connection.of(handle)?.served.layer?.flush()
       unsafe handle.map { unsafe Unmanaged<Connection>.fromOpaque($0).release() }
     }
@@ -319,14 +319,14 @@
     }
   }
 
-  /// The functions that say what a connection can do.
+  /// The functions that state a connection's capabilities.
   private func addFacts(to pointer: UnsafeMutablePointer<nbdkit_plugin>) {
     unsafe pointer.pointee.can_write = { unsafe Connection.of($0)?.served.layer != nil ? 1 : 0 }
     unsafe pointer.pointee.can_flush = { unsafe Connection.of($0)?.served.layer != nil ? 1 : 0 }
     unsafe pointer.pointee.can_fua = {
       unsafe Connection.of($0)?.served.layer != nil ? NBDKIT_FUA_NATIVE : NBDKIT_FUA_NONE
     }
-    // What one connection has flushed, all see.
+    // A flush by one connection is seen by all.
     unsafe pointer.pointee.can_multi_conn = { _ in 1 }
     unsafe pointer.pointee.can_cache = { _ in NBDKIT_CACHE_NATIVE }
     unsafe pointer.pointee.can_extents = { _ in 1 }
@@ -351,13 +351,13 @@
     }
   }
 
-  /// What nbdkit looks for when it loads the plugin.
+  /// The entry point that nbdkit looks for when it loads the plugin.
   @_cdecl("plugin_init")
   public func pluginInit() -> UnsafeMutablePointer<nbdkit_plugin> { unsafe makeTable() }
 #else
   internal import BlockIO
 
-  /// What nbdkit looks for when it loads the plugin, which can do nothing.
+  /// The entry point that nbdkit looks for when it loads the plugin; this one can do nothing.
   @_cdecl("plugin_init")
   public func pluginInit() -> UnsafeMutableRawPointer? {
     // If it is closed, there is nowhere to report it.

@@ -1,4 +1,4 @@
-/// How lost bytes of the snapshot read: those that are unreadable, or without an exception.
+/// The reading of lost bytes of the snapshot: those that are unreadable, or without an exception.
 package enum LossPolicy: String, CaseIterable, Codable, Sendable {
   /// An error: reading them fails, so that no copy looks intact.
   case error

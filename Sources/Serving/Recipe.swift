@@ -35,7 +35,7 @@ package struct Recipe: Sendable {
 
   /// The ways.
   package private(set) var ways: [Way] = []
-  /// Why the device mapper cannot show it; nil if it can.
+  /// The reason why the device mapper cannot show it; nil if it can.
   package private(set) var problem: String?
 
   /// The ways to use a snapshot.
@@ -58,7 +58,7 @@ package struct Recipe: Sendable {
     if !groups.isEmpty { ways.append(Self.lvm(groups)) }
   }
 
-  /// Why the device mapper cannot show it.
+  /// The reason why the device mapper cannot show it.
   private static func problem(
     _ request: ServeRequest, _ snapshot: Snapshot, _ isVolume: Bool
   ) -> String? {

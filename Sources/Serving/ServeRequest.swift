@@ -9,7 +9,7 @@ package struct ServeRequest: Sendable {
   package var names: StoreNames
   /// The origin; nil if the volume group names it.
   package var origin: PathArgument?
-  /// How lost bytes read.
+  /// The reading of lost bytes.
   package var policy = LossPolicy.error
   /// The number of the only partition to serve; nil for all.
   package var partition: Int?
@@ -109,7 +109,7 @@ package struct ServeRequest: Sendable {
   }
 }
 
-/// Why a request cannot be served, apart from errors of opening its inputs.
+/// A reason why a request cannot be served, apart from errors of opening its inputs.
 package enum ServeError: CodedError {
   /// There is no such parameter.
   case unknown(String)

@@ -74,15 +74,15 @@ package struct Served: Sendable {
 
 /// The report about a served snapshot.
 package struct ServeReport: Codable, Sendable {
-  /// How long the snapshot is.
+  /// The length of the snapshot.
   package let byteCount: UInt64
-  /// How much of it the store has.
+  /// The number of its bytes that the store has.
   package let mappedByteCount: UInt64
   /// The lost bytes.
   package let lost: [Range<UInt64>]
   /// Whether nothing is lost, or may be.
   package let isComplete: Bool
-  /// Whether it may be wrong all the same.
+  /// Whether it may nevertheless be wrong.
   package let isInDoubt: Bool
   /// The served parts.
   package let parts: [ServedPart]

@@ -11,7 +11,8 @@ package struct ServedExtent: Equatable, Sendable {
 }
 
 extension ServedView {
-  /// How many bytes are examined first, and at most at once, before the count of extents is.
+  /// The number of bytes in the first step, and the maximum in a step; extents are counted after
+  /// each.
   private static let stepByteCounts: ClosedRange<UInt64> = 1 << 16...1 << 30
 
   /// The extents that a range begins with, ascending, as many as there are up to `count`; the last
@@ -70,7 +71,7 @@ private struct ExtentList {
     all.last.map { $0.isHole && $0.range.count < shortestHole } ?? false
   }
 
-  /// Whether it is known where each of the first so many ends: there is one more, which stays.
+  /// Whether the end of each of the first so many is known: there is one more, which stays.
   func has(_ count: Int) -> Bool { all.count > count && !endsInShortHole }
 
   /// Appends bytes, merged with the last if they are alike.

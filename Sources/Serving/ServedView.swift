@@ -45,7 +45,7 @@ package final class ServedView: ForwardingSource {
   /// Whether reading has found new losses.
   package var hasFoundLoss: Bool { met.withLock { $0.loss != nil } }
 
-  /// How many bytes of it the store has.
+  /// The number of bytes of it that the store has.
   package var mappedByteCount: UInt64 { view.mappedByteCount }
 
   /// Reads bytes; fails if an input was detectably written since it was opened.
@@ -155,7 +155,7 @@ package final class ServedView: ForwardingSource {
     }
   }
 
-  /// Replaces lost bytes as the policy says.
+  /// Replaces lost bytes by the policy.
   private func fill(
     _ bytes: Range<UInt64>, into buffer: IOBuffer, at place: Int
   ) throws(BlockIOError) {

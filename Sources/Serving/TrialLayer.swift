@@ -6,10 +6,10 @@ internal import SystemPackage
 /// Client writes to a served view, in a new COW store over it, which Linux and dmsnap can use like
 /// any other.
 ///
-/// A chunk is copied with its first write. What it writes is on the medium after `flush()`, in the
-/// kernel's order: the data, a flush, the area that names it. Until then, a process that is killed
-/// leaves the writes up to some point, all of them and no later one: a chunk that an area names is
-/// overwritten only once the writes before it are named too.
+/// The first write to a chunk copies it. Writes are on the medium after `flush()`, in the kernel's
+/// order: the data, a flush, the area that names it. Until then, a killed process leaves a prefix
+/// of the writes: a chunk that an area names is overwritten only once the writes before it are
+/// named too.
 ///
 /// If it is full, writes that need another chunk fail. Linux would invalidate the snapshot; here
 /// earlier writes remain. After a failed flush, nothing more is written.
@@ -29,7 +29,7 @@ package final class TrialLayer: BlockSource {
   private struct Layout {
     /// The chunks of the view that were written, and the order in which they were.
     var positions: [UInt64: UInt64] = [:]
-    /// How many writes there were, failed ones included.
+    /// The number of writes, failed ones included.
     var writeCount: UInt64 = 0
     /// Whether a write is under way.
     var isInUse = false
@@ -40,17 +40,16 @@ package final class TrialLayer: BlockSource {
 
   /// The state of writes and flushes.
   private struct State {
-    /// How many of the chunks that were written an area on the medium, or in the system's cache,
-    /// names.
+    /// The number of written chunks that an area on the medium, or in the system's cache, names.
     var committedCount: UInt64 = 0
     /// The area that is being filled.
     let area: IOBuffer
     /// A chunk that is being put together.
     let chunk: IOBuffer
-    /// How many writes the last flush that succeeded was for.
+    /// The number of writes covered by the last successful flush.
     var flushedWriteCount: UInt64 = 0
-    /// How a flush of the store failed: writes since the previous one may be gone, even if another
-    /// succeeds.
+    /// The failure of a flush of the store: writes since the previous one may be gone, even if
+    /// another succeeds.
     var failure: BlockIOError?
     /// Whether the store refused a write.
     var hasRefused = false
@@ -120,8 +119,8 @@ package final class TrialLayer: BlockSource {
     let (pieces, moment) = layout.withLock { (self.pieces(of: bytes, $0), $0.moment) }
     for piece in pieces { try read(piece) }
     if moment != nil, moment == layout.withLock({ $0.moment }) { return }
-    // After a write in the meantime, the layer's part is read again while nobody writes, so that
-    // all is of one moment. The rest is the base's, which never changes.
+    // After a write in the meantime, the layer's part is read again while writers wait, so that all
+    // bytes are from one moment. The rest comes from the base, which never changes.
     try state.withLock { (_) throws(BlockIOError) in
       let pieces = layout.withLock { self.pieces(of: bytes, $0) }
       for piece in pieces where piece.place != nil { try read(piece) }
@@ -131,7 +130,7 @@ package final class TrialLayer: BlockSource {
   /// Bytes of the view that are read at once.
   private struct Piece {
     var bytes: Range<UInt64>
-    /// Where they are in the store; nil if they were not written.
+    /// Their place in the store; nil if they were not written.
     let place: UInt64?
   }
 
@@ -338,7 +337,7 @@ package final class TrialLayer: BlockSource {
     return newChunk(order) + (isLast ? 1 : 0) < geometry.wholeChunkCount
   }
 
-  /// The chunk of the store that is handed out in that order: an area comes before its chunks.
+  /// The chunk of the store that is allocated in that order: an area comes before its chunks.
   private func newChunk(_ order: UInt64) -> UInt64 {
     geometry.dataChunk(inOrder: order)?.index ?? .max
   }

@@ -2,7 +2,7 @@
 ///
 /// On disk it is 64 bits wide and may be any number at all.
 public struct Chunk: Hashable, Comparable, Sendable, BitwiseCopyable {
-  /// How many chunks are before this one.
+  /// The number of chunks before this one.
   public var index: UInt64
 
   /// The chunk of that number.
@@ -15,7 +15,7 @@ public struct Chunk: Hashable, Comparable, Sendable, BitwiseCopyable {
 
 /// The number of a metadata area, from 0.
 public struct AreaIndex: Hashable, Comparable, Sendable, BitwiseCopyable {
-  /// How many areas are before this one.
+  /// The number of areas before this one.
   public var index: UInt64
 
   /// The area of that number.

@@ -5,7 +5,7 @@ public struct ChunkSize: Hashable, Comparable, Sendable {
 
   /// The largest: 2^22 sectors are "too high" to Linux, whose limit is INT_MAX bytes.
   public static let max = ChunkSize(shift: 21)
-  /// What Linux assumes if no chunk size is given: 32 sectors, 16 KiB.
+  /// Linux's default if no chunk size is given: 32 sectors, 16 KiB.
   public static let kernelDefault = ChunkSize(shift: 5)
   /// Every chunk size, the smallest first.
   public static let all: [ChunkSize] = (0...max.shift).map(ChunkSize.init(shift:))
@@ -36,7 +36,7 @@ public struct ChunkSize: Hashable, Comparable, Sendable {
   public static func < (left: ChunkSize, right: ChunkSize) -> Bool { left.shift < right.shift }
 }
 
-/// Why Linux refuses a chunk size, in its own words.
+/// The reason why Linux refuses a chunk size, in its own words.
 public enum ChunkSizeError: String, Error, Sendable, CustomStringConvertible {
   case notAPowerOfTwo = "Chunk size is not a power of 2"
   case tooHigh = "Chunk size is too high"

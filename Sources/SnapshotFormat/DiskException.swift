@@ -17,7 +17,7 @@
 public struct DiskException: Hashable, Sendable, BitwiseCopyable {
   /// The size on disk.
   public static let byteCount = 16
-  /// How many low bits of a new chunk are its number in the kernel's memory.
+  /// The number of low bits of a new chunk that are its number in the kernel's memory.
   public static let chunkNumberBits: UInt64 = 56
   /// The low 56 bits: the part of a new chunk that is its number.
   public static let chunkNumberMask: UInt64 = (1 << 56) - 1
@@ -48,7 +48,8 @@ public struct DiskException: Hashable, Sendable, BitwiseCopyable {
   @inlinable
   public var newChunkNumber: UInt64 { newChunk & Self.chunkNumberMask }
 
-  /// How many further consecutive chunks Linux maps because of the top byte: 0 on a sound store.
+  /// The number of further consecutive chunks that Linux maps because of the top byte: 0 on a sound
+  /// store.
   @inlinable
   public var topByte: UInt64 { newChunk &>> Self.chunkNumberBits }
 }

@@ -18,7 +18,7 @@ public struct SnapshotHeader: Hashable, Sendable {
   public static let expectedMagic: UInt32 = 0x7041_6e53
   /// The only version of the format that Linux reads.
   public static let supportedVersion: UInt32 = 1
-  /// How many bytes of chunk 0 have a meaning to Linux.
+  /// The number of bytes of chunk 0 that Linux interprets.
   public static let byteCount = 16
 
   /// `expectedMagic` in a store; 0 in one that Linux would format at activation.
@@ -57,7 +57,7 @@ public struct SnapshotHeader: Hashable, Sendable {
     bytes.store(littleEndian: chunkSectors, at: Field.chunkSectors)
   }
 
-  /// Whether the first four bytes say "SnAp".
+  /// Whether the first four bytes are "SnAp".
   public var hasMagic: Bool { magic == Self.expectedMagic }
 
   private enum Field {

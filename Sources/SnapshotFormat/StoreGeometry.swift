@@ -1,4 +1,4 @@
-/// Where everything is in a store: the only code that converts between chunks, areas and bytes.
+/// The layout of a store: the only code that converts between chunks, areas and bytes.
 ///
 /// Chunk 0 is the header. Area `a` is the one chunk `1 + a * (E + 1)`, where E is the number of
 /// exceptions that fit in a chunk; all other chunks hold data.
@@ -27,18 +27,18 @@ public struct StoreGeometry: Hashable, Sendable {
     sectorCount = byteCount / 512
   }
 
-  /// How many chunks are wholly within the store.
+  /// The number of chunks wholly within the store.
   package var wholeChunkCount: UInt64 { sectorCount >> chunkSize.shift }
 
-  /// How many chunks begin in the store; its end may cut the last one short.
+  /// The number of chunks that begin in the store; its end may cut the last one short.
   public var chunkCount: UInt64 {
     wholeChunkCount + (sectorCount & (UInt64(chunkSize.sectorCount) - 1) == 0 ? 0 : 1)
   }
 
-  /// How many areas are wholly within the store.
+  /// The number of areas wholly within the store.
   package var wholeAreaCount: UInt64 { areaCount(below: wholeChunkCount) }
 
-  /// How many areas begin in the store; its end may cut the last one short.
+  /// The number of areas that begin in the store; its end may cut the last one short.
   public var areaCount: UInt64 { areaCount(below: chunkCount) }
 
   private func areaCount(below chunkCount: UInt64) -> UInt64 {
@@ -88,7 +88,7 @@ public struct StoreGeometry: Hashable, Sendable {
     return overflow ? nil : sum
   }
 
-  /// How many bytes of a chunk the store holds: the whole chunk, a part of it, or none.
+  /// The number of bytes of a chunk that the store holds: the whole chunk, a part of it, or none.
   package func presentByteCount(of chunk: Chunk) -> UInt64 {
     guard let offset = byteOffset(of: chunk), offset < sectorCount * 512 else { return 0 }
     return min(chunkSize.byteCount, sectorCount * 512 - offset)
@@ -99,7 +99,7 @@ public struct StoreGeometry: Hashable, Sendable {
     Chunk(byteOffset >> (9 + chunkSize.shift))
   }
 
-  /// How many chunks an origin of `byteCount` bytes has, the last one perhaps partial.
+  /// The number of chunks in an origin of `byteCount` bytes, the last one perhaps partial.
   public func chunkCount(ofOrigin byteCount: UInt64) -> UInt64 {
     let sectors = byteCount / 512
     return (sectors + UInt64(chunkSize.sectorCount) - 1) >> chunkSize.shift
@@ -112,7 +112,7 @@ public struct StoreGeometry: Hashable, Sendable {
     return overflow ? nil : Chunk(sum)
   }
 
-  /// How many data chunks come before a data chunk: the inverse of ``dataChunk(inOrder:)``; nil for
+  /// The number of data chunks before a data chunk: the inverse of ``dataChunk(inOrder:)``; nil for
   /// the header and for areas.
   package func position(ofData chunk: Chunk) -> UInt64? {
     guard isData(chunk) else { return nil }

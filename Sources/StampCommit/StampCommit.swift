@@ -4,8 +4,8 @@ import PackagePlugin
 /// Has the commit that the program is built from written into one of its sources, for
 /// `dmsnap --version`.
 ///
-/// The work is done by stamp-commit when the program is built, after each commit and each change
-/// of a source: what a plugin or a manifest finds out itself, SwiftPM keeps from then on.
+/// The work is done by stamp-commit when the program is built, after each commit and each change of
+/// a source: SwiftPM would cache a result found by a plugin or a manifest.
 @main
 struct StampCommit: BuildToolPlugin {
   func createBuildCommands(context: PluginContext, target: any Target) throws -> [Command] {
@@ -25,7 +25,7 @@ struct StampCommit: BuildToolPlugin {
   /// The file to which git adds a line whenever there is another commit; none without git.
   private func headLog(of package: URL) -> [URL] {
     var folder = package.appending(path: ".git")
-    // Of a second work tree it is a file that names the folder.
+    // In a second work tree it is a file that names the folder.
     if let text = try? String(contentsOf: folder, encoding: .utf8), text.hasPrefix("gitdir: ") {
       let path = text.dropFirst("gitdir: ".count).trimmingCharacters(in: .newlines)
       folder = URL(filePath: path, directoryHint: .isDirectory, relativeTo: package)

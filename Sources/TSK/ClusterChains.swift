@@ -14,7 +14,7 @@
     private let clusterCount: UInt64
     /// The byte where the table begins, and the block where the first cluster does.
     private let tableOffset, firstBlock: UInt64
-    /// How many bits an entry of the table takes, and how many of them count.
+    /// The number of bits in an entry of the table, and the number of those that count.
     private let entryBitCount, valueBitCount: UInt64
 
     /// The chains of a file system; nil if its first sector makes no sense.
@@ -53,7 +53,7 @@
       }
     }
 
-    /// Where a file is: runs of blocks, up to where its chain ends or leads back to itself.
+    /// The places of a file: runs of blocks, up to where its chain ends or leads back to itself.
     func runs(from first: UInt64, byteCount: UInt64) throws(BlockIOError) -> [TSKRun] {
       let clusterByteCount = blocksPerCluster * blockByteCount
       var left = byteCount / clusterByteCount + (byteCount % clusterByteCount > 0 ? 1 : 0)
@@ -83,7 +83,7 @@
       return runs
     }
 
-    /// What the table says of a cluster.
+    /// The table's entry for a cluster.
     private func next(
       after cluster: UInt64, _ pages: inout [UInt64: [UInt8]]
     ) throws(BlockIOError) -> UInt64 {

@@ -1,13 +1,13 @@
 #if TSK
   public import BlockIO
 
-  /// Why libtsk could not read something.
+  /// A reason why libtsk could not read something.
   public enum TSKError: Error, Equatable, Sendable {
     /// The source has no file system that libtsk knows.
     case notFound
     /// The source could not be read.
     case source(BlockIOError)
-    /// libtsk refused, in its words: what it reads is damaged, or not there.
+    /// libtsk refused, in its words: its input is damaged, or not there.
     case library(String)
     /// libtsk is not installed, or of another version than this one.
     case missing(version: String)

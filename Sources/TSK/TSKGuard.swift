@@ -2,8 +2,8 @@
   internal import CTSK
   internal import Glibc
 
-  /// What libtsk calls instead of the C library, so that a call that a damaged image leads astray
-  /// ends by itself and not the program.
+  /// Replacements for C functions that libtsk calls: a call that goes wrong on a damaged image ends
+  /// alone, without the program.
   @safe
   enum TSKGuard {
     /// Whether libtsk is there; its calls are guarded then.

@@ -4,8 +4,8 @@
 
   /// A source as libtsk reads it: through a callback that gives bytes or fails.
   ///
-  /// What failed is kept, so that the caller learns the source's own error. Not for two threads
-  /// at a time: `TSKVolume` sees to that.
+  /// Failures are kept, so that the caller learns the source's own error. Not for concurrent use,
+  /// which `TSKVolume` prevents.
   @safe
   final class TSKImage: @unchecked Sendable {
     // As much as libtsk reads at once for its cache; more is read in pieces.

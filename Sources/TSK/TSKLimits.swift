@@ -1,5 +1,5 @@
 #if TSK
-  /// What a call of libtsk may use before it is given up.
+  /// Limits on a call of libtsk, beyond which it is given up.
   package struct TSKLimits: Sendable {
     /// The time of a processor.
     package let processorTime: Duration
@@ -11,7 +11,7 @@
       (self.processorTime, self.byteCount) = (processorTime, byteCount)
     }
 
-    /// What the largest directories and the most files that a source can hold need, and more.
+    /// More than the largest directories and the most files that a source can hold need.
     package init(sourceByteCount: UInt64) {
       processorTime = .seconds(min(15 + sourceByteCount >> 28, 120))
       byteCount = Int(min(64 << 20 + sourceByteCount >> 4, 512 << 20))

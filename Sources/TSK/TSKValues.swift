@@ -1,10 +1,10 @@
 #if TSK
-  /// A kind of file system that libtsk reads, as it tells them apart.
+  /// A kind of file system that libtsk reads, as it distinguishes them.
   package enum TSKFamily: Sendable {
     case fat12, fat16, fat32, exFAT, ntfs, iso9660, hfsPlus
   }
 
-  /// What libtsk says that a file or a name is of.
+  /// libtsk's classification of a file or a name.
   package enum TSKKind: Sendable {
     case regular, directory, link, characterDevice, blockDevice, fifo, socket, unknown
     /// A file or directory that libtsk made up: `$FAT1`, `$OrphanFiles`.
@@ -23,7 +23,7 @@
   package struct TSKMetadata: Sendable {
     /// Its address, which is its number.
     package let address: UInt64
-    /// What it is.
+    /// Its kind.
     package let kind: TSKKind
     /// The lower twelve bits of the mode.
     package let permissions: UInt16
@@ -31,7 +31,7 @@
     package let owner: UInt32
     /// Its group's number.
     package let group: UInt32
-    /// How many names it has.
+    /// The number of names.
     package let linkCount: UInt32
     /// Its length in bytes.
     package let byteCount: UInt64
@@ -39,9 +39,9 @@
     package let modified, accessed, changed, created: TSKTime
     /// Whether it is in use.
     package let isAllocated: Bool
-    /// Where a symbolic link points to.
+    /// The target of a symbolic link.
     package let target: [UInt8]?
-    /// Where the chain of a regular file of FAT or exFAT begins, unless libtsk knows that it has
+    /// The start of the chain of a regular file of FAT or exFAT, unless libtsk knows that it has
     /// none.
     let firstCluster: UInt64?
   }
@@ -52,7 +52,7 @@
     package let bytes: [UInt8]
     /// The address of the file.
     package let address: UInt64
-    /// What kind of file the directory says that it is.
+    /// The kind of file, according to the directory.
     package let kind: TSKKind
     /// Whether it is in use.
     package let isAllocated: Bool
@@ -62,21 +62,21 @@
   package struct TSKAttribute: Sendable {
     /// libtsk's number of its type.
     package let type: UInt32
-    /// Which of that type it is.
+    /// Its number within that type.
     package let identifier: UInt16
     /// Its name, if it has one.
     package let name: [UInt8]?
     /// Its length in bytes.
     package let byteCount: UInt64
-    /// How many of these were ever written; the others read as zeroes.
+    /// The number of these that were ever written; the others read as zeroes.
     package let initializedByteCount: UInt64
     /// Its bytes, if it has them among the metadata.
     package let resident: [UInt8]?
     /// Where it is, if it is not resident; positions and lengths in blocks.
     package let runs: [TSKRun]
-    /// How many bytes of the first block precede it.
+    /// The number of bytes of the first block that precede it.
     package let skippedByteCount: UInt64
-    /// How many blocks are compressed together, if it is compressed.
+    /// The number of blocks compressed together, if it is compressed.
     package let compressionUnit: UInt64
     /// Whether it is compressed.
     package let isCompressed: Bool
@@ -90,12 +90,12 @@
     package let offset: UInt64
     /// The first block in the file system.
     package let address: UInt64
-    /// How many blocks.
+    /// The number of blocks.
     package let count: UInt64
-    /// What is there.
+    /// The kind of its content.
     package let kind: Kind
 
-    /// What a run stands for.
+    /// The kind of content of a run.
     package enum Kind: Sendable { case data, sparse, filler }
 
     /// So many blocks from `offset` in the file and from `address` in the file system on.

@@ -18,14 +18,14 @@
     private let image: TSKImage
     private let handle: UnsafeMutablePointer<TSK_FS_INFO>
 
-    /// Where the files of FAT and exFAT are.
+    /// The chains of files of FAT and exFAT.
     private let chains: ClusterChains?
 
-    /// What it is.
+    /// Its family.
     package let family: TSKFamily
     /// The size of its blocks, in bytes; at least one.
     package let blockByteCount: UInt64
-    /// How many blocks it has.
+    /// The number of blocks.
     package let blockCount: UInt64
     /// The directory at the top.
     package let root: UInt64
@@ -34,7 +34,7 @@
 
     /// The file system in a source.
     ///
-    /// - Parameter limits: What a call of libtsk may use, if not what a source of that size needs.
+    /// - Parameter limits: The limits of a call of libtsk, if not those for a source of that size.
     package init(_ source: any BlockSource, limits: TSKLimits? = nil) throws(TSKError) {
       guard TSKGuard.isLoaded else {
         throw unsafe .missing(version: String(cString: wanted_tsk_version()))
@@ -64,7 +64,7 @@
       do throws(BlockIOError) {
         chains = try ClusterChains(source, opened.family, blockByteCount: blockByteCount)
       } catch {
-        // What cannot be read of the table itself is said of each file.
+        // Each file then reports the unreadable parts of the table.
         chains = nil
       }
       root = unsafe handle.pointee.root_inum
@@ -85,7 +85,7 @@
       let handle: UnsafeMutablePointer<TSK_FS_INFO>
 
       init(_ image: TSKImage) throws(TSKError) {
-        // Not everything that libtsk knows, but what is asked of it here.
+        // Not every type that libtsk knows, but those used here.
         let types = [
           TSK_FS_TYPE_NTFS, TSK_FS_TYPE_FAT_DETECT, TSK_FS_TYPE_HFS, TSK_FS_TYPE_ISO9660,
         ]
@@ -134,7 +134,7 @@
       }
     }
 
-    /// Why the last call failed.
+    /// The reason why the last call failed.
     private var failure: TSKError {
       if let error = image.takeFailure() { return .source(error) }
       guard let text = unsafe loaded_tsk_error_get() else {
@@ -167,7 +167,7 @@
       }
     }
 
-    /// The metadata of all files of those addresses, and what failed while they were read.
+    /// The metadata of all files of those addresses, and the failures while they were read.
     package func metadata(
       in range: ClosedRange<UInt64>, isDeletedIncluded: Bool
     ) throws(TSKError) -> (found: [TSKMetadata], failure: TSKError?) {
@@ -207,7 +207,7 @@
 
     // MARK: - Directories
 
-    /// The names in a directory, and what failed while they were read.
+    /// The names in a directory, and the failures while they were read.
     package func names(
       in directory: UInt64
     ) throws(TSKError) -> (found: [TSKName], failure: TSKError?) {
@@ -275,7 +275,7 @@
       into buffer: IOBuffer, _ range: Range<Int>
     ) throws(TSKError) -> Int {
       guard let offset = Int64(exactly: byteOffset) else { return 0 }
-      // A call that is left behind must not write where others read.
+      // A call that was given up must not write where others read.
       let own = IOBuffer(byteCount: range.count)
       let count = try unsafe withFile(address) { [self] file throws(TSKError) in
         let count = own.withMutableBytes(0..<own.byteCount) { bytes in
@@ -292,7 +292,7 @@
       return count
     }
 
-    /// The blocks of `range` that nothing uses, as runs, and what failed on the way.
+    /// The unused blocks of `range`, as runs, and the failures on the way.
     package func freeBlocks(
       in range: Range<UInt64>
     ) throws(TSKError) -> (found: [Range<UInt64>], failure: TSKError?) {
@@ -320,7 +320,7 @@
     }
   }
 
-  /// What a walk of metadata found.
+  /// The result of a walk of metadata.
   private final class MetadataList {
     // Free space may hold anything.
     private static let countMax = 256 << 10
@@ -341,7 +341,7 @@
     }
   }
 
-  /// What a walk of blocks found.
+  /// The result of a walk of blocks.
   private final class BlockList {
     private(set) var found: [Range<UInt64>] = []
 

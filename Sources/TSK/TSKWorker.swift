@@ -4,8 +4,7 @@
   internal import Glibc
   internal import Synchronization
 
-  /// The thread on which a file system's calls of libtsk are made, so that one without an end can
-  /// be left behind.
+  /// The thread that makes a file system's calls of libtsk, so that an endless one can be given up.
   ///
   /// Damaged images make some of libtsk's loops endless, and trip some of its assertions. A call
   /// that has used too much of the processor or of memory, or failed an assertion, is given up: its
@@ -25,9 +24,9 @@
       var isStuck = false
       /// Whether the thread waits until the process ends, by itself.
       var hasGivenUp = false
-      /// What libtsk has allocated on this thread, and not released there.
+      /// The number of bytes that libtsk has allocated on this thread, and not released there.
       var byteCount = 0
-      /// How much of a processor calls have used that took long.
+      /// The processor time used by long calls.
       var longTime = Duration.zero
     }
 
@@ -39,7 +38,7 @@
 
     /// A thread of its own.
     ///
-    /// - Returns: Nil if there is no thread to be had.
+    /// - Returns: Nil if no thread can be made.
     init?(limits: TSKLimits) {
       self.limits = limits
       // libtsk keeps buffers on the stack, and calls itself for directories.
@@ -86,19 +85,19 @@
     /// Does not return if the call that is made on this thread was given up.
     func checkIsWanted() { if isStuck { giveUp() } }
 
-    /// Counts what libtsk allocates and releases; does not return if that is too much.
+    /// Counts libtsk's allocations and releases; does not return if that is too much.
     func count(allocated: Int, released: Int = 0) {
       let isTooMuch = state.withLock {
         let (sum, overflow) = $0.byteCount.addingReportingOverflow(allocated - released)
         if overflow || $0.isStuck || sum > limits.byteCount { return true }
-        // What another thread or the C library allocated may be released here.
+        // Memory from another thread or from the C library may be released here.
         $0.byteCount = max(sum, 0)
         return false
       }
       if isTooMuch { giveUp() }
     }
 
-    /// Whether a call was left behind: what it uses must stay.
+    /// Whether a call was given up: the memory it uses must stay.
     var isStuck: Bool { state.withLock { $0.isStuck } }
 
     /// Runs a call on the thread; not for two threads at a time.
@@ -147,7 +146,7 @@
       }
     }
 
-    /// How much processor time the thread has used.
+    /// The processor time that the thread has used.
     var processorTime: Duration {
       var time = timespec()
       guard let clock = state.withLock({ $0.clock }), unsafe clock_gettime(clock, &time) == 0
@@ -156,7 +155,7 @@
     }
   }
 
-  /// What a call comes to.
+  /// The result of a call.
   private final class ResultBox<Value: Sendable>: Sendable {
     private let result = Mutex<Result<Value, TSKError>?>(nil)
 

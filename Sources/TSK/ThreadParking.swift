@@ -9,7 +9,7 @@
   enum ThreadParking {
     /// The thread that is to stop; 0 once it has.
     private static let wanted = Atomic<UInt>(0)
-    /// Held by whoever stops one; the value is whether there is a handler.
+    /// Held while a thread is stopped; the value is whether there is a handler.
     private static let lock = Mutex<Bool?>(nil)
 
     /// Lets this thread be stopped; threads of Dispatch, and those that they start, block signals.

@@ -58,7 +58,7 @@ struct Dmsnap: ParsableCommand {
     }
   }
 
-  /// Reports wrong arguments, with what a terminal would not show made visible.
+  /// Reports wrong arguments, with invisible characters made visible.
   private static func sayUsage(of error: any Error) -> Never {
     let odd = CommandLine.arguments.filter { $0.visible != $0 }
     let message = odd.reduce(fullMessage(for: error)) { $0.replacing($1, with: $1.visible) }

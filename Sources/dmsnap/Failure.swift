@@ -1,6 +1,6 @@
 import BlockIO
 
-/// Why a command ends without a complete result, where only the command knows it.
+/// A reason why a command ends without a complete result, where only the command knows it.
 struct Failure: CodedError {
   let status: ExitStatus
   let code: String

@@ -2,7 +2,7 @@ internal import Dispatch
 internal import Synchronization
 
 /// Buffers that circulate between a thread that fills them and the caller's, which empties them:
-/// reading goes on while what was read is written, checked or compared.
+/// reading goes on while earlier data is written, checked or compared.
 ///
 /// Loads arrive in the order in which they were sent, so the result does not depend on the threads.
 package final class Conveyor<Cargo: Sendable>: Sendable {
@@ -17,7 +17,7 @@ package final class Conveyor<Cargo: Sendable>: Sendable {
   private let emptyCount = DispatchSemaphore(value: 0)
   private let loadCount = DispatchSemaphore(value: 0)
   private let end = DispatchSemaphore(value: 0)
-  /// What unloads if one thread does it all; no other thread sees it.
+  /// The closure that unloads if one thread does it all; no other thread sees it.
   private nonisolated(unsafe) var unloadHere: ((IOBuffer, Cargo) -> Void)?
 
   private init(bufferCount: Int, bufferByteCount: Int) {
@@ -30,7 +30,7 @@ package final class Conveyor<Cargo: Sendable>: Sendable {
   ///
   /// - Parameters:
   ///   - load: Takes buffers with ``nextBuffer()`` and sends them with ``send(_:_:)``.
-  ///   - unload: Called in the order of sending. What was sent before `load` failed is unloaded
+  ///   - unload: Called in the order of sending. Buffers sent before `load` failed are unloaded
   ///     before its error is thrown.
   package static func run<Failure: Error>(
     bufferCount: Int = 3, bufferByteCount: Int,
@@ -59,8 +59,8 @@ package final class Conveyor<Cargo: Sendable>: Sendable {
     if let failure = loadFailure.get() { throw failure }
   }
 
-  /// Does the work of both on the caller's thread, if there is no other: what is sent is unloaded
-  /// at once.
+  /// Does the work of both on the caller's thread, if there is no other: each buffer sent is
+  /// unloaded at once.
   private func runAlone<Failure: Error>(
     _ load: (Conveyor<Cargo>) throws(Failure) -> Void,
     _ unload: (IOBuffer, Cargo) throws(Failure) -> Void
@@ -88,7 +88,7 @@ package final class Conveyor<Cargo: Sendable>: Sendable {
     return buffer
   }
 
-  /// Sends a buffer, and what to know of its content.
+  /// Sends a buffer, and the facts about its content.
   package func send(_ buffer: IOBuffer, _ cargo: Cargo) {
     if let unloadHere = unsafe unloadHere {
       unloadHere(buffer, cargo)
@@ -115,7 +115,7 @@ package final class Conveyor<Cargo: Sendable>: Sendable {
   }
 }
 
-/// Where one thread leaves an error for another.
+/// A box in which one thread leaves an error for another.
 private final class Box<Failure: Error>: Sendable {
   private let failure = Mutex<Failure?>(nil)
 

@@ -2,9 +2,9 @@
 package struct CopyExtent: Equatable, Sendable {
   /// Where they are, in bytes.
   package var sourceOffset: UInt64
-  /// Where they go.
+  /// Their destination, in bytes.
   package var targetOffset: UInt64
-  /// How many there are.
+  /// The number of bytes.
   package var byteCount: UInt64
 
   /// An extent of `byteCount` bytes.

@@ -1,5 +1,5 @@
-/// What one buffer of a copy takes: extents in reading order, with their places in the buffer in
-/// writing order.
+/// The extents that share one buffer of a copy, in reading order, with their places in the buffer
+/// in writing order.
 ///
 /// Thus a source is read in its own order, and a target is written in ascending pieces, neighbours
 /// as one.
@@ -35,13 +35,13 @@ struct CopyWindow: Sendable {
   private(set) var pieces: [Piece] = []
   /// Ascending.
   private(set) var writes: [Write] = []
-  /// What is shared and neither read nor written.
+  /// Extents that are shared and neither read nor written.
   var clones: [CopyExtent] = []
   /// Bytes of the source that turned out to be unreadable, as bytes of the target.
   private(set) var unreadable: [Range<UInt64>] = []
-  /// The checksum of what was read, at its places in the source, if requested.
+  /// The checksum of the bytes read, at their places in the source, if requested.
   var checksum = SectorChecksum()
-  /// How many bytes of the buffer are used.
+  /// The number of used bytes in the buffer.
   private(set) var byteCount = 0
 
   var isEmpty: Bool { pieces.isEmpty && clones.isEmpty }
@@ -82,7 +82,7 @@ struct CopyWindow: Sendable {
     unreadable += ranges.map { $0.lowerBound &+ shift..<$0.upperBound &+ shift }
   }
 
-  /// Removes what is unreadable from the writes.
+  /// Removes unreadable ranges from the writes.
   mutating func leaveOutUnreadable() {
     if unreadable.isEmpty { return }
     unreadable.sort { $0.lowerBound < $1.lowerBound }

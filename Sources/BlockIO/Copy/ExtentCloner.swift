@@ -6,8 +6,8 @@ internal import SystemPackage
 ///
 /// - Source: Linux `fs/remap_range.c`, FICLONERANGE.
 package struct ExtentCloner: Sendable {
-  /// A clone costs some fifty microseconds and an extent of its own, whatever its size; fewer bytes
-  /// are copied as fast, and leave the file in one piece.
+  /// A clone costs some fifty microseconds and an extent of its own, whatever its size; copying
+  /// fewer bytes is as fast, and leaves the file in one piece.
   static let byteCountMin: UInt64 = 65536
 
   private let source: FileBacking

@@ -6,9 +6,9 @@
 /// target has to seek for every extent. If the cache already has the source, the target's order is
 /// used throughout. If both are files that can share data, it is shared.
 package struct ExtentCopier: Sendable {
-  /// How many bytes are read before the first of them is written, by default.
+  /// The number of bytes read before the first of them is written, by default.
   package static let usualWindowByteCount = 8 << 20
-  /// How many extents, at most, are sorted at once; also limited in bytes.
+  /// The maximum number of extents sorted at once; also limited in bytes.
   private static let spanExtentCountMax = 1 << 18
   private static let spanByteCountMax: UInt64 = 1 << 30
   /// A window also ends after this many clones.
@@ -32,7 +32,7 @@ package struct ExtentCopier: Sendable {
   ///   - sharesUnread: Whether data may be shared, if files can, before it is read: an unreadable
   ///     sector is then shared too. With `readsAround`, everything is read afterwards, and
   ///     unreadable sectors become zeroes in the target.
-  ///   - sums: Whether to make a checksum of what is copied, which must be whole sectors.
+  ///   - sums: Whether to make a checksum of the copied bytes, which must be whole sectors.
   ///   - windowByteCount: How many bytes are read before the first of them is written.
   package init(
     from source: any BlockSource, to target: any BlockTarget, readsAround: Bool = false,
@@ -50,7 +50,7 @@ package struct ExtentCopier: Sendable {
 
   /// The result of a copy.
   package struct Outcome: Sendable {
-    /// What could not be read, in bytes of the target, ascending; nothing was written there.
+    /// Ranges that could not be read, in bytes of the target, ascending; nothing was written there.
     package internal(set) var unreadable: [Range<UInt64>] = []
     /// Whether it was stopped before its end.
     package internal(set) var isStopped = false
@@ -234,7 +234,7 @@ package struct ExtentCopier: Sendable {
     }
   }
 
-  /// Copies what could not be shared after all.
+  /// Copies extents that could not be shared after all.
   private func copyUnshared(
     _ extent: CopyExtent, _ outcome: inout Outcome
   ) throws(BlockIOError) {
@@ -253,8 +253,8 @@ package struct ExtentCopier: Sendable {
 }
 
 extension BlockTarget {
-  /// Reads an extent that is shared with a source, and writes zeroes over what cannot be read, so
-  /// that the target has no bad sector.
+  /// Reads an extent that is shared with a source, and zeroes its unreadable sectors, so that the
+  /// target has no bad sector.
   ///
   /// - Returns: What could not be read, in bytes of the target, ascending.
   func zeroUnreadable(

@@ -1,7 +1,7 @@
 /// Bytes that a copy of a medium lost, or has too many: everything after them is shifted.
 ///
-/// `dd conv=noerror` without `sync` leaves out what it cannot read, and an interrupted copy that
-/// was resumed at the wrong place repeats bytes, or skips some.
+/// `dd conv=noerror` without `sync` leaves out unreadable sectors, and an interrupted copy that was
+/// resumed at the wrong place repeats bytes, or skips some.
 ///
 /// As text, `AT:BYTES`, or `FROM-TO:BYTES` if the place is known only to be in that range. A
 /// negative number is the number of bytes that are too many.
@@ -10,10 +10,11 @@ public struct Gap: Hashable, Sendable {
   ///
   /// The place of the loss is among them, or they are too many.
   public let range: Range<UInt64>
-  /// How many bytes the medium has more than the copy; negative if it has fewer.
+  /// The number of bytes that the medium has more than the copy; negative if it has fewer.
   public let missingByteCount: Int64
 
-  /// How many bytes of the medium are unknown: those in the place of `range` and the loss.
+  /// The number of bytes of the medium that are unknown: those in the place of `range` and the
+  /// loss.
   package let unknownByteCount: UInt64
 
   /// A gap somewhere in a range of the copy.
@@ -92,7 +93,7 @@ extension [Gap] {
 }
 
 extension VolumeSource {
-  /// A medium of which there is a copy with gaps: what the copy does not have cannot be read.
+  /// A medium of which there is a copy with gaps: bytes missing from the copy cannot be read.
   ///
   /// - Throws: If the gaps are not in the copy, one after the other.
   public convenience init(

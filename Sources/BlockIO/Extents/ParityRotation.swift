@@ -1,8 +1,8 @@
-/// Where md puts the parity of RAID 4, 5 and 6, and thus everything else.
+/// The rotation of parity in RAID 4, 5 and 6, and thus of everything else.
 ///
 /// - Source: Linux `drivers/md/raid5.c`, `raid5_compute_sector`.
 package struct ParityRotation: Equatable, Sendable {
-  /// Which disk of a row has the (first) parity.
+  /// The disk of a row that has the (first) parity.
   package enum Parity: Sendable {
     /// The first one, or the last, in every row.
     case first, last
@@ -14,7 +14,7 @@ package struct ParityRotation: Equatable, Sendable {
     case right
   }
 
-  /// Which disk of a row has its first data.
+  /// The disk of a row that has its first data.
   package enum Data: Sendable {
     /// The first without parity.
     case asymmetric
@@ -22,11 +22,11 @@ package struct ParityRotation: Equatable, Sendable {
     case symmetric
   }
 
-  /// How many disks of each row have parity: 1 or 2.
+  /// The number of disks of each row that have parity: 1 or 2.
   package let parityCount: Int
-  /// Which disk of a row has the first parity.
+  /// The disk of a row that has the first parity.
   package let parity: Parity
-  /// Which disk of a row has its first data.
+  /// The disk of a row that has its first data.
   package let data: Data
   /// Whether the second parity is always on the last disk, and the others are as for one parity;
   /// otherwise it comes after the first.

@@ -1,8 +1,8 @@
-/// How the bytes of a volume are distributed to stripes, each of which has its own address space.
+/// The distribution of a volume's bytes over stripes, each of which has its own address space.
 struct StripeGeometry {
-  /// How many stripes there are.
+  /// The number of stripes.
   let count: UInt64
-  /// How many bytes go to one stripe before the next.
+  /// The number of bytes in one stripe before the next.
   let byteCount: UInt64
 
   init(count: Int, byteCount: UInt64) {
@@ -17,7 +17,7 @@ struct StripeGeometry {
     return (Int(stripe), row * byteCount + within)
   }
 
-  /// Where in the volume a byte of a stripe is.
+  /// The place in the volume of a byte of a stripe.
   func position(of byteOffset: UInt64, in stripe: Int) -> UInt64 {
     let (row, within) = byteOffset.quotientAndRemainder(dividingBy: byteCount)
     return (row * count + UInt64(stripe)) * byteCount + within
@@ -29,7 +29,7 @@ struct StripeGeometry {
     return start..<byteCount(before: range.upperBound, in: stripe)
   }
 
-  /// How many of the bytes before a byte of the volume are in a stripe.
+  /// The number of bytes before a byte of the volume that are in a stripe.
   private func byteCount(before byteOffset: UInt64, in stripe: Int) -> UInt64 {
     let (own, start) = place(of: byteOffset)
     let row = start / byteCount * byteCount

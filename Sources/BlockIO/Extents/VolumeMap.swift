@@ -1,4 +1,4 @@
-/// Where the bytes of a volume are that is made of parts of several devices.
+/// The places of the bytes of a volume that is composed of parts of several devices.
 ///
 /// Devices are numbers here; readers and writers know which these are.
 package struct VolumeMap: Sendable {
@@ -26,7 +26,7 @@ package struct VolumeMap: Sendable {
   package let copyCount: Int
   /// In how many ways segments are reached; segments of volumes below count once for each use.
   package let segmentCount: Int
-  /// The end of what is used of each device, by the device's number.
+  /// The end of the used part of each device, by the device's number.
   ///
   /// A volume below counts as a whole, even if only a part of it is used.
   let deviceEnds: [Int: UInt64]
@@ -116,7 +116,7 @@ package struct VolumeMap: Sendable {
   }
 }
 
-/// Where contiguous bytes of a volume are.
+/// The place of contiguous bytes of a volume.
 package enum ExtentPlace: Equatable, Sendable {
   /// On the device of that number.
   case device(Int, byteOffset: UInt64)
@@ -126,7 +126,7 @@ package enum ExtentPlace: Equatable, Sendable {
   case missing(String)
 }
 
-/// How a part of a volume is laid out.
+/// The layout of a part of a volume.
 ///
 /// Each layout has an address space of its own, which begins at 0.
 package indirect enum ExtentLayout: Sendable {
@@ -142,16 +142,16 @@ package indirect enum ExtentLayout: Sendable {
   /// `currentCount` are known to be up to date, and are read.
   case copies([ExtentLayout], currentCount: Int)
 
-  /// What was found of a range.
+  /// The result of looking up a range.
   struct Found {
     var place: ExtentPlace
     var copies: [ExtentPlace] = []
     var staleCopies: [ExtentPlace] = []
-    /// How many of the range's bytes are contiguous there, at least one.
+    /// The number of bytes of the range that are contiguous there, at least one.
     var byteCount: UInt64
   }
 
-  /// Where the first bytes of a range are, and how many of them are contiguous.
+  /// Finds the place of the first bytes of a range, and how many of them are contiguous.
   func find(_ range: Range<UInt64>) -> Found {
     let byteCount = range.upperBound - range.lowerBound
     switch self {

@@ -1,16 +1,16 @@
 /// A volume that is made of parts of several devices.
 ///
-/// Of several copies, the first readable one is read. What is on a missing device cannot be read,
-/// as if its sectors were bad.
+/// Of several copies, the first readable one is read. Bytes on a missing device cannot be read, as
+/// if its sectors were bad.
 public final class VolumeSource: BlockSource {
   public let name: String
   /// Where its bytes are; device n of the map is the nth of `init`'s devices.
   package let map: VolumeMap
   let devices: [any BlockSource]
-  /// Whether nothing is known to be unreadable, so that there is nothing to look for.
+  /// Whether nothing is known to be unreadable, so that there is no need to look for it.
   private let isWhole: Bool
 
-  /// Which copy is read, even if it is out of date; nil for any readable one.
+  /// The only copy to read, even if it is out of date; nil for any readable one.
   private let onlyCopy: Int?
 
   /// The volume of that map, whose device n is `devices[n]`.
@@ -77,7 +77,7 @@ public final class VolumeSource: BlockSource {
         return try read(piece.place, of: piece, into: buffer, target, isUncached)
       } catch {
         guard error.isUnreadableMedium else { throw error }
-        // A reader that reads around gives up what is lost throughout, and must not if one copy is
+        // A reader that reads around losses gives up a range for good, and must not if one copy is
         // fine.
         var failure = error
         for copy in piece.copies {
@@ -175,7 +175,7 @@ public final class VolumeSource: BlockSource {
     return first..<end
   }
 
-  /// With too many stripes, only what is known of the first is listed; reading finds the rest.
+  /// With too many stripes, only the losses of the first are listed; reading finds the rest.
   private static let pieceCountMax = 1 << 21
 
   public func knownUnreadable(in range: Range<UInt64>) -> [Range<UInt64>] {
@@ -222,7 +222,7 @@ public final class VolumeSource: BlockSource {
 
   public var files: [FileSource] { devices.flatMap(\.files) }
 
-  /// Whether all of it can be read, as far as is known without trying; false if that could not be
+  /// Whether all of it can be read, as far as known without trying; false if that could not be
   /// determined.
   public var isComplete: Bool {
     if isWhole { return true }

@@ -1,6 +1,6 @@
 /// A volume that is made of parts of several targets, and written through to them.
 ///
-/// What has copies is written to all of them.
+/// Writes go to all copies.
 package final class VolumeTarget: BlockTarget, ForwardingSource {
   private let source: VolumeSource
   private let devices: [any BlockTarget]

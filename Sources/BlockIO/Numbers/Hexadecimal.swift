@@ -1,5 +1,5 @@
 extension FixedWidthInteger {
-  /// The number in hexadecimal, with zeroes before it up to so many digits.
+  /// The number in hexadecimal, padded with zeroes to that many digits.
   package func hexadecimal(digitCount: Int, uppercase: Bool = false) -> String {
     let digits = String(self, radix: 16, uppercase: uppercase)
     return String(repeating: "0", count: Swift.max(digitCount - digits.count, 0)) + digits

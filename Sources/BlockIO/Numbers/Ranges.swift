@@ -23,8 +23,8 @@ extension [Range<UInt64>] {
     partitioningIndex { $0.upperBound > number }
   }
 
-  /// What the ranges cover, ascending, in as few ranges as possible; they may overlap, and need not
-  /// be in order.
+  /// The bytes that the ranges cover, ascending, in as few ranges as possible; the ranges may
+  /// overlap, and need not be in order.
   package var union: [Range<UInt64>] { Array(RangeSet(self).ranges) }
 
   /// Appends a range that begins at or after the end of the last, merged with it if they touch.

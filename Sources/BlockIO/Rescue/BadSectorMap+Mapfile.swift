@@ -7,9 +7,9 @@ extension BadSectorMap {
   ///     0x00117000  0x00000200  -
   ///
   /// Numbers are C's: decimal, 0x and hexadecimal, 0 and octal. Blocks follow each other without
-  /// gaps. What ddrescue would skip or guess at, such as words at the end of a line or numbers that
-  /// do not fit, is an error: a truncated or mistyped map would declare bytes sound. It takes
-  /// linear time, and at most 16 bytes of memory per block.
+  /// gaps. Input that ddrescue would skip or guess at, such as words at the end of a line or
+  /// numbers that do not fit, is an error: a truncated or mistyped map would declare bytes sound.
+  /// It takes linear time, and at most 16 bytes of memory per block.
   ///
   /// - Source: GNU ddrescue manual, "Mapfile structure".
   public init(parsing mapfile: Span<UInt8>) throws(BadSectorMapError) {

@@ -1,9 +1,9 @@
-/// Which bytes of a file or device could not be read, by a mapfile of GNU ddrescue.
+/// The bytes of a file or device that could not be read, by a mapfile of GNU ddrescue.
 ///
-/// Only what the mapfile calls finished was read. All else is unreadable: what failed, what was not
-/// tried yet, and what is before its first block or after its last.
+/// Only bytes that the mapfile calls finished were read. All others are unreadable: those that
+/// failed, those not tried yet, and those before its first block or after its last.
 public struct BadSectorMap: Equatable, Sendable {
-  /// What was read, in bytes: ascending, none empty, none touching another.
+  /// The ranges that were read, in bytes: ascending, none empty, none touching another.
   let readable: [Range<UInt64>]
 
   /// The first unreadable bytes of `range`, up to the next readable one; nil if all of it was read.
@@ -31,15 +31,15 @@ public struct BadSectorMap: Equatable, Sendable {
   }
 }
 
-/// Where a mapfile is invalid, and why.
+/// The place where a mapfile is invalid, and the reason.
 public struct BadSectorMapError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The line, from 1.
   public let line: Int
-  /// Where in the line, in bytes, from 1.
+  /// The place in the line, in bytes, from 1.
   public let column: Int
-  /// What was found there, described or in quotation marks.
+  /// The text found there, described or in quotation marks.
   public let found: String
-  /// What is required there.
+  /// The requirement at that place.
   public let required: String
 
   public var description: String {

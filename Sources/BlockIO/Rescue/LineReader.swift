@@ -10,7 +10,7 @@ package struct LineReader {
 
   /// The next line, without its end; nil after the last.
   ///
-  /// - Parameter byteCountMax: A longer line is cut there, and what follows is the next.
+  /// - Parameter byteCountMax: A longer line is cut there, and the rest is the next line.
   package mutating func next(byteCountMax: Int = 1 << 20) throws(BlockIOError) -> String? {
     var line: [UInt8] = []
     var hasEnded = false

@@ -1,6 +1,6 @@
-/// A block of a mapfile: bytes of a file or device, and what GNU ddrescue should do with them.
+/// A block of a mapfile: bytes of a file or device, and their status in GNU ddrescue.
 package struct RescueBlock: Equatable, Sendable {
-  /// How far ddrescue is with a block; it works on them in this order.
+  /// ddrescue's progress with a block; it works on them in this order.
   package enum Status: Character, CaseIterable, Sendable {
     /// Read first, in large pieces.
     case nonTried = "?"
@@ -16,7 +16,7 @@ package struct RescueBlock: Equatable, Sendable {
 
   /// The bytes.
   package let range: Range<UInt64>
-  /// What ddrescue does with them.
+  /// Their status in ddrescue's mapfile.
   package let status: Status
 
   /// A block of those bytes.
@@ -29,10 +29,10 @@ package struct RescueBlock: Equatable, Sendable {
 extension BadSectorMap {
   /// A mapfile with which ddrescue reads `blocks` of a file or device of `byteCount` bytes.
   ///
-  /// What no block covers is finished, so that ddrescue does not read it. If blocks overlap, the
-  /// earlier one has the bytes; what is past the end is left out. Such a mapfile says what to read.
-  /// Even after ddrescue's run it calls finished what was never requested: it must not be taken for
-  /// a map of what was read.
+  /// Bytes that no block covers are finished, so that ddrescue does not read them. If blocks
+  /// overlap, the earlier one has the bytes; bytes past the end are left out. Such a mapfile says
+  /// what to read. Even after ddrescue's run it calls bytes finished that were never requested: it
+  /// must not be taken for a map of what was read.
   /// - Parameters:
   ///   - blocks: Ascending by where they begin.
   ///   - comment: Lines for the mapfile's readers; ddrescue keeps none of them.

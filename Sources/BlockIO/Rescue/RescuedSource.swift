@@ -50,7 +50,7 @@ public final class RescuedSource: ForwardingSource {
     map.unreadableRanges(in: range.clamped(to: 0..<byteCount))
   }
 
-  /// Does not request what the map calls bad.
+  /// Does not request sectors that the map calls bad.
   public func willRead(_ range: Range<UInt64>) {
     if map.firstUnreadableRange(in: range.clamped(to: 0..<byteCount)) == nil {
       base.willRead(range)

@@ -1,7 +1,7 @@
 /// Bytes that can be read at random: a file, a block device, a part of one, a snapshot's view.
 ///
-/// Every reader in dmsnap uses this protocol, and knows nothing of what is below; extents of
-/// several devices conform to it too.
+/// Every reader in dmsnap uses this protocol, and is independent of the medium; extents of several
+/// devices conform to it too.
 public protocol BlockSource: AnyObject, Sendable {
   /// Its name in messages: the path as the user gave it.
   var name: String { get }
@@ -30,7 +30,7 @@ public protocol BlockSource: AnyObject, Sendable {
   /// Announces that `range` will be read soon, so that the medium can fetch it now.
   func willRead(_ range: Range<UInt64>)
 
-  /// Whether the byte there can be read without the medium, as far as is known.
+  /// Whether the byte there can be read without the medium, as far as known.
   func hasCached(at byteOffset: UInt64) -> Bool
 
   /// The files and devices that it is read from.
@@ -88,7 +88,7 @@ extension BlockSource {
     return byteOffset..<end
   }
 
-  /// Reads what can be read: an unreadable sector costs 512 bytes, not the request.
+  /// Reads around bad sectors: an unreadable sector costs 512 bytes, not the request.
   ///
   /// - Returns: The byte ranges of the source that could not be read, ascending; the buffer has
   ///   zeroes there. Sectors are those of the source, counted from its byte 0.
@@ -109,7 +109,7 @@ extension BlockSource {
     return unreadable
   }
 
-  /// Reads around what cannot be read in a range, in or near which something failed.
+  /// Reads around unreadable sectors in a range, in or near which something failed.
   ///
   /// - Parameter failure: How reading all of it failed, if that was tried.
   private func readAround(

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// What identifies a file or device, whatever its path.
+/// The identity of a file or device, whatever its path.
 package struct FileIdentity: Hashable, Sendable {
   /// For a file, the device that it is on; for a block device, its own number.
   package let device: UInt64

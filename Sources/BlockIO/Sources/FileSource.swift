@@ -23,8 +23,8 @@ public final class FileSource: BlockSource {
 
   /// Opens the file or block device at `path`.
   ///
-  /// - Parameter asksForHoles: Whether to ask the file system where data is, and to take what it
-  ///   calls a hole for zeroes. Some file systems are wrong about that.
+  /// - Parameter asksForHoles: Whether to ask the file system where data is, and to take its holes
+  ///   for zeroes. Some file systems are wrong about that.
   /// - Throws: Also for a directory, a pipe, a terminal: only files and block devices have bytes
   ///   that stay where they are.
   public convenience init(path: FilePath, asksForHoles: Bool = true) throws(BlockIOError) {

@@ -1,7 +1,7 @@
-/// A source that is another one, except for what it does differently.
+/// A source that forwards to another one all that it does not do itself.
 ///
-/// Whatever a conformer does not do itself is done by the other source: a wrapper that forgot one
-/// method would lose what is known of bad sectors or holes without a word.
+/// The other source answers all requirements that a conformer does not implement: a wrapper that
+/// forgot one would silently lose known bad sectors or holes.
 package protocol ForwardingSource: BlockSource {
   /// The other source.
   var base: any BlockSource { get }

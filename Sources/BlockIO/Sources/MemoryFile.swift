@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// A sparse file in memory, of a fixed length, which holds only what was put there.
+/// A sparse file in memory, of a fixed length, which holds only the bytes written to it.
 ///
 /// It has a descriptor like a file on a disk, for a C library that only reads from descriptors, and
 /// leaves no trace when it is released.

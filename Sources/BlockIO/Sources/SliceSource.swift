@@ -1,9 +1,9 @@
 /// A part of another source: `PATH,offset=BYTES,length=BYTES`.
 public final class SliceSource: BlockSource {
   public let name: String
-  /// What it is a part of, never itself a part.
+  /// The source that it is a part of, never itself a part.
   public let base: any BlockSource
-  /// Which bytes of that it is.
+  /// Its bytes in that source.
   public let range: Range<UInt64>
 
   /// The bytes `range` of `base`.

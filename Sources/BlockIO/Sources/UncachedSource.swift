@@ -2,11 +2,11 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// What is on the medium, read past the page cache (O_DIRECT), to verify what was written.
+/// The bytes on the medium, read past the page cache (O_DIRECT), to verify writes.
 ///
 /// Reads of any place and length are made of whole blocks.
 package final class UncachedSource: BlockSource {
-  /// What O_DIRECT requires of places and lengths: few devices have larger blocks.
+  /// The alignment that O_DIRECT requires: few devices have larger blocks.
   private static let blockByteCount: UInt64 = 4096
 
   package let name: String

@@ -2,7 +2,7 @@
 package protocol BlockTarget: BlockSource {
   /// Writes `range` of `buffer` at `byteOffset`: all of it, or it throws.
   ///
-  /// What was written is on the medium only after the next `flush()`.
+  /// Writes are on the medium only after the next `flush()`.
   func write(
     at byteOffset: UInt64, from buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError)
@@ -13,7 +13,7 @@ package protocol BlockTarget: BlockSource {
   /// Returns when everything written is on the medium.
   func flush() throws(BlockIOError)
 
-  /// What is now on the medium, read past the system's cache, or after dropping it: each copy
+  /// The bytes now on the medium, read past the system's cache, or after dropping it: each copy
   /// separately; usually there is one.
   func readingBack() -> [any BlockSource]
 }

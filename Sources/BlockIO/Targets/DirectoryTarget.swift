@@ -11,15 +11,15 @@ package final class DirectoryTarget: Sendable {
   package let name: String
   private let number: CInt
 
-  /// What can be said of a file besides its content.
+  /// The metadata of a file.
   package struct Attributes: Sendable {
-    /// Who owns it; nil to leave it the user's.
+    /// Its owner; nil to leave it the user's.
     package var owner: (user: UInt32, group: UInt32)?
     /// The lower twelve bits of its mode.
     package var permissions: UInt16
-    /// When it was read last.
+    /// When it was last read.
     package var accessed: (seconds: Int64, nanoseconds: UInt32)
-    /// When its content was changed last.
+    /// When its content was last changed.
     package var modified: (seconds: Int64, nanoseconds: UInt32)
     /// Its extended attributes.
     package var extended: [(name: [UInt8], value: [UInt8])]
@@ -83,7 +83,7 @@ package final class DirectoryTarget: Sendable {
     return false
   }
 
-  /// What identifies it, whatever its path.
+  /// The identity of the directory, whatever its path.
   package func identity() throws(BlockIOError) -> FileIdentity {
     var status = stat()
     guard unsafe fstat(number, &status) == 0 else {
@@ -108,13 +108,13 @@ package final class DirectoryTarget: Sendable {
 
   // MARK: - What is there already
 
-  /// What is at a name.
+  /// The kind of entry at a name.
   package enum Kind: Equatable, Sendable {
     case directory, link, regular
     case special(Special)
   }
 
-  /// What is at a name; nil if nothing is.
+  /// The kind of entry at a name; nil if there is none.
   package func kind(of part: [UInt8]) throws(BlockIOError) -> Kind? {
     guard let status = try status(of: part) else { return nil }
     let number = UInt64(status.st_rdev)
@@ -140,7 +140,7 @@ package final class DirectoryTarget: Sendable {
     return nil
   }
 
-  /// What identifies what is at a name, which is there.
+  /// The identity of the entry at a name, which must exist.
   package func identity(of part: [UInt8]) throws(BlockIOError) -> FileIdentity {
     guard let status = try status(of: part) else {
       throw BlockIOError(path(part), .open, .system(.noSuchFileOrDirectory))
@@ -148,7 +148,7 @@ package final class DirectoryTarget: Sendable {
     return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
 
-  /// Where a symbolic link that is there leads to.
+  /// The target of a symbolic link, which must exist.
   package func target(ofLink part: [UInt8]) throws(BlockIOError) -> [UInt8] {
     var target = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = unsafe part.withName {
@@ -281,7 +281,8 @@ package final class DirectoryTarget: Sendable {
     return refused
   }
 
-  /// Notes what a file may not have, because of the user's rights or of the file system's kind.
+  /// Notes attributes that a file may not have, because of the user's rights or of the file
+  /// system's kind.
   private static func note(
     _ result: CInt, _ what: String, _ refused: inout [[UInt8]], _ name: String
   ) throws(BlockIOError) {
@@ -334,7 +335,8 @@ package final class DirectoryTarget: Sendable {
 }
 
 extension DirectoryTarget.Attributes {
-  /// The mode without what would give a program its owner's rights, if the owner is another.
+  /// The mode without the bits that would give a program its owner's rights, if the owner is
+  /// another.
   fileprivate var keptPermissions: UInt16 { owner == nil ? permissions & 0o1777 : permissions }
 
   fileprivate var times: [timespec] {

@@ -9,16 +9,16 @@ package import SystemPackage
 /// for a device, locks for both).
 package final class FileTarget: BlockTarget, ForwardingSource {
   let source: FileSource
-  /// What gives a new file its name.
+  /// The new file, which gets its name when published; nil for an existing one.
   private let unpublished: UnpublishedFile?
 
-  /// Opens the file or device at `path` for writing, or throws what prevents that.
+  /// Opens the file or device at `path` for writing, or throws the obstacle.
   package convenience init(path: FilePath) throws(BlockIOError) {
     try self.init(reopening: FileSource(path: path))
   }
 
   /// Opens the very file or device that was opened for reading, wherever its name leads now, for
-  /// writing, or throws what prevents that.
+  /// writing, or throws the obstacle.
   package init(reopening shape: FileSource) throws(BlockIOError) {
     unpublished = nil
     let path = FilePath(shape.name)
@@ -52,7 +52,7 @@ package final class FileTarget: BlockTarget, ForwardingSource {
     try TargetLock.take(number, of: source.identity, name: path.string)
   }
 
-  /// What may keep us from a device that has no known user; everything that can be found out.
+  /// Likely causes for a busy device without a known user; all that can be found out.
   private static func words(forBusy identity: FileIdentity) -> String {
     let openers = ProcessUse.openers(of: identity).map { "open in \($0)" }
     let users = ProcessUse.foreignMounts(of: identity) + openers

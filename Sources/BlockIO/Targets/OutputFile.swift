@@ -5,8 +5,8 @@ public import SystemPackage
 /// A new file, which appears under its name only when it is complete.
 ///
 /// It is written without a name; ``publish()`` flushes it and links it to its name, and never
-/// replaces an existing file. An output that is not published leaves nothing behind, even if the
-/// process is killed. On a file system without unnamed files, it has a temporary name until then.
+/// replaces an existing file. An unpublished output leaves no file, even if the process is killed.
+/// On a file system without unnamed files, it has a temporary name until then.
 public final class OutputFile: BlockTarget, ForwardingSource {
   public let name: String
   public let byteCount: UInt64
@@ -43,7 +43,7 @@ public final class OutputFile: BlockTarget, ForwardingSource {
     }
   }
 
-  /// How many bytes can still be written to the file system of `path`.
+  /// The number of bytes that can still be written to the file system of `path`.
   package static func availableByteCount(at path: FilePath) throws(BlockIOError) -> UInt64 {
     let place = Self.directory(of: path)
     var status = statvfs()

@@ -1,7 +1,7 @@
 internal import Glibc
 package import SystemPackage
 
-/// What bytes are written to once, in order.
+/// A destination for bytes, written once and in order.
 package protocol ByteSink: AnyObject {
   /// Appends all of `range` of a buffer.
   func write(_ buffer: IOBuffer, _ range: Range<Int>) throws(BlockIOError)

@@ -2,8 +2,8 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// A new directory that only this user can enter, and that nobody else can replace: for a socket,
-/// and whatever else lives only as long as a process.
+/// A new directory that only this user can enter, and that no other user can replace: for a socket,
+/// and anything else that lives only as long as a process.
 package struct PrivateDirectory: Sendable {
   /// Where it is.
   package let path: String
@@ -12,7 +12,7 @@ package struct PrivateDirectory: Sendable {
   ///
   /// - Parameter longest: How long the path may become, in bytes; a socket's is limited.
   package init(longest: Int) throws(BlockIOError) {
-    // Its name cannot be guessed, so that nobody can keep us from making it.
+    // Its name cannot be guessed, so no other user can keep us from making it.
     let name = "dmsnap-\(UInt64.random(in: 0 ... .max))"
     let runtime = unsafe getenv("XDG_RUNTIME_DIR").map { unsafe String(cString: $0) }
     let parent = runtime.flatMap { parent in
@@ -30,7 +30,7 @@ package struct PrivateDirectory: Sendable {
     unsafe rmdir(path)
   }
 
-  /// Whether a directory is this user's, and no other user can write to it.
+  /// Whether a directory belongs to this user, and no other user can write to it.
   private static func isPrivate(_ directory: String) -> Bool {
     var status = stat()
     guard directory.hasPrefix("/"), unsafe lstat(directory, &status) == 0 else { return false }

@@ -4,7 +4,7 @@ internal import SystemPackage
 
 /// A socket in the file system, which a child of this process has made.
 package struct SocketFile: Sendable {
-  /// How long its path may be, in bytes.
+  /// The maximum length of its path, in bytes.
   package static let pathByteCountMax = 107
 
   private let path: String

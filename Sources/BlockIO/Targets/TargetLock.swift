@@ -10,7 +10,7 @@ enum TargetLock {
   /// lock. The record lock belongs to the open file (OFD), so that closing another descriptor does
   /// not end it. On a file system without one kind of lock, nothing holds that kind.
   ///
-  /// - Throws: Who has locked any byte of it, if any process has.
+  /// - Throws: The holder of a lock on any byte of it, if there is one.
   static func take(
     _ number: CInt, of identity: FileIdentity, name: String
   ) throws(BlockIOError) {
@@ -25,7 +25,7 @@ enum TargetLock {
     }
   }
 
-  /// Throws who has locked any byte of a file, if anybody has, and locks nothing.
+  /// Throws the holder of a lock on any byte of a file, if there is one, and locks nothing.
   static func checkFree(
     _ number: CInt, of identity: FileIdentity, name: String
   ) throws(BlockIOError) {

@@ -1,4 +1,4 @@
-/// Opens for writing what sources were read from: the very files, and only the sources' bytes.
+/// Opens for writing the very files that sources were read from, and only the sources' bytes.
 ///
 /// No name is followed again: it may lead elsewhere by now. A file is opened once, even if several
 /// sources are in it.
@@ -14,7 +14,7 @@ package struct TargetOpening {
   package mutating func target(of source: any BlockSource) throws(BlockIOError) -> any BlockTarget {
     switch source {
     case let file as FileSource: return try target(of: file)
-    // What could not be read of a medium can still be written to its copy.
+    // Sectors that could not be read from a medium can still be written to its copy.
     case let mapped as RescuedSource: return try target(of: mapped.base)
     case let slice as SliceSource:
       let whole = try target(of: slice.base)

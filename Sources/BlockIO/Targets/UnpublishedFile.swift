@@ -7,7 +7,7 @@ internal import SystemPackage
 /// It has no name until then: nothing is left of it, even if the process is killed. On a file
 /// system without unnamed files it has a temporary one. One thread at a time publishes it.
 final class UnpublishedFile: @unchecked Sendable {
-  /// What it is written through; whoever takes it closes it.
+  /// The descriptor to write through; a caller that takes it closes it.
   let descriptor: FileDescriptor
   private let name: [UInt8]
   /// The directory that names are relative to.
@@ -114,7 +114,7 @@ final class UnpublishedFile: @unchecked Sendable {
     guard Glibc.errno == EINVAL else { return false }
     if unsafe linkat(directory, temporary, directory, name, 0) == 0 { return true }
     guard [EPERM, EOPNOTSUPP, ENOSYS, EMLINK].contains(Glibc.errno) else { return false }
-    // And some lack links: what is replaced is a name that was made just before.
+    // Some file systems lack links as well: the replaced name was made just before.
     let placeholder = unsafe openat(
       directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard placeholder >= 0 else { return false }
@@ -133,7 +133,7 @@ final class UnpublishedFile: @unchecked Sendable {
 extension [UInt8] {
   /// Lends a name with the zero that ends it for the system.
   ///
-  /// What follows a zero within a name would be cut off: callers have no such names.
+  /// A zero within a name would cut off the rest: callers have no such names.
   func withName<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
     unsafe (map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { bytes in
       guard let start = bytes.baseAddress else { preconditionFailure("an array without memory") }

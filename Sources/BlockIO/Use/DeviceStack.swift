@@ -1,4 +1,5 @@
-/// Where the bytes of a file or device are: a partition's on its disk, a loop device's in its file.
+/// The underlying bytes of a file or device: a partition's on its disk, a loop device's in its
+/// file.
 ///
 /// Devices of the device mapper and of md are not followed: they hold the devices under them, which
 /// is enough to leave those alone.
@@ -6,7 +7,7 @@
 /// - Source: Linux `/sys/dev/block/*/{partition,start,size}`,
 ///   `/sys/dev/block/*/loop/{backing_file,offset}`.
 struct DeviceStack {
-  /// The file or device itself, then what it is on, down to the last that is known.
+  /// The file or device itself, then the device beneath it, down to the last that is known.
   let layers: [FileIdentity]
   /// The bytes, in the last layer.
   let bytes: Range<UInt64>
@@ -31,7 +32,7 @@ struct DeviceStack {
     layers.last == other.layers.last && bytes.overlaps(other.bytes)
   }
 
-  /// What a device is on, and at which bytes; nil for a file, and for other devices.
+  /// The underlying device, and the bytes of it; nil for a file, and for other devices.
   private static func place(of identity: FileIdentity) -> (FileIdentity, Range<UInt64>)? {
     guard identity.isBlockDevice else { return nil }
     let folder = "/sys/dev/block/\(identity.deviceNumber)"

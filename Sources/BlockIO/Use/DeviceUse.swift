@@ -1,12 +1,12 @@
-/// Who uses a file or block device, which then must not be written, and may change while read.
+/// The users of a file or block device, which then must not be written, and may change while read.
 package enum DeviceUse {
   /// The users of a file or device, each as text; empty if there are none.
   ///
   /// A user of a partition uses the bytes of its disk, and vice versa; likewise for loop devices
   /// and their files.
   ///
-  /// - Source: Linux `/proc/self/mountinfo`, `/proc/swaps`, `/sys/dev/block/*/holders`,
-  ///   and what `DeviceStack` reads.
+  /// - Source: Linux `/proc/self/mountinfo`, `/proc/swaps`, `/sys/dev/block/*/holders`, and the
+  ///   sources of `DeviceStack`.
   package static func holders(of identity: FileIdentity) -> [String] {
     let extent = DeviceStack(of: identity)
     return uses(of: identity)
@@ -72,7 +72,7 @@ package enum DeviceUse {
       + swaps(of: identity)
   }
 
-  /// Where a device is mounted, from a process's mountinfo.
+  /// The places where a device is mounted, from a process's mountinfo.
   static func mounts(of identity: FileIdentity, in mountinfo: String) -> [String] {
     guard identity.isBlockDevice else { return [] }
     return KernelText.lines(of: mountinfo).compactMap { line in

@@ -7,7 +7,7 @@ internal import SystemPackage
 /// For libraries that read from a descriptor, not from a ``BlockSource``.
 package struct FileBacking: Sendable {
   private let file: FileSource
-  /// Where in the file the source's bytes are.
+  /// The source's bytes in the file.
   package let range: Range<UInt64>
 
   /// The backing of `source`; nil if its bytes are in several places.

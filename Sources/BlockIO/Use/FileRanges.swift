@@ -1,6 +1,6 @@
-/// Which bytes of which files and devices a source is made of.
+/// The bytes of files and devices that a source is made of.
 ///
-/// Of what is striped, the stripes as a whole count, and not each by itself.
+/// Stripes count as a whole, and not each by itself.
 package struct FileRanges: Equatable {
   private var ranges: [FileIdentity: RangeSet<UInt64>] = [:]
 

@@ -2,9 +2,9 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// What the kernel reports in `/proc` and `/sys`.
+/// The kernel's reports in `/proc` and `/sys`.
 ///
-/// What does not exist, or cannot be read, is empty: not knowing who uses a device is no error.
+/// A file that does not exist, or cannot be read, is empty: unknown users of a device are no error.
 enum KernelText {
   /// The lines of a file that the kernel generates; empty if it does not exist.
   static func lines(of path: String) -> [Substring] {
@@ -25,10 +25,10 @@ enum KernelText {
     return String(decoding: text, as: UTF8.self).split(separator: "\n")
   }
 
-  /// Where a path leads to, without links, and the number of the mount that it is in; nil if it
-  /// cannot be reached.
+  /// The place that a path leads to, without links, and the number of its mount; nil if it cannot
+  /// be reached.
   ///
-  /// No file system is asked for what is there (O_PATH): its server may be gone.
+  /// No file system is asked for its content (O_PATH): its server may be gone.
   static func place(of path: String) -> (path: String, mount: Substring)? {
     let options = FileDescriptor.OpenOptions(rawValue: dmsnap_o_path)
     guard
@@ -85,7 +85,7 @@ enum KernelText {
 }
 
 extension FileIdentity {
-  /// What is at `path`, which may be a link; nil if it does not exist or cannot be seen.
+  /// The content of `path`, which may be a link; nil if it does not exist or cannot be seen.
   ///
   /// No server is asked: we must not hang with a network file system.
   init?(at path: String) {

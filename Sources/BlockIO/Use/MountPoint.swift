@@ -2,7 +2,7 @@ internal import SystemPackage
 
 /// A directory on which a file system is mounted.
 ///
-/// What is known of it is the kernel's: whoever serves the file system is not asked, who may be
+/// All facts come from the kernel: the process that serves the file system is not asked; it may be
 /// gone, or serve another user only.
 ///
 /// - Source: Linux `/proc/self/fdinfo`, `/proc/self/mountinfo`.
@@ -11,10 +11,10 @@ package struct MountPoint: Sendable {
   package let path: String
   /// The type of the file system: `ext4`, `fuse.dmsnap`.
   package let type: String
-  /// Where something is mounted below it, the innermost first.
+  /// The mount points below it, the innermost first.
   package let inner: [String]
 
-  /// What is mounted on a directory, and not above it; nil if nothing is.
+  /// The mount on a directory itself, not above it; nil if there is none.
   package init?(at directory: String) {
     let place = KernelText.place(of: directory)
     let mounts = KernelText.lines(of: "/proc/self/mountinfo").compactMap { Line($0) }

@@ -25,8 +25,8 @@ enum ProcessUse {
     return words(for: descriptors(of: all).map(\.process).filter { $0 != "\(getpid())" })
   }
 
-  /// Where other processes have a device mounted that we do not see mounted: each mount namespace,
-  /// such as a container's, has its own mounts.
+  /// The places where other processes have a device mounted that we do not see mounted: each mount
+  /// namespace, such as a container's, has its own mounts.
   static func foreignMounts(of identity: FileIdentity) -> [String] {
     let devices = [identity] + DeviceUse.devices(sharing: identity)
     var told: Set<[String]> = []

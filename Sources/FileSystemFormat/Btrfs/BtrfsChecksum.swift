@@ -1,4 +1,4 @@
-/// What a btrfs computes its checksums by.
+/// A checksum algorithm of btrfs.
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `enum btrfs_csum_type`.
 package enum BtrfsChecksum: UInt16, Sendable {
@@ -11,7 +11,7 @@ package enum BtrfsChecksum: UInt16, Sendable {
   /// BLAKE2b with 256 bits: not computed here.
   case blake2b
 
-  /// How many bytes a checksum has.
+  /// The number of bytes in a checksum.
   package var byteCount: Int {
     switch self {
     case .crc32c: 4

@@ -22,7 +22,7 @@ package struct BtrfsChunk: Equatable, Sendable {
     }
   }
 
-  /// How data is spread over the stripes.
+  /// The distribution of data over the stripes.
   package enum Profile: Equatable, Sendable {
     /// Each stripe has all of it: SINGLE, DUP, RAID1 and its like.
     case copies
@@ -32,13 +32,13 @@ package struct BtrfsChunk: Equatable, Sendable {
 
   /// The first logical address.
   package let logical: UInt64
-  /// How many bytes it has.
+  /// The number of bytes.
   package let byteCount: UInt64
   /// The length of a piece of a striped one, in bytes.
   package let stripeByteCount: UInt64
-  /// How its bytes are spread over its stripes.
+  /// The distribution of its bytes over its stripes.
   package let profile: Profile
-  /// What it holds, by its type: data (1), chunks (2), metadata (4); and its profile.
+  /// The type of its content: data (1), chunks (2), metadata (4); and its profile.
   package let type: UInt64
   /// Its stripes, in their order.
   package let stripes: [Stripe]
@@ -75,7 +75,7 @@ package struct BtrfsChunk: Equatable, Sendable {
     }
   }
 
-  /// The length of what ``init(decoding:logical:)`` reads, if it can be told.
+  /// The length of the bytes that ``init(decoding:logical:)`` reads, if it can be determined.
   static func byteCount(of bytes: Span<UInt8>) -> Int? {
     guard bytes.count >= headByteCount else { return nil }
     let count = Int(bytes.little(at: 44, as: UInt16.self))
@@ -94,7 +94,7 @@ package struct BtrfsChunk: Equatable, Sendable {
     address >= logical && address - logical < byteCount
   }
 
-  /// Where `count` bytes from a logical address on lie on a device, each copy of them.
+  /// The places of `count` bytes from a logical address on a device, each copy of them.
   ///
   /// Nothing, if they are not in the chunk, or not in one piece.
   package func places(of address: UInt64, count: UInt64, on device: UInt64) -> [UInt64] {

@@ -1,12 +1,12 @@
 /// The superblock of a btrfs.
 ///
-/// Its first 4096 bytes, little-endian, under a checksum of what follows the first 32.
+/// Its first 4096 bytes, little-endian; the checksum covers all but the first 32.
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_super_block`.
 package struct BtrfsDiskSuperblock: Equatable, Sendable {
-  /// How many bytes it has.
+  /// The number of bytes.
   package static let byteCount = 4096
-  /// Where it and its copies are, in bytes of a device.
+  /// The places of it and its copies, in bytes of a device.
   package static let places: [UInt64] = [64 << 10, 64 << 20, 256 << 30]
   private static let magic: UInt64 = 0x4d5f_5366_5248_425f  // "_BHRfS_M"
   private static let systemChunksPlace = 0x32b
@@ -29,7 +29,7 @@ package struct BtrfsDiskSuperblock: Equatable, Sendable {
     }
   }
 
-  /// Where it says that it is.
+  /// The place that it states.
   package let byteOffset: UInt64
   /// The number of the transaction that wrote it.
   package let generation: UInt64
@@ -45,19 +45,19 @@ package struct BtrfsDiskSuperblock: Equatable, Sendable {
   package let nodeByteCount: Int
   /// The number of the device that it is on.
   package let device: UInt64
-  /// What nodes have for the file system's UUID.
+  /// The file system's UUID as nodes have it.
   package let nodeUUID: BtrfsUUID
   /// The chunks of the tree of chunks.
   package let systemChunks: BtrfsChunkMap
   /// The roots of the last four transactions, of the tree of roots and of that of chunks.
   package let backups: [Roots]
-  /// How its checksums are computed.
+  /// The algorithm of its checksums.
   package let checksum: BtrfsChecksum
   /// The features without which it must not be read.
   package let features: BtrfsFeatures
   /// The length of the device in bytes.
   package let deviceByteCount: UInt64
-  /// How many devices the file system has.
+  /// The number of devices in the file system.
   package let deviceCount: UInt64
   /// The object of the tree of roots that has the name of the default subvolume.
   package let rootDirectory: UInt64
@@ -160,7 +160,7 @@ package struct BtrfsFeatures: OptionSet, Sendable {
   /// The places of striped data are in a tree.
   package static let stripeTree = BtrfsFeatures(rawValue: 1 << 14)
 
-  /// Those that change nothing for who only reads files, or that are read here: bits 0 to 12, and
+  /// Features that do not affect reading files, or that are supported here: bits 0 to 12, and
   /// simple quotas.
   package static let readable = BtrfsFeatures(rawValue: 0x1fff | 1 << 16)
 }

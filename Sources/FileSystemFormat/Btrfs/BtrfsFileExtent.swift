@@ -1,4 +1,4 @@
-/// Where consecutive bytes of a file are; the first one's offset is that of the key.
+/// The place of consecutive bytes of a file; the offset of the first is that of the key.
 ///
 /// Shape, little-endian: generation (u64), bytes once decompressed (u64), compression (u8),
 /// encryption (u8), other encoding (u16), kind (u8). Of the inline kind the data follows; of the
@@ -7,7 +7,7 @@
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_file_extent_item`.
 package struct BtrfsFileExtent: Equatable, Sendable {
-  /// Where they are.
+  /// The kind of place.
   package enum Kind: Equatable, Sendable {
     /// In the item, from `inlineOffset` on.
     case inline
@@ -17,11 +17,11 @@ package struct BtrfsFileExtent: Equatable, Sendable {
     case preallocated
   }
 
-  /// How an extent is compressed: 0 not at all, 1 by zlib, 2 by lzo, 3 by zstd.
+  /// The compression of an extent: 0 none, 1 zlib, 2 lzo, 3 zstd.
   package let compression: UInt8
   /// Whether the data is encrypted or encoded in a way that nothing does yet.
   package let isEncoded: Bool
-  /// Where they are.
+  /// The kind of place.
   package let kind: Kind
   /// The length of the whole extent once decompressed.
   package let decompressedByteCount: UInt64
@@ -29,9 +29,9 @@ package struct BtrfsFileExtent: Equatable, Sendable {
   package let address: UInt64
   /// The length of the extent on the disk.
   package let diskByteCount: UInt64
-  /// Where the bytes begin in the decompressed extent.
+  /// The start of the bytes in the decompressed extent.
   package let extentOffset: UInt64
-  /// How many bytes of the file they are.
+  /// Their number of bytes in the file.
   package let byteCount: UInt64
 
   /// Where inline data begins in the item.

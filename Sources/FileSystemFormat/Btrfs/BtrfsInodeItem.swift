@@ -14,15 +14,15 @@ package struct BtrfsInodeItem: Equatable, Sendable {
     package let nanoseconds: UInt32
   }
 
-  /// How many bytes it has.
+  /// The number of bytes.
   package static let byteCount = 160
   private static let hasNoDataChecksums: UInt64 = 1
 
   /// The length of the file.
   package let byteCount: UInt64
-  /// How many names it has.
+  /// The number of names.
   package let linkCount: UInt32
-  /// Who owns it.
+  /// Its owner.
   package let owner: UInt32
   /// The group that owns it.
   package let group: UInt32
@@ -32,11 +32,11 @@ package struct BtrfsInodeItem: Equatable, Sendable {
   package let device: UInt64
   /// Its flags.
   package let flags: UInt64
-  /// When it was read last.
+  /// When it was last read.
   package let accessed: Time
-  /// When the inode was changed last.
+  /// When the inode was last changed.
   package let changed: Time
-  /// When its content was changed last.
+  /// When its content was last changed.
   package let modified: Time
   /// When it was made.
   package let created: Time

@@ -4,10 +4,10 @@
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_disk_key`.
 package struct BtrfsKey: Comparable, Hashable, Sendable {
-  /// How many bytes it has on the disk.
+  /// The number of bytes on the disk.
   package static let byteCount = 17
 
-  /// The number of what it is about.
+  /// The number of its object.
   package let object: UInt64
   /// The kind of its item.
   package let type: UInt8

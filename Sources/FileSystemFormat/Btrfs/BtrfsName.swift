@@ -1,6 +1,6 @@
 /// A name in a directory of a btrfs, or an extended attribute.
 ///
-/// Shape, little-endian: key of what it names (17 bytes), transaction (u64), length of the data
+/// Shape, little-endian: key of the named item (17 bytes), transaction (u64), length of the data
 /// (u16) and of the name (u16), kind (u8), the name, the data. An item may have several.
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_dir_item`.
@@ -9,9 +9,9 @@ package struct BtrfsName: Equatable, Sendable {
   package static let byteCountMax = 255
   static let headByteCount = 30
 
-  /// The key of what it names: of an inode, or of the root of a subvolume.
+  /// The key of the named item: an inode, or the root of a subvolume.
   package let location: BtrfsKey
-  /// What kind of file that is, 1 to 7 as in other file systems of Linux.
+  /// The kind of that file, 1 to 7 as in other file systems of Linux.
   package let kind: UInt8
   /// Whether the name is encrypted.
   package let isEncrypted: Bool
@@ -35,7 +35,7 @@ package struct BtrfsName: Equatable, Sendable {
     (self.name, self.data) = (name, data)
   }
 
-  /// What a name's item has as the offset of its key.
+  /// The offset in the key of a name's item.
   package static func hash(_ name: [UInt8], seed: UInt32 = ~1) -> UInt64 {
     var checksum = CRC32C(register: seed)
     checksum.add(name.span)

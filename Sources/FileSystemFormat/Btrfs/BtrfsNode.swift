@@ -1,10 +1,10 @@
-/// What points to a node: its parent, an item of a root, or the superblock.
+/// A pointer to a node: in its parent, an item of a root, or the superblock.
 package struct BtrfsPointer: Hashable, Sendable {
   /// The logical address of the node.
   package let address: UInt64
   /// The transaction that wrote it.
   package let generation: UInt64
-  /// How far it is above the leaves.
+  /// Its height above the leaves.
   package let level: UInt8
   /// Its first key, if that is known.
   package var firstKey: BtrfsKey?
@@ -16,17 +16,17 @@ package struct BtrfsPointer: Hashable, Sendable {
   }
 }
 
-/// The beginning of a node, which says which node it is.
+/// The beginning of a node, which identifies it.
 ///
-/// Shape, little-endian: checksum of what follows its 32 bytes, UUID of the file system, logical
+/// Shape, little-endian: checksum of the bytes after its 32 bytes, UUID of the file system, logical
 /// address (u64), flags (u64), UUID of the tree of chunks, generation (u64), owner (u64), number of
 /// items (u32), level (u8).
 ///
 /// - Source: Linux `include/uapi/linux/btrfs_tree.h`, `struct btrfs_header`.
 package struct BtrfsNodeHeader: Equatable, Sendable {
-  /// How many bytes it has.
+  /// The number of bytes.
   package static let byteCount = 101
-  /// Where what is under the checksum begins.
+  /// The start of the bytes that the checksum covers.
   package static let checkedByteOffset = 32
   /// The highest level of a node.
   package static let levelMax: UInt8 = 7
@@ -41,7 +41,7 @@ package struct BtrfsNodeHeader: Equatable, Sendable {
   package let generation: UInt64
   /// The tree that it was written for.
   package let owner: UInt64
-  /// How many items or pointers it has.
+  /// The number of items or pointers.
   package let itemCount: Int
   /// Its level: 0 for a leaf.
   package let level: UInt8
@@ -145,7 +145,7 @@ package struct BtrfsNode: Equatable, Sendable {
     return end <= bytes.count ? start..<end : 0..<0
   }
 
-  /// What a node that is no leaf points to.
+  /// A pointer to a child, in a node that is no leaf.
   package func pointer(at index: Int) -> BtrfsPointer {
     let place =
       BtrfsNodeHeader.byteCount + index * Self.pointerByteCount + BtrfsKey.byteCount

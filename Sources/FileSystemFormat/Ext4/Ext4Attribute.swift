@@ -3,16 +3,17 @@
 /// - Source: Linux `Documentation/filesystems/ext4/attributes.rst`; `fs/ext4/xattr.h`,
 ///   `struct ext4_xattr_entry`.
 package struct Ext4Attribute: Equatable, Sendable {
-  /// Which namespace its name is in.
+  /// The namespace of its name.
   package let namespace: UInt8
   /// Its name, without the namespace.
   package let name: [UInt8]
-  /// Where its value is among the bytes that offsets are counted in.
+  /// The place of its value among the bytes that offsets count.
   package let value: Range<Int>
   /// The inode that holds its value, with the feature ea_inode; 0 for none.
   package let valueInode: UInt32
 
-  /// What marks extended attributes, at the beginning of a block and after the fields of an inode.
+  /// The magic of extended attributes, at the beginning of a block and after the fields of an
+  /// inode.
   package static let magic: UInt32 = 0xea02_0000
 
   /// Where the entries of a block begin.
@@ -58,7 +59,7 @@ package struct Ext4Attribute: Equatable, Sendable {
   /// Whether it is an access control list, which has a form of its own on the disk.
   package var isAccessControlList: Bool { namespace == 2 || namespace == 3 }
 
-  /// Its name as Linux has it; nil if Linux shows it to nobody.
+  /// Its name as Linux has it; nil if Linux never shows it.
   package var fullName: [UInt8]? {
     switch namespace {
     case 1: Array("user.".utf8) + name

@@ -1,5 +1,5 @@
-/// The blocks of directories, extent trees and extended attributes: each has a checksum that begins
-/// with what it belongs to.
+/// The blocks of directories, extent trees and extended attributes: the checksum of each begins
+/// with its owner.
 ///
 /// The functions that give a register run the checksum backwards: it is the register before the
 /// block's first byte, after the number and the generation of the inode that the block belongs to.
@@ -74,15 +74,15 @@ package enum Ext4Block {
   }
 }
 
-/// What stands before the entries of a node of an extent tree.
+/// The header before the entries of a node of an extent tree.
 ///
 /// - Source: Linux `Documentation/filesystems/ext4/ifork.rst`; `fs/ext4/ext4_extents.h`.
 package struct Ext4ExtentHeader: Equatable, Sendable {
-  /// How many entries are in use.
+  /// The number of entries in use.
   package let count: Int
-  /// How many there is room for.
+  /// The number of entries that there is room for.
   package let limit: Int
-  /// How many levels are below: 0 if the entries are extents.
+  /// The number of levels below: 0 if the entries are extents.
   package let depth: Int
 
   /// Decodes it, and checks that its entries are within `bytes`.
@@ -120,7 +120,7 @@ package struct Ext4Extent: Equatable, Sendable {
   package let logical: UInt32
   /// The first block, within the file system.
   package let physical: UInt64
-  /// How many blocks; may be 0 on a damaged disk.
+  /// The number of blocks; may be 0 on a damaged disk.
   package let count: UInt32
   /// Whether it has content; otherwise it reads as zeroes.
   package let isWritten: Bool

@@ -5,14 +5,14 @@
 package struct Ext4DirectoryEntry: Equatable, Sendable {
   /// The inode; 0 if the entry is not in use.
   package let inode: UInt32
-  /// What kind of file it is, from 1 to 7; 0 if the entry does not say.
+  /// The kind of file, from 1 to 7; 0 if the entry does not state it.
   package let kind: UInt8
   /// Where its name is.
   package let name: Range<Int>
   /// Where the next entry begins.
   package let end: Int
 
-  /// Decodes the entry at `byteOffset` of a block, or of what an inode has of one.
+  /// Decodes the entry at `byteOffset` of a block, or of the inline part in an inode.
   ///
   /// - Returns: nil if it is none, or does not end within `bytes`.
   package init?(decoding bytes: Span<UInt8>, at byteOffset: Int) {
@@ -22,7 +22,7 @@ package struct Ext4DirectoryEntry: Equatable, Sendable {
     kind = bytes[byteOffset + 7]
     let nameStart = byteOffset + 8
     name = nameStart..<nameStart + Int(bytes[byteOffset + 6])
-    // A block of 64 KiB is longer than the number can say.
+    // A block of 64 KiB is longer than the number can hold.
     let isWhole = bytes.count == 1 << 16 && (length == 0 || length == 0xffff)
     end =
       byteOffset
@@ -33,10 +33,10 @@ package struct Ext4DirectoryEntry: Equatable, Sendable {
     else { return nil }
   }
 
-  /// Whether it is what ends a block with a checksum.
+  /// Whether it is the entry that ends a block with a checksum.
   package var isTail: Bool { inode == 0 && name.isEmpty && kind == 0xde }
 
-  /// The entry that seems to have been at `byteOffset`, within what is not in use any more.
+  /// The entry that seems to have been at `byteOffset`, within bytes no longer in use.
   ///
   /// - Returns: nil if nothing there looks like one.
   package init?(
@@ -61,11 +61,12 @@ package struct Ext4DirectoryEntry: Equatable, Sendable {
 }
 
 extension Ext4Block {
-  /// What the checksum of a block of a directory says, from the register of the directory's inode.
+  /// Whether the checksum of a block of a directory is right, from the register of the directory's
+  /// inode.
   ///
   /// - Returns: nil if the block has none where it must be.
   package static func isRight(directory bytes: Span<UInt8>, from start: UInt32) -> Bool? {
-    // A block that became a node of the tree of hashes may still have the end of what it was.
+    // A block that became a node of the tree of hashes may still have the end of its old content.
     if let register = register(ofHashTree: bytes) { return register == start }
     let end = bytes.count - 12
     guard end >= 12, bytes.little(at: end, as: UInt32.self) == 0,
@@ -87,7 +88,7 @@ extension Ext4Block {
     return checksum.register == bytes.little(at: end)
   }
 
-  /// Whether the checksum of a block of extended attributes holds for a block's number.
+  /// Whether the checksum of a block of extended attributes matches a block's number.
   package static func isRight(
     attributes bytes: Span<UInt8>, block: UInt64, seed: UInt32
   ) -> Bool {

@@ -17,12 +17,12 @@ package struct Ext4GroupDescriptor: Equatable, Sendable {
   package let hasWholeChecksums: Bool
   /// Whether the bitmap of inodes, and the table, were never written.
   package let isInodeTableUnused: Bool
-  /// Whether what was never used of the inode table is zeroes.
+  /// Whether the unused part of the inode table is zeroes.
   package let isTableZeroed: Bool
   /// Whether the bitmap of blocks was never written.
   package let isBlockBitmapUnused: Bool
 
-  /// How many inodes at the end of the table were never used.
+  /// The number of inodes at the end of the table that were never used.
   package let unusedInodeCount: UInt32
 
   /// Decodes 32 or 64 bytes.
@@ -48,7 +48,7 @@ package struct Ext4GroupDescriptor: Equatable, Sendable {
     inodeBitmapChecksum = checksum(0x1a, 0x3a)
   }
 
-  /// Whether a descriptor's checksum holds for a group.
+  /// Whether a descriptor's checksum matches a group.
   package static func isRight(_ bytes: Span<UInt8>, group: UInt32, seed: UInt32) -> Bool {
     var checksum = CRC32C(register: seed)
     checksum.add(group)
@@ -58,7 +58,7 @@ package struct Ext4GroupDescriptor: Equatable, Sendable {
     return UInt16(truncatingIfNeeded: checksum.register) == bytes.little(at: 0x1e)
   }
 
-  /// Whether a descriptor's checksum of the older kind, CRC-16, holds for a group.
+  /// Whether a descriptor's checksum of the older kind, CRC-16, matches a group.
   ///
   /// - Parameter uuid: The sixteen bytes that name the file system.
   package static func isRightByCRC16(

@@ -1,4 +1,4 @@
-/// An inode: what it is, how long, and where its blocks are.
+/// An inode: its kind, its length, and the places of its blocks.
 ///
 /// - Source: Linux `Documentation/filesystems/ext4/inodes.rst`; `fs/ext4/inode.c`,
 ///   `ext4_inode_csum`.
@@ -8,15 +8,15 @@ package struct Ext4Inode: Equatable, Sendable {
     case file, directory, other
   }
 
-  /// What it is.
+  /// Its kind.
   package let kind: Kind
   /// Whether it is in use: it has a link, or a mode, and was not deleted.
   package let isInUse: Bool
   /// Its length in bytes.
   package let byteCount: UInt64
-  /// How many sectors its blocks take, modulo 2^32.
+  /// The number of sectors of its blocks, modulo 2^32.
   package let blockCount: UInt32
-  /// Which use of the inode it is.
+  /// The generation of the inode's use.
   package let generation: UInt32
   /// When it was last changed, in nanoseconds since 1970, modulo 2^64.
   package let changeTime: UInt64
@@ -88,8 +88,8 @@ package struct Ext4Inode: Equatable, Sendable {
     let stored =
       UInt32(bytes.little(at: 0x7c, as: UInt16.self))
       | UInt32(bytes.little(at: 0x82, as: UInt16.self)) << 16
-    // Forwards from a register of zero; then, because a checksum is linear, what the register at
-    // the beginning adds to that is the difference to the checksum that is stored.
+    // Forwards from a register of zero; then, because a checksum is linear, the contribution of the
+    // register at the beginning is the difference from the stored checksum.
     var content = CRC32C(register: 0)
     addContent(bytes, to: &content)
     var before = CRC32C(register: content.register ^ stored)
@@ -109,7 +109,7 @@ package struct Ext4Inode: Equatable, Sendable {
     return checksum.register
   }
 
-  /// Whether an inode's checksum holds for a number.
+  /// Whether an inode's checksum matches a number.
   package static func isRight(_ bytes: Span<UInt8>, number: UInt32, seed: UInt32) -> Bool {
     var checksum = CRC32C(register: seed)
     checksum.add(number)

@@ -1,15 +1,15 @@
-/// What an inode says of a file besides where its blocks are.
+/// The fields of an inode other than the places of its blocks.
 ///
 /// - Source: Linux `Documentation/filesystems/ext4/inodes.rst`; `fs/ext4/ext4.h`,
 ///   `struct ext4_inode`, `ext4_decode_extra_time`; `include/linux/kdev_t.h`.
 package struct Ext4InodeFields: Sendable {
-  /// What the file is, and who may use it.
+  /// The kind of file, and its permissions.
   package let mode: UInt16
-  /// Who owns it.
+  /// Its owner.
   package let owner: UInt32
   /// The group that owns it.
   package let group: UInt32
-  /// How many names it has.
+  /// The number of names.
   package let linkCount: UInt16
   /// The lower and the upper half of its length; the upper is something else for directories of
   /// older file systems.
@@ -18,14 +18,14 @@ package struct Ext4InodeFields: Sendable {
   package let deletionTime: UInt32
   /// Its flags.
   package let flags: Flags
-  /// Which use of the inode it is.
+  /// The generation of the inode's use.
   package let generation: UInt32
   /// The block with extended attributes; 0 for none.
   package let attributeBlock: UInt64
-  /// How many bytes beyond the first 128 are fields; 0 if the number is impossible.
+  /// The number of bytes beyond the first 128 that are fields; 0 if the number is impossible.
   package let extraByteCount: Int
 
-  /// What is special about an inode.
+  /// The special properties of an inode.
   package struct Flags: OptionSet, Sendable {
     /// The bits, as on the disk.
     package let rawValue: UInt32

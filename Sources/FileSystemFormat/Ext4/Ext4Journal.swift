@@ -5,7 +5,7 @@
 package struct Ext4JournalSuperblock: Equatable, Sendable {
   /// The length of a block in bytes.
   package let blockByteCount: UInt32
-  /// How many blocks the journal has.
+  /// The number of blocks in the journal.
   package let blockCount: UInt32
   /// The first block of the log.
   package let first: UInt32
@@ -16,9 +16,9 @@ package struct Ext4JournalSuperblock: Equatable, Sendable {
   /// The layout of descriptors.
   package let layout: Ext4JournalLayout
 
-  /// How many blocks at its end are for fast commits, which have a log of their own.
+  /// The number of blocks at its end for fast commits, which have a log of their own.
   package let fastCommitBlockCount: UInt32
-  /// Features without which it cannot be read, that are unknown here.
+  /// Features required for reading it that are unknown here.
   package let unknownFeatures: UInt32
   /// Whether commits have a checksum of the blocks of their transaction, CRC-32.
   package let hasTransactionChecksums: Bool
@@ -65,7 +65,7 @@ package struct Ext4JournalSuperblock: Equatable, Sendable {
   }
 }
 
-/// How the tags of a journal's descriptors are laid out, and with what its checksums begin.
+/// The layout of the tags of a journal's descriptors, and the initial value of its checksums.
 package struct Ext4JournalLayout: Equatable, Sendable {
   /// Whether tags have all of a checksum, in sixteen bytes.
   package let isVersion3: Bool
@@ -88,7 +88,7 @@ package struct Ext4JournalLayout: Equatable, Sendable {
     isVersion3 ? 16 : (has64Bits ? 12 : 8) + (hasChecksums ? 2 : 0)
   }
 
-  /// How many bytes at the end of a descriptor are its checksum's.
+  /// The number of bytes of the checksum at the end of a descriptor.
   private var tailByteCount: Int { hasChecksums ? 4 : 0 }
 
   /// The register with which the checksum of a block of a transaction begins.
@@ -174,7 +174,7 @@ package struct Ext4JournalLayout: Equatable, Sendable {
   }
 }
 
-/// What a descriptor says of a block that follows it.
+/// A descriptor's entry for a block that follows it.
 package struct Ext4JournalTag: Equatable, Sendable {
   /// The block's home.
   package let block: UInt64
@@ -195,12 +195,12 @@ package struct Ext4JournalTag: Equatable, Sendable {
 
 /// The beginning of a block that structures a journal.
 package struct Ext4JournalHeader: Equatable, Sendable {
-  /// What the block is.
+  /// The kind of block.
   package enum Kind: Sendable {
     case descriptor, commit, superblock, revocation
   }
 
-  /// What the block is.
+  /// The kind of block.
   package let kind: Kind
   /// The transaction that it belongs to; 0 for the superblock.
   package let sequence: UInt32

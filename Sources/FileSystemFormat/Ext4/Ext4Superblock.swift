@@ -3,24 +3,24 @@
 /// - Source: Linux `Documentation/filesystems/ext4/super.rst`; `fs/ext4/ext4.h`, `struct
 ///   ext4_super_block`.
 package struct Ext4Superblock: Equatable, Sendable {
-  /// Where the primary one is in the file system, in bytes.
+  /// The place of the primary superblock in the file system, in bytes.
   package static let byteOffset = 1024
   /// Its length in bytes.
   package static let byteCount = 1024
 
-  /// How many inodes there are; numbers begin at 1.
+  /// The number of inodes; numbers begin at 1.
   package let inodeCount: UInt32
-  /// How many blocks there are.
+  /// The number of blocks.
   package let blockCount: UInt64
   /// The first block that belongs to a group: 1 if blocks have 1024 bytes, otherwise 0.
   package let firstDataBlock: UInt32
   /// The length of a block in bytes, from 1 KiB to 64 KiB.
   package let blockByteCount: Int
-  /// How many blocks a group has.
+  /// The number of blocks in a group.
   package let blocksPerGroup: UInt32
-  /// How many clusters a group has, a bit each in its bitmap.
+  /// The number of clusters in a group, a bit each in its bitmap.
   package let clustersPerGroup: UInt32
-  /// How many inodes a group has.
+  /// The number of inodes in a group.
   package let inodesPerGroup: UInt32
   /// The length of an inode in bytes, a power of two.
   package let inodeByteCount: Int
@@ -28,9 +28,9 @@ package struct Ext4Superblock: Equatable, Sendable {
   package let descriptorByteCount: Int
   /// When it was last written, in seconds since 1970.
   package let writeTime: UInt64
-  /// How much was written in the file system's life, in KiB.
+  /// The amount written in the file system's life, in KiB.
   package let kilobytesWritten: UInt64
-  /// Which group the copy is in; 0 for the primary one.
+  /// The group of the copy; 0 for the primary one.
   package let group: UInt16
   /// The inode of the journal; 0 for none within the file system.
   package let journalInode: UInt32
@@ -48,13 +48,13 @@ package struct Ext4Superblock: Equatable, Sendable {
   package let backupGroups: (UInt32, UInt32)
   /// The first group of descriptors that lies elsewhere, with the feature meta_bg.
   package let firstMetaGroup: UInt32
-  /// Where the journal's inode says its blocks are: a copy of its sixty bytes; nil without one.
+  /// The map of the journal's inode: a copy of its sixty bytes; nil without one.
   package let journalMap: [UInt8]
-  /// How many blocks a cluster has, the unit of allocation: 1 without the feature bigalloc.
+  /// The number of blocks in a cluster, the unit of allocation: 1 without the feature bigalloc.
   package let blocksPerCluster: UInt32
   /// The first inode that is not reserved.
   package let firstInode: UInt32
-  /// How many blocks after the group descriptors are reserved for more of them.
+  /// The number of blocks after the group descriptors that are reserved for more of them.
   package let reservedDescriptorBlockCount: UInt16
   /// The block that hosts mark while they have it mounted, with the feature mmp; 0 for none.
   package let mountProtectionBlock: UInt64
@@ -152,20 +152,20 @@ package struct Ext4Superblock: Equatable, Sendable {
   /// Whether the journal must be read before the file system is whole.
   package var needsRecovery: Bool { incompatible & 0x4 != 0 }
 
-  /// How many groups there are.
+  /// The number of groups.
   package var groupCount: UInt64 {
     (blockCount - UInt64(firstDataBlock) + UInt64(blocksPerGroup) - 1) / UInt64(blocksPerGroup)
   }
 
-  /// How many inodes a block of an inode table has.
+  /// The number of inodes in a block of an inode table.
   package var inodesPerBlock: Int { blockByteCount / inodeByteCount }
 
-  /// How many blocks the inode table of a group has.
+  /// The number of blocks in the inode table of a group.
   package var tableBlockCount: UInt64 {
     UInt64(inodesPerGroup) * UInt64(inodeByteCount) / UInt64(blockByteCount)
   }
 
-  /// How many blocks all group descriptors have.
+  /// The number of blocks in all group descriptors.
   package var descriptorBlockCount: UInt64 {
     let perBlock = UInt64(blockByteCount / descriptorByteCount)
     return (groupCount + perBlock - 1) / perBlock

@@ -4,7 +4,7 @@
 ///   `xfs_attr_sf_entry`, `xfs_attr_leafblock`, `xfs_attr3_leafblock`,
 ///   `xfs_attr_leaf_name_local`, `xfs_attr_leaf_name_remote`.
 package struct XFSAttribute: Equatable, Sendable {
-  /// Where its value is.
+  /// The place of its value.
   package enum Value: Equatable, Sendable {
     case here([UInt8])
     /// In the fork, from that block on, and that many bytes.
@@ -16,7 +16,7 @@ package struct XFSAttribute: Equatable, Sendable {
 
   /// Its name, without a namespace.
   package let name: [UInt8]
-  /// The namespace, and what else `XFS_ATTR_` flags say.
+  /// The namespace, and the other `XFS_ATTR_` flags.
   package let flags: UInt8
   /// Its value.
   package let value: Value
@@ -105,7 +105,7 @@ package struct XFSAttribute: Equatable, Sendable {
     if case .here(let bytes) = value { name.count + bytes.count } else { name.count }
   }
 
-  /// What a block of a fork of attributes is, by its beginning; nil if it is neither.
+  /// The kind of a block in a fork of attributes, by its beginning; nil if it is neither.
   package static func kind(_ bytes: Span<UInt8>) -> XFSBlock.Kind? {
     switch bytes.big(at: 8, as: UInt16.self) {
     case 0xfbee, 0x3bee: .attributeLeaf
@@ -114,7 +114,8 @@ package struct XFSAttribute: Equatable, Sendable {
     }
   }
 
-  /// The blocks that a node leads to, and its level; nil if it cannot hold what it says.
+  /// The blocks that a node leads to, and its level; nil if it cannot hold its stated number of
+  /// entries.
   package static func children(
     ofNode bytes: Span<UInt8>, hasChecksums: Bool
   ) -> (level: Int, blocks: [UInt64])? {
@@ -155,7 +156,7 @@ package struct XFSAttribute: Equatable, Sendable {
   }
 }
 
-/// The header of a block with a value of an attribute, or with what a symbolic link points to, in
+/// The header of a block with a value of an attribute, or with the target of a symbolic link, in
 /// version 5.
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_da_format.h`, `struct xfs_attr3_rmt_hdr`; `xfs_format.h`,
@@ -164,9 +165,9 @@ package struct XFSRemoteHeader: Equatable, Sendable {
   /// Its size.
   package static let byteCount = 56
 
-  /// Where its bytes belong.
+  /// The start of its bytes.
   package let start: UInt32
-  /// How many they are.
+  /// The number of bytes.
   package let count: UInt32
 
   /// Reads a header; the caller has checked that it is within the span.

@@ -6,7 +6,7 @@ enum XFSMagic {
   static let inode: UInt16 = 0x494e  // IN
 }
 
-/// What the beginning of a metadata block of XFS says: what it is, and where.
+/// The beginning of a metadata block of XFS: its kind and its place.
 ///
 /// It is at least a sector long and begins at one. The address is in the block itself: as a number
 /// of a sector of 512 bytes, of an inode, or of an allocation group.
@@ -15,7 +15,7 @@ enum XFSMagic {
 ///   `xfs_btree_block`, `xfs_dinode`, `xfs_dsymlink_hdr`; `xfs_da_format.h`, `struct
 ///   xfs_da3_blkinfo`, `xfs_dir3_blk_hdr`, `xfs_attr3_rmt_hdr`.
 package struct XFSBlock: Equatable, Sendable {
-  /// What a block is.
+  /// The kind of a block.
   package enum Kind: Sendable {
     case superblock, freeSpaceHeader, inodeHeader, freeList
     /// Btrees of a group: free space by block and by size, reverse mappings, reference counts,
@@ -31,29 +31,30 @@ package struct XFSBlock: Equatable, Sendable {
     case inode
   }
 
-  /// What it is.
+  /// Its kind.
   package let kind: Kind
-  /// Where it is, in bytes from the beginning of the file system; nil for a superblock, which does
-  /// not say of which group it is.
+  /// Its place, in bytes from the beginning of the file system; nil for a superblock, which does
+  /// not state its group.
   package let address: UInt64?
   /// Its length in bytes; for a node, that in extended attributes.
   package let byteCount: Int
   /// Its length in bytes if that is another one in a directory.
   package let otherByteCount: Int?
-  /// Whose it is: a number of a group or of an inode.
+  /// Its owner: a number of a group or of an inode.
   package let owner: UInt64
-  /// When it was last logged: a cycle of the log and a sector, of 512 bytes; nil if it never is.
+  /// When it was last logged: a cycle of the log and a sector, of 512 bytes; nil if it is never
+  /// logged.
   package let lsn: UInt64?
   /// Where its checksum is.
   package let checksumOffset: Int
   /// Where ``lsn`` is.
   private let lsnOffset: Int
 
-  /// The bytes that tell what a block is: those of the longest header.
+  /// The bytes that determine the kind of a block: those of the longest header.
   package static let headerByteCount = 512
 
-  /// Recognises a block by its beginning, whatever its checksum; nil if it is none of this file
-  /// system.
+  /// Recognises a block by its beginning, whatever its checksum; nil if it does not belong to this
+  /// file system.
   package init?(beginning bytes: Span<UInt8>, of geometry: XFSGeometry) {
     guard bytes.count >= Self.headerByteCount,
       let layout = Layout(bytes),
@@ -122,7 +123,7 @@ package struct XFSBlock: Equatable, Sendable {
   }
 }
 
-/// Where a kind of block has what.
+/// The offsets of fields in a kind of block.
 private struct Layout {
   enum Place {
     case nowhere
@@ -167,7 +168,7 @@ private struct Layout {
     }
   }
 
-  /// What begins with a number of two bytes, or has it after its siblings' numbers.
+  /// A block that begins with a number of two bytes, or has it after its siblings' numbers.
   private init?(halfWords bytes: Span<UInt8>) {
     if bytes.big(at: 0, as: UInt16.self) == XFSMagic.inode {
       self.init(.inode, uuid: 160, checksum: 100, lsn: 112, .inode(at: 152))

@@ -4,7 +4,7 @@ package struct XFSDirectoryName: Equatable, Sendable {
   package let name: [UInt8]
   /// The inode that it names.
   package let inode: UInt64
-  /// The kind of file, one of `XFS_DIR3_FT_`; nil if the directory does not say.
+  /// The kind of file, one of `XFS_DIR3_FT_`; nil if the directory does not state it.
   package let fileType: UInt8?
   /// Whether it was removed, and only its bytes are left.
   package let isDeleted: Bool
@@ -30,10 +30,10 @@ package struct XFSDirectoryName: Equatable, Sendable {
 ///   `xfs_dir3_data_hdr`, `xfs_dir2_data_entry`, `xfs_dir2_data_unused`, `xfs_dir2_block_tail`,
 ///   `xfs_dir2_sf_hdr`, `xfs_dir2_sf_entry`.
 package enum XFSDirectory {
-  /// Where in a directory the blocks begin that only have hashes.
+  /// The start of the blocks of a directory that only have hashes.
   package static let leafStart: UInt64 = 1 << 35
 
-  /// What the beginning of a block of version 4 says; nil if it has no names.
+  /// The kind of a block of version 4, by its beginning; nil if it has no names.
   package static func oldKind(_ bytes: Span<UInt8>) -> XFSBlock.Kind? {
     switch bytes.big(at: 0, as: UInt32.self) {
     case 0x5844_3242: .directory  // XD2B
@@ -44,9 +44,8 @@ package enum XFSDirectory {
 
   /// Calls `body` with each name in a block, `.` and `..` included, until it returns false.
   ///
-  /// Names that were removed are recognised by what is left of them: the end of each entry has its
-  /// place in the block. The upper half of their inode's number is overwritten, and taken from the
-  /// directory's.
+  /// Removed names are recognised by their remains: the end of each entry has its place in the
+  /// block. The upper half of their inode's number is overwritten, and taken from the directory's.
   ///
   /// - Parameters:
   ///   - kind: What the block is, `directory` or `directoryData`.
@@ -120,7 +119,7 @@ package enum XFSDirectory {
 
   /// Calls `body` with each name of a directory that fits into its inode, until it returns false.
   ///
-  /// - Parameter bytes: The data of the inode, as long as the directory says it is.
+  /// - Parameter bytes: The data of the inode, as long as the directory's inode says.
   /// - Returns: Whether all of it is as it must be.
   package static func forEachName<Failure: Error>(
     short bytes: Span<UInt8>, hasFileTypes: Bool,

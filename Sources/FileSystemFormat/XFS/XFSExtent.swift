@@ -9,7 +9,7 @@ package struct XFSExtent: Equatable, Sendable {
   package let fileBlock: UInt64
   /// The first block on the disk, as a number with a group, of 52 bits.
   package let block: UInt64
-  /// How many blocks, of 21 bits.
+  /// The number of blocks, of 21 bits.
   package let blockCount: UInt64
   /// Whether the space is only reserved, and reads as zeroes.
   package let isUnwritten: Bool
@@ -62,7 +62,7 @@ package struct XFSBtreeBlock: Equatable, Sendable {
       }
     }
 
-    /// What ``XFSBlock`` calls a block of it.
+    /// The kind of ``XFSBlock`` for a block of it.
     package var kind: XFSBlock.Kind {
       switch self {
       case .freeByBlock: .freeByBlock
@@ -87,13 +87,14 @@ package struct XFSBtreeBlock: Equatable, Sendable {
 
   /// Zero for a leaf.
   package let level: Int
-  /// How many records, or children.
+  /// The number of records, or children.
   package let count: Int
   private let keysStart: Int
   private let pointersStart: Int
   private let tree: Tree
 
-  /// Decodes the header of a block; nil if it is none of this tree, or cannot hold what it says.
+  /// Decodes the header of a block; nil if it does not belong to this tree, or cannot hold its
+  /// stated number of entries.
   ///
   /// - Parameter hasChecksums: Whether the file system is of version 5; ``XFSBlock`` has checked
   ///   the block then.
@@ -114,7 +115,8 @@ package struct XFSBtreeBlock: Equatable, Sendable {
     pointersStart = header + countMax * tree.keyByteCount
   }
 
-  /// Decodes the root of a tree of extents in an inode; nil if it cannot hold what it says.
+  /// Decodes the root of a tree of extents in an inode; nil if it cannot hold its stated number of
+  /// entries.
   package init?(root bytes: Span<UInt8>) {
     guard bytes.count >= 4 else { return nil }
     tree = .extents
@@ -148,7 +150,7 @@ package struct XFSBtreeBlock: Equatable, Sendable {
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_format.h`, `struct xfs_inobt_rec`.
 package struct XFSInodeChunk: Equatable, Sendable {
-  /// How many inodes.
+  /// The number of inodes.
   package static let inodeCount = 64
 
   /// The first inode, by its number within the group.

@@ -7,7 +7,7 @@
 /// - Source: Linux `fs/xfs/libxfs/xfs_format.h`, `struct xfs_dsb`; `xfs_sb.c`,
 ///   `xfs_validate_sb_common`.
 package struct XFSGeometry: Equatable, Sendable {
-  /// How many bytes of the file system hold the superblock, at most: the largest sector.
+  /// The maximum number of bytes of the file system that hold the superblock: the largest sector.
   package static let byteCountMax = 32768
 
   /// Bytes in a block: 1024 to 65,536, a power of two; 512 in version 4.
@@ -24,17 +24,17 @@ package struct XFSGeometry: Equatable, Sendable {
   package let groupBlockCount: UInt64
   /// The number of allocation groups.
   package let groupCount: UInt64
-  /// How many bits of a block number say which block of a group.
+  /// The number of bits of a block number that select the block of a group.
   package let groupBlockBits: Int
-  /// How many bits of an inode number say which inode of a block.
+  /// The number of bits of an inode number that select the inode of a block.
   package let blockInodeBits: Int
   /// The first block of the internal log, as a number with a group; zero if the log is elsewhere.
   package let logStart: UInt64
   /// Blocks in the log.
   package let logBlockCount: UInt64
-  /// What the user sees, and what the log has.
+  /// The UUID that the user sees and the log has.
   package let uuid: XFSUUID
-  /// What metadata blocks have.
+  /// The UUID that metadata blocks have.
   package let metaUUID: XFSUUID
   /// Features that a kernel must know to read it.
   package let incompatibleFeatures: UInt32
@@ -94,7 +94,7 @@ package struct XFSGeometry: Equatable, Sendable {
   /// The length of the data section in bytes.
   package var byteCount: UInt64 { blockCount * UInt64(blockByteCount) }
 
-  /// Whether another says the same of where everything is, whenever it was logged.
+  /// Whether another has the same layout, whenever it was logged.
   package func isSame(as other: XFSGeometry) -> Bool {
     (uuid, metaUUID) == (other.uuid, other.metaUUID)
       && (blockByteCount, sectorByteCount) == (other.blockByteCount, other.sectorByteCount)

@@ -23,7 +23,7 @@ package struct XFSTime: Equatable, Sendable {
 
 /// The data or the attributes of an inode: how they are found.
 package struct XFSFork: Equatable, Sendable {
-  /// How they are found.
+  /// The way to find them.
   package enum Format: UInt8, Sendable {
     /// A number of a device, the bytes themselves, extents, the root of a tree of extents.
     case device, local, extents, btree
@@ -31,13 +31,13 @@ package struct XFSFork: Equatable, Sendable {
 
   /// How.
   package let format: Format
-  /// How many extents there are.
+  /// The number of extents.
   package let extentCount: UInt64
-  /// Where in the inode this is.
+  /// Its place in the inode.
   package let bytes: Range<Int>
 }
 
-/// An inode: what it is, whose, how long, and where its blocks are.
+/// An inode: its kind, its owner, its length, and the places of its blocks.
 ///
 /// Of version 1, 2 (version 4 of the file system) or 3 (version 5).
 ///
@@ -45,19 +45,19 @@ package struct XFSFork: Equatable, Sendable {
 package struct XFSInode: Equatable, Sendable {
   /// Type and permissions, as in POSIX; zero if it is free.
   package let mode: UInt16
-  /// Who owns it.
+  /// Its owner.
   package let owner: UInt32
   /// The group that owns it.
   package let group: UInt32
-  /// How many names it has.
+  /// The number of names.
   package let linkCount: UInt32
   /// Its length in bytes.
   package let byteCount: UInt64
-  /// When it was read last.
+  /// When it was last read.
   package let accessed: XFSTime
-  /// When its content was changed last.
+  /// When its content was last changed.
   package let modified: XFSTime
-  /// When it was changed last.
+  /// When it was last changed.
   package let changed: XFSTime
   /// When it was made; nil before version 3.
   package let created: XFSTime?

@@ -1,4 +1,4 @@
-/// An inode that was logged: what of it, and where it is.
+/// A logged inode: its logged parts, and its place.
 ///
 /// Its regions are this, its core in the byte order of the machine, and its data and attributes as
 /// far as they were logged.
@@ -8,11 +8,11 @@
 package struct XFSLogInode: Equatable, Sendable {
   /// Its number.
   package let number: UInt64
-  /// Where the block with it is, in sectors of 512 bytes, and how many sectors that has.
+  /// The place of the block with it, in sectors of 512 bytes, and the number of these sectors.
   package let sector: UInt64
-  /// How long that block is, in sectors.
+  /// The length of that block, in sectors.
   package let sectorCount: Int
-  /// Where in that block the inode begins.
+  /// The start of the inode in that block.
   package let offset: Int
   private let fields: UInt32
   private let device: UInt32
@@ -44,12 +44,12 @@ package struct XFSLogInode: Equatable, Sendable {
   /// Whether the blocks of the tree of its attributes' extents become its own.
   package var isAttributeOwner: Bool { fields & 0x400 != 0 }
 
-  /// How often an inode before version 3 was written, by what is logged of it.
+  /// The number of times an inode before version 3 was written, by its logged fields.
   package static func flushCount(ofCore core: Span<UInt8>) -> UInt16 {
     core.count >= 32 ? core.little(at: 30) : 0
   }
 
-  /// Writes what was logged over an inode.
+  /// Writes the logged parts over an inode.
   ///
   /// - Parameters:
   ///   - record: The inode as it is.

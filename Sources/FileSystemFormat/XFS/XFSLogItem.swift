@@ -1,4 +1,4 @@
-/// What an item of a log says that it changes, by its first region.
+/// A change by an item of a log, according to its first region.
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_log_format.h`, the `XFS_LI_` numbers.
 package enum XFSLogItem: Equatable, Sendable {
@@ -8,9 +8,10 @@ package enum XFSLogItem: Equatable, Sendable {
   case inode(XFSLogInode)
   /// Inodes that are new, and empty.
   case inodes(XFSLogInodes)
-  /// What a later transaction was to do, with a number; whether it changes what files show.
+  /// An action announced for a later transaction, with a number; whether it changes what files
+  /// show.
   case intent(UInt64, isVisible: Bool)
-  /// What was intended under that number is done.
+  /// The announced action with that number is done.
   case done(UInt64)
   /// Quotas, which files do not show.
   case quota
@@ -49,14 +50,14 @@ package enum XFSLogItem: Equatable, Sendable {
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_log_format.h`, `struct xfs_buf_log_format`.
 package struct XFSLogBuffer: Equatable, Sendable {
-  /// The length of what a bit is for.
+  /// The length that one bit covers.
   package static let pieceByteCount = 128
 
   /// Where it is, in sectors of 512 bytes from the beginning of the file system.
   package let sector: UInt64
-  /// How long it is.
+  /// Its length, in sectors.
   package let sectorCount: Int
-  /// Whether it was freed: what was logged of it before is not replayed.
+  /// Whether it was freed: its earlier log entries are not replayed.
   package let isCancellation: Bool
   /// Whether only the next inodes of the lists of inodes without names are to be replayed.
   package let isInodes: Bool
@@ -100,11 +101,11 @@ package struct XFSLogInodes: Equatable, Sendable {
   package let group: UInt64
   /// Its first block, as a number within the group.
   package let block: UInt64
-  /// How many inodes it has.
+  /// The number of inodes.
   package let count: Int
-  /// How long an inode is.
+  /// The length of an inode.
   package let inodeByteCount: Int
-  /// How many blocks it has.
+  /// The number of blocks.
   package let blockCount: UInt64
   private let generation: UInt32
 

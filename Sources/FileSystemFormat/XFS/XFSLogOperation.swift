@@ -1,15 +1,15 @@
-/// An operation in a record of a log: a piece of what a transaction logs, or its begin or end.
+/// An operation in a record of a log: a piece of a transaction's data, or its begin or end.
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_log_format.h`, `struct xlog_op_header`;
 ///   `xfs_log_recover.c`, `xlog_recovery_process_trans`.
 package struct XFSLogOperation: Equatable, Sendable {
-  /// What it is.
+  /// Its kind.
   package enum Kind: Equatable, Sendable {
     /// The begin of a transaction, or the end of one that is to be replayed.
     case start, commit
-    /// What the last operation of a log is that was unmounted.
+    /// The last operation of a log that was unmounted.
     case unmount
-    /// A region of what is logged, or what one before it lacks.
+    /// A region of logged data, or the part that the one before lacks.
     case region, rest
     /// Anything else.
     case other
@@ -17,7 +17,7 @@ package struct XFSLogOperation: Equatable, Sendable {
 
   /// The transaction that it belongs to.
   package let transaction: UInt32
-  /// What it is.
+  /// Its kind.
   package let kind: Kind
   /// Its bytes in the data of the record.
   package let bytes: Range<Int>
@@ -25,7 +25,7 @@ package struct XFSLogOperation: Equatable, Sendable {
   /// The operations of a record.
   ///
   /// - Parameter data: What ``XFSLogRecord/data(_:)`` gives.
-  /// - Returns: Nil if they do not fit into it, or nobody known wrote them.
+  /// - Returns: Nil if they do not fit into it, or have an unknown author.
   package static func all(of record: XFSLogRecord, _ data: [UInt8]) -> [XFSLogOperation]? {
     let span = data.span
     var (found, position, rest) = ([XFSLogOperation](), 0, record.operationCount)
@@ -47,7 +47,7 @@ package struct XFSLogOperation: Equatable, Sendable {
   }
 
   private static func kind(_ flags: UInt8) -> Kind {
-    // That a region is continued, or ends here, need not be known.
+    // Flags for a region that is continued, or ends here, can be ignored.
     switch flags & (flags & 0x08 != 0 ? ~0x14 : ~0x10) {
     case 0, 0x04: .region
     case 0x01: .start

@@ -2,7 +2,7 @@
 ///
 /// A log is a ring of sectors of 512 bytes. Each begins with the number of the round in which it
 /// was written, its *cycle*; a record's own first four bytes are elsewhere in its header. A mount
-/// clears what is ahead of the log's end: each sector becomes an empty record of the round before.
+/// clears the sectors ahead of the log's end: each becomes an empty record of the round before.
 /// Big-endian; the checksum is little-endian.
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_log_format.h`, `struct xlog_rec_header`; `xfs_log.c`,
@@ -23,15 +23,15 @@ package struct XFSLogRecord: Equatable, Sendable {
   package let dataByteCount: Int
   /// The sectors of its headers.
   package let headerSectorCount: Int
-  /// How many operations its data has.
+  /// The number of operations in its data.
   package let operationCount: UInt32
   /// Its checksum; zero if it has none.
   package let checksum: UInt32
-  /// Whether what is logged has the byte order of a little-endian machine.
+  /// Whether the logged data has the byte order of a little-endian machine.
   package let isLittleEndian: Bool
   /// The size of the log's buffers when it was written, in sectors.
   package let bufferSectorCount: Int
-  /// Whether it is what a mount clears sectors with.
+  /// Whether it is the record that a mount clears sectors with.
   package let isCleared: Bool
 
   /// Decodes a header; nil unless it is one of this file system's log.
@@ -107,7 +107,7 @@ package struct XFSLogRecord: Equatable, Sendable {
     return false
   }
 
-  /// For that many bytes of data the displaced first words fit into a header.
+  /// The amount of data whose displaced first words fit into a header.
   private static let cycleDataByteCount = 32 << 10
 
   private static func isZero(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {

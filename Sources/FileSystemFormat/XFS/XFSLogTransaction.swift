@@ -1,15 +1,15 @@
-/// A transaction of a log: what its operations have together.
+/// A transaction of a log: the joined data of its operations.
 ///
-/// After a header of sixteen bytes it is regions. Each item is several of them; the first says how
-/// many. A region may be cut anywhere, to end in a later record. What is logged has the byte order
-/// of the machine; only little-endian ones are known here.
+/// After a header of sixteen bytes it is regions. Each item is several of them; the first gives
+/// their number. A region may be cut anywhere, to end in a later record. Logged data has the byte
+/// order of the machine; only little-endian ones are supported here.
 ///
 /// - Source: Linux `fs/xfs/xfs_log_recover.c`, `xlog_recover_add_to_trans`,
 ///   `xlog_recover_add_to_cont_trans`; `libxfs/xfs_log_format.h`, `struct xfs_trans_header`.
 package struct XFSLogTransaction: Equatable, Sendable {
   /// An item: a change of something.
   package struct Item: Equatable, Sendable {
-    /// What it changes, see ``XFSLogItem``.
+    /// The kind of change, see ``XFSLogItem``.
     package let type: UInt16
     /// Its regions in ``XFSLogTransaction/bytes``, at least one.
     package let regions: ArraySlice<Range<Int>>
@@ -46,7 +46,7 @@ package struct XFSLogTransaction: Equatable, Sendable {
     return true
   }
 
-  /// Adds what the last region lacks, or the header; returns false if that is impossible.
+  /// Adds the rest of the last region, or of the header; returns false if that is impossible.
   package mutating func add(rest: Span<UInt8>) -> Bool {
     if headerByteCount < Self.headerByteCountMax {
       headerByteCount += rest.count

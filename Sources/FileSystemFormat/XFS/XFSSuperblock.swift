@@ -1,14 +1,14 @@
-/// What a superblock of XFS says of how its files are read, of version 4 or 5.
+/// The fields of a superblock of XFS, version 4 or 5, that determine how its files are read.
 ///
 /// - Source: Linux `fs/xfs/libxfs/xfs_format.h`, `struct xfs_dsb` and the `XFS_SB_` bits.
 package struct XFSSuperblock: Equatable, Sendable {
-  /// Where everything is.
+  /// The places of structures.
   package let geometry: XFSGeometry
   /// The version: 4 or 5.
   package let version: Int
   /// The inode of the directory at the top; all ones or zero if it was not written down.
   package let rootInode: UInt64
-  /// Whether directories say what kind of file a name is of.
+  /// Whether directories have the kind of file of each name.
   package let hasFileTypes: Bool
   /// Whether chunks of inodes may have holes.
   package let hasSparseInodes: Bool
@@ -18,9 +18,9 @@ package struct XFSSuperblock: Equatable, Sendable {
   package let needsRepair: Bool
   /// Whether mkfs did not finish; it leaves that in the copies.
   package let isUnfinished: Bool
-  /// Whether what the log has is known.
+  /// Whether all features of the log are known.
   package let isLogKnown: Bool
-  /// What Linux must know and this code does not, in words; empty if it can be read.
+  /// Features that Linux must know and this code does not, as text; empty if it can be read.
   package let unsupported: [String]
 
   /// Whether metadata has checksums.

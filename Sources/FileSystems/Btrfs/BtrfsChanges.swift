@@ -16,9 +16,9 @@ struct BtrfsItem: Sendable {
   var bytes: [UInt8] { Array(leaf.bytes[leaf.item(at: index)]) }
 }
 
-/// Items that a tree has or has not, other than its nodes say.
+/// Items that a tree has or lacks, contrary to its nodes.
 struct BtrfsChanges: Sendable {
-  /// What is at a key: an item, or none.
+  /// A change at a key: an item, or none.
   struct Change: Sendable {
     let key: BtrfsKey
     let item: BtrfsItem?
@@ -30,7 +30,7 @@ struct BtrfsChanges: Sendable {
 
     var isEmpty: Bool { changes.isEmpty }
 
-    /// Calls `body` with the items of a leaf as they are, and with what comes before them, until it
+    /// Calls `body` with the items of a leaf as changed, and with those before them, until it
     /// returns false.
     mutating func merge(
       into leaf: BtrfsNode, _ items: Range<Int>,
@@ -52,7 +52,7 @@ struct BtrfsChanges: Sendable {
       return start < items.upperBound ? try body(leaf, start..<items.upperBound) : true
     }
 
-    /// Calls `body` with what comes after the last leaf, until it returns false.
+    /// Calls `body` with the items after the last leaf, until it returns false.
     func finish(
       _ body: (BtrfsNode, Range<Int>) throws(FileSystemError) -> Bool
     ) throws(FileSystemError) -> Bool {
@@ -71,7 +71,7 @@ struct BtrfsChanges: Sendable {
     self.changes = changes.map { Change(key: $0.key, item: $0.value) }.sorted { $0.key < $1.key }
   }
 
-  /// What is at a key; nil if that is what the nodes say.
+  /// The change at a key; nil if the nodes are right.
   subscript(key: BtrfsKey) -> Change? {
     let index = index(notBelow: key)
     return index < changes.count && changes[index].key == key ? changes[index] : nil

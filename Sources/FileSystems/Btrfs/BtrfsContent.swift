@@ -14,7 +14,7 @@ final class BtrfsContent: BlockSource {
   private struct State {
     /// The extent that was decompressed last, and its bytes.
     var extent: (address: UInt64, bytes: IOBuffer)?
-    /// What was found unreadable so far, ascending.
+    /// The ranges found unreadable so far, ascending.
     var unreadable: [Range<UInt64>] = []
   }
 
@@ -84,7 +84,7 @@ final class BtrfsContent: BlockSource {
     }
   }
 
-  /// Where in its extent, decompressed, a piece begins.
+  /// The start of a piece in its extent, decompressed.
   private func offset(in piece: BtrfsPiece) -> UInt64 {
     if case .compressed(let extent) = piece.place { extent.offset } else { 0 }
   }
@@ -118,7 +118,7 @@ final class BtrfsContent: BlockSource {
     }
   }
 
-  /// Decompresses an extent; what a shorter one leaves is zero, as Linux has it.
+  /// Decompresses an extent; the rest after a shorter one is zero, as in Linux.
   private func decompress(
     _ input: Span<UInt8>, _ method: Compression, into output: IOBuffer
   ) -> Bool {

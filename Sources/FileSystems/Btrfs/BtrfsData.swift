@@ -11,7 +11,7 @@ struct BtrfsData: Sendable {
   let nodes: BtrfsNodeReader
   private let checksums: [BtrfsTree]
 
-  /// What reads data that has checksums in those trees, or none.
+  /// A reader of data that has checksums in those trees, or none.
   init(_ nodes: BtrfsNodeReader, _ checksums: [BtrfsTree]) {
     self.nodes = nodes
     self.checksums = nodes.superblock.checksum.isComputed ? checksums : []
@@ -74,7 +74,7 @@ struct BtrfsData: Sendable {
       wrong = try readSectors(at: address, into: buffer, range)
     } catch {
       guard error.isUnreadableMedium else { throw error }
-      // What cannot be read is known to be lost without checksums.
+      // Unreadable bytes are known to be lost, even without checksums.
       return ([], [])
     }
     var found: (right: [Range<UInt64>], wrong: [Range<UInt64>]) = ([], [])
@@ -221,7 +221,7 @@ struct BtrfsData: Sendable {
 
   // MARK: - Places
 
-  /// Where bytes are in the source, each copy of them.
+  /// The places of bytes in the source, each copy of them.
   func places(at address: UInt64, _ count: Int) -> [UInt64] {
     nodes.places(of: address, count: UInt64(count))
   }

@@ -12,7 +12,7 @@ extension BtrfsFileSystem {
     let isWhole = try forEachName(
       in: directory, BtrfsKey.directoryIndex, of: tree, losses: &losses, damage: &damage, body)
     if losses.isEmpty || !isWhole { return damage + losses.damage }
-    // Each name is in the tree twice: what one place has lost, the other may have.
+    // Each name is in the tree twice: if one place has lost it, the other may have it.
     var known: Set<[UInt8]> = []
     var others = BtrfsLosses()
     _ = try forEachName(

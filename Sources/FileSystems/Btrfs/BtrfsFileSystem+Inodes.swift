@@ -36,7 +36,7 @@ extension BtrfsFileSystem {
         }
         return true
       }
-      // Of a subvolume that is being deleted, nodes are gone as they should be.
+      // A subvolume that is being deleted lacks nodes, as it should.
       if volume.isInUse { damage += losses.damage }
       if !isWhole { break }
     }
@@ -107,7 +107,7 @@ extension BtrfsFileSystem {
         object: inode.id.number, type: type, offset: .max)
   }
 
-  /// How a file is called in messages.
+  /// The name of a file in messages.
   static func name(_ id: FileID) -> String {
     id.tree == topTree ? "\(id.number)" : "\(id.number) of subvolume \(id.tree)"
   }
@@ -139,7 +139,7 @@ extension BtrfsFileSystem {
   /// Clones share extents, and subvolumes whole trees.
   public func sharing(of inode: Inode) -> ExtentSharing { .present }
 
-  /// Whether new content of a file may be written over the old: only what has no checksums may.
+  /// Whether new content of a file may be written over the old: only data without checksums may.
   public func mayWriteInPlace(_ inode: Inode) -> Bool {
     let record = inode.record
     return BtrfsInodeItem(decoding: record.span)?.isWithoutDataChecksums ?? true

@@ -4,8 +4,8 @@ internal import FileSystemFormat
 extension BtrfsFileSystem {
   /// The bytes of this device in which nothing is, by the extent tree.
   ///
-  /// What only the log of fsync() has is not in that tree: its leaves and data are not free, its
-  /// few other nodes are.
+  /// The log of fsync() is not in that tree: its leaves and data are not free, its few other nodes
+  /// are.
   ///
   /// - Throws: `damaged` if the extent tree is; `unsupported` if there are striped chunks.
   public func freeRanges() throws(FileSystemError) -> [Range<UInt64>] {
@@ -82,7 +82,7 @@ extension BtrfsFileSystem {
     return nil
   }
 
-  /// What the node is that has a logical address, if there is one in use.
+  /// The name of the node at a logical address, if one in use is there.
   private func node(at address: UInt64) -> String? {
     guard let tree = roots.extents else { return nil }
     let byteCount = UInt64(superblock.nodeByteCount)
@@ -149,7 +149,7 @@ extension BtrfsFileSystem {
     return gaps
   }
 
-  /// What of ascending ranges is in none of `others`.
+  /// The parts of ascending ranges that are in none of `others`.
   private static func without(
     _ others: [Range<UInt64>], _ ranges: [Range<UInt64>]
   ) -> [Range<UInt64>] {

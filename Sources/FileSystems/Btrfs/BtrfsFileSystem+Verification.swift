@@ -4,10 +4,10 @@ internal import FileSystemFormat
 extension BtrfsFileSystem {
   private static let windowByteCount: UInt64 = 1 << 20
 
-  /// What of ranges of the source is right by its checksums, and what is not.
+  /// The parts of ranges of the source that are right by their checksums, and those that are not.
   ///
   /// Data is right if its checksum is. So is a node that has the right checksum and is not newer
-  /// than the superblock: what is written in its place later has a later transaction's number.
+  /// than the superblock: a node written in its place later has a later transaction's number.
   public func verified(
     _ ranges: [Range<UInt64>]
   ) throws(FileSystemError) -> (right: [Range<UInt64>], wrong: [Range<UInt64>]) {
@@ -37,7 +37,8 @@ extension BtrfsFileSystem {
     return (found.right.union, found.wrong.union)
   }
 
-  /// What of data at logical addresses in one chunk is right, and what is not, by whole sectors.
+  /// The parts of data at logical addresses in one chunk that are right, and those that are not, by
+  /// whole sectors.
   private func data(
     at addresses: Range<UInt64>
   ) throws(FileSystemError) -> (right: [Range<UInt64>], wrong: [Range<UInt64>]) {
@@ -58,7 +59,7 @@ extension BtrfsFileSystem {
     return found
   }
 
-  /// Where nodes are at logical addresses in one chunk that were there in the past.
+  /// The places of past nodes at logical addresses in one chunk.
   private func nodes(at addresses: Range<UInt64>) throws(FileSystemError) -> [Range<UInt64>] {
     let places = addresses.wholeUnits(of: superblock.nodeByteCount)
     let buffer = IOBuffer(byteCount: superblock.nodeByteCount)

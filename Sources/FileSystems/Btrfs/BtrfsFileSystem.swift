@@ -13,7 +13,7 @@ internal import FileSystemFormat
 public final class BtrfsFileSystem: FileSystem {
   public let source: any BlockSource
   public let family = "btrfs"
-  /// What is to be known of how it is read: features, copies that served, the log of fsync().
+  /// Notes on how it is read: features, copies that served, the log of fsync().
   public let notes: [String]
 
   let superblock: BtrfsDiskSuperblock
@@ -21,9 +21,9 @@ public final class BtrfsFileSystem: FileSystem {
   public let damage: [FileSystemDamage]
   let nodes: BtrfsNodeReader
   let roots: BtrfsRoots
-  /// What has checksums of data: the tree of them, and logs that were replayed.
+  /// The sources of checksums of data: the tree of them, and logs that were replayed.
   let checksums: [BtrfsTree]
-  /// The logical addresses of what only logs have, ascending.
+  /// The logical addresses of nodes and data that only logs have, ascending.
   let logged: [Range<UInt64>]
 
   static let topTree: UInt64 = 5
@@ -123,7 +123,7 @@ struct BtrfsSuperblocks {
   }
 }
 
-/// What is read when a file system is opened: chunks and roots.
+/// The structures read to open a file system: chunks and roots.
 struct BtrfsOpening {
   let nodes: BtrfsNodeReader
   let roots: BtrfsRoots
@@ -160,7 +160,7 @@ struct BtrfsOpening {
     throw failure ?? .notFound(source.name)
   }
 
-  /// What reads nodes by the chunks of the tree of chunks.
+  /// A reader of nodes by the chunks of the tree of chunks.
   private static func nodes(
     _ source: any BlockSource, _ superblock: BtrfsDiskSuperblock, _ root: BtrfsPointer,
     notes: inout [String]

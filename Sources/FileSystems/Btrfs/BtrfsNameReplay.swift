@@ -9,7 +9,7 @@ internal import FileSystemFormat
 /// - Source: Linux `fs/btrfs/tree-log.c`.
 struct BtrfsNameReplay {
   private let tree: BtrfsTree
-  /// What is otherwise than on the disk; nil for an item that is gone.
+  /// Items that differ from the disk; nil for an item that is gone.
   private(set) var changes: [BtrfsKey: BtrfsItem?] = [:]
   /// The keys of names of inodes among them.
   private var references: [UInt64: Set<BtrfsKey>] = [:]
@@ -17,9 +17,9 @@ struct BtrfsNameReplay {
   private var added: [UInt64: Set<UInt64>] = [:]
   /// Inodes whose names must be counted.
   private var uncounted: Set<UInt64> = []
-  /// How much longer directories have become.
+  /// The growth of directories.
   private var growth: [UInt64: Int64] = [:]
-  /// How much was done.
+  /// The number of steps done.
   private var stepCount = 0
   /// More than any log takes.
   private static let stepCountMax = 1 << 25
@@ -41,7 +41,7 @@ struct BtrfsNameReplay {
       do throws(FileSystemError) {
         found = try tree.item(key).map { BtrfsItem($0.leaf, $0.index) }
       } catch {
-        // What is lost of the tree is said where it is read.
+        // Losses of the tree are reported when it is read.
         guard case .damaged = error else { throw error }
       }
     }
@@ -66,7 +66,7 @@ struct BtrfsNameReplay {
     return found
   }
 
-  /// Sets what is at a key: nil for no item.
+  /// Sets the item at a key: nil for no item.
   mutating func set(_ key: BtrfsKey, _ item: BtrfsItem?) {
     changes[key] = .some(item)
     if key.type == BtrfsKey.inodeReference || key.type == BtrfsKey.inodeExtendedReference {
@@ -91,7 +91,7 @@ struct BtrfsNameReplay {
     try item(key).map { BtrfsName.names(in: $0.bytes.span).names } ?? []
   }
 
-  /// What a directory has under a name, by its hash.
+  /// The directory's entry for a name, by its hash.
   private mutating func found(
     _ name: [UInt8], in directory: UInt64
   ) throws(FileSystemError) -> BtrfsName? {
@@ -186,7 +186,7 @@ struct BtrfsNameReplay {
       let isThere = try exists(name.location.object)
       let same = try removeConflicts(name, in: directory, index: index, isReplaced: isThere)
       if same || !isThere { continue }
-      // Otherwise the inode's own names say it later.
+      // Otherwise the inode's own names provide it later.
       let reference = BtrfsInodeName(name.name, in: directory, index: index)
       let isLogged = reference.keys(of: name.location.object).contains { key in
         references(key).map {
@@ -203,7 +203,7 @@ struct BtrfsNameReplay {
     }
   }
 
-  /// Takes away what has a name's place in a directory, by its hash or its number.
+  /// Removes entries in a name's place in a directory, by its hash or its number.
   ///
   /// - Returns: Whether that name is there already.
   private mutating func removeConflicts(
@@ -309,7 +309,7 @@ struct BtrfsNameReplay {
     }
   }
 
-  /// How many names an inode has by now.
+  /// The current number of names of an inode.
   private mutating func nameCount(of inode: UInt64) throws(FileSystemError) -> Int {
     var count = 0
     for type in [BtrfsKey.inodeReference, BtrfsKey.inodeExtendedReference] {

@@ -10,7 +10,7 @@ final class BtrfsNodeReader: Sendable {
     var old: [UInt64: BtrfsNode] = [:]
   }
 
-  /// How many bytes of nodes are remembered.
+  /// The number of bytes of nodes in the cache.
   private static let cacheByteCount = 16 << 20
 
   let source: any BlockSource
@@ -22,7 +22,7 @@ final class BtrfsNodeReader: Sendable {
     (self.source, self.superblock, self.chunks) = (source, superblock, chunks)
   }
 
-  /// Where bytes lie in the source, each copy of them; empty if nowhere in one piece.
+  /// The places of bytes in the source, each copy of them; empty if they are nowhere in one piece.
   func places(of address: UInt64, count: UInt64) -> [UInt64] {
     guard let index = chunks.index(containing: address) else { return [] }
     return chunks.chunks[index].places(of: address, count: count, on: superblock.device)

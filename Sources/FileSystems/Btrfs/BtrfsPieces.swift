@@ -153,7 +153,7 @@ struct BtrfsPieces {
     damage.append(FileSystemDamage("\(name): \(problem)"))
   }
 
-  /// Adds what may be in leaves that could not be read.
+  /// Adds the items that may be in leaves that could not be read.
   private mutating func add(_ losses: BtrfsLosses, byteCount: UInt64, _ number: UInt64) {
     var lost: [BtrfsPiece] = []
     for loss in losses.losses {

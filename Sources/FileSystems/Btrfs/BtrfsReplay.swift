@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import FileSystemFormat
 
-/// Replays the log of fsync() in memory: what a mount would change.
+/// Replays the log of fsync() in memory, as a mount would.
 ///
 /// The log is a tree of trees, one for each subvolume, with the items of the inodes that fsync()
 /// was called for, and of those that lead to them.
@@ -16,11 +16,11 @@ struct BtrfsReplay {
 
   /// The roots, with subvolumes as they are after the replay.
   private(set) var roots: BtrfsRoots
-  /// What has checksums of data that was written since.
+  /// The trees with checksums of data written since.
   private(set) var logs: [BtrfsTree] = []
-  /// The logical addresses of what only the log has, ascending.
+  /// The logical addresses of nodes and data that only the log has, ascending.
   private(set) var extents: [Range<UInt64>] = []
-  /// What was done, and what was not.
+  /// Notes on the replay: what was done, and what was not.
   private(set) var notes: [String] = []
 
   init(

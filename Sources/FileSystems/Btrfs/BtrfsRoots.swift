@@ -1,6 +1,6 @@
 internal import FileSystemFormat
 
-/// What the tree of roots has.
+/// The content of the tree of roots.
 struct BtrfsRoots: Sendable {
   /// A subvolume or snapshot.
   struct Volume: Sendable {
@@ -11,7 +11,7 @@ struct BtrfsRoots: Sendable {
     let isInUse: Bool
   }
 
-  /// Which subvolume is within which.
+  /// A subvolume within another.
   struct Link: Hashable, Sendable {
     let parent: UInt64
     let child: UInt64
@@ -27,7 +27,7 @@ struct BtrfsRoots: Sendable {
   private(set) var defaultTree: UInt64?
   /// The names of subvolumes within others.
   private(set) var references: [Link: BtrfsRootReference] = [:]
-  /// What could not be read.
+  /// Damage met while reading.
   private(set) var damage: [FileSystemDamage] = []
 
   private init() {}

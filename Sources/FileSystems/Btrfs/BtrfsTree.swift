@@ -7,9 +7,9 @@ struct BtrfsTree: Sendable {
   let id: UInt64
   /// Its root.
   let root: BtrfsPointer
-  /// What reads its nodes.
+  /// The reader of its nodes.
   let nodes: BtrfsNodeReader
-  /// What is otherwise than its nodes say, by a log that was replayed.
+  /// Differences from its nodes, by a log that was replayed.
   var changes = BtrfsChanges()
 }
 
@@ -47,7 +47,7 @@ extension BtrfsTree {
   ///
   /// - Parameters:
   ///   - isFloorIncluded: Whether the last item before `keys` is one of them.
-  ///   - losses: Gets what could not be read.
+  ///   - losses: Gets the parts that could not be read.
   /// - Returns: Whether `body` never returned false.
   @discardableResult
   func forEachLeaf(
@@ -65,7 +65,7 @@ extension BtrfsTree {
 
   /// The item of a key; nil if there is none.
   ///
-  /// - Throws: `damaged` if that cannot be told.
+  /// - Throws: `damaged` if that cannot be determined.
   func item(_ key: BtrfsKey) throws(FileSystemError) -> (leaf: BtrfsNode, index: Int)? {
     if let change = changes[key] { return change.item.map { ($0.leaf, $0.index) } }
     var pointer = root

@@ -15,7 +15,7 @@ struct BtrfsVolumeReplay {
   private let tree: BtrfsTree
   private var names: BtrfsNameReplay
   private(set) var inodeCount = 0
-  /// The logical addresses of what only the log has: its leaves, and data.
+  /// The logical addresses of parts that only the log has: its leaves, and data.
   private(set) var extents: [Range<UInt64>] = []
   private(set) var isTooMuch = false
 
@@ -24,7 +24,7 @@ struct BtrfsVolumeReplay {
     names = BtrfsNameReplay(tree)
   }
 
-  /// What is changed.
+  /// The changes.
   var result: BtrfsChanges { BtrfsChanges(names.changes) }
 
   /// Replays a log.
@@ -162,8 +162,8 @@ struct BtrfsVolumeReplay {
 
   // MARK: - Content
 
-  /// Replaces what a file had where the log has something else, and after its end; a link has no
-  /// more than it should.
+  /// Replaces a file's extents where the log has others, and after its end; a link has no more than
+  /// it should.
   ///
   /// - Source: Linux `fs/btrfs/tree-log.c`, `replay_one_extent`.
   private mutating func replaceExtents(

@@ -75,7 +75,7 @@ extension ExtFileSystem {
     return start + 4
   }
 
-  /// Where in an inode the rest of the content is that does not fit where the map would be.
+  /// The place in an inode of the part of the content that does not fit where the map would be.
   func inlineAttribute(of inode: Inode, _ fields: Ext4InodeFields) -> Range<Int>? {
     guard let start = attributesStart(of: inode, fields) else { return nil }
     let bytes = Array(inode.record[start...])
@@ -84,7 +84,7 @@ extension ExtFileSystem {
     return start + data.value.lowerBound..<start + data.value.upperBound
   }
 
-  /// Adds the blocks of the attributes to a map, and what is damaged of them.
+  /// Adds the blocks of the attributes to a map, and their damage.
   func addAttributes(
     of inode: Inode, _ fields: Ext4InodeFields, to map: inout FileMap
   ) throws(FileSystemError) {
@@ -136,7 +136,7 @@ extension ExtFileSystem {
 }
 
 extension FileSystemError {
-  /// What is wrong with one file or structure, if that is all.
+  /// The damage, if it is that of one file or structure.
   fileprivate var local: FileSystemDamage? {
     switch self {
     case .damaged(_, let damage): damage

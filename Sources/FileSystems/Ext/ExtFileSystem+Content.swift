@@ -4,9 +4,10 @@ import FileSystemFormat
 extension ExtFileSystem {
   /// Where the content of a file is.
   ///
-  /// In whole blocks, also beyond the file's end: what is reserved there, or the Merkle tree of a
-  /// file with fs-verity. Of a deleted file, what its inode still has, which may belong to other
-  /// files since. Where data is journaled, the last of it may be in the journal, and not yet there.
+  /// In whole blocks, also beyond the file's end: blocks reserved there, or the Merkle tree of a
+  /// file with fs-verity. Of a deleted file, the blocks still in its inode, which may belong to
+  /// other files since. Where data is journaled, its last version may be in the journal, and not
+  /// yet there.
   public func map(of inode: Inode) throws(FileSystemError) -> FileMap {
     let fields = try fields(of: inode)
     var map = FileMap()
@@ -38,7 +39,7 @@ extension ExtFileSystem {
         && inode.byteCount < UInt64(Ext4Inode.map.count)
   }
 
-  /// What an inode has of its content.
+  /// The parts of an inode's content in the inode.
   struct InlinePieces {
     var bytes: [UInt8] = []
     var extents: [FileExtent] = []
@@ -76,9 +77,9 @@ extension ExtFileSystem {
 
   // MARK: - Content
 
-  /// The content of a regular file, with what the journal has of it.
+  /// The content of a regular file, including its blocks in the journal.
   ///
-  /// - Throws: `unsupported` for what is encrypted or compressed.
+  /// - Throws: `unsupported` for encrypted or compressed content.
   public func content(of inode: Inode) throws(FileSystemError) -> any BlockSource {
     guard inode.kind == .regular else { throw .wrongKind(source.name, "a regular file") }
     return try bytes(of: inode)
@@ -103,7 +104,7 @@ extension ExtFileSystem {
       name, reader.source, byteCount: inode.byteCount, try map(of: inode).extents)
   }
 
-  /// What a symbolic link points to.
+  /// The target of a symbolic link.
   ///
   /// - Throws: `unsupported` for one that is encrypted; `damaged` if some of it cannot be read.
   public func target(ofLink inode: Inode) throws(FileSystemError) -> [UInt8] {

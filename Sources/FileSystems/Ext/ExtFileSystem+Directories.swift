@@ -4,8 +4,8 @@ import FileSystemFormat
 extension ExtFileSystem {
   /// Calls `body` with each entry of a directory but `.` and `..`, until it returns false.
   ///
-  /// Those that were deleted come last. Entries of a block whose checksum is wrong are given: each
-  /// is likely to be right, and names are nowhere else.
+  /// Deleted entries come last. Entries of a block whose checksum is wrong are returned: each is
+  /// likely to be right, and names are nowhere else.
   ///
   /// - Returns: What could not be read.
   public func forEachEntry(
@@ -25,7 +25,7 @@ private struct ExtDirectoryScan {
   private let fields: Ext4InodeFields
   private let register: UInt32
   private(set) var damage: [FileSystemDamage] = []
-  /// What seems to have been deleted: numbers by name.
+  /// Entries that seem to have been deleted: numbers by name.
   private var deleted: [[UInt8]: (inode: UInt32, kind: UInt8)] = [:]
 
   private static let deletedCountMax = 1 << 16
@@ -76,7 +76,7 @@ private struct ExtDirectoryScan {
 
   /// Calls `body` with each entry that is in use, until it returns false.
   ///
-  /// - Parameter isFirstPass: Whether damage is noted, and what was deleted.
+  /// - Parameter isFirstPass: Whether damage and deleted entries are noted.
   private mutating func forEachLive(
     isFirstPass: Bool, _ body: ([UInt8], Ext4DirectoryEntry) throws(FileSystemError) -> Bool
   ) throws(FileSystemError) -> Bool {
@@ -192,7 +192,7 @@ private struct ExtDirectoryScan {
 
   private var isEncrypted: Bool { fields.flags.contains(.isEncrypted) }
 
-  /// Gathers what looks like entries after the name of one.
+  /// Gathers apparent entries after the name of one.
   private mutating func gather(_ bytes: Span<UInt8>, from entry: Ext4DirectoryEntry, at start: Int)
   {
     guard !isEncrypted, system.superblock.inodeCount >= system.superblock.firstInode else { return }

@@ -2,7 +2,7 @@ import BlockIO
 import FileSystemFormat
 
 extension ExtFileSystem {
-  /// How much of the inode tables is read at once.
+  /// The number of bytes of inode tables read at once.
   private static let pieceByteCount = 1 << 20
   private static let damageCountMax = 1000
   /// So many groups are lost in no file system of which anything can be read.
@@ -10,10 +10,10 @@ extension ExtFileSystem {
 
   /// Calls `body` with each inode, in the order of their numbers, until it returns false.
   ///
-  /// The inode tables are read from beginning to end, as far as they were ever used. What is
-  /// reserved for the file system itself, or holds values of attributes, is left out.
+  /// The inode tables are read from beginning to end, as far as they were ever used. Inodes
+  /// reserved for the file system itself, or with values of attributes, are left out.
   ///
-  /// - Parameter isDeletedIncluded: Whether what has no name any more is called with as well.
+  /// - Parameter isDeletedIncluded: Whether to include inodes that have no name any more.
   /// - Returns: What could not be read.
   public func forEachInode(
     isDeletedIncluded: Bool, _ body: (Inode) throws(FileSystemError) -> Bool
@@ -119,7 +119,7 @@ extension ExtFileSystem {
     return true
   }
 
-  /// Reads into a buffer what can be read; the ranges that cannot be.
+  /// Reads the readable parts into a buffer; returns the unreadable ranges.
   private func fill(
     _ buffer: IOBuffer, _ byteCount: Int, at start: UInt64
   ) throws(FileSystemError) -> [Range<UInt64>] {
@@ -144,7 +144,7 @@ extension ExtFileSystem {
   }
 }
 
-/// Which inode tables were read: no byte is in two, whatever the descriptors say.
+/// The inode tables read so far: no byte is in two, whatever the descriptors say.
 private struct ExtTableClaims {
   let blockCount: UInt64
   /// The first block of each, by where in units of a table it is: one of each fits there.

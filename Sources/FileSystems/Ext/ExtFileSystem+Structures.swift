@@ -5,12 +5,12 @@ import Synchronization
 extension ExtFileSystem {
   /// The bytes that belong to no file and no structure, ascending.
   ///
-  /// A group whose bitmap is damaged has none; ``readFreeRanges()`` tells which these are.
+  /// A group whose bitmap is damaged has none; ``readFreeRanges()`` lists such groups.
   public func freeRanges() throws(FileSystemError) -> [Range<UInt64>] {
     try readFreeRanges().ranges
   }
 
-  /// When so many bitmaps are damaged, the others are not read.
+  /// With this many damaged bitmaps, the others are not read.
   private static let damageCountMax = 1 << 16
 
   /// The bytes that belong to no file and no structure, ascending, and which bitmaps could not be
@@ -68,7 +68,7 @@ extension ExtFileSystem {
     return first..<min(first + UInt64(superblock.blocksPerGroup), superblock.blockCount)
   }
 
-  /// Adds what a bitmap says is free.
+  /// Adds the free blocks of a bitmap.
   private func add(
     _ page: ExtReader.Page, ofGroup group: UInt64, to ranges: inout [Range<UInt64>]
   ) {
@@ -95,7 +95,7 @@ extension ExtFileSystem {
     }
   }
 
-  /// What is free of a group whose bitmap was never written: all but its own structures.
+  /// The free bytes of a group whose bitmap was never written: all but its own structures.
   private func unusedRanges(
     ofGroup group: UInt64, _ descriptor: Ext4GroupDescriptor
   ) -> [Range<UInt64>] {
@@ -115,7 +115,7 @@ extension ExtFileSystem {
     return free.ranges.map { reader.range(ofBlocks: $0.lowerBound, count: UInt64($0.count)) }
   }
 
-  /// How many blocks at the beginning of a group are a superblock and descriptors.
+  /// The number of blocks at the beginning of a group that hold a superblock and descriptors.
   func ownBlockCount(ofGroup group: UInt64) -> UInt64 {
     let hasSuperblock = superblock.hasSuperblock(group)
     let perBlock = UInt64(superblock.blockByteCount / superblock.descriptorByteCount)
@@ -135,7 +135,8 @@ extension ExtFileSystem {
 
   // MARK: - Which structure
 
-  /// What a byte is if it is part of the file system's own structures: `inode table of group 3`.
+  /// The name of the file system's structure that a byte is part of, if any:
+  /// `inode table of group 3`.
   public func structure(at byteOffset: UInt64) -> String? {
     if byteOffset < 1024 { return "boot block" }
     if byteOffset < 2048 { return "superblock" }
@@ -154,7 +155,7 @@ extension ExtFileSystem {
   }
 }
 
-/// Where bitmaps, inode tables and hidden files are: found once, when it is first asked for.
+/// The places of bitmaps, inode tables and hidden files: found once, on first use.
 final class ExtStructureIndex: Sendable {
   /// Consecutive blocks of one structure.
   private struct Entry {
@@ -211,7 +212,7 @@ final class ExtStructureIndex: Sendable {
         entries.append(Entry(blocks: block..<block + 1, kind: .mountProtection, number: 0))
       }
     }
-    // The list of bad blocks, the old quotas, descriptors to come, the journal, and what is newer.
+    // The list of bad blocks, the old quotas, descriptors to come, the journal, and newer features.
     for number in [1, 3, 4, 7, superblock.journalInode] + superblock.hiddenInodes {
       guard let inode = try? system.inode(FileID(UInt64(number))),
         inode.kind == .regular || number == 1, let map = try? system.map(of: inode)

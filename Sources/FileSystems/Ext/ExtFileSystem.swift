@@ -3,24 +3,24 @@ import FileSystemFormat
 
 /// An ext2, ext3 or ext4.
 ///
-/// What Linux shows is shown: a journal that a mount would replay is replayed in memory, unless
-/// that is not wanted. Files without names, which a mount would remove, are still there, as
-/// deleted. What has a wrong checksum is not believed, but for the names in a directory.
+/// It shows what Linux shows: a journal that a mount would replay is replayed in memory, unless the
+/// caller declines. Files without names, which a mount would remove, are still there, as deleted.
+/// Structures with wrong checksums are not used, except for the names in a directory.
 ///
 /// - Source: Linux `Documentation/filesystems/ext4/`, `fs/ext4/`.
 public final class ExtFileSystem: FileSystem {
-  /// Where it is read from.
+  /// The source it is read from.
   public let source: any BlockSource
   /// `ext2`, `ext3` or `ext4`.
   public let family: String
   /// The directory at the top.
   public var root: FileID { FileID(2) }
-  /// What a reader should know of the file system as a whole: a journal that was replayed, or not;
-  /// a superblock that was damaged; empty if there is nothing to say.
+  /// Notes on the file system as a whole: a journal that was replayed, or not; a superblock that
+  /// was damaged; empty if there are none.
   public let notes: [String]
 
   let reader: ExtReader
-  /// Where the structures of the file system are, once that was asked for.
+  /// The places of the file system's structures, once they have been needed.
   let structures = ExtStructureIndex()
 
   var superblock: Ext4Superblock { reader.superblock }
@@ -48,7 +48,7 @@ public final class ExtFileSystem: FileSystem {
         isJournalReplayed
         ? replay.notes : ["the journal was not replayed: recent changes may be missing"]
       if let log {
-        // The superblock may be among what was replayed.
+        // The superblock may be among the replayed blocks.
         if let newer = try ExtOpening.superblock(of: log, at: 1024), newer.isSame(as: found) {
           found = newer
         }
@@ -60,7 +60,7 @@ public final class ExtFileSystem: FileSystem {
     family = Self.family(of: found.superblock)
   }
 
-  /// The family by the features, as libblkid tells it.
+  /// The family by the features, as libblkid determines it.
   private static func family(of superblock: Ext4Superblock) -> String {
     if superblock.incompatible & ~0x16 != 0 || superblock.readOnlyCompatible & ~0x7 != 0 {
       return "ext4"
@@ -91,7 +91,7 @@ public final class ExtFileSystem: FileSystem {
     }
   }
 
-  /// What bytes of an inode table are.
+  /// The meaning of bytes of an inode table.
   enum Verdict {
     case unused
     case inode(Inode)

@@ -34,7 +34,7 @@ struct ExtMap {
       number: number, generation: generation, seed: reader.superblock.seed)
   }
 
-  /// Reads the sixty bytes that an inode has of its map, and what they lead to.
+  /// Reads the sixty bytes of a map in an inode, and the blocks that they lead to.
   mutating func read(
     _ map: Span<UInt8>, _ flags: Ext4InodeFields.Flags
   ) throws(FileSystemError) {
@@ -75,7 +75,8 @@ struct ExtMap {
     }
   }
 
-  /// The place of an extent and what follows it in the file, if that follows in the source as well.
+  /// The place of an extent and of its successor in the file, if that is its successor in the
+  /// source as well.
   private static func merged(
     _ extent: FileExtent, _ place: FileExtent.Place
   ) -> FileExtent.Place? {

@@ -97,7 +97,7 @@ struct ExtOpening {
         places.insert(damaged.firstBlock(ofGroup: group) * UInt64(damaged.blockByteCount))
       }
       // As many blocks as a bitmap of one block allows, of clusters of up to sixteen blocks; or
-      // fewer, if mke2fs was told so.
+      // fewer, if mke2fs was asked for fewer.
       for shift in 0...6 {
         let size: UInt64 = 1024 << UInt64(shift)
         var count = 8 * size * 16

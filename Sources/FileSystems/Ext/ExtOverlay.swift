@@ -2,13 +2,13 @@ import BlockIO
 
 /// A source in which some blocks are read from elsewhere: the file system as its journal has it.
 final class ExtOverlay: ForwardingSource {
-  /// Where a block is instead.
+  /// The place of a block's newer copy.
   struct Block {
     /// Its bytes in the source begin there.
     let home: UInt64
     /// They are read from there.
     let place: UInt64
-    /// Whether its first four bytes are not there, but the journal's magic.
+    /// Whether its first four bytes are the journal's magic, for which the journal has zeroes.
     let isEscaped: Bool
   }
 

@@ -4,12 +4,12 @@ import Synchronization
 
 /// Reads the structures of an ext2, ext3 or ext4, through a cache of 16 MiB.
 final class ExtReader: Sendable {
-  /// Where the file system is, with what its journal has.
+  /// The source of the file system, with the journal's content.
   let source: any BlockSource
   let superblock: Ext4Superblock
   /// The sixteen bytes that name the file system.
   private let uuid: [UInt8]
-  /// Whose the blocks of maps are, where no checksum tells.
+  /// The owners of the blocks of maps without checksums.
   let mapBlocks = MapBlocks()
   private let cache: Mutex<Cache>
 
@@ -25,12 +25,12 @@ final class ExtReader: Sendable {
     var groups: [UInt32: Group] = [:]
   }
 
-  /// What is known of a group.
+  /// The facts about a group.
   struct Group {
     let descriptor: Ext4GroupDescriptor
-    /// Whether what it says of tables that were never used can be relied on.
+    /// Whether its flags of tables that were never used are reliable.
     let tellsUnused: Bool
-    /// What is wrong with the descriptor that should have been read.
+    /// The damage of the descriptor that should have been read.
     let damage: FileSystemDamage?
   }
 
@@ -149,7 +149,7 @@ final class ExtReader: Sendable {
     return Ext4GroupDescriptor.isRightByCRC16(descriptor, group: index, uuid: uuid.span)
   }
 
-  /// How many inodes of a group's table were ever used, from its beginning.
+  /// The number of inodes of a group's table that were ever used, from its beginning.
   func usedInodeCount(_ group: Group) -> UInt32 {
     guard group.tellsUnused else { return superblock.inodesPerGroup }
     if group.descriptor.isInodeTableUnused { return 0 }
@@ -157,7 +157,7 @@ final class ExtReader: Sendable {
     return superblock.inodesPerGroup - min(unused, superblock.inodesPerGroup)
   }
 
-  /// Where an inode is, which exists; nil if it was never used.
+  /// The place of an inode, which exists; nil if it was never used.
   func place(ofInode number: UInt32) throws(FileSystemError) -> UInt64? {
     let (group, index) = (number - 1).quotientAndRemainder(dividingBy: superblock.inodesPerGroup)
     guard let found = try self.group(group) else {

@@ -7,7 +7,7 @@ import FileSystemFormat
 struct ExtReplay {
   private let reader: ExtReader
   private var extents: [FileExtent] = []
-  /// What was done, and what was not.
+  /// Notes on the replay: what was done, and what was not.
   private(set) var notes: [String] = []
   private var transactions: [Transaction] = []
 

@@ -17,12 +17,12 @@ package final class DirectorySink: ExtractionSink {
   private let root: DirectoryTarget
   private let resumes: Bool
   private let buffer = IOBuffer(byteCount: Int(smallByteCountMax))
-  /// What a file that is there already has, where `buffer` has what it should have.
+  /// The content of a file that exists already, to compare with `buffer`.
   private lazy var present = IOBuffer(byteCount: Int(DirectorySink.smallByteCountMax))
   /// The directory that was used last, and those above it that are still open, the innermost last.
   private var trail: (path: [[UInt8]], targets: [DirectoryTarget]) = ([], [])
   private var links: [Link] = []
-  /// Where in ``links`` a path is.
+  /// The index in ``links`` of a path.
   private var linkIndices: [[[UInt8]]: Int] = [:]
   private var directories: [(path: [[UInt8]], attributes: DirectoryTarget.Attributes)] = []
   /// The directories that were made: another name that leads to one of them is the same name to
@@ -127,7 +127,8 @@ package final class DirectorySink: ExtractionSink {
     return lost
   }
 
-  /// Whether something of that kind was there before, and may be what was made before.
+  /// Whether something of that kind was there before, and may be a file that an earlier extraction
+  /// made.
   private func isPresent(
     _ name: [UInt8], _ kind: DirectoryTarget.Kind, in parent: DirectoryTarget
   ) throws(ExtractionError) -> Bool {
@@ -219,7 +220,7 @@ package final class DirectorySink: ExtractionSink {
   ) throws(ExtractionError) {
     guard let name = path.last, let firstName = first.last else { return }
     try make { () throws(BlockIOError) in
-      // Whichever is opened last stays open.
+      // The directory opened last stays open.
       let other = try directory(at: first.dropLast())
       let parent = try directory(at: path.dropLast())
       if resumes, try parent.kind(of: name) != nil,
@@ -330,7 +331,7 @@ package final class DirectorySink: ExtractionSink {
 
   /// Makes something.
   ///
-  /// That one file cannot be made is that file's loss; a full target is the end.
+  /// If one file cannot be made, only that file is lost; a full target is the end.
   private func make<Value>(
     _ body: () throws(BlockIOError) -> Value
   ) throws(ExtractionError) -> Value {
@@ -354,8 +355,8 @@ package final class DirectorySink: ExtractionSink {
 extension BlockSource {
   /// Calls `body` with each range that may hold anything but zeroes, ascending.
   ///
-  /// - Parameter known: What is known to be unreadable, ascending, and left out. A damaged map may
-  ///   say that of 2^60 bytes, which are not to be tried one after another.
+  /// - Parameter known: Ranges known to be unreadable, ascending, which are left out. A damaged map
+  ///   may say that of 2^60 bytes, which are not to be tried one after another.
   func forEachData(
     except known: [Range<UInt64>], _ body: (Range<UInt64>) throws(BlockIOError) -> Void
   ) throws(BlockIOError) {

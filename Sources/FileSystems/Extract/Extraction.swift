@@ -5,7 +5,7 @@ public import BlockIO
 /// A file with unreadable content is written as far as possible, and its losses are listed. Only
 /// errors that make it useless to continue are thrown: a full target, a changed input.
 public struct Extraction {
-  /// How many losses are listed; of more, only the number is known.
+  /// The number of losses listed; of more, only the number is known.
   private static let listedCountMax = 100_000
 
   private let fileSystem: any FileSystem
@@ -16,26 +16,26 @@ public struct Extraction {
   private var firstPaths: [FileID: [[UInt8]]] = [:]
   private var parents: Set<[[UInt8]]> = []
 
-  /// How many files were taken out, directories included.
+  /// The number of files extracted, directories included.
   public private(set) var fileCount: UInt64 = 0
-  /// How many bytes of content they have.
+  /// The number of bytes of their content.
   public private(set) var byteCount: UInt64 = 0
-  /// How many of them were there already, and were not written again.
+  /// The number of them that existed already, and were not written again.
   public private(set) var presentCount: UInt64 = 0
   /// The losses, at most 100,000 of them.
   public private(set) var losses: [ExtractionLoss] = []
-  /// How many losses there are.
+  /// The number of losses.
   public private(set) var lossCount: UInt64 = 0
-  /// How many attributes and special files were left out because they take rights that the user
-  /// does not have.
+  /// The number of attributes and special files left out because they take rights that the user
+  /// lacks.
   public private(set) var forbiddenCount: UInt64 = 0
-  /// The first of them: its path, and what it is.
+  /// The first of them: its path, and its kind.
   public private(set) var firstForbidden: (path: String, what: String)?
 
   /// An extraction from a file system.
   ///
   /// - Parameters:
-  ///   - lost: Bytes of the source, ascending, that are known not to be what they should be: they
+  ///   - lost: Bytes of the source, ascending, that are known to be wrong: they
   ///     are written, and listed as losses of the files that have them.
   ///   - progress: Called with the bytes written, and the total: 0 if unknown.
   package init(
@@ -207,7 +207,7 @@ public struct Extraction {
 public struct ExtractionLoss: Equatable, Sendable {
   /// Its path.
   public let path: String
-  /// Why, in a few words.
+  /// The reason, in a few words.
   public let reason: String
   /// The bytes of the file that are lost, if it is there but for them.
   public let ranges: [Range<UInt64>]
@@ -218,7 +218,7 @@ public struct ExtractionLoss: Equatable, Sendable {
   }
 }
 
-/// Why an extraction cannot go on, or a file cannot be made.
+/// A reason why an extraction cannot go on, or a file cannot be made.
 public enum ExtractionError: CodedError {
   /// The file system could not be read.
   case source(FileSystemError)
@@ -226,10 +226,10 @@ public enum ExtractionError: CodedError {
   case target(BlockIOError)
   /// One file cannot be made there: why.
   case cannotMake(String)
-  /// One file needs rights that the user does not have: what it is.
+  /// One file, of that kind, needs rights that the user does not have.
   case forbidden(String)
 
-  /// That of what failed; damage, if it is one file's.
+  /// The status of the underlying failure; damage, if it is one file's.
   public var status: ExitStatus {
     switch self {
     case .source(let error): error.status
@@ -238,7 +238,7 @@ public enum ExtractionError: CodedError {
     }
   }
 
-  /// That of what failed.
+  /// The code of the underlying failure.
   public var code: String {
     switch self {
     case .source(let error): error.code
@@ -247,7 +247,7 @@ public enum ExtractionError: CodedError {
     }
   }
 
-  /// What failed.
+  /// The place of the failure.
   public var place: ErrorPlace? {
     switch self {
     case .source(let error): error.place
@@ -266,7 +266,7 @@ public enum ExtractionError: CodedError {
   }
 }
 
-/// Where files are taken to.
+/// The destination of extracted files.
 ///
 /// Paths are names that are safe to make; the root's has none.
 package protocol ExtractionSink: AnyObject {
@@ -303,7 +303,7 @@ package protocol ExtractionSink: AnyObject {
   /// - Returns: The paths of files that could not be finished, and why.
   func finish() throws(ExtractionError) -> [(path: String, error: ExtractionError)]
 
-  /// How many files were there already, with the same content.
+  /// The number of files that existed already, with the same content.
   var presentCount: UInt64 { get }
 
   /// The attributes that were left out because they take rights that the user does not have.

@@ -1,5 +1,5 @@
-/// What comes before a file in a tar stream: a pax header with what the old one cannot say, and the
-/// old one.
+/// The headers before a file in a tar stream: a pax header for values that the old one cannot hold,
+/// and the old one.
 ///
 /// - Source: POSIX.1-2017 `pax`, "pax Interchange Format" and "ustar Interchange Format".
 struct TarHeader {
@@ -9,9 +9,9 @@ struct TarHeader {
   private let type: Character
   private let inode: Inode
   private var records: [(key: String, value: [UInt8])] = []
-  /// Where a link leads.
+  /// The target of a link.
   var target: [UInt8] = []
-  /// How many bytes follow the header.
+  /// The number of bytes that follow the header.
   var byteCount: UInt64 = 0
 
   /// The header of a file; its path is relative, and a directory's ends with a slash.

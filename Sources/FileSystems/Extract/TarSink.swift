@@ -98,7 +98,7 @@ package final class TarSink: ExtractionSink {
     Array(path.joined(separator: [UInt8(ascii: "/")]))
   }
 
-  /// Where a file has data that may be read, ascending; holes that are not worth a record count as
+  /// The data of a file that may be read, ascending; holes that are not worth a record count as
   /// data.
   private static func data(
     of content: any BlockSource, except known: [Range<UInt64>]
@@ -135,7 +135,8 @@ package final class TarSink: ExtractionSink {
 
   /// Writes pieces of a file.
   ///
-  /// What cannot be read is zeroes in the stream, whose lengths are said before; it is listed.
+  /// Unreadable bytes are zeroes in the stream, because its lengths are written first; they are
+  /// listed.
   private func write(
     _ pieces: [Range<UInt64>], of content: any BlockSource, _ progress: (UInt64) -> Void
   ) throws(BlockIOError) -> [Range<UInt64>] {

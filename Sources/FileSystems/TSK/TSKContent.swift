@@ -2,7 +2,7 @@
   import BlockIO
   internal import TSK
 
-  /// A stream of a file: from the source by its runs, and through libtsk what is compressed.
+  /// A stream of a file: from the source by its runs, and compressed data through libtsk.
   final class TSKContent: BlockSource {
     let name: String
     let byteCount: UInt64

@@ -8,7 +8,7 @@
     private static let byteCountMax: UInt64 = 32 << 20
     private static let recordByteCount = 32
 
-    /// That a directory has entries that are in use and not among its names, if it has.
+    /// The message that a directory has entries in use that are not among its names, if it has.
     func omissions(
       in directory: UInt64, _ names: [TSKName]
     ) throws(FileSystemError) -> [FileSystemDamage] {

@@ -38,7 +38,7 @@
 
     /// The content of a regular file.
     ///
-    /// What is compressed is read through libtsk, all else from the source itself.
+    /// Compressed data is read through libtsk, all else from the source itself.
     public func content(of inode: Inode) throws(FileSystemError) -> any BlockSource {
       guard inode.kind == .regular else {
         throw .wrongKind(source.name, "a regular file: inode \(inode.id.number)")
@@ -73,8 +73,8 @@
     /// The other streams of a file.
     ///
     /// Those of NTFS as `user.NAME`, as ntfs-3g has them, the resource fork of HFS+ as
-    /// `user.com.apple.ResourceFork`, its attributes as `user.NAME`. What is longer than 64 KiB,
-    /// Linux' limit, is left out.
+    /// `user.com.apple.ResourceFork`, its attributes as `user.NAME`. Values longer than 64 KiB,
+    /// Linux' limit, are left out.
     public func attributes(of inode: Inode) throws(FileSystemError) -> ExtendedAttributes {
       var attributes = ExtendedAttributes(of: "inode \(inode.id.number)")
       let streams: [TSKAttribute]

@@ -87,7 +87,7 @@
       }
     }
 
-    /// Walks from the root down: the inodes of these families are what directories say.
+    /// Walks from the root down: the inodes of these families are in the directories.
     private func walkTree(
       isDeletedIncluded: Bool, _ body: (Inode) throws(FileSystemError) -> Bool
     ) throws(FileSystemError) -> [FileSystemDamage] {
@@ -153,7 +153,8 @@
       }
     }
 
-    /// Whether a name is shown: not what libtsk makes up, nor what is the file system's own.
+    /// Whether a name is shown: not those that libtsk makes up, nor those of the file system
+    /// itself.
     func isShown(_ name: TSKName, in directory: UInt64) -> Bool {
       if name.bytes == [0x2e] || name.bytes == [0x2e, 0x2e] || name.bytes.isEmpty { return false }
       if name.kind.isVirtual || name.address == volume.root { return false }
@@ -225,7 +226,7 @@
       }
     }
 
-    /// What there is to say when a call was given up.
+    /// The message when a call was given up.
     private static let stuck = "libtsk failed, and reads nothing more of this file system"
 
     static func error(_ error: TSKError, _ name: String, _ what: String) -> FileSystemError {

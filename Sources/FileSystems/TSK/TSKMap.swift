@@ -51,14 +51,14 @@
       case .filler: append(file, .lost)
       case .data:
         guard let place = place(of: run, at: file.lowerBound) else { return append(file, .lost) }
-        // What was never written reads as zeroes.
+        // Bytes that were never written read as zeroes.
         let limit = min(max(attribute.initializedByteCount, file.lowerBound), file.upperBound)
         append(file.lowerBound..<limit, .data(at: place))
         append(limit..<file.upperBound, .unwritten(at: place + (limit - file.lowerBound)))
       }
     }
 
-    /// Where in the source a byte of a run is; nil if the run is not all in numbers.
+    /// The place in the source of a byte of a run; nil if the numbers of the run overflow.
     private func place(of run: TSKRun, at byteOffset: UInt64) -> UInt64? {
       let start = run.address.multipliedReportingOverflow(by: blockByteCount)
       let length = run.count.multipliedReportingOverflow(by: blockByteCount)

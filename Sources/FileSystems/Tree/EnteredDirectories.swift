@@ -3,15 +3,16 @@ internal import BlockIO
 /// The directories that were entered: each is entered once, and of those that lie on the same
 /// blocks only a few.
 ///
-/// A sound file system has none that do. What a damaged one has in two is read in both; in a
-/// hostile one, a few blocks of names that thousands of directories share would have no end.
+/// A sound file system has none that do. Blocks that a damaged one has in two directories are read
+/// in both; in a hostile one, a few blocks of names that thousands of directories share would have
+/// no end.
 struct EnteredDirectories {
   private static let (pageByteCount, sectorByteCount): (UInt64, UInt64) = (4096, 512)
-  /// How many directories may lie on the same block.
+  /// The number of directories that may lie on the same block.
   private static let sharedCountMax: UInt8 = 4
 
   private var ids: Set<FileID> = []
-  /// How many directories lie on a page, by its number.
+  /// The number of directories that lie on a page, by its number.
   private var pages: [UInt64: UInt8] = [:]
   /// The same of those whose blocks are smaller.
   private var sectors: [UInt64: UInt8] = [:]

@@ -5,13 +5,13 @@ internal import BlockIO
 /// On a disk, a name is any bytes. As text, these become `\xNN`, two hexadecimal digits for each
 /// byte of the name:
 ///
-/// - `/`, control characters, and what moves or reverses the text of a terminal
+/// - `/`, control characters, and characters that move or reverse the text of a terminal
 /// - bytes that are not UTF-8
 /// - the backslash of a name that itself has `\x` and two hexadecimal digits
 /// - the dots of `.` and `..`
 ///
-/// An empty name is `\x`. So text is never taken for another name, and what is not escaped is
-/// itself.
+/// An empty name is `\x`. So text is never taken for another name, and text without escapes stands
+/// for itself.
 public enum EscapedName {
   /// The text of a name.
   public static func text(_ name: [UInt8]) -> String {
@@ -77,7 +77,7 @@ public enum EscapedName {
     return name.allSatisfy { $0 >= 0x20 && $0 < 0x7f && $0 != slash && $0 != backslash }
   }
 
-  /// Whether bytes begin with what would be taken for an escaped byte.
+  /// Whether bytes begin with a sequence that would be read as an escaped byte.
   private static func isEscape(_ bytes: ArraySlice<UInt8>) -> Bool {
     let start = bytes.startIndex
     guard bytes.count >= 2, bytes[start + 1] == letterX else { return false }
@@ -100,7 +100,7 @@ public enum EscapedName {
     return scalar
   }
 
-  /// Whether a terminal does something other than show a character.
+  /// Whether a terminal does something other than show the character.
   private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate: true

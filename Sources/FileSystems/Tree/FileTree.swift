@@ -2,12 +2,12 @@ internal import BlockIO
 
 /// Files by their paths.
 ///
-/// A path is names with `/` between them, each as ``EscapedName`` has it; what is not a name's text
-/// is taken for the name itself.
+/// A path is names with `/` between them, each escaped as in ``EscapedName``; a part that is not
+/// the text of a name is taken for the name itself.
 public struct FileTree: Sendable {
-  /// How many symbolic links a path may lead through, as under Linux.
+  /// The maximum number of symbolic links in a path, as under Linux.
   static let linkCountMax = 40
-  /// How deep a tree may be.
+  /// The maximum depth of a tree.
   static let depthMax = 4096
 
   /// The file system.
@@ -31,7 +31,7 @@ public struct FileTree: Sendable {
     }
   }
 
-  /// A name that is yet to be followed: what it may be, the likeliest first.
+  /// A name that is yet to be followed: its possible forms, the likeliest first.
   private typealias Step = [[UInt8]]
 
   /// Finds a file by its path.

@@ -1,6 +1,6 @@
 internal import BlockIO
 
-/// Which files own which bytes of the source.
+/// The files that own bytes of the source.
 ///
 /// 24 bytes for each extent. Bytes that several files share have several owners.
 public struct OwnerIndex: Sendable {
@@ -12,7 +12,7 @@ public struct OwnerIndex: Sendable {
     let part: Part
   }
 
-  /// What bytes are to their owner.
+  /// The use of bytes by their owner.
   public enum Part: UInt8, Sendable {
     /// Content, or space that is reserved for it.
     case content
@@ -28,7 +28,7 @@ public struct OwnerIndex: Sendable {
     public let bytes: Range<UInt64>
     /// The file.
     public let id: FileID
-    /// What they are to it.
+    /// Their use.
     public let part: Part
 
     /// Bytes of a file.
@@ -40,9 +40,9 @@ public struct OwnerIndex: Sendable {
   private var files: [FileID] = []
   /// By start.
   private var extents: [Extent] = []
-  /// Files whose map could not be read, or not whole: what they own is not known.
+  /// Files whose map could not be read completely, so that their bytes are not all known.
   public private(set) var unmapped: [FileID] = []
-  /// What could not be read: owners may be missing if there is any.
+  /// Damage met: if there is any, owners may be missing.
   public private(set) var damage: [FileSystemDamage] = []
 
   /// Reads the maps of all files.
@@ -139,7 +139,7 @@ extension [Range<UInt64>] {
     return parts
   }
 
-  /// What of them others do not cover; both are ascending and do not overlap.
+  /// The parts of them that others do not cover; both are ascending and do not overlap.
   package func without(_ others: [Range<UInt64>]) -> [Range<UInt64>] {
     var left: [Range<UInt64>] = []
     var index = 0

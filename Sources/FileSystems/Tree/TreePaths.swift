@@ -2,8 +2,8 @@ internal import BlockIO
 
 /// The paths of inodes: all names of each, put together from the directories.
 ///
-/// Only directories are read, and of other files only those whose kind no directory says. It keeps
-/// 48 bytes and the name for each directory, and for each name of a file that is wanted.
+/// Only directories are read, and other files only if no directory has their kind. It keeps 48
+/// bytes and the name for each directory, and for each name of a wanted file.
 public struct TreePaths: Sendable {
   /// A name in a directory.
   private struct Link: Sendable {
@@ -18,7 +18,7 @@ public struct TreePaths: Sendable {
   private var names: [UInt8] = []
   /// By number.
   private var links: [Link] = []
-  /// What could not be read: names may be missing if there is any.
+  /// Damage met: if there is any, names may be missing.
   public private(set) var damage: [FileSystemDamage] = []
 
   /// Reads the directories of a file system.

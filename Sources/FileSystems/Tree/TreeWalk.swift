@@ -1,12 +1,11 @@
 internal import BlockIO
 
-/// A walk over a tree: each directory before what is in it, names in the order of their bytes.
+/// A walk over a tree: each directory before its content, names in the order of their bytes.
 ///
-/// A directory that was met before, which a sound file system does not have, is damage and is not
-/// entered again; neither is one that lies too deep. What cannot be read is collected, and the walk
-/// goes on.
+/// A directory met before, which a sound file system does not have, is damage and is not entered
+/// again; neither is one that lies too deep. Damage is collected, and the walk goes on.
 public struct TreeWalk: Sendable {
-  /// How many inodes are read before the first of them is needed, in the order of the disk.
+  /// The number of inodes read ahead, in the order of the disk.
   private static let windowCount = 2048
 
   private let fileSystem: any FileSystem
@@ -65,7 +64,7 @@ public struct TreeWalk: Sendable {
   ///
   /// The first is the one that the walk starts from.
   ///
-  /// - Throws: Only what ends the walk: see ``damage`` for what it went around.
+  /// - Throws: Only errors that end the walk: ``damage`` has those it went around.
   public mutating func next() throws(FileSystemError) -> TreeEntry? {
     if let start {
       self.start = nil
@@ -177,7 +176,7 @@ public struct TreeEntry: Sendable {
   public let inode: Inode?
   /// Whether the name was deleted: the file may be another one since.
   public let isDeleted: Bool
-  /// How many directories it is below the start of the walk.
+  /// Its depth below the start of the walk.
   public let depth: Int
 }
 

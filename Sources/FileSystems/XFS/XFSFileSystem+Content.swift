@@ -14,9 +14,9 @@ extension XFSFileSystem {
 
   /// Where the content of a file is.
   ///
-  /// Also what is reserved beyond its end. Of a deleted file, what its inode still has, which may
-  /// belong to other files since. Of a directory, the blocks with its names; the others are
-  /// structures.
+  /// Includes blocks reserved beyond its end. Of a deleted file, the blocks still in its inode,
+  /// which may belong to other files since. Of a directory, the blocks with its names; the others
+  /// are structures.
   ///
   /// - Throws: `unsupported` if the content is on a real-time device.
   public func map(of inode: Inode) throws(FileSystemError) -> FileMap {
@@ -69,7 +69,7 @@ extension XFSFileSystem {
       by: XFSExtent.byteCount)
     {
       let extent = XFSExtent(bytes, at: offset)
-      // Anything may be there: what is no extent ends them, or is beyond any sensible length.
+      // Any bytes may be there: an invalid extent ends them, or one beyond any sensible length.
       guard let place = geometry.bytes(ofBlocks: extent.block, count: extent.blockCount),
         let file = geometry.fileBytes(of: extent), extent.fileBlock < 1 << 32,
         file.lowerBound >= end
@@ -85,7 +85,7 @@ extension XFSFileSystem {
 
   // MARK: - Content
 
-  /// The content of a regular file, or what is left of a deleted one.
+  /// The content of a regular file, or the remains of a deleted one.
   public func content(of inode: Inode) throws(FileSystemError) -> any BlockSource {
     guard inode.kind == .regular || inode.kind == .unknown && !inode.isAllocated else {
       throw .wrongKind(name(of: inode), "a regular file")
@@ -119,7 +119,7 @@ extension XFSFileSystem {
     var target: [UInt8] = []
     for extent in fork.extents {
       guard target.count < count else { break }
-      // A link is 1024 bytes at most, in blocks of 512 at least; more is reserved by nobody.
+      // A link is 1024 bytes at most, in blocks of 512 at least; no file reserves more.
       guard let place = extent.sourceRange, place.count <= 3 << 16 else { break }
       target += try linkBytes(place, number, after: target.count, limit: count)
     }

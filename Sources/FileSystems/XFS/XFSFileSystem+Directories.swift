@@ -162,7 +162,8 @@ struct XFSDirectoryWalk {
         kind = bytes.big(at: 0, as: UInt32.self) == 0x5844_4233 ? .directory : .directoryData
         switch system.reader.verdict(bytes, [kind], at: place.lowerBound, owner: number) {
         case .intact: break
-        // What it is, where, and whose is right: its names are all that is left of the directory.
+        // Its kind, its place and its owner are right: its names are all that is left of the
+        // directory.
         case .wrongChecksum: problems.append("a block has a wrong checksum")
         case .wrong(let problem):
           problems.append("a block \(problem)")

@@ -2,11 +2,11 @@ import BlockIO
 import FileSystemFormat
 import Synchronization
 
-/// What is known of a group's inodes.
+/// The facts about a group's inodes.
 struct XFSGroupChunks {
   /// Its chunks, ascending.
   var chunks: [XFSInodeChunk] = []
-  /// What could not be read of the btree.
+  /// Damage of the btree.
   var damage: [FileSystemDamage] = []
 
   /// Whether an inode is in use by the btree; nil if it has no chunk.
@@ -45,7 +45,7 @@ extension XFSFileSystem {
     }
     let group = try groupChunks(id.number >> groupInodeBits)
     let isAllocated = group.isAllocated(id.number & ((1 << groupInodeBits) - 1))
-    // Without a chunk it is what was there before, unless the btree is damaged.
+    // Without a chunk, the old bytes of an inode are left there, unless the btree is damaged.
     guard isAllocated != nil || reader.superblock.hasChecksums || !group.damage.isEmpty else {
       throw .noFile(source.name, "with inode number \(id.number)")
     }
@@ -53,7 +53,7 @@ extension XFSFileSystem {
     case .success(let inode?): return inode
     case .success(nil): throw .noFile(source.name, "with inode number \(id.number)")
     case .failure(let damage):
-      // What was never an inode is none.
+      // Space that never held an inode has none.
       guard isAllocated == true || !group.damage.isEmpty else {
         throw .noFile(source.name, "with inode number \(id.number)")
       }
@@ -61,7 +61,7 @@ extension XFSFileSystem {
     }
   }
 
-  /// How many bits of an inode number say which inode of a group.
+  /// The number of bits of an inode number that select the inode of a group.
   var groupInodeBits: UInt64 {
     UInt64(reader.geometry.groupBlockBits + reader.geometry.blockInodeBits)
   }
@@ -73,7 +73,7 @@ extension XFSFileSystem {
   /// Decodes an inode.
   ///
   /// - Parameters:
-  ///   - isAllocated: What the btree says; nil if it has no such inode.
+  ///   - isAllocated: The state in the btree; nil if it has no such inode.
   ///   - isTreeWhole: Whether it would have it.
   /// - Returns: Nil if it was never used.
   func decode(

@@ -4,8 +4,8 @@ import FileSystemFormat
 extension XFSFileSystem {
   /// The bytes that belong to no file and no structure, ascending.
   ///
-  /// By the btrees of free space: by block, or where that is damaged, by size. What is kept for
-  /// these trees to grow into (the free list of a group) counts as used.
+  /// By the btrees of free space: by block, or where that is damaged, by size. Blocks reserved for
+  /// these trees to grow into (the free list of a group) count as used.
   ///
   /// - Throws: `damaged` if both trees of a group are.
   public func freeRanges() throws(FileSystemError) -> [Range<UInt64>] {
@@ -70,7 +70,7 @@ extension XFSFileSystem {
     return treeName(at: block * UInt64(geometry.blockByteCount), group)
   }
 
-  /// What a block says that it is, if that is a structure of its group.
+  /// The name of the structure that a block claims to be, if that is one of its group.
   private func treeName(at start: UInt64, _ group: UInt64) -> String? {
     let end = start + UInt64(reader.geometry.blockByteCount)
     guard let bytes = try? reader.bytes(start..<end) else { return nil }
@@ -83,7 +83,7 @@ extension XFSFileSystem {
     where reader.superblock.hasChecksums
       && reader.verdict(bytes.span, [kind], at: start, owner: group) == .intact
     {
-      // What a tree no longer uses keeps its content.
+      // Blocks that a tree no longer uses keep their content.
       let free = (try? freeRanges(ofGroup: group)) ?? []
       let index = free.indexOfFirst(endingAfter: start)
       if index < free.count, free[index].contains(start) { return nil }

@@ -4,19 +4,20 @@ import Synchronization
 
 /// An XFS of version 4 or 5.
 ///
-/// In version 5 every structure is believed only if its checksum, its place, its owner and its UUID
-/// are right; names in a directory block with a wrong checksum are given all the same, and the
-/// damage with them. Version 4 has none of these: only what is impossible is noticed there.
+/// In version 5, a structure is used only if its checksum, its place, its owner and its UUID are
+/// right; names in a directory block with a wrong checksum are returned nevertheless, and the
+/// damage with them. Version 4 has none of these: only impossible values are noticed there.
 ///
-/// What Linux shows is shown: a log that a mount would replay is replayed in memory, unless that is
-/// not wanted, see ``notes``. Files on a real-time device are listed, and their content is refused.
+/// It shows what Linux shows: a log that a mount would replay is replayed in memory, unless the
+/// caller declines, see ``notes``. Files on a real-time device are listed, and their content is
+/// refused.
 public final class XFSFileSystem: FileSystem {
   public let source: any BlockSource
   public let root: FileID
   public var family: String { "xfs" }
 
-  /// What a reader should know of the file system as a whole: a log that was replayed, or not; a
-  /// superblock that was damaged; empty if there is nothing to say.
+  /// Notes on the file system as a whole: a log that was replayed, or not; a superblock that was
+  /// damaged; empty if there are none.
   public let notes: [String]
 
   let reader: XFSReader
@@ -70,7 +71,7 @@ public final class XFSFileSystem: FileSystem {
     }
     notes += replay.notes
     guard let overlay else { return reader }
-    // The superblock may be among what was replayed.
+    // The superblock may be among the replayed blocks.
     let superblock = try beginning(of: overlay, at: 0).flatMap { XFSSuperblock($0.span) }
     guard let superblock, superblock.geometry.isSame(as: replay.sectors.geometry),
       superblock.unsupported.isEmpty
@@ -86,7 +87,7 @@ public final class XFSFileSystem: FileSystem {
     var size: UInt64?
     if let bytes = try beginning(of: source, at: 0) {
       if let superblock = XFSSuperblock(bytes.span) { return (superblock, nil) }
-      // A superblock with a wrong checksum may still say where the copies are.
+      // A superblock with a wrong checksum may still show where the copies are.
       size = XFSGeometry(ofAnyVersion: bytes.span).flatMap { $0.byteOffset(ofGroup: 1) }
     }
     for start in [size].compactMap({ $0 }) + likelyGroups(source.byteCount) {

@@ -7,7 +7,7 @@ struct XFSForkMap {
   private(set) var extents: [FileExtent] = []
   /// The blocks of its tree, in bytes of the source.
   private(set) var blocks: [Range<UInt64>] = []
-  /// What could not be read.
+  /// Damage met while reading.
   private(set) var damage: [FileSystemDamage] = []
 
   private let reader: XFSReader
@@ -114,7 +114,7 @@ struct XFSForkMap {
         file, extent.isUnwritten ? .unwritten(at: bytes.lowerBound) : .data(at: bytes.lowerBound)))
   }
 
-  /// What a part of the tree maps is not known.
+  /// Marks the mapping of a part of the tree as unknown.
   private mutating func lose(_ blocks: Range<UInt64>) {
     let end = min(blocks.upperBound, (1 << 63) / UInt64(reader.geometry.blockByteCount))
     let start = max(blocks.lowerBound, position)

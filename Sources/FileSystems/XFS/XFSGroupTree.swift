@@ -7,7 +7,7 @@ struct XFSGroupTree {
   private let tree: XFSBtreeBlock.Tree
   private let group: UInt64
   private var visited: Set<UInt64> = []
-  /// What could not be read.
+  /// Damage met while reading.
   private(set) var damage: [FileSystemDamage] = []
   /// The blocks of the tree, in bytes.
   private(set) var blocks: [Range<UInt64>] = []

@@ -8,14 +8,14 @@ struct XFSInodeScan {
   private let system: XFSFileSystem
   private let isDeletedIncluded: Bool
   private let buffer = IOBuffer(byteCount: Self.bufferByteCount)
-  /// What could not be read so far.
+  /// Damage met so far.
   private(set) var damage: [FileSystemDamage] = []
 
   /// Inodes that lie in a row on the disk.
   private struct Run {
     /// Their numbers within the group.
     var inodes: Range<UInt64>
-    /// Which of the group's chunks they are in.
+    /// The group's chunks that they are in.
     var chunks: Range<Int>
   }
 
@@ -51,7 +51,7 @@ struct XFSInodeScan {
     start + inodes.lowerBound * inodeByteCount..<start + inodes.upperBound * inodeByteCount
   }
 
-  /// What to read at once: at most a buffer.
+  /// The runs to read at once: at most a buffer.
   private func runs(of chunks: [XFSInodeChunk]) -> [Run] {
     let countMax = UInt64(Self.bufferByteCount) / inodeByteCount
     var runs: [Run] = []
@@ -105,7 +105,7 @@ struct XFSInodeScan {
       switch system.decode(record, number, at: slot, !isFree, true) {
       case .success(let found?): if try !body(found) { return false }
       case .success(nil): break
-      // What is free and was never written is not damaged.
+      // Inodes that are free and were never written are not damaged.
       case .failure(let failure): if !isFree { damage.append(failure.damage) }
       }
     }
@@ -169,7 +169,7 @@ struct XFSInodeScan {
         if found.isAllocated || isDeletedIncluded { if try !body(found) { return false } }
       case .success(nil): break
       case .failure(let failure):
-        // Only what says that it is this inode is a damaged inode; other bytes are anything.
+        // Only bytes that claim to be this inode are a damaged inode; others may be anything.
         if system.reader.verdict(record.span, [.inode], at: slot.lowerBound, owner: number)
           == .wrongChecksum
         {

@@ -3,19 +3,19 @@ import FileSystemFormat
 
 /// A log: a ring of sectors of 512 bytes, with records from its tail to its head.
 ///
-/// What was written last may be up to eight records that were on their way at once, not all of
-/// which arrived: the head is before the first that did not.
+/// The last writes may be up to eight records that were in flight at once, not all of which
+/// arrived: the head is before the first that did not.
 ///
 /// - Source: Linux `fs/xfs/xfs_log_recover.c`, `xlog_find_head`, `xlog_find_zeroed`,
 ///   `xlog_find_tail`, `xlog_verify_head`, `xlog_verify_tail`.
 struct XFSLog {
-  /// What is to be replayed.
+  /// The part to be replayed.
   struct Stretch {
     /// The sector that the oldest record begins at.
     var tail: UInt64
     /// In which round that was written.
     var cycle: UInt32
-    /// How many sectors there are from there to the head.
+    /// The number of sectors from there to the head.
     var length: UInt64
     /// Whether records after the head did not arrive completely.
     let isTorn: Bool
@@ -27,17 +27,17 @@ struct XFSLog {
     }
   }
 
-  /// How a log was left.
+  /// The state in which a log was left.
   enum State {
     /// There is nothing to replay.
     case clean
     /// There is.
     case dirty(Stretch)
-    /// It is not known: what is wrong.
+    /// It is unknown; the text is the reason.
     case unknown(String)
   }
 
-  /// How many records may be on their way at once.
+  /// The maximum number of records in flight at once.
   private static let inFlightMax = 8
   /// More than any log has, in bytes.
   private static let byteCountMax: UInt64 = 1 << 31
@@ -122,7 +122,7 @@ struct XFSLog {
 
   // MARK: - Head and tail
 
-  /// Finds where what is to be replayed begins and ends.
+  /// Finds the start and the end of the part to be replayed.
   func state() throws(FileSystemError) -> State {
     guard let start = try cycle(0), let found = try head(start) else {
       return .unknown("cannot be read")
@@ -148,11 +148,11 @@ struct XFSLog {
     return try stretch(before: head % sectorCount, last, isTorn)
   }
 
-  /// The sector that is written next, as far as rounds tell; nil if that cannot be read.
+  /// The sector that is written next, according to the rounds; nil if that cannot be read.
   private func head(_ start: UInt32) throws(FileSystemError) -> UInt64? {
     guard let end = try cycle(sectorCount - 1) else { return nil }
     var head = sectorCount
-    // The round changes once: where what was written in the last one ends.
+    // The round changes once, at the end of the writes of the last one.
     var stop = end &- 1
     if start != end {
       var low: UInt64 = 0
@@ -164,7 +164,7 @@ struct XFSLog {
       }
       stop = end
     }
-    // What did not arrive left a hole, of the round before.
+    // Records that did not arrive left a hole, of the round before.
     let window = min(sectorCount, UInt64(Self.inFlightMax * XFSLogRecord.sectorCountMax))
     if head >= window { return try first(in: head - window..<head, of: stop) ?? head }
     if let hole = try first(in: sectorCount - (window - head)..<sectorCount, of: stop &- 1) {
@@ -227,7 +227,7 @@ struct XFSLog {
     return .dirty(stretch)
   }
 
-  /// Moves the tail past what was overwritten: records that did not arrive completely, after the
+  /// Moves the tail past overwritten sectors: records that did not arrive completely, after the
   /// head, may have reached it.
   ///
   /// - Parameter room: How far from the head that may be, in sectors.
@@ -254,8 +254,8 @@ struct XFSLog {
 
   // MARK: - Records
 
-  /// Calls `body` with each record and its operations, from the tail to the head, until it says
-  /// what is wrong with one.
+  /// Calls `body` with each record and its operations, from the tail to the head, until it returns
+  /// a problem with one.
   ///
   /// - Returns: What is wrong, if anything: nothing after that was looked at.
   func forEachRecord(

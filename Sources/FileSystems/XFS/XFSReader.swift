@@ -30,7 +30,7 @@ final class XFSReader: Sendable {
 
   let source: any BlockSource
   let superblock: XFSSuperblock
-  /// Whose the blocks of maps are, where they do not say it.
+  /// The owners of the blocks of maps, which do not name them.
   let mapBlocks = MapBlocks()
   private let pieces = Mutex(Pieces())
 
@@ -103,7 +103,7 @@ final class XFSReader: Sendable {
 
   // MARK: - Checking
 
-  /// What a block is found to be; in version 4, which has no checksums, always intact.
+  /// The state of a block; in version 4, which has no checksums, always intact.
   ///
   /// - Parameter owner: Whose it must be: a group or an inode; nil if that does not matter.
   func verdict(
@@ -120,7 +120,7 @@ final class XFSReader: Sendable {
 
   /// Reads a block of metadata and checks it.
   ///
-  /// - Returns: Its bytes, or what is wrong.
+  /// - Returns: Its bytes, or the problem.
   func block(
     _ range: Range<UInt64>, _ kind: XFSBlock.Kind, owner: UInt64
   ) throws(FileSystemError) -> (bytes: [UInt8], problem: String?) {

@@ -37,13 +37,13 @@ extension XFSReplay {
     return true
   }
 
-  /// Whether an inode on the disk is newer than what was logged of it.
+  /// Whether an inode on the disk is newer than its logged version.
   private func isNewer(_ record: [UInt8], than core: Span<UInt8>, _ lsn: UInt64) -> Bool {
     if reader.superblock.hasChecksums {
       let known: UInt64 = record.span.big(at: 112)
       return known != 0 && known != .max && known > lsn
     }
-    // A count of writes, which begins anew.
+    // A count of writes, which can start over.
     let (known, logged) = (
       record.span.big(at: 30, as: UInt16.self), XFSLogInode.flushCount(ofCore: core)
     )

@@ -4,9 +4,9 @@ import FileSystemFormat
 /// Replays a log in memory, as a mount would write it home.
 ///
 /// Only transactions that were committed are replayed, in their order; within one, blocks come
-/// first, then inodes, then the lists of inodes without names. What was freed later is left alone.
-/// A block or an inode that is newer on the disk than what was logged of it stays as it is. What a
-/// transaction only announced is not carried out.
+/// first, then inodes, then the lists of inodes without names. Blocks and inodes freed later are
+/// left alone. A block or an inode that is newer on the disk than in the log stays as it is.
+/// Actions that a transaction only announced are not carried out.
 ///
 /// - Source: Linux `fs/xfs/xfs_log_recover.c`, `xlog_do_log_recovery`,
 ///   `xlog_recover_reorder_trans`; `xfs_buf_item_recover.c`.
@@ -16,7 +16,8 @@ struct XFSReplay {
 
   let reader: XFSReader
   var sectors: XFSReplayedSectors
-  /// How often each block is still freed later in the log: by its first sector, and its length.
+  /// The number of times each block is still freed later in the log: by its first sector, and its
+  /// length.
   private var freed: [UInt64: [Int: Int]] = [:]
   private var intents: [UInt64: Bool] = [:]
   private var transactionCount = 0
@@ -137,7 +138,7 @@ struct XFSReplay {
     }
   }
 
-  /// Notes what a transaction frees.
+  /// Notes the extents that a transaction frees.
   private mutating func gather(_ transaction: XFSLogTransaction) -> String? {
     guard let items = transaction.items() else { return "a damaged transaction" }
     for item in items {
@@ -271,14 +272,14 @@ struct XFSReplay {
     return true
   }
 
-  /// Which part of a buffer comes from where in a transaction; nil if regions are missing.
+  /// The parts of a buffer and their places in a transaction; nil if regions are missing.
   private static func copies(
     _ buffer: XFSLogBuffer, _ regions: ArraySlice<Range<Int>>
   ) -> [(target: Range<Int>, source: Int)]? {
     var (copies, index) = ([(target: Range<Int>, source: Int)](), regions.startIndex)
     for part in buffer.parts {
       var position = part.lowerBound
-      // What is in a row may still be several regions.
+      // Adjacent changes may still be several regions.
       while position < part.upperBound {
         guard index < regions.endIndex else { return nil }
         let piece = XFSLogBuffer.pieceByteCount

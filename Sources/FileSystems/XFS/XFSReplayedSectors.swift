@@ -3,7 +3,7 @@ import FileSystemFormat
 
 /// The sectors that a replay changes, over those of the disk.
 struct XFSReplayedSectors {
-  /// How many bytes of sectors are held at most.
+  /// The maximum number of bytes of sectors held.
   private static let byteCountMax: UInt64 = 1 << 30
 
   /// The geometry by the superblock as it was replayed.
@@ -13,7 +13,7 @@ struct XFSReplayedSectors {
   /// Blocks whose checksum is not right yet, by where they begin, and their lengths.
   private var unsealed: [UInt64: Int] = [:]
   private var lsn: UInt64 = 0
-  /// How many bytes may still be held, and written: a log of some length does not say more.
+  /// The number of bytes that may still be held, and written: a log of some length has no more.
   private var (room, work): (UInt64, UInt64) = (0, 0)
 
   /// - Parameter logByteCount: The length of the log.
@@ -22,7 +22,7 @@ struct XFSReplayedSectors {
     (room, work) = (min(logByteCount * 16, Self.byteCountMax), logByteCount * 64)
   }
 
-  /// How many there are.
+  /// The number of sectors.
   var count: Int { sectors.count }
 
   /// Whether more was done than any log has to do.
@@ -54,7 +54,7 @@ struct XFSReplayedSectors {
     return bytes
   }
 
-  /// Changes bytes; returns false if they are beyond the end, or what is around them cannot be
+  /// Changes bytes; returns false if they are beyond the end, or the sectors around them cannot be
   /// read.
   mutating func write(
     _ bytes: ArraySlice<UInt8>, at start: UInt64
@@ -88,7 +88,7 @@ struct XFSReplayedSectors {
 
   // MARK: - Checksums
 
-  /// Begins a transaction: what older ones changed is as it would be on the disk.
+  /// Begins a transaction: changes by older ones are as they would be on the disk.
   mutating func begin(lsn: UInt64) throws(FileSystemError) {
     guard lsn != self.lsn else { return }
     try seal()
@@ -113,8 +113,8 @@ struct XFSReplayedSectors {
     unsealed = [:]
   }
 
-  /// Whether the block at the beginning of bytes is not older than a transaction, by what it says
-  /// itself.
+  /// Whether the block at the beginning of bytes is not older than a transaction, by its own
+  /// number.
   func isNewer(_ bytes: [UInt8], than lsn: UInt64) -> Bool {
     guard reader.superblock.hasChecksums,
       let block = XFSBlock(beginning: bytes.span, of: geometry),

@@ -80,8 +80,7 @@ extension MetadataArea {
 
   /// The bytes of the device that a text has, in its order; nil if it does not fit.
   ///
-  /// - Source: lvm2 `lib/format_text/format-text.c`, `_raw_read_mda_header()` and what reads after
-  ///   it.
+  /// - Source: lvm2 `lib/format_text/format-text.c`, `_raw_read_mda_header()` and its callees.
   private func byteRanges(of location: Location) -> [Range<UInt64>]? {
     let header = UInt64(Self.headerByteCount)
     let areaByteCount = byteRange.upperBound - byteRange.lowerBound

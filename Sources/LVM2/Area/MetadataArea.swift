@@ -40,11 +40,11 @@ package struct MetadataArea: Sendable {
   package let byteRange: Range<UInt64>
   /// Where the valid text is; nil if there is none.
   let committedLocation: Location?
-  /// What was to be committed when the header was written.
+  /// The precommitted text when the header was written.
   let precommittedLocation: Location?
-  /// Whether lvm2 was told not to keep this area up to date.
+  /// Whether lvm2 was configured not to keep this area up to date.
   package let isIgnored: Bool
-  /// What is wrong with the header.
+  /// Problems with the header.
   package let problems: [MetadataAreaProblem]
 
   /// Reads the header of the area that a label lists.

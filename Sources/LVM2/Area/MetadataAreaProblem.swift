@@ -1,6 +1,6 @@
 internal import BlockIO
 
-/// What is wrong with a metadata area, or with its text.
+/// A problem with a metadata area, or with its text.
 ///
 /// Bytes are counted from the beginning of the device.
 package enum MetadataAreaProblem: Equatable, Sendable, CustomStringConvertible {
@@ -16,7 +16,7 @@ package enum MetadataAreaProblem: Equatable, Sendable, CustomStringConvertible {
   case noHeader
   case headerChecksum(found: UInt32, required: UInt32)
   case headerVersion(UInt32)
-  /// By its header, it is elsewhere than the label says.
+  /// By its header, it is elsewhere than in the label.
   case elsewhere(byteOffset: UInt64, byteCount: UInt64)
   /// By its header, the text, or a part of it, is outside: at that many bytes from the beginning of
   /// the area, and of that length.

@@ -12,7 +12,7 @@ internal import BlockIO
 /// the next one begins, so every byte belongs to at most one text: the work is linear.
 struct MetadataRing {
   struct Text {
-    /// Where in the ring it begins.
+    /// Its start in the ring.
     let start: Int
     /// Without the zero byte at its end.
     let bytes: [UInt8]
@@ -21,7 +21,7 @@ struct MetadataRing {
   private let ring: [UInt8]
   /// Where texts begin, ascending.
   private let starts: [Int]
-  /// Where each has its zero byte, or the next one begins; past the ring's end for one that wraps
+  /// The zero byte of each, or the start of the next one; past the ring's end for one that wraps
   /// around.
   private let ends: [Int]
 
@@ -102,7 +102,7 @@ struct MetadataRing {
     return beginning(ofNameIn: start..<end, in: ring, knownStarts: knownStarts)
   }
 
-  /// Where in a run of name characters the name begins: the rest of another text may come right
+  /// The start of the name in a run of name characters: the rest of another text may come right
   /// before it.
   private static func beginning(
     ofNameIn run: Range<Int>, in ring: [UInt8], knownStarts: [Int]

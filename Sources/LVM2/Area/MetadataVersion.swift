@@ -16,7 +16,7 @@ package struct MetadataVersion: Equatable, Sendable {
 package struct CommittedMetadata: Equatable, Sendable {
   /// nil if the area has no text, which is no problem, or a damaged one.
   package let version: MetadataVersion?
-  /// What is wrong with the area and the text.
+  /// Problems with the area and the text.
   ///
   /// Use a version with problems only if no other area has one without, and report them.
   package let problems: [MetadataAreaProblem]
@@ -33,6 +33,6 @@ package struct MetadataHistory: Equatable, Sendable {
   package let versions: [MetadataVersion]
   /// The number of pieces of other texts: beginnings, and ends whose beginning is overwritten.
   let fragmentCount: Int
-  /// What is wrong with the area and the committed text.
+  /// Problems with the area and the committed text.
   package let problems: [MetadataAreaProblem]
 }

@@ -58,8 +58,8 @@ public struct FoundVolume: Sendable {
   /// More pieces would take too much memory: stripes of 64 KiB in a volume of 64 GiB have as many.
   private static let placeCountMax = 1 << 20
 
-  /// Where its bytes are in the one source that was searched for the group's physical volumes: in
-  /// its order, without gaps; nil for what is on none of these.
+  /// The places of its bytes in the one source that was searched for the group's physical volumes:
+  /// in its order, without gaps; nil for bytes on none of these.
   package func places() throws(VolumeError) -> [(range: Range<UInt64>, byteOffset: UInt64?)] {
     // A mirroring array is no range of the source.
     let members = version.physicalVolumes.compactMap { group.member($0.uuid) }
@@ -84,7 +84,7 @@ public struct FoundVolume: Sendable {
     return places
   }
 
-  /// What makes its bytes doubtful; reads metadata areas.
+  /// Reasons to doubt its bytes; reads metadata areas.
   public func doubts() throws(BlockIOError) -> Doubts {
     let used = Set(version.allocations(below: name).map(\.physicalVolume))
     let problems = group.problems.filter { problem in
@@ -101,11 +101,11 @@ public struct FoundVolume: Sendable {
       reuses: try group.reuse(of: name, in: version))
   }
 
-  /// Reasons why what is read of a volume may not be what it held.
+  /// Reasons why the bytes read of a volume may differ from the volume's.
   public struct Doubts: Sendable {
     /// Physical volumes with a part or a copy of it that were not found.
     public let missing: [VolumeGroup.PhysicalVolume]
-    /// What is wrong with the others, and with the group's metadata.
+    /// Problems with the others, and with the group's metadata.
     public let problems: [GroupProblem]
     /// Its extents that were reallocated since.
     public let reuses: [FoundVolumeGroup.Reuse]
@@ -141,6 +141,6 @@ extension VolumeCatalog {
     return FoundVolume(String(parts[1]), of: try group.version(seqno), group)
   }
 
-  /// Whether groups have the same name, so that only their UUIDs tell them apart.
+  /// Whether groups have the same name, so that only their UUIDs distinguish them.
   package var hasSameNames: Bool { Set(groups.map(\.group.name)).count < groups.count }
 }

@@ -5,9 +5,9 @@ internal import Synchronization
 public struct FoundVolumeGroup: Sendable {
   /// By the newest known metadata.
   public let group: VolumeGroup
-  /// By the file given in its place, which may be older than what is in use on the disks.
+  /// By the file given in its place, which may be older than the version in use on the disks.
   let text: VolumeGroup?
-  /// What is wrong with its physical volumes and its metadata.
+  /// Problems with its physical volumes and its metadata.
   public internal(set) var problems: [GroupProblem]
   /// All physical volumes found, by UUID; versions differ in which are the group's.
   let members: [LVMIdentifier: FoundPhysicalVolume]
@@ -28,7 +28,7 @@ public struct FoundVolumeGroup: Sendable {
   /// All physical volumes found, of any version of the group.
   public var physicalVolumes: [FoundPhysicalVolume] { Array(members.values) }
 
-  /// Where a physical volume was found.
+  /// The physical volume found with that UUID.
   public func member(_ uuid: LVMIdentifier) -> FoundPhysicalVolume? { members[uuid] }
 
   /// Maps the volumes of a version of the group.
@@ -77,7 +77,7 @@ public struct FoundVolumeGroup: Sendable {
     public let physicalVolume: VolumeGroup.PhysicalVolume
     /// The extents' numbers on it.
     public let extents: Range<UInt64>
-    /// The volume that had them next, by the newest version that says so.
+    /// The volume that had them next, by the newest version that shows one.
     public let owner: String
     /// The number of that version.
     public let seqno: UInt64
@@ -95,7 +95,7 @@ public struct FoundVolumeGroup: Sendable {
     let devices = Dictionary(
       version.physicalVolumes.map { ($0.uuid, $0) }, uniquingKeysWith: { first, _ in first })
     var found: [Reuse] = []
-    // What is known of each physical volume already; later versions repeat it.
+    // Ranges already found for each physical volume; later versions repeat them.
     var known: [LVMIdentifier: Set<Range<UInt64>>] = [:]
     for later in try history() where later == group || later.seqno > version.seqno {
       for allocation in later.allocations where !owners.contains(allocation.volumeUUID) {

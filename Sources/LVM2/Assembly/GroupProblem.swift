@@ -1,4 +1,4 @@
-/// What is wrong with a volume group's physical volumes or its metadata.
+/// A problem with a volume group's physical volumes or its metadata.
 public enum GroupProblem: Equatable, Sendable, CustomStringConvertible {
   /// A physical volume is in none of the searched files and devices.
   case missing(VolumeGroup.PhysicalVolume)

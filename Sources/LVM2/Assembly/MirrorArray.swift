@@ -32,7 +32,7 @@ public struct MirrorArray: Sendable {
 
   /// The array of those members; there is at least one.
   init(_ found: [Member]) throws(BlockIOError) {
-    // A failed member does not know that it failed; the newest says so.
+    // A failed member does not record its failure; the newest member does.
     let active = found.map(\.superblock).max { $0.events < $1.events }?.activeRoles ?? []
     let newest = found.map(\.superblock.events).max() ?? 0
     func isInUse(_ member: Member) -> Bool {
@@ -41,7 +41,7 @@ public struct MirrorArray: Sendable {
         && member.superblock.role.map { active.contains($0) } ?? false
     }
     let inUse = found.filter { isInUse($0) }
-    // If no member is whole, what is left is still better than nothing.
+    // If no member is whole, the rest is still better than nothing.
     let best = inUse.isEmpty ? found.filter { $0.superblock.events == newest } : inUse
     var roles: Set<UInt32?> = []
     let used = best.enumerated().sorted {

@@ -16,7 +16,7 @@ public struct PhysicalVolumeSearch: Sendable {
   package private(set) var withoutVolume: [Int] = []
   /// Members of arrays that spread their bytes over all members, so that one alone is no volume.
   package private(set) var arrayMembers: [(path: String, superblock: ArraySuperblock)] = []
-  /// What was searched of one input: tables may name the same bytes repeatedly.
+  /// Ranges of one input already searched: tables may list the same bytes repeatedly.
   private var searched: Set<Range<UInt64>> = []
   /// The members of mirroring arrays, in the order found.
   private var mirrors: [(uuid: [UInt8], members: [MirrorArray.Member])] = []
@@ -63,7 +63,7 @@ public struct PhysicalVolumeSearch: Sendable {
     return true
   }
 
-  /// Whether a superblock of version 0.90, which does not say where it is, belongs to the last
+  /// Whether a superblock of version 0.90, which does not state its place, belongs to the last
   /// partition of a disk: the two would be in the same place.
   private func isOfPartition(
     _ superblock: ArraySuperblock, _ source: any BlockSource

@@ -1,6 +1,6 @@
 public import BlockIO
 
-/// A snapshot of a volume group: its store, its origin, and what the metadata says about them.
+/// A snapshot of a volume group: its store, its origin, and their metadata.
 public struct SnapshotVolume: Sendable {
   /// The group, and its physical volumes.
   public let found: FoundVolumeGroup
@@ -13,7 +13,7 @@ public struct SnapshotVolume: Sendable {
   /// As long as the snapshot, which does not grow when the origin is extended; nil if the origin's
   /// layout is not supported.
   public let origin: (any BlockSource)?
-  /// Why there is no origin.
+  /// The reason why there is no origin.
   public let originError: VolumeError?
 
   /// Finds the snapshot's parts.

@@ -2,20 +2,19 @@ public import BlockIO
 
 /// The volume groups of the physical volumes that were found.
 public struct VolumeCatalog: Sendable {
-  /// The groups, with what was found of each.
+  /// The groups found.
   public let groups: [FoundVolumeGroup]
   /// Physical volumes in no group.
   public let orphans: [FoundPhysicalVolume]
-  /// What is wrong with the metadata areas of ``orphans``, which may belong to a group all the
-  /// same.
+  /// Problems with the metadata areas of ``orphans``, which may belong to a group all the same.
   public let orphanProblems: [LVMIdentifier: [GroupProblem]]
 
   /// Assembles the groups.
   ///
   /// Of several copies of a physical volume, the one with the newest metadata is used.
   ///
-  /// - Parameter texts: Groups from files of vgcfgbackup, which replace what the areas say about
-  ///   them; if the areas have newer versions, like older versions.
+  /// - Parameter texts: Groups from files of vgcfgbackup, which replace the groups of the areas; if
+  ///   the areas have newer versions, like older versions.
   public init(
     _ found: [FoundPhysicalVolume], texts: [VolumeGroup] = []
   ) throws(BlockIOError) {
@@ -48,7 +47,7 @@ public struct VolumeCatalog: Sendable {
     self.orphanProblems = orphanProblems
   }
 
-  /// What is known of one group during assembly.
+  /// The facts known about one group during assembly.
   private struct Candidate {
     /// From a file.
     var text: VolumeGroup?
@@ -64,8 +63,8 @@ public struct VolumeCatalog: Sendable {
     func group(_ members: Members) -> FoundVolumeGroup? {
       let newest = committed.max { $0.group.seqno < $1.group.seqno }
       let fallback = fallbacks.max { $0.group.seqno < $1.group.seqno }
-      // What is in use on the disks, even if its number is lower: a file may be of another line of
-      // versions.
+      // The version in use on the disks wins, even with a lower number: a file may be of another
+      // line of versions.
       guard let group = newest?.group ?? text ?? fallback?.group else { return nil }
       var problems = self.problems
       if text == nil, newest == nil, let fallback {
@@ -91,7 +90,7 @@ public struct VolumeCatalog: Sendable {
     var duplicates: [LVMIdentifier: [String]] = [:]
     /// The groups whose metadata they have in use.
     var owners: [LVMIdentifier: VolumeGroup] = [:]
-    /// What is wrong with the areas of those whose group is unknown.
+    /// Problems with the areas of physical volumes whose group is unknown.
     var areaProblems: [LVMIdentifier: [GroupProblem]] = [:]
 
     func problems(
@@ -121,7 +120,7 @@ public struct VolumeCatalog: Sendable {
     }
   }
 
-  /// A physical volume, and what its areas have in use.
+  /// A physical volume, and the versions in use in its areas.
   private struct ReadVolume {
     let volume: FoundPhysicalVolume
     let areas: [(area: MetadataArea, committed: CommittedMetadata)]
@@ -172,7 +171,7 @@ public struct VolumeCatalog: Sendable {
         }
       }
       for area in damaged {
-        // A text with a wrong checksum may say anything; the one before it was once sound.
+        // A text with a wrong checksum is unreliable; the one before it was once sound.
         let versions = try area.history().versions
         let sound = area.isIgnored ? versions.first : versions.first { !$0.isCommitted }
         let newest = (sound ?? versions.first)?.volumeGroup

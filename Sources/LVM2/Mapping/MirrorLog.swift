@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What dm-mirror records on disk: which regions are the same on all legs.
+/// dm-mirror's record on disk of the regions that are the same on all legs.
 ///
 /// - Source: Linux `drivers/md/dm-log.c`, `struct log_header_disk`, `LOG_OFFSET`.
 enum MirrorLog {
@@ -9,7 +9,7 @@ enum MirrorLog {
   private static let magic: UInt32 = 0x4d69_5272
   private static let bitsByteOffset: UInt64 = 1024
 
-  /// Whether a log says that all regions are in step; false if it cannot be read.
+  /// Whether a log marks all regions as in step; false if it cannot be read.
   static func isInSync(_ source: any BlockSource) throws(BlockIOError) -> Bool {
     guard source.byteCount > bitsByteOffset else { return false }
     let header = IOBuffer(byteCount: 512)
@@ -17,7 +17,7 @@ enum MirrorLog {
     let (found, regions) = header.withBytes(0..<512) {
       ($0.littleEndian(at: 0, as: UInt32.self), $0.littleEndian(at: 8, as: UInt64.self))
     }
-    // A log without regions says nothing.
+    // A log without regions proves nothing.
     guard found == magic, regions > 0, (regions - 1) / 8 < source.byteCount - bitsByteOffset else {
       return false
     }

@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What md records on each leg of an array, at the beginning of the leg's metadata volume.
+/// md's record on each leg of an array, at the beginning of the leg's metadata volume.
 ///
 /// - Source: Linux `drivers/md/dm-raid.c`, `struct dm_raid_superblock`.
 struct RaidSuperblock: Equatable {
@@ -14,7 +14,7 @@ struct RaidSuperblock: Equatable {
   let events: UInt64
   /// A bit for each leg that has failed.
   let failedLegs: UInt64
-  /// How many sectors of this leg were rebuilt, or ``allSectors``.
+  /// The number of sectors of this leg that were rebuilt, or ``allSectors``.
   let recoveredSectorCount: UInt64
 
   /// Whether all of the leg was in step when this was written.

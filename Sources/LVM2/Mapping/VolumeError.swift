@@ -1,6 +1,6 @@
 public import BlockIO
 
-/// Why a volume cannot be read, or not as requested.
+/// A reason why a volume cannot be read, or not as requested.
 public enum VolumeError: CodedError {
   /// The group has no volume of that name.
   case noVolume(String, VolumeGroup)
@@ -37,7 +37,7 @@ public enum VolumeError: CodedError {
     }
   }
 
-  /// Where reading failed.
+  /// The place of a failure to read.
   public var place: ErrorPlace? { if case .io(let error) = self { error.place } else { nil } }
 
   public var description: String {

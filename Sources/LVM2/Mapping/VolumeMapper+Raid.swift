@@ -44,7 +44,7 @@ extension VolumeMapper {
     }
   }
 
-  /// How many bytes of each leg an array needs: whole rows of stripes.
+  /// The number of bytes of each leg that an array needs: whole rows of stripes.
   private func requiredByteCount(
     ofLegOf raid: VolumeGroup.Raid, byteCount: UInt64
   ) -> UInt64 {

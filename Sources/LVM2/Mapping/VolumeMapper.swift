@@ -8,7 +8,7 @@ package struct VolumeMapper {
   private static let segmentCountMax = 1 << 20
 
   let group: VolumeGroup
-  /// Which copy of a mirror the user wants to read, even if it may be out of date.
+  /// The copy of a mirror that the user wants to read, even if it may be out of date.
   let leg: Int?
   /// Whether legs that are out of date are written.
   private let includesStale: Bool
@@ -171,7 +171,7 @@ package struct VolumeMapper {
 
   /// Copies, the readable ones first.
   ///
-  /// What may be out of date is not read, unless the user asks for that leg.
+  /// A leg that may be out of date is read only if the user asks for it.
   func copies(
     _ legs: [ExtentLayout], isCurrent: [Bool], splitOff: Set<Int> = [],
     _ volume: VolumeGroup.LogicalVolume
@@ -196,7 +196,7 @@ package struct VolumeMapper {
   }
 
   /// The legs of a mirror that are in step: the first, from which dm-mirror updates the others, and
-  /// all if a log on disk says so.
+  /// all if a log on disk marks all regions as in step.
   private func currentLegs(
     of mirror: VolumeGroup.Mirror, _ count: Int, _ known: inout Known
   ) throws(VolumeError) -> [Bool] {

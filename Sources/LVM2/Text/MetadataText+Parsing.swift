@@ -1,5 +1,5 @@
 extension MetadataText {
-  /// Reads what lvm2 calls its configuration text.
+  /// Reads text in lvm2's configuration format.
   ///
   ///     # a comment, up to the end of the line
   ///     name = "a string with \" and \\"
@@ -22,10 +22,10 @@ extension MetadataText {
 
 /// Goes through a text, token by token.
 private struct MetadataParser {
-  /// How deep sections may be nested; lvm2 goes to five.
+  /// The maximum nesting of sections; lvm2 goes to five.
   private static let depthMax = 16
-  /// How many names and values a text may have: far more than ten thousand volumes need, and few
-  /// enough for a few hundred megabytes of memory.
+  /// The maximum number of names and values in a text: far more than ten thousand volumes need, and
+  /// few enough for a few hundred megabytes of memory.
   private static let countMax = 1 << 22
 
   private(set) var lexer: MetadataLexer
@@ -59,7 +59,7 @@ private struct MetadataParser {
     return entries
   }
 
-  /// Reads what follows a name.
+  /// Reads the part after a name.
   private mutating func content(depth: Int) throws(MetadataTextError) -> MetadataEntry.Content {
     switch lexer.token {
     case .mark("="):

@@ -3,13 +3,13 @@ internal import BlockIO
 /// A text of LVM2's metadata as sections and values, not yet as a volume group.
 struct MetadataText {
   let bytes: [UInt8]
-  /// What is outside of all sections.
+  /// The text outside of all sections.
   let root: MetadataSection
   /// The version of lvm2 that wrote it; nil if it does not say.
   let writer: String?
 }
 
-/// What is between two braces.
+/// The text between two braces.
 struct MetadataSection {
   /// The byte at which its name begins; its end for the whole text.
   let byteOffset: Int
@@ -30,7 +30,7 @@ struct MetadataEntry {
   let content: Content
 }
 
-/// What follows an equals sign, or is in a list.
+/// A value after an equals sign, or in a list.
 struct MetadataValue {
   enum Kind {
     case integer(Int64)

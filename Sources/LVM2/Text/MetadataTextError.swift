@@ -1,12 +1,13 @@
-/// Where a text of LVM2's metadata is invalid, or describes no volume group, and why.
+/// The place where a text of LVM2's metadata is invalid, or describes no volume group, and the
+/// reason.
 public struct MetadataTextError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The line, from 1.
   public let line: Int
-  /// Where in the line, in bytes, from 1.
+  /// The place in the line, in bytes, from 1.
   public let column: Int
-  /// What was found there, described or in quotation marks.
+  /// The text found there, described or in quotation marks.
   public let found: String
-  /// What is required there.
+  /// The requirement at that place.
   public let required: String
 
   public var description: String {

@@ -1,10 +1,10 @@
 extension VolumeGroup {
   /// Reads a text of metadata, from a disk or from a file of /etc/lvm/archive or /etc/lvm/backup.
   ///
-  /// What lvm2 requires for mapping is required: names that name something, segments without gaps,
-  /// the stated number of everything, and stripes of equal length. Every number can be counted in
-  /// bytes, and volumes contain each other without cycles. Of a segment whose type is not supported
-  /// only that is known.
+  /// It requires what lvm2 requires for mapping: names that exist, segments without gaps, the
+  /// stated number of everything, and stripes of equal length. Every number can be counted in
+  /// bytes, and volumes contain each other without cycles. Of a segment of an unsupported type,
+  /// only the type is kept.
   ///
   /// - Parameter text: It ends at its first zero byte, or with its last.
   /// - Source: lvm2 `lib/format_text/import_vsn1.c`.
@@ -37,7 +37,7 @@ extension VolumeGroup {
   }
 }
 
-/// What all parts of a volume group's text need to be read.
+/// State shared by the decoders of all parts of a volume group's text.
 struct VolumeGroupDecoder {
   /// lvm2 has 32 bits for counts of extents and for sizes, except a device's.
   static let wordMax = UInt64(UInt32.max)
@@ -53,7 +53,7 @@ struct VolumeGroupDecoder {
   /// The names of all volumes but pseudo volumes.
   let volumeNames: Set<String>
 
-  /// Reads what the volumes depend on.
+  /// Reads the parts that the volumes depend on.
   init(_ text: MetadataText, of group: MetadataSection) throws(MetadataTextError) {
     self.text = text
     self.group = group

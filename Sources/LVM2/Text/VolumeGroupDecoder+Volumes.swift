@@ -1,5 +1,5 @@
 extension VolumeGroupDecoder {
-  /// Reads all volumes, and what ties snapshots to their origins.
+  /// Reads all volumes, and the links from snapshots to their origins.
   func volumes() throws(MetadataTextError) -> (
     [VolumeGroup.LogicalVolume], [VolumeGroup.Snapshot]
   ) {
@@ -99,7 +99,7 @@ extension VolumeGroupDecoder {
 
   /// Throws if a volume contains itself, or is nested too deeply to be lvm2's work.
   ///
-  /// Volumes are removed from the bottom, layer by layer: what is left is on a cycle, or on volumes
+  /// Volumes are removed from the bottom, layer by layer: the rest is on a cycle, or on volumes
   /// that are. A snapshot's origin and store do not count, as they are not inside it.
   private func checkStacking(
     of volumes: [VolumeGroup.LogicalVolume]
@@ -136,7 +136,7 @@ extension VolumeGroupDecoder {
       "at most \(Self.layerCountMax) layers of volumes without cycles")
   }
 
-  /// How many volumes may be on top of each other.
+  /// The maximum number of volumes on top of each other.
   ///
   /// lvm2 has some five: a cache on RAID with integrity, one leg of it being moved.
   private static let layerCountMax = 32

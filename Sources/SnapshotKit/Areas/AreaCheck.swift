@@ -87,7 +87,7 @@ struct AreaCheck {
     highestNewChunk = max(highestNewChunk, new)
   }
 
-  /// How many more chunks may have leaked than the shift shows.
+  /// The number of chunks that may have leaked in addition to those that the shift shows.
   private var riseMax: UInt64 {
     UInt64(shift == 0 && liveCount == 1 ? AreaLaw.leakMax : AreaLaw.riseMax)
   }

@@ -2,7 +2,7 @@ internal import SnapshotFormat
 
 /// The law of metadata areas, and how far exceptions may deviate from it and still be accepted.
 ///
-/// Linux hands out data chunks in order: the k-th exception of a table has the k-th data chunk. A
+/// Linux allocates data chunks in order: the k-th exception of a table has the k-th data chunk. A
 /// chunk that leaks shifts all that follow it; the shift never decreases. Salvage, carving and the
 /// audit all use these limits, so that they agree.
 ///
@@ -15,13 +15,12 @@ enum AreaLaw {
   /// This many exceptions make a store if nothing else is left of it, neither a header nor another
   /// area: lists of numbered rows are shorter.
   static let aloneCount: UInt64 = 32
-  /// How many chunks may have leaked before the first known exception: more than Linux has copies
-  /// in flight.
+  /// The number of chunks that may have leaked before the first known exception: more than Linux
+  /// has copies in flight.
   static let leakMax: Int64 = 4096
-  /// How many chunks may leak at once, from one exception to the next.
+  /// The number of chunks that may leak at once, from one exception to the next.
   static let riseMax: Int64 = 255
-  /// How many slots outside its area an exception of unordered ones may belong: copies that ended
-  /// late.
+  /// The number of slots by which an unordered exception may miss its area: copies that ended late.
   static let strayMax: Int64 = 64
   /// This many areas in a row may be damaged or missing before a table is given up.
   static let missedAreaCountMax: UInt64 = 16
@@ -52,7 +51,8 @@ enum AreaLaw {
     min(UInt64(slotsPerSector), geometry.chunkSize.exceptionsPerArea / 2)
   }
 
-  /// How many exceptions begin an area of a store, in any order; 0 if one of them is impossible.
+  /// The number of exceptions that begin an area of a store, in any order; 0 if one of them is
+  /// impossible.
   static func possibleCount(_ exceptions: Span<DiskException>, _ geometry: StoreGeometry) -> Int {
     var count = 0
     while count < exceptions.count, !exceptions[count].isTerminator {

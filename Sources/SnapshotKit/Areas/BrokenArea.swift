@@ -106,7 +106,7 @@ struct BrokenArea {
       }
       return nil
     }
-    // All exceptions are in their place; what comes after the area may be at its end.
+    // All exceptions are in their place; the bytes after the area may be at its end.
     let tailCount = sectors.reversed().prefix { $0 == .foreign }.count
     guard orderedCount > 0, tailCount > 0, tailCount < rest.count,
       rest.dropLast(tailCount).allSatisfy({ $0 == .zero }), isConfirmed(tailCount)

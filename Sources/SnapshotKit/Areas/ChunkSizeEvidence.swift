@@ -1,21 +1,21 @@
 internal import BlockIO
 package import SnapshotFormat
 
-/// What the areas show about the chunk size, regardless of the header.
+/// The evidence in the areas for a chunk size, regardless of the header.
 ///
 /// Areas are E + 1 chunks apart, and each holds the numbers of the data chunks right after it. Thus
 /// every chunk size has its own places for areas, and only the true one finds exceptions where
 /// Linux would have put them; file data does not look like that.
 package struct ChunkSizeEvidence: Sendable {
-  /// What one chunk size finds.
+  /// The findings under one chunk size.
   package struct Score: Equatable, Sendable {
     /// The chunk size.
     package let chunkSize: ChunkSize
-    /// How many of the areas examined hold exceptions in their places.
+    /// The number of examined areas that hold exceptions in their places.
     package fileprivate(set) var areaCount = 0
-    /// How many such exceptions they hold.
+    /// The number of such exceptions in them.
     package fileprivate(set) var exceptionCount = 0
-    /// How many of them are in area 0.
+    /// The number of them in area 0.
     fileprivate(set) var firstAreaCount = 0
     /// Whether area 0 names the first data chunk first, and holds nothing but exceptions.
     fileprivate(set) var beginsTable = false
@@ -41,9 +41,9 @@ package struct ChunkSizeEvidence: Sendable {
     private var isTable: Bool { beginsTable && isStrong }
   }
 
-  /// How much of an area is examined.
+  /// The number of bytes of an area to examine.
   private static let sampleByteCount: UInt64 = 4096
-  /// How many areas are examined: a reset loses at most the first four.
+  /// The number of areas examined: a reset loses at most the first four.
   private static let areaCountMax: UInt64 = 64
 
   /// The score of every chunk size, the smallest first.
@@ -64,10 +64,10 @@ package struct ChunkSizeEvidence: Sendable {
     scores.filter { $0.isConvincing && $0 != best }.max { $0 < $1 }
   }
 
-  /// What one chunk size finds.
+  /// Scores one chunk size.
   ///
   /// - Parameters:
-  ///   - isExpected: Whether a header says that a table of this chunk size begins in area 0.
+  ///   - isExpected: Whether a header states that a table of this chunk size begins in area 0.
   ///   - areaCountMax: How many areas are looked at.
   static func score(
     _ source: any BlockSource, _ chunkSize: ChunkSize, isExpected: Bool,

@@ -3,7 +3,7 @@ package import SnapshotFormat
 
 /// Where a store's areas and chunks are, and how that is known.
 package struct InferredGeometry: Sendable {
-  /// Where the chunk size comes from.
+  /// The source of the chunk size.
   package enum Basis: String, Sendable {
     /// The user.
     case option
@@ -15,9 +15,9 @@ package struct InferredGeometry: Sendable {
 
   /// nil if it cannot be determined.
   package let geometry: StoreGeometry?
-  /// Where the chunk size comes from.
+  /// The source of the chunk size.
   package let basis: Basis
-  /// What each chunk size finds, if that was examined.
+  /// The score of each chunk size, if that was examined.
   package let evidence: ChunkSizeEvidence?
 
   /// Infers the geometry of a store.

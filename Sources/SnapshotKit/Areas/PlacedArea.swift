@@ -8,7 +8,7 @@ internal import SnapshotFormat
 /// hardly ever do that, so such an area is not taken for one in its place.
 struct PlacedArea {
   private(set) var look: AreaCheck
-  /// How many bytes from its beginning are sectors full of exceptions in their place.
+  /// The number of bytes from its beginning that are sectors full of exceptions in their place.
   private(set) var orderedByteCount: UInt64 = 0
   /// By how many leaked chunks the new chunks are shifted, if more than a few slots show it: a
   /// single wrong one at the end may look like a leak.

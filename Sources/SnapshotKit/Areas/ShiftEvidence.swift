@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Where a copy of a store lost bytes, or has extra ones, as far as its areas show.
+/// The places where a copy of a store lost bytes, or has extra ones, as far as its areas show.
 ///
 /// Areas are where the chunk size puts them, and the new chunks of each show which one it is. If an
 /// area is not in its place but complete some sectors before or after it, and the following ones
@@ -15,9 +15,9 @@ internal import SnapshotFormat
 struct ShiftEvidence {
   /// The maximum number of bytes lost or extra in one place.
   private static let shiftMax: UInt64 = 4 << 20
-  /// How much is read, at most, in search of the next area.
+  /// The maximum number of bytes read in search of the next area.
   private static let searchByteCountMax: UInt64 = 64 << 20
-  /// How many areas after one that is not in its place are checked for being in theirs.
+  /// The number of areas after a displaced one that are checked for being in their places.
   private static let lookAheadCount: UInt64 = 8
   /// More gaps than these are not plausible for a copy.
   private static let gapCountMax = 256
@@ -36,22 +36,22 @@ struct ShiftEvidence {
   /// A complete area.
   private struct Sighting {
     let area: UInt64
-    /// Where it is in the copy, from its first right byte on.
+    /// Its place in the copy, from its first right byte on.
     let range: Range<UInt64>
-    /// How many bytes after its place it is; negative before it.
+    /// The number of bytes by which it is after its place; negative before it.
     let shift: Int64
     /// By how many leaked chunks the new chunks are shifted before it, and after it.
     let leakBefore: UInt64
     let leak: UInt64
     /// Whether the table continues after it.
     let isFull: Bool
-    /// How many bytes of the area, from its first, are exceptions; meaningless if its beginning is
-    /// lost.
+    /// The number of bytes of the area, from its first, that are exceptions; meaningless if its
+    /// beginning is lost.
     let usedByteCount: UInt64
     /// Whether it is only the beginning of an area, which is the next to find.
     var isBeginning = false
 
-    /// If the table ends in it at the end of a sector, what is before that; otherwise nil.
+    /// If the table ends in it at the end of a sector, the part before that; otherwise nil.
     var beginning: Sighting? {
       guard !isFull, usedByteCount % 512 == 0 else { return nil }
       return Sighting(
@@ -60,7 +60,7 @@ struct ShiftEvidence {
         isBeginning: true)
     }
 
-    /// What comes before area 0: that many bytes of a header, in their place.
+    /// The beginning of a store, before area 0: that many bytes of a header, in their place.
     static func beginning(headerByteCount: UInt64) -> Sighting {
       Sighting(
         area: .max, range: 0..<headerByteCount, shift: 0, leakBefore: 0, leak: 0, isFull: true,
@@ -99,7 +99,7 @@ struct ShiftEvidence {
   }
 
   /// Marks everything after the first gap as unconfirmed: the store is read from inside a file
-  /// system, perhaps in fragments, and what is between these is unknown.
+  /// system, perhaps in fragments, and the bytes between these are unknown.
   mutating func doubtGaps() {
     guard let first = gaps.first else { return }
     unconfirmedStart = first.range.lowerBound
@@ -129,7 +129,7 @@ struct ShiftEvidence {
 
   // MARK: - Areas
 
-  /// Where an area with that shift is; nil if before the first byte.
+  /// The place of an area with that shift; nil if before the first byte.
   private func byteOffset(of area: UInt64, shift: Int64) -> UInt64? {
     guard let place = geometry.byteOffset(of: AreaIndex(area)).flatMap(Int64.init(exactly:)) else {
       return nil
@@ -195,7 +195,7 @@ struct ShiftEvidence {
 
   /// The next area that is complete, or lacks only its first sectors, in its place or not.
   private func search(after last: Sighting) throws(BlockIOError) -> Sighting? {
-    // A store that nothing was copied to has an empty area 0; what follows it is older.
+    // A store that nothing was copied to has an empty area 0; areas after it are older.
     let isEmpty =
       last.next == 0 && !last.isBeginning
       ? try placed(0, shift: 0, leak: 0)?.area.look.isEmpty ?? false : false
@@ -241,7 +241,7 @@ struct ShiftEvidence {
   /// A sector that begins like one of an area that is still to come.
   private struct Suspect {
     let area: UInt64
-    /// Which sector of that area it is.
+    /// Its number in that area.
     let sector: Int
     let shift: Int64
   }
@@ -284,7 +284,7 @@ struct ShiftEvidence {
     // few numbers fit some area or other.
     if sighting.area > 0 { return !isEmpty && (sighting.area == last.next || !isWeak) }
     if isWeak { return false }
-    // Linux itself would have zeroed what is before an empty area 0, but nothing after it.
+    // Linux itself would have zeroed the bytes before an empty area 0, but nothing after it.
     guard isEmpty, sighting.shift > 0 else { return true }
     return sighting.isFull ? try isRight(1, sighting.shift, sighting.leak) : false
   }
@@ -330,7 +330,7 @@ struct ShiftEvidence {
     add(start, end, missing)
   }
 
-  /// How many bytes at the end of an area are sectors full of exceptions in their place.
+  /// The number of bytes at the end of an area that are sectors full of exceptions in their place.
   private func orderedTailByteCount(
     _ area: UInt64, endingAt end: UInt64, _ leak: UInt64
   ) throws(BlockIOError) -> UInt64 {

@@ -1,6 +1,6 @@
 internal import SnapshotFormat
 
-/// Distinguishes the exceptions in a metadata area from whatever else damage has left there.
+/// Distinguishes the exceptions in a metadata area from anything else that damage has left there.
 ///
 /// By ``AreaLaw``, each exception has its place. If chunks leaked (a crash before 3.13, a copy that
 /// failed), all that follow are *shifted*. File data, random bytes and areas of other stores are
@@ -14,7 +14,7 @@ internal import SnapshotFormat
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_prepare_exception`,
 ///   `persistent_commit_exception`.
 struct SlotJudge {
-  /// What a slot of sixteen bytes is taken for.
+  /// The meaning of a slot of sixteen bytes.
   enum Kind: UInt8 {
     case zero
     /// An exception that the law supports.
@@ -26,7 +26,7 @@ struct SlotJudge {
     case unreadable
   }
 
-  /// What is known before a piece of an area is judged.
+  /// The facts known before a piece of an area is judged.
   struct Context {
     /// The shift of the last exception before it, if the piece continues its table.
     var shift: Int64?
@@ -234,7 +234,7 @@ struct SlotJudge {
       let isSupported =
         switch (low, high) {
         case (let low?, let high?): low <= shift && shift <= high
-        // A rise is a leak, unless what follows shows that it is a flipped bit.
+        // A rise is a leak, unless a later exception shows that it is a flipped bit.
         case (let low?, nil):
           shift == low
             || (isAttached && isClean && (low...low + AreaLaw.riseMax).contains(shift)
@@ -269,7 +269,7 @@ struct SlotJudge {
     return placed * 2 < possible
   }
 
-  /// Whether what is left are exceptions in another order than their chunks.
+  /// Whether the remaining slots are exceptions in another order than their chunks.
   private func isUnordered(
     _ exceptions: Span<DiskException>, _ position: UInt64, _ context: Context
   ) -> Bool {

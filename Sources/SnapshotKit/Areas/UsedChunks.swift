@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Which data chunks of a store may hold anything.
+/// The data chunks of a store that may hold anything.
 struct UsedChunks: Sendable {
   private let source: any BlockSource
   private let geometry: StoreGeometry
@@ -14,7 +14,7 @@ struct UsedChunks: Sendable {
 
   /// Whether a chunk may hold anything: it is not all zeroes.
   ///
-  /// - Parameter isUnreadableUsed: Whether what cannot be read counts as well.
+  /// - Parameter isUnreadableUsed: Whether unreadable chunks count as well.
   func contains(
     _ chunk: Chunk, isUnreadableUsed: Bool = true
   ) throws(BlockIOError) -> Bool {
@@ -41,8 +41,8 @@ struct UsedChunks: Sendable {
     return max(position + 1, next ?? 0)
   }
 
-  /// The first chunk after a table that may hold what an exception was for, if what follows the
-  /// table's last slot was zeroed.
+  /// The first chunk after a table that may hold an exception's data, if the slots after the
+  /// table's last one were zeroed.
   ///
   /// Any chunk may be zero by itself. So the chunks of a sector's slots are looked at, or of an
   /// area's if one would be all zeroes, as far as that is no great effort.

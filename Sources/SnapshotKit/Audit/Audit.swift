@@ -2,9 +2,9 @@ public import SnapshotFormat
 
 /// The result of an audit.
 public struct Audit: Sendable {
-  /// How much an audit reads.
+  /// The reach of an audit.
   public enum Depth: Sendable {
-    /// Metadata, and what the content of the snapshot and the origin tells.
+    /// Metadata, and the content of the snapshot and the origin.
     case content
     /// The data of every exception as well: it is compared with the origin, if there is one, and
     /// searched for blocks of zeroes.
@@ -13,18 +13,18 @@ public struct Audit: Sendable {
 
   /// The walk over the table that the audit is based on.
   let walk: TableWalk
-  /// How many exceptions are usable: those that are possible and unique, or that a salvage keeps.
+  /// The number of usable exceptions: those that are possible and unique, or that a salvage keeps.
   public let usableCount: UInt64
-  /// What can be salvaged; nil if there is nothing to salvage.
+  /// The plan for a salvage; nil if there is nothing to salvage.
   public let plan: SalvagePlan?
   /// Everything that was found, the worst first, otherwise in the catalogue's order.
   public private(set) var findings: [Finding]
   /// Whether this is a store at all.
   public let isStore: Bool
-  /// What the content of the snapshot and its origin reveals; nil without an origin, if there is
-  /// nothing to salvage, or if only metadata was read.
+  /// The comparison of snapshot and origin by content; nil without an origin, if there is nothing
+  /// to salvage, or if only metadata was read.
   public internal(set) var origin: OriginCheck?
-  /// Where the chunks belong that no exception names.
+  /// The placement of orphans.
   public internal(set) var placement: PlacementPlan
 
   init(
@@ -42,13 +42,13 @@ public struct Audit: Sendable {
 
   /// The store that was examined.
   public var store: Store { walk.store }
-  /// What Linux would do with it.
+  /// Linux's handling of the store.
   public var load: KernelLoad { walk.load }
   /// Where areas and chunks are, and how that is known.
   package var inferred: InferredGeometry { walk.inferred }
-  /// How far the table reaches by that geometry.
+  /// The extent of the table by that geometry.
   public var extent: TableSummary? { walk.extent }
-  /// What it is if it is no store, if known.
+  /// The content of a source that is not a store, if known.
   public var content: OtherContent? { walk.content }
 
   /// Where areas and chunks are: by the header, or otherwise by the areas.
@@ -108,7 +108,7 @@ public struct Audit: Sendable {
     }
   }
 
-  /// How many findings are of that severity.
+  /// The number of findings of that severity.
   public func count(of severity: Severity) -> Int {
     findings.count { $0.severity == severity }
   }
@@ -121,9 +121,9 @@ extension Audit {
     public let index: Int
     /// Whether it is the table in use.
     public let isCurrent: Bool
-    /// How many exceptions it has.
+    /// The number of exceptions.
     public let exceptionCount: UInt64
-    /// How many areas it has.
+    /// The number of areas.
     public let areaCount: UInt64
   }
 

@@ -2,10 +2,10 @@ internal import Blkid
 public import BlockIO
 internal import SnapshotFormat
 
-// What needs the origin's content.
+// Checks that need the origin's content.
 
 extension Auditor {
-  /// Examines what the snapshot holds, and adds the findings to the audit.
+  /// Examines the content of the snapshot, and adds the findings to the audit.
   ///
   /// If Linux would not show the store, the salvaged snapshot is examined.
   func checkOrigin(addingTo audit: inout Audit) throws(StoreError) {

@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-// Blocks of zeroes in place of what a copy could not read.
+// Blocks of zeroes in place of data that a copy could not read.
 
 extension Auditor {
   /// Shorter ones are common, longer ones no block of a copy.
@@ -52,7 +52,7 @@ extension Auditor {
       && run.lowerBound % 4096 == 0
   }
 
-  /// What shares a block, if that is more than one run's data.
+  /// The chunks that share a block, if it holds more than one run's data.
   private static func owners(
     of block: Range<UInt64>, _ runs: [ExceptionRun], _ geometry: StoreGeometry
   ) -> String? {

@@ -37,8 +37,8 @@ public struct Auditor {
     walk = nil
   }
 
-  /// An auditor of a snapshot that was opened; of a table that a kernel reads, what was found while
-  /// it was read serves.
+  /// An auditor of a snapshot that was opened; for a table in a kernel's reading, it uses the
+  /// findings of that reading.
   public init(_ snapshot: Snapshot) {
     let loaded = snapshot.loaded
     (store, origin, reading) = (loaded.store, snapshot.origin, loaded.table.reading)
@@ -50,7 +50,7 @@ public struct Auditor {
 
   /// Audits metadata, and content as far as that is wanted.
   ///
-  /// - Parameter progress: Is told how far the comparison with the origin is.
+  /// - Parameter progress: Gets the progress of the comparison with the origin.
   public func audit(
     _ depth: Audit.Depth, progress: ProgressHandler = { _, _ in }
   ) throws(StoreError) -> Audit {
@@ -102,7 +102,8 @@ public struct Auditor {
     if let origin { findings += OriginSizeCheck(store, origin, geometry, census).findings }
     findings += volumeFindings(geometry, census)
     findings += useFindings()
-    // For a table that Linux shows, what it rightly shows; a salvage may find more after damage.
+    // For a table that Linux shows, the content that it rightly shows; a salvage may find more
+    // after damage.
     let salvageable = plan?.generations.first?.exceptionCount ?? 0
     let isShown = plan == nil || (load.verdict == .loads && plan?.gaps.isEmpty == true)
     let usable = isShown ? census.usableCount : 0
@@ -111,7 +112,7 @@ public struct Auditor {
       isStore: store.isRecognised || inferred.basis == .areas || plan?.generations.isEmpty == false)
   }
 
-  /// What can be salvaged, if there is anything: damage, or an older table.
+  /// A salvage plan, if there is anything to salvage: damage, or an older table.
   private func plan(
     _ inferred: InferredGeometry, _ geometry: StoreGeometry, _ load: KernelLoad,
     _ findings: [Finding]
@@ -143,14 +144,14 @@ public struct Auditor {
     return (try? ShiftEvidence(store.source, geometry.chunkSize).gaps.isEmpty) == false
   }
 
-  /// What a volume group's metadata says about the snapshot.
+  /// Findings from a volume group's metadata about the snapshot.
   private func volumeFindings(_ geometry: StoreGeometry?, _ census: TableCensus?) -> [Finding] {
     guard let volume else { return [] }
     // It fails only if a device does that was read when the group was found.
     return (try? VolumeCheck(volume, store, geometry, census).findings) ?? []
   }
 
-  /// What a map of bad sectors says about the data.
+  /// The finding from a map of bad sectors about the data.
   private func unreadableDataFinding(_ plan: SalvagePlan?) -> [Finding] {
     guard let plan, let generation = plan.generations.first,
       store.source.hasKnownUnreadable
@@ -165,12 +166,12 @@ public struct Auditor {
     return [tally.finding]
   }
 
-  /// What a salvage finds in the areas and the walk by Linux's rules does not.
+  /// Findings of a salvage in the areas that the walk by Linux's rules does not make.
   private func planFindings(
     _ plan: SalvagePlan?, _ load: KernelLoad, besides findings: [Finding]
   ) -> [Finding] {
     guard let generation = plan?.generations.first else { return [] }
-    // If Linux shows the table as a whole, what another generation lost is no damage of the store,
+    // If Linux shows the table as a whole, losses of another generation are no damage of the store,
     // and the end is where Linux finds it.
     if load.verdict == .loads, !generation.isCurrent { return [] }
     let seenAreas = Set(

@@ -1,22 +1,22 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What most likely happened to a store, for messages.
+/// The most likely cause of a store's state, for messages.
 ///
-/// The findings say what is wrong; this names the accident that causes such findings.
+/// The findings list the faults; this names the accident that causes such findings.
 package struct Diagnosis: Sendable {
-  /// What happened.
+  /// The cause.
   package let cause: String
-  /// What can be saved.
+  /// The prospect of recovery.
   package let prospect: Prospect
 
-  /// What can be saved, in exceptions.
+  /// The prospect of recovery, in exceptions.
   package struct Prospect: Equatable, Sendable {
-    /// How many are usable.
+    /// The number of usable exceptions.
     package let usableCount: UInt64
-    /// How many of those may belong to another table.
+    /// The number of those that may belong to another table.
     package let doubtfulCount: UInt64
-    /// How many are lost; at most, if that is not known.
+    /// The number of lost exceptions; the maximum, if the number is unknown.
     package let lostCount: UInt64
     /// Whether more may be lost, after the end.
     package let isEndLost: Bool
@@ -28,7 +28,7 @@ package struct Diagnosis: Sendable {
     self.cause = cause
     let generation = audit.plan?.generations.first
     let byPlace = generation?.lostChunkCount(for: [.beyondStore, .lostInCopy, .overwritten])
-    // What is shortly past a short origin's end is there, and needs a longer origin.
+    // Chunks shortly past a short origin's end are present, but need a longer origin.
     let pastOrigin = audit.neededOriginByteCount.flatMap { _ in
       generation?.findings.first { $0.code == .oldBeyondOrigin }?.count
     }
@@ -47,7 +47,7 @@ package struct Diagnosis: Sendable {
       ?? pastCause(audit, codes)
   }
 
-  /// What the store is, by its path; only its name shows it.
+  /// A word for the store, by its path: only the file name shows what it is.
   private static func noun(_ audit: Audit) -> String {
     let name = audit.store.source.name
     let file = name.split(separator: "/").last ?? ""
@@ -195,7 +195,7 @@ extension FindingCode {
 }
 
 extension Audit {
-  /// How many bytes at the beginning of the store are zero, up to a megabyte.
+  /// The number of bytes at the beginning of the store that are zero, up to a megabyte.
   fileprivate var zeroedByteCount: Int {
     let byteCount = Int(min(store.source.byteCount, 1 << 20))
     let buffer = IOBuffer(byteCount: byteCount)

@@ -70,7 +70,7 @@ struct HeaderCheck {
 }
 
 extension SnapshotHeader {
-  /// Whether everything but the magic is right, and that is zero: what wipefs and LVM leave.
+  /// Whether everything but the magic is right, and that is zero: the result of wipefs and LVM.
   var isErased: Bool {
     magic == 0 && version == Self.supportedVersion && valid <= 1
       && (try? ChunkSize(sectorCount: chunkSectors)) != nil

@@ -1,14 +1,14 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What follows a table's end and shows its past: older areas, data of a merge.
+/// Remains after a table's end that show its past: older areas, data of a merge.
 struct PastCheck {
   private(set) var findings: [Finding] = []
 
   init(_ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary) {
     guard case .terminator(let area, _) = extent.end else { return }
     findStaleAreas(store, geometry, after: area)
-    // If the snapshot was invalidated, what is there was in flight.
+    // If the snapshot was invalidated, the data there was in flight.
     if store.header?.valid != 0 { findData(store, geometry, extent) }
   }
 
@@ -45,7 +45,7 @@ struct PastCheck {
     if let tally { findings.append(tally.finding) }
   }
 
-  /// Examines the data chunks that Linux would hand out next.
+  /// Examines the data chunks that Linux would allocate next.
   private mutating func findData(_ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary)
   {
     var next = extent.nextFree

@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// The findings of a store's size: what it should hold, and what it can.
+/// The findings about a store's size: the required and the actual one.
 struct StoreCheck {
   private(set) var findings: [Finding] = []
 

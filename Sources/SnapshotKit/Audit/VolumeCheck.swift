@@ -3,19 +3,19 @@ package import LVM2
 internal import SnapshotFormat
 
 /// The findings of a snapshot of a volume group: lvm2's metadata compared with the store, and with
-/// what is there.
+/// the physical volumes.
 package struct VolumeCheck {
-  /// The first version of lvm2 that makes stores right where ``FindingCode`` says otherwise.
+  /// The first version of lvm2 without the faults of stores that ``FindingCode`` lists.
   private static let mendedVersion = "2.02.106"
 
-  /// How many places of reallocated extents a finding names.
+  /// The number of places of reallocated extents that a finding lists.
   private static let extentsNamed = 256
 
-  /// What was found.
+  /// The findings.
   package private(set) var findings: [Finding] = []
   private let volume: SnapshotVolume
 
-  /// What the group alone shows.
+  /// Checks the group alone.
   package init(_ volume: SnapshotVolume) throws(BlockIOError) {
     self.volume = volume
     addPhysicalVolumes()
@@ -27,7 +27,7 @@ package struct VolumeCheck {
     }
   }
 
-  /// What the group shows together with the store.
+  /// Checks the group together with the store.
   init(
     _ volume: SnapshotVolume, _ store: Store, _ geometry: StoreGeometry?, _ census: TableCensus?
   ) throws(BlockIOError) {
@@ -105,7 +105,7 @@ package struct VolumeCheck {
     }
   }
 
-  /// Adds what may have changed since an older version of the group.
+  /// Adds possible changes since an older version of the group.
   private mutating func addVersion() throws(BlockIOError) {
     let (version, newest) = (volume.version, volume.found.group.seqno)
     guard version != volume.found.group else { return }

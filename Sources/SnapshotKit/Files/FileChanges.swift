@@ -1,7 +1,7 @@
 public import BlockIO
 public import FileSystems
 
-/// What differs between the files of a snapshot and those of its origin.
+/// The differences between the files of a snapshot and those of its origin.
 ///
 /// One side is before, the other after: usually the snapshot is before. If it is an overlay, which
 /// was written to instead of its origin, the origin is. Inodes are compared by their records,
@@ -9,21 +9,21 @@ public import FileSystems
 /// the table maps and that really differ: nothing else is read. With `comparesContent` the data of
 /// files that seem to differ is read and compared.
 ///
-/// A renamed directory is one change; what is in it keeps its name in it. Times of last access and
+/// A renamed directory is one change; its content keeps its names in it. Times of last access and
 /// of the inode alone are no change.
 public struct FileChanges: Sendable {
-  /// Which side is before.
+  /// The older side.
   public let before: SnapshotFiles.Side
   /// The changes, by path.
   public private(set) var changes: [FileChange] = []
-  /// What could not be read, and of which side: changes may be missing if there is any.
+  /// Damage met, and on which side: if there is any, changes may be missing.
   public private(set) var damage: [(side: SnapshotFiles.Side, damage: FileSystemDamage)] = []
   private var noted: [SnapshotFiles.Side: Set<FileSystemDamage>] = [:]
 
   /// Compares both sides.
   ///
-  /// - Parameter before: Which side is before; nil for the one in which no inode was changed last,
-  ///   or for the snapshot if that does not tell.
+  /// - Parameter before: The older side; nil for the one in which no inode was changed last, or for
+  ///   the snapshot if that does not decide.
   public init(
     _ files: SnapshotFiles, before side: SnapshotFiles.Side? = nil, comparesContent: Bool = false,
     progress: ProgressHandler = { _, _ in }
@@ -86,8 +86,8 @@ public struct FileChanges: Sendable {
   private static func unchangedOwners(
     of differing: [Range<UInt64>], _ files: SnapshotFiles, besides suspects: Set<FileID>
   ) throws(FileSystemError) -> Set<FileID> {
-    // What is free now belongs to nobody, a structure to no file, and what a suspect has is looked
-    // at anyway: if nothing is left, no map has to be read.
+    // Free bytes belong to no file, nor do structures, and suspects are examined anyway: if nothing
+    // else is left, no map has to be read.
     let free = (try? files.after.freeRanges()) ?? []
     var left = differing.without(free)
     var theirs: [Range<UInt64>] = []
@@ -108,7 +108,7 @@ public struct FileChanges: Sendable {
 
 /// One difference between the files of a snapshot and those of its origin.
 public struct FileChange: Equatable, Sendable {
-  /// What differs.
+  /// The kind of difference.
   public enum Status: String, CaseIterable, Sendable {
     case created, deleted, content, metadata, renamed, type
 
@@ -127,13 +127,13 @@ public struct FileChange: Equatable, Sendable {
 
   /// The path after; of a deleted file, before.
   public let path: String
-  /// What differs.
+  /// The kind of difference.
   public let status: Status
   /// The path before of a file that was renamed.
   public let from: String?
-  /// How long the file is after; of a deleted file, how long it was.
+  /// The length of the file on the newer side; of a deleted file, its former length.
   public let byteCount: UInt64
-  /// How many of its bytes differ, or may: without a comparison of contents, bytes that lie
+  /// The number of its bytes that differ, or may: without a comparison of contents, bytes that lie
   /// elsewhere now count.
   public let changedByteCount: UInt64
 
@@ -147,7 +147,7 @@ public struct FileChange: Equatable, Sendable {
 }
 
 extension Inode {
-  /// How much content it has: none, unless it is a regular file.
+  /// The length of its content: 0, unless it is a regular file.
   var contentByteCount: UInt64 { kind == .regular ? byteCount : 0 }
 
   /// Whether it may be the same file as another of its number, rather than one that was made after
@@ -159,7 +159,7 @@ extension Inode {
   }
 }
 
-/// What every inode of a file system is, in 32 bytes each.
+/// Digests of every inode of a file system, 32 bytes each.
 struct InodeDigests {
   private struct Digest {
     let id: FileID
@@ -169,7 +169,7 @@ struct InodeDigests {
   }
 
   private var digests: [Digest] = []
-  /// What could not be read.
+  /// Damage met while reading.
   let damage: [FileSystemDamage]
 
   init(_ fileSystem: any FileSystem) throws(FileSystemError) {
@@ -197,10 +197,10 @@ struct InodeDigests {
     self.digests = digests
   }
 
-  /// Which of two sides is newer: the one where an inode was changed last that the other has not
-  /// as well; nil if that tells nothing.
+  /// The newer side: the one with the latest inode change that the other does not have as well; nil
+  /// if that does not decide.
   ///
-  /// What both have tells nothing: where exceptions are lost, a snapshot shows its origin's inodes.
+  /// Inodes in both prove nothing: where exceptions are lost, a snapshot shows its origin's inodes.
   static func newer(snapshot: InodeDigests, origin: InodeDigests) -> SnapshotFiles.Side? {
     var (mine, theirs) = (Int64.min, Int64.min)
     snapshot.forEachDifference(from: origin) { own, other in

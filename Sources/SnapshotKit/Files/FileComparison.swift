@@ -6,13 +6,13 @@ final class FileComparison {
   private static let pieceByteCount = 1 << 20
 
   private let (past, present): (any FileSystem, any FileSystem)
-  /// Where the two differ, ascending.
+  /// The ranges where the two differ, ascending.
   private let differing: [Range<UInt64>]
   private let comparesContent: Bool
   private lazy var mine = IOBuffer(byteCount: Self.pieceByteCount)
   private lazy var theirs = IOBuffer(byteCount: Self.pieceByteCount)
   private var sameness: [FileID: Bool] = [:]
-  /// What could not be read.
+  /// Damage met while reading.
   private(set) var damage: (before: [FileSystemDamage], after: [FileSystemDamage]) = ([], [])
 
   init(
@@ -23,7 +23,7 @@ final class FileComparison {
     (self.differing, self.comparesContent) = (differing, comparesContent)
   }
 
-  /// What two files differ in.
+  /// The difference between two files.
   struct Difference {
     /// The length of the later one.
     let byteCount: UInt64
@@ -48,7 +48,7 @@ final class FileComparison {
     return isSame
   }
 
-  /// What two files differ in; nil if one cannot be read.
+  /// The difference between two files; nil if one cannot be read.
   func difference(_ old: FileID, _ new: FileID) throws(FileSystemError) -> Difference? {
     guard
       let before = try reading(isPast: true, { () throws(FileSystemError) in try past.inode(old) }),
@@ -111,7 +111,7 @@ final class FileComparison {
 
   // MARK: - Content
 
-  /// How many bytes of two regular files differ, or may.
+  /// The number of bytes of two regular files that differ, or may.
   private func changedByteCount(
     _ before: Inode, _ after: Inode
   ) throws(FileSystemError) -> UInt64 {
@@ -125,7 +125,7 @@ final class FileComparison {
     note(new.damage, isPast: false)
     let byteCount = max(before.byteCount, after.byteCount)
     let pieces = Self.differences(old, new, byteCount: byteCount, differing)
-    // What lies in the inode is small, and read in any case.
+    // Data in the inode is small, and read in any case.
     let isInline = (old.extents + new.extents).contains {
       if case .inline = $0.place { true } else { false }
     }
@@ -133,7 +133,7 @@ final class FileComparison {
     return try comparedByteCount(before, after, in: pieces)
   }
 
-  /// Where two files may differ, by where they lie, ascending.
+  /// The ranges in which two files may differ, by where they lie, ascending.
   static func differences(
     _ old: FileMap, _ new: FileMap, byteCount: UInt64,
     _ differing: [Range<UInt64>]
@@ -177,7 +177,7 @@ final class FileComparison {
   ) throws(FileSystemError) -> UInt64 {
     let (old, new) = (try past.content(of: before), try present.content(of: after))
     let common = min(old.byteCount, new.byteCount)
-    // What is known to be lost differs, and may be far too long to be tried.
+    // Ranges known to be lost count as different, and may be far too long to try.
     let known = (old.knownUnreadable(in: 0..<common) + new.knownUnreadable(in: 0..<common)).union
     var changed = pieces.totalCount - pieces.without(known).totalCount
     do throws(BlockIOError) {
@@ -200,7 +200,7 @@ final class FileComparison {
     return changed
   }
 
-  /// How many bytes differ in the buffers, by sectors; what could not be read differs.
+  /// The number of bytes that differ in the buffers, by sectors; unreadable bytes differ.
   private func differingByteCount(
     in place: Range<Int>, lost: [Range<UInt64>], at position: UInt64
   ) -> UInt64 {

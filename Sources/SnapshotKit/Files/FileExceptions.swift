@@ -22,14 +22,14 @@ public struct FileExceptions: Sendable {
     /// Whether the bytes are the content as it is; otherwise they are compressed, reserved, or in
     /// the inode.
     public let isPlain: Bool
-    /// Whether they are lost, as far as is known without reading them: what shows there is not what
-    /// the snapshot had.
+    /// Whether they are lost, as far as known without reading them: the bytes shown there are not
+    /// the snapshot's.
     public let isLost: Bool
   }
 
   /// The pieces, in the order of the file, its structures last.
   public private(set) var pieces: [Piece] = []
-  /// What could not be read: pieces may be missing if there is any.
+  /// Damage met: if there is any, pieces may be missing.
   public let damage: [FileSystemDamage]
 
   /// Finds the pieces of a file of the snapshot's file system.

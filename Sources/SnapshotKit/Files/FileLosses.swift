@@ -2,29 +2,30 @@ internal import BlockIO
 public import FileSystems
 internal import SnapshotFormat
 
-/// Which bytes of a snapshot's or an origin's file system are not what they should be, or may not.
+/// The bytes of a snapshot's or an origin's file system that are wrong, or may be.
 ///
 /// The lists are ranges of the file system's source, ascending, and have no byte in common but
 /// for ``unnamed``, which is a part of ``ranges``.
 public struct FileLosses: Sendable {
-  /// What is lost: unreadable, or not what the snapshot had.
+  /// The losses: unreadable bytes, and bytes that differ from the snapshot's.
   package private(set) var ranges: [Range<UInt64>]
-  /// What of it is lost because the files say that it was written, and no exception names it: the
-  /// data is among the chunks that have no place, or lost, and nothing says which.
+  /// The part of the losses that files show to have been written though no exception maps it.
+  ///
+  /// The data is either among the orphans without a place, or lost (undetermined).
   package private(set) var unnamed: [Range<UInt64>] = []
-  /// What rests on likely evidence alone, or would: its data has a likely place.
+  /// Ranges that rest, or would rest, on likely evidence alone: their data has a likely place.
   package private(set) var likely: [Range<UInt64>] = []
-  /// What may have been written although no exception says so, or rests on an exception that may
+  /// Ranges that may have been written without an exception, or rest on an exception that may
   /// belong to another table.
   package private(set) var doubtful: [Range<UInt64>] = []
   /// Whether exceptions are lost, or may be, that no range accounts for.
   public private(set) var hasUnknown: Bool
-  /// How many they are at most, besides those after a lost end.
+  /// The maximum number of unknown losses, besides those after a lost end.
   package private(set) var unknownCount: UInt64
-  /// Whether the evidence does not decide if exceptions after the table's end are lost.
+  /// Whether exceptions after the table's end may be lost, and the evidence does not decide.
   public private(set) var isEndInDoubt: Bool
 
-  /// What is lost of a side, as far as is known without reading any file system.
+  /// The losses of a side, as far as they are known without reading any file system.
   ///
   /// - Parameters:
   ///   - part: The part of it that the file system is in.
@@ -40,7 +41,7 @@ public struct FileLosses: Sendable {
       side == .snapshot && !hasUnknown && snapshot.loaded.generation?.isInDoubt == true
     unknownCount = hasUnknown ? snapshot.loaded.generation?.lostCount(besides: 0) ?? 0 : 0
     if side == .snapshot {
-      // What the origin cannot show matters where the snapshot shows the origin.
+      // Unreadable parts of the origin matter where the snapshot shows the origin.
       lost = lost.flatMap { range in
         var shown: [Range<UInt64>] = []
         view.forEachSegment(in: range) { if $0.place == .origin { shown.append($0.range) } }
@@ -55,11 +56,11 @@ public struct FileLosses: Sendable {
     doubtful = doubtful.without((ranges + likely).union)
   }
 
-  /// What is lost of the snapshot in one of its file systems, by what the files tell as well.
+  /// The losses of the snapshot in one of its file systems, including those that its files reveal.
   ///
-  /// If exceptions are lost, and it is unknown what they were for, the file systems of both sides
-  /// are read: every inode, and the maps of the files that differ. So are the others of the
-  /// snapshot if it is a disk, for the exceptions may have been theirs.
+  /// If exceptions are lost, and their old chunks are unknown, the file systems of both sides are
+  /// read: every inode, and the maps of the files that differ. So are the others of the snapshot if
+  /// it is a disk, for the exceptions may have been theirs.
   public init(_ files: SnapshotFiles) throws(FileSystemError) {
     let known = FileLosses(files.snapshot, .snapshot, in: files.part)
     var all = [(known, files)]
@@ -71,13 +72,13 @@ public struct FileLosses: Sendable {
     self = try Self.told(all)[0]
   }
 
-  /// What is lost of a snapshot in each of its file systems, by what the files of all of them tell
-  /// as well.
+  /// The losses of a snapshot in each of its file systems, including those that the files of all of
+  /// them reveal.
   ///
   /// An exception was for one place of the snapshot: what is written in one file system without an
   /// exception leaves fewer that may have been for any of the others.
   ///
-  /// - Parameter parts: The file systems, and what is known to be lost without them.
+  /// - Parameter parts: The file systems, and the losses known without them.
   static func told(
     _ parts: [(known: FileLosses, files: SnapshotFiles)]
   ) throws(FileSystemError) -> [FileLosses] {
@@ -94,7 +95,7 @@ public struct FileLosses: Sendable {
         possible.append(written.possible)
         isOriginWritten = isOriginWritten || written.newer == .origin
       } catch {
-        // One that is damaged too much tells nothing.
+        // A file system that is damaged too much gives no evidence.
         if error.isFatal { throw error }
         possible.append([])
       }
@@ -102,8 +103,8 @@ public struct FileLosses: Sendable {
     let (generation, geometry) = (files.snapshot.loaded.generation, files.snapshot.loaded.geometry)
     let count = accounted.union.chunkCount(geometry)
     let unknownCount = generation?.lostCount(besides: count) ?? 0
-    // What was written without an exception decides the doubt: the end is lost. After an overflow
-    // an origin is written on, though all that was in flight has a place.
+    // Writes without an exception decide the doubt: the end is lost. After an overflow the origin
+    // may have been written further, even if all chunks in flight have a place.
     let isEndLost =
       generation?.isEndLost == true || first.isEndInDoubt && !accounted.isEmpty
       || generation?.hadInFlight == true && isOriginWritten
@@ -117,7 +118,7 @@ public struct FileLosses: Sendable {
     return losses
   }
 
-  /// What is lost of a snapshot by what its files tell, in bytes of it.
+  /// The losses of a snapshot that its files reveal, in bytes of it.
   package static func toldRanges(
     of snapshot: Snapshot
   ) throws(FileSystemError) -> [Range<UInt64>] {
@@ -150,21 +151,21 @@ public struct FileLosses: Sendable {
   /// Whether some of it may be lost, or rests on likely evidence.
   public var isInDoubt: Bool { !doubtful.isEmpty || !likely.isEmpty }
 
-  /// How many bytes of a file are lost, in doubt, and likely.
+  /// The numbers of bytes of a file that are lost, in doubt, and likely.
   public struct Counts: Equatable, Sendable {
-    /// How many are lost, as far as is known without reading them.
+    /// The number of lost bytes, as far as known without reading them.
     public var lost: UInt64 = 0
-    /// How many may have been written although no exception says so.
+    /// The number of bytes that may have been written without an exception.
     public var doubtful: UInt64 = 0
-    /// How many rest on likely evidence, or would.
+    /// The number of bytes that rest, or would rest, on likely evidence.
     public var likely: UInt64 = 0
 
     /// Of a file that has lost so many bytes, and of which nothing else is in doubt.
     public init(lost: UInt64 = 0) { self.lost = lost }
   }
 
-  /// How many bytes of a file are lost, in doubt, and likely, as far as is known without reading
-  /// it.
+  /// The numbers of bytes of a file that are lost, in doubt, and likely, as far as known without
+  /// reading it.
   public func counts(
     of inode: Inode, in fileSystem: any FileSystem
   ) throws(FileSystemError) -> Counts {
@@ -182,7 +183,7 @@ public struct FileLosses: Sendable {
 }
 
 extension Snapshot {
-  /// What exceptions show that may belong to another table, in bytes of the origin.
+  /// Ranges of exceptions that may belong to another table, in bytes of the origin.
   fileprivate var doubtfulRanges: [Range<UInt64>] {
     guard let first = loaded.generation?.firstDoubtfulChunk else { return [] }
     return loaded.table.runs.compactMap { run in
@@ -192,7 +193,7 @@ extension Snapshot {
     }
   }
 
-  /// What has a likely place, used or not, in bytes of the origin.
+  /// Ranges with a likely place, used or not, in bytes of the origin.
   fileprivate var likelyRanges: [Range<UInt64>] {
     loaded.placement.placements(.likely).compactMap { placement in
       placement.strength == .likely ? bytes(ofOld: placement.old, count: placement.count) : nil
@@ -201,7 +202,7 @@ extension Snapshot {
 }
 
 extension Generation {
-  /// How many exceptions are lost at most, without a trace of what they were for, besides so many.
+  /// The maximum number of lost exceptions of unknown old chunks, besides so many.
   fileprivate func lostCount(besides count: UInt64) -> UInt64 {
     let known = lostChunkCount(for: [.exceptionLost, .exceptionDamaged]) &+ count
     let lost = lostExceptionCount &+ inFlightCount
@@ -210,7 +211,7 @@ extension Generation {
 }
 
 extension [Range<UInt64>] {
-  /// How many chunks ascending ranges of the origin are in.
+  /// The number of chunks that overlap ascending ranges of the origin.
   fileprivate func chunkCount(_ geometry: StoreGeometry) -> UInt64 {
     let size = geometry.chunkSize.byteCount
     var (count, next): (UInt64, UInt64) = (0, 0)

@@ -2,31 +2,31 @@ internal import BlockIO
 public import FileSystems
 internal import SnapshotFormat
 
-/// Which files own bytes of a snapshot and of its origin, and what the bytes are that none owns.
+/// The files that own bytes of a snapshot and of its origin, and the use of bytes without a file.
 public struct FileOwners: Sendable {
   /// A file that owns some of the bytes.
   public struct Owner: Sendable {
-    /// Where the file is.
+    /// The side of the file.
     public let side: SnapshotFiles.Side
     /// The file.
     public let id: FileID
     /// Its paths; none if no directory names it.
     public let paths: [String]
-    /// How many of the bytes are its content.
+    /// The number of the bytes that are its content.
     public var contentByteCount: UInt64 = 0
-    /// How many are its content too, but among its metadata, as in its inode.
+    /// The number of the bytes that are content among its metadata, as in its inode.
     public var inlineByteCount: UInt64 = 0
-    /// How many hold its map or its attributes.
+    /// The number of the bytes that hold its map or its attributes.
     public var structureByteCount: UInt64 = 0
   }
 
   /// Bytes that no file owns.
   public struct Unowned: Sendable {
-    /// Where that is so.
+    /// The side concerned.
     public let side: SnapshotFiles.Side
     /// The bytes of the snapshot or origin.
     public let bytes: Range<UInt64>
-    /// What they are: `free`, the name of a structure, or nil if that is unknown.
+    /// Their owner: `free`, the name of a structure, or nil if unknown.
     public let what: String?
   }
 
@@ -34,9 +34,9 @@ public struct FileOwners: Sendable {
   public let ranges: [Range<UInt64>]
   /// The owners, by side and path.
   public private(set) var owners: [Owner] = []
-  /// What no file owns, by side and place.
+  /// Ranges that no file owns, by side and place.
   public private(set) var unowned: [Unowned] = []
-  /// What could not be read: owners may be missing if there is any.
+  /// Damage met, and on which side: if there is any, owners may be missing.
   public private(set) var damage: [(side: SnapshotFiles.Side, damage: FileSystemDamage)] = []
 
   /// Finds the owners of ranges of a snapshot, which may overlap.
@@ -58,7 +58,7 @@ public struct FileOwners: Sendable {
     let index = try OwnerIndex(fileSystem, within: ranges)
     let all = index.owners(of: ranges)
     let paths = try TreePaths(fileSystem, of: Set(all.map(\.id)))
-    // A journal is a file without a name, and better told of as what it is.
+    // A journal is a file without a name, and better reported by its purpose.
     let named = Set(all.map(\.id)).filter { !paths.paths(of: $0).isEmpty }
     let owned = all.filter {
       named.contains($0.id) || fileSystem.structure(at: $0.bytes.lowerBound) == nil
@@ -87,12 +87,11 @@ public struct FileOwners: Sendable {
 }
 
 extension Snapshot {
-  /// Where the data of chunks that no exception names belongs, as far as that is known, and how
-  /// many of them belong nowhere that is known.
+  /// The known places of the data of orphans, and the number of orphans without a known place.
   package var unnamedRanges: (known: [Range<UInt64>], unknownCount: UInt64) {
     var known: [Range<UInt64>] = []
     var unknownCount = loaded.placement.unplacedCount
-    // What has a likely place is listed there, whether or not it is used.
+    // Ranges with a likely place are listed as likely, whether or not the place is used.
     let likely = loaded.placement.placements(.likely)
     for placement in likely {
       if let range = bytes(ofOld: placement.old, count: placement.count) { known.append(range) }
@@ -120,7 +119,8 @@ extension Snapshot {
     return start..<min(end ?? view.byteCount, view.byteCount)
   }
 
-  /// The chunk of the origin whose data a chunk of the store has; nil if no exception says so.
+  /// The chunk of the origin whose data a chunk of the store has; nil if there is no exception for
+  /// it.
   package func oldChunk(atNew chunk: UInt64) -> UInt64? {
     loaded.table.runs.first { $0.new <= chunk && chunk - $0.new < $0.count }
       .map { $0.old + (chunk - $0.new) }
@@ -130,7 +130,7 @@ extension Snapshot {
 extension FileSystem {
   /// The structures in a range, sector by sector, and nil between them.
   func structures(in range: Range<UInt64>) -> [(Range<UInt64>, String?)] {
-    // What belongs to a structure is small; where so much is left, what is free is unknown.
+    // Structures are small; with so much left over, it is unknown which bytes are free.
     guard range.upperBound - range.lowerBound <= 1 << 30 else { return [(range, nil)] }
     var found: [(Range<UInt64>, String?)] = []
     var position = range.lowerBound
@@ -147,7 +147,7 @@ extension FileSystem {
     return found
   }
 
-  /// What ranges are that no file owns, ascending: `free`, the name of a structure, or nil.
+  /// The owners of ranges that no file has, ascending: `free`, the name of a structure, or nil.
   func unowned(
     _ ranges: [Range<UInt64>], _ damage: inout [FileSystemDamage]
   ) throws(FileSystemError) -> [(bytes: Range<UInt64>, what: String?)] {

@@ -4,9 +4,9 @@ internal import SnapshotFormat
 
 /// The exceptions of a store in the order of their first copy, and the files that they are of.
 ///
-/// Linux hands out data chunks in order: a chunk of the origin that was written for the first time
-/// since the snapshot has a higher new chunk than those before. That is an order, and no time; what
-/// was written again leaves no trace. In the salvage reading, placed chunks are in that order too.
+/// Linux allocates data chunks in order: a chunk of the origin that was written for the first time
+/// since the snapshot has a higher new chunk than those before. That is an order, not a time; a
+/// second write leaves no trace. In the salvage reading, placed chunks are in that order too.
 public struct FileTimeline: Sendable {
   /// Consecutive first copies of bytes of one file, or of none.
   public struct Event: Sendable {
@@ -34,7 +34,7 @@ public struct FileTimeline: Sendable {
 
   /// The events, in order.
   public private(set) var events: [Event] = []
-  /// What could not be read: files may be missing if there is any.
+  /// Damage met, and on which side: if there is any, files may be missing.
   public private(set) var damage: [(side: SnapshotFiles.Side, damage: FileSystemDamage)] = []
 
   /// Joins a table with the files of both sides.
@@ -68,10 +68,10 @@ public struct FileTimeline: Sendable {
     if let last { events.append(last) }
   }
 
-  /// The owners of what a table maps, on one side.
+  /// The owners of the bytes that a table maps, on one side.
   private struct Owners {
     private let owned: [OwnerIndex.Owned]
-    /// How far each of them, and those before it, reach.
+    /// The furthest end of each of them and those before it.
     private let reach: [UInt64]
     private var files: [FileID: Owner] = [:]
     let damage: [FileSystemDamage]
@@ -95,8 +95,8 @@ public struct FileTimeline: Sendable {
 
     /// The file that owns the first owned byte of a chunk.
     func owner(of chunk: Range<UInt64>) -> FileID? {
-      // Owned parts are ascending by their first byte, and those of several files may lie over
-      // each other: what reaches the chunk may be far before it.
+      // Owned parts are ascending by their first byte, and those of several files may overlap: the
+      // part that reaches the chunk may begin far before it.
       var index = reach.partitioningIndex { $0 > chunk.lowerBound }
       while index < owned.count, owned[index].bytes.lowerBound < chunk.upperBound {
         if owned[index].bytes.overlaps(chunk) { return owned[index].id }

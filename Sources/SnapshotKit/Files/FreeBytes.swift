@@ -1,10 +1,10 @@
 public import BlockIO
 public import FileSystems
 
-/// What a file system has in no file and no structure, as one stream: where the text of deleted
-/// files lies.
+/// The bytes of a file system that are in no file and no structure, as one stream: it holds the
+/// text of deleted files.
 ///
-/// Holes of the source are left out; the pieces say where the rest was.
+/// Holes of the source are left out; the pieces have the places of the rest.
 public struct FreeBytes: Sendable {
   /// Consecutive bytes of the stream that were consecutive in the snapshot.
   public struct Piece: Encodable, Sendable {
@@ -22,11 +22,11 @@ public struct FreeBytes: Sendable {
   public private(set) var pieces: [Piece] = []
   /// The length of the stream.
   public private(set) var byteCount: UInt64 = 0
-  /// Which bytes of the stream are lost, as far as is known without reading them, ascending.
+  /// The bytes of the stream that are lost, as far as known without reading them, ascending.
   public private(set) var lost: [Range<UInt64>] = []
   private let source: any BlockSource
 
-  /// What is free on a side.
+  /// The free bytes of a side.
   ///
   /// - Parameters:
   ///   - part: The part of the side that the file system is in.
@@ -43,7 +43,7 @@ public struct FreeBytes: Sendable {
     }
   }
 
-  /// Adds what of a piece is no hole.
+  /// Adds the parts of a piece that are not holes.
   private mutating func add(
     _ piece: SnapshotPart.Piece, of snapshot: Snapshot, _ side: SnapshotFiles.Side,
     lost found: [Range<UInt64>]

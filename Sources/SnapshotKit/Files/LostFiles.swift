@@ -9,20 +9,20 @@ public struct LostFiles: Sendable {
     public let id: FileID
     /// Its paths; none if no directory names it.
     public let paths: [String]
-    /// What kind of file it is.
+    /// Its kind of file.
     public let kind: FileKind
-    /// How long it is.
+    /// Its length.
     public let byteCount: UInt64
     /// The bytes of it that are lost, ascending.
     public let lost: [Range<UInt64>]
-    /// How many of them were written without an exception that says so: they are in the store or
-    /// lost, and nothing says which.
+    /// The number of them that were written without an exception: they are either in the store or
+    /// lost (undetermined).
     public let unnamedByteCount: UInt64
-    /// How many bytes of its map or its attributes are lost.
+    /// The number of lost bytes of its map or its attributes.
     public let structureByteCount: UInt64
-    /// How many of its bytes may have been written although no exception says so.
+    /// The number of its bytes that may have been written without an exception.
     public let doubtfulByteCount: UInt64
-    /// How many of its bytes rest on likely evidence, or would if that were used.
+    /// The number of its bytes that rest, or would rest, on likely evidence.
     public let likelyByteCount: UInt64
 
     /// Whether any of it is lost.
@@ -35,26 +35,27 @@ public struct LostFiles: Sendable {
   public private(set) var files: [File] = []
   /// Names whose file cannot be read, by path: its inode is lost.
   public private(set) var names: [String] = []
-  /// What is lost and free: the text of deleted files, or nothing.
+  /// Losses in free space: the text of deleted files, or nothing.
   public private(set) var free: [Range<UInt64>] = []
-  /// What is lost of the file system's structures, and what no file owns that is not free.
+  /// Losses in the file system's structures, and in bytes that are neither free nor owned by a
+  /// file.
   public private(set) var structures: [Range<UInt64>] = []
   /// Whether exceptions are lost, or may be, that nothing of this accounts for.
   public private(set) var hasUnknown: Bool
-  /// How many they are at most, besides those after a lost end of the table.
+  /// The maximum number of unknown losses, besides those after a lost end of the table.
   public private(set) var unknownCount: UInt64
-  /// Whether the evidence does not decide if exceptions after the table's end are lost.
+  /// Whether exceptions after the table's end may be lost, and the evidence does not decide.
   public private(set) var isEndInDoubt: Bool
-  /// What could not be read: files may be missing if there is any.
+  /// Damage met: if there is any, files may be missing.
   public private(set) var damage: [FileSystemDamage] = []
-  /// What the file system is like as a whole.
+  /// The condition of the file system as a whole.
   public private(set) var condition = Condition.readable
 
-  /// What a file system is like as a whole.
+  /// The condition of a file system as a whole.
   public enum Condition: Equatable, Sendable {
-    /// It was read, but for what ``damage`` says.
+    /// It was read, except for ``damage``.
     case readable
-    /// What is read is not all: an older state is shown, for example. What is damaged.
+    /// Only part of it is read, or an older state; the text says what is damaged.
     case degraded(String)
     /// It could not be read at all: why.
     case unreadable(String)
@@ -87,7 +88,7 @@ public struct LostFiles: Sendable {
     }
     damage += index.damage + paths.damage
     names = lost.compactMap { paths.path(of: $0.name, in: $0.directory) }.sorted()
-    // A journal is a file without a name, and better told of as what it is.
+    // A journal is a file without a name, and better reported by its purpose.
     let named = Set(owned.map(\.id)).filter { !paths.paths(of: $0).isEmpty }
     let ids = Set(
       owned.filter {
@@ -114,7 +115,7 @@ public struct LostFiles: Sendable {
     (hasUnknown, unknownCount, isEndInDoubt) = (true, 0, false)
   }
 
-  /// What a search for the files of a snapshot came to.
+  /// The result of a search for the files of a snapshot.
   public enum Search: Sendable {
     /// The files of each file system.
     case found([LostFiles])
@@ -134,7 +135,7 @@ public struct LostFiles: Sendable {
     _ snapshot: Snapshot, unread: [LostRange] = [], fileCountMax: Int = .max
   ) throws(FileSystemError) -> Search {
     let (found, unreadable) = try snapshot.fileSystems()
-    // What looks like a file system and cannot be read has losses that nobody can name.
+    // A part that looks like a file system but cannot be read has losses without names.
     let others = unreadable.map { LostFiles($0.part, $0.damage) }
     if found.isEmpty, others.isEmpty { return .noFileSystem }
     return try search(found, unread: unread, fileCountMax: fileCountMax).map {
@@ -180,7 +181,7 @@ public struct LostFiles: Sendable {
     }
     do throws(FileSystemError) { map = try fileSystem.map(of: inode) } catch {
       if error.isFatal { throw error }
-      // What says where it is, is lost.
+      // The map of the file is lost.
       map.extents = [FileExtent(0..<max(inode.byteCount, 1), .lost)]
     }
     let structureCount = map.structures.union.reduce(UInt64(0)) {
@@ -198,7 +199,7 @@ public struct LostFiles: Sendable {
 }
 
 extension [Range<UInt64>] {
-  /// What of ranges of a file is before its end.
+  /// The parts of ranges of a file that are before its end.
   fileprivate func within(_ inode: Inode) -> [Range<UInt64>] {
     guard inode.kind == .regular else { return self }
     return compactMap { range in

@@ -27,11 +27,11 @@ struct NameChanges {
   private(set) var deleted: [Name] = []
   private(set) var renamed: [Move] = []
   private(set) var replaced: [Replacement] = []
-  /// What could not be read of the directories of both sides.
+  /// Damage met in the directories of both sides.
   let damageBefore: [FileSystemDamage]
   let damageAfter: [FileSystemDamage]
   private let paths: TreePaths
-  /// The paths that are told of as created, renamed or replaced.
+  /// The paths that are reported as created, renamed or replaced.
   private var told: Set<String> = []
 
   /// A name in a directory that changed.

@@ -3,7 +3,7 @@ public import FileSystems
 
 /// The file systems of a snapshot and of its origin, on the same bytes of both.
 public struct SnapshotFiles: Sendable {
-  /// Which of the two.
+  /// One of the two.
   public enum Side: String, CaseIterable, Sendable {
     /// The snapshot: how things were.
     case snapshot
@@ -41,7 +41,8 @@ public struct SnapshotFiles: Sendable {
   /// The file system of a side.
   public subscript(side: Side) -> any FileSystem { side == .snapshot ? before : after }
 
-  /// Where snapshot and origin differ, sector by sector, in bytes of the file systems' sources.
+  /// The ranges in which snapshot and origin differ, sector by sector, in bytes of the file
+  /// systems' sources.
   ///
   /// Only chunks that the table maps are read.
   func differences(

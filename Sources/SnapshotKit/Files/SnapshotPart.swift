@@ -6,9 +6,9 @@ public import LVM2
 /// The part of a snapshot, and of its origin, that a file system is in: all of it, a partition, or
 /// a logical volume of a group whose physical volumes are in it.
 ///
-/// The part has the bytes of both where the snapshot's partition table and metadata say.
+/// The part has the bytes of both at the places in the snapshot's partition table and metadata.
 public struct SnapshotPart: Sendable {
-  /// What a part is.
+  /// The kind of a part.
   public enum Kind: Equatable, Sendable {
     /// All of it.
     case whole
@@ -29,11 +29,11 @@ public struct SnapshotPart: Sendable {
     package var inside: Range<UInt64> { start..<start + (bytes.upperBound - bytes.lowerBound) }
   }
 
-  /// What it is.
+  /// Its kind.
   public let kind: Kind
   /// Its length.
   package let byteCount: UInt64
-  /// In the order of the part; what lies between them is on something that is missing.
+  /// In the order of the part; the gaps between them are on something that is missing.
   package let pieces: [Piece]
   /// In the order of the snapshot.
   private let piecesByPlace: [Piece]
@@ -71,7 +71,7 @@ public struct SnapshotPart: Sendable {
     }
   }
 
-  /// What of the part the snapshot does not have.
+  /// Ranges of the part that the snapshot does not have.
   package var missing: [Range<UInt64>] {
     [0..<byteCount].without(pieces.map(\.inside))
   }
@@ -120,7 +120,7 @@ public struct SnapshotPart: Sendable {
     return pieces.count == 1 ? found : found.sorted { $0.lowerBound < $1.lowerBound }
   }
 
-  /// Where a range of the part is in the snapshot, in the part's order, as far as it is there.
+  /// The places in the snapshot of a range of the part, in the part's order, as far as they exist.
   package func outside(_ range: Range<UInt64>) -> [Piece] {
     var found: [Piece] = []
     var index = pieces.partitioningIndex { $0.inside.upperBound > range.lowerBound }
@@ -196,7 +196,7 @@ extension Snapshot {
   }
 }
 
-/// Why a part of a snapshot cannot be read.
+/// A reason why a part of a snapshot cannot be read.
 public enum SnapshotPartError: CodedError {
   /// The snapshot cannot be read.
   case fileSystem(FileSystemError)
@@ -210,11 +210,11 @@ public enum SnapshotPartError: CodedError {
     }
   }
 
-  /// That of the cause.
+  /// The status of the cause.
   public var status: ExitStatus { cause.status }
-  /// That of the cause.
+  /// The code of the cause.
   public var code: String { cause.code }
-  /// That of the cause.
+  /// The place of the cause.
   public var place: ErrorPlace? { cause.place }
   public var description: String { cause.description }
 }

@@ -1,30 +1,32 @@
 internal import BlockIO
 internal import FileSystems
 
-/// What files say was written between a snapshot and its origin although no exception says so.
+/// Bytes that files show to have been written between a snapshot and its origin although no
+/// exception says so.
 ///
-/// One of the two is newer: the origin, or, if the snapshot is an overlay, the snapshot. A file of
-/// the newer side that has data where the older side has not the same part of that file was written
-/// there since, and what is written has an exception. Where the table has none, it is lost. A file
-/// that was written since may also have been written where it has the same place on both sides.
+/// One of the two is newer: the origin, or, if the snapshot is an overlay, the snapshot. If a file
+/// of the newer side has data where the older side does not have the same part of that file, the
+/// data was written there since, and the write has an exception. If the table has none, it is lost.
+/// A file that was written since may also have been written where it has the same place on both
+/// sides.
 ///
 /// Some data moves without being written: within a file, if a part of it is cut out or put in
 /// (`fallocate --collapse-range`), and from file to file by clones. Such data is in doubt only.
 struct WrittenBytes {
-  /// Which side is newer; nil if nothing tells.
+  /// The newer side; nil if there is no evidence.
   let newer: SnapshotFiles.Side?
-  /// What was certainly written without an exception, in bytes of the file systems' sources,
-  /// ascending: the snapshot does not have there what it had.
+  /// Ranges certainly written without an exception, in bytes of the file systems' sources,
+  /// ascending: the snapshot has lost its content there.
   private(set) var certain: [Range<UInt64>] = []
-  /// What may have been written without an exception, ascending.
+  /// Ranges possibly written without an exception, ascending.
   private(set) var possible: [Range<UInt64>] = []
 
   private let files: SnapshotFiles
-  /// What files have on the newer side that may once have been cloned.
+  /// Pieces of files on the newer side that may once have been cloned.
   private var cloned: [Piece] = []
-  /// What files that differ had on the older side, as far as it may have been cloned since.
+  /// Pieces of differing files on the older side that may have been cloned since.
   private var past: [Piece] = []
-  /// What is free on the older side; nil as long as no file is met that may share what it has.
+  /// Free bytes of the older side; nil until a file is met that may share its data.
   private var free: [Range<UInt64>]?
 
   /// Compares the inodes of both sides, and the maps of those that differ.
@@ -39,13 +41,13 @@ struct WrittenBytes {
     if newer == .origin { try addOriginsOwn(besides: suspects) }
     certain = certain.union
     possible = possible.union.without(certain)
-    // Of what may have been written, the snapshot's own checksums say whether it was.
+    // The snapshot's own checksums show which possible writes took place.
     let (right, wrong) = try files.before.verified(possible)
     possible = possible.without((right + wrong).union)
     certain = (certain + wrong).union
   }
 
-  /// Adds what a file that differs was written to.
+  /// Adds the bytes at which a differing file was written.
   private mutating func compare(
     _ id: FileID, _ newer: SnapshotFiles.Side
   ) throws(FileSystemError) {
@@ -86,7 +88,7 @@ struct WrittenBytes {
     let known = isSame ? (past.structures + own).union : []
     let structures = present.structures.union.without(known)
     if sharing == .present { addShared(structures) } else { add(structures, to: \.certain) }
-    // What a file has left may have been another's for a time.
+    // Bytes that a file has given up may have belonged to another for a time.
     if newer == .origin {
       let left = isSame ? moved : [0..<byteCount]
       add(past.source(of: left), to: \.possible)
@@ -97,10 +99,10 @@ struct WrittenBytes {
     add(present.source(of: [0..<byteCount].without(moved)), to: \.possible)
   }
 
-  /// Adds what a file has on the newer side that it had not on the older, and may share.
+  /// Adds bytes that a file has on the newer side but not on the older, and may share.
   ///
-  /// It may have been another's, and never written: only what was free on the older side certainly
-  /// was.
+  /// They may have been another file's, and never written: only bytes that were free on the older
+  /// side certainly were.
   private mutating func addShared(_ ranges: [Range<UInt64>]) {
     guard let newer else { return }
     let free = self.free ?? (try? files[newer.other].freeRanges()) ?? []
@@ -109,7 +111,7 @@ struct WrittenBytes {
     add(ranges, to: \.possible)
   }
 
-  /// Adds what files have that may once have been cloned: a clone has its extents where the other
+  /// Adds bytes of files that may once have been cloned: a clone has its extents where the other
   /// file had them.
   private mutating func addCloned() {
     let past = Dictionary(grouping: past, by: \.shift).mapValues { $0.map(\.bytes).union }
@@ -149,7 +151,7 @@ struct WrittenBytes {
     let shift: UInt64
   }
 
-  /// What a file is on a side.
+  /// The state of a file on a side.
   private enum Known {
     /// A file that holds data, and where.
     case file(Inode, FileMap)
@@ -179,7 +181,7 @@ struct WrittenBytes {
     }
   }
 
-  /// Adds what the table does not map of ranges.
+  /// Adds the parts of ranges that the table does not map.
   private mutating func add(
     _ ranges: [Range<UInt64>], to list: WritableKeyPath<WrittenBytes, [Range<UInt64>]>
   ) {

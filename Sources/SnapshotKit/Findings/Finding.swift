@@ -1,21 +1,21 @@
 /// Something that is wrong, or worth knowing, in the evidence: a value, never thrown.
 public struct Finding: Equatable, Sendable {
-  /// What kind of finding; the catalogue has its severity and meaning.
+  /// The kind of finding; the catalogue has its severity and meaning.
   public var code: FindingCode
   /// Where the first of its kind is.
   public var place: Place
-  /// What was found there.
+  /// The value found there.
   public var found: String
-  /// What is required there.
+  /// The value required there.
   public var required: String
-  /// How many there are of the kind.
+  /// The number of findings of the kind.
   public var count: UInt64 = 1
   /// The byte ranges of all of them in the store, ascending in table order, touching ones as one.
   public var ranges: [Range<UInt64>] = []
   /// Whether there were more ranges than are kept.
   public var hasMoreRanges = false
 
-  /// Where in a store a finding is; what does not apply is nil.
+  /// The place of a finding in a store; values that do not apply are nil.
   public struct Place: Equatable, Sendable {
     /// The metadata area.
     public var area: UInt64?
@@ -28,7 +28,7 @@ public struct Finding: Equatable, Sendable {
     /// The exception's chunk of the store.
     public var newChunk: UInt64?
 
-    /// A place; leave out what does not apply.
+    /// A place; leave out values that do not apply.
     package init(
       area: UInt64? = nil, slot: Int? = nil, bytes: Range<UInt64>? = nil,
       oldChunk: UInt64? = nil, newChunk: UInt64? = nil
@@ -41,6 +41,6 @@ public struct Finding: Equatable, Sendable {
     }
   }
 
-  /// How bad it is.
+  /// Its severity for the user's data.
   public var severity: Severity { code.entry.severity }
 }

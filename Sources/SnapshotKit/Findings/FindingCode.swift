@@ -87,16 +87,16 @@ public enum FindingCode: String, CaseIterable, Sendable {
 
 /// The catalogue's entry for a kind of finding.
 public struct FindingEntry: Sendable {
-  /// How bad it is.
+  /// Its severity for the user's data.
   public let severity: Severity
   /// One line that names it.
   public let title: String
-  /// What it is, and how it is recognised.
+  /// The explanation of the finding, and how it is recognised.
   public let meaning: String
   /// The kernel, tool or accident that causes it.
   public let cause: String
-  /// What it means for the user's data.
+  /// The consequence for the user's data.
   public let consequence: String
-  /// What to do.
+  /// The remedy.
   public let remedy: String
 }

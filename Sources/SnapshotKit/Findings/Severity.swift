@@ -1,4 +1,4 @@
-/// How bad a finding is for the user's data.
+/// The severity of a finding for the user's data.
 public enum Severity: String, CaseIterable, Comparable, Sendable {
   /// Worth knowing; nothing is wrong.
   case note

@@ -1,6 +1,6 @@
 /// Findings of one kind, counted: thousands of them are one finding with ranges.
 struct Tally {
-  /// How many ranges are kept.
+  /// The number of ranges kept.
   static let rangeCountMax = 256
 
   private(set) var finding: Finding

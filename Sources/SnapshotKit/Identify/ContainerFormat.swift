@@ -11,9 +11,9 @@ internal import BlockIO
 public struct ContainerFormat: Equatable, Sendable {
   /// Its short name, as in JSON.
   public let type: String
-  /// What it is, for messages.
+  /// Its name, for messages.
   public let title: String
-  /// What makes plain bytes of it, for messages.
+  /// How to turn it into plain bytes, for messages.
   public let advice: String
 
   private let magic: [UInt8]
@@ -103,7 +103,7 @@ public struct ContainerFormat: Equatable, Sendable {
     self = format
   }
 
-  /// Whether the bytes are the disk's all the same, followed by a footer.
+  /// Whether the bytes are nevertheless the disk's, followed by a footer.
   var isRawWithFooter: Bool {
     if case .end = place { true } else { false }
   }

@@ -1,8 +1,8 @@
 package import Blkid
 
-/// What a device holds: the type, label and UUID that `mount` goes by.
+/// The content of a device: the type, label and UUID that `mount` uses.
 ///
-/// Of several signatures the first file system counts, then what may hold one, then anything else;
+/// Of several signatures, the first file system counts, then containers of one, then anything else;
 /// of a whole disk, its partition table. A signature with a wrong checksum does not count.
 public struct ContentIdentity: Equatable, Sendable {
   /// libblkid's name for it: "ext4", "crypto_LUKS", "gpt".
@@ -19,7 +19,7 @@ public struct ContentIdentity: Equatable, Sendable {
     self.uuid = uuid
   }
 
-  /// The most significant part of what libblkid found; nil if it found nothing.
+  /// The most significant part of libblkid's result; nil if it found nothing.
   package init?(_ identity: Identity) {
     if let signature = Self.signature(of: identity) {
       self.init(type: signature.type, label: signature.label, uuid: signature.uuid)
@@ -39,13 +39,13 @@ public struct ContentIdentity: Equatable, Sendable {
   }
 }
 
-/// What a snapshot holds, compared with its origin.
+/// The content of a snapshot, compared with its origin's.
 ///
 /// A snapshot is a copy, UUID and all: mounting both, or mounting by UUID, may go wrong.
 public struct ContentComparison: Equatable, Sendable {
-  /// What the snapshot holds, as its view shows it.
+  /// The content of the snapshot, as its view shows it.
   public var snapshot: ContentIdentity?
-  /// What the origin holds.
+  /// The content of the origin.
   public var origin: ContentIdentity?
 
   /// The comparison of those two.

@@ -3,11 +3,11 @@ package import BlockIO
 package import MD
 package import SnapshotFormat
 
-/// What a source holds, by libblkid, and by the headers of COW stores.
+/// The content of a source, by libblkid and by the headers of COW stores.
 package struct IdentifiedContent: Sendable {
-  /// What was examined.
+  /// The source that was examined.
   package let source: any BlockSource
-  /// What libblkid found in it.
+  /// libblkid's result.
   package let identity: Identity
   /// The header of the store at the beginning of the source; nil without "SnAp".
   package let header: SnapshotHeader?

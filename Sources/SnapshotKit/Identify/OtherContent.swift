@@ -2,9 +2,9 @@ package import Blkid
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What a path holds if it is not a store: a disk, a file system, a file in some other format.
+/// The content of a path that is not a store: a disk, a file system, a file in another format.
 public struct OtherContent: Equatable, Sendable {
-  /// The kinds of what it may be.
+  /// Its possible kinds.
   package enum Kind: Equatable, Sendable {
     case container(ContainerFormat)
     /// A partition table.
@@ -12,16 +12,16 @@ public struct OtherContent: Equatable, Sendable {
     case content(Signature)
   }
 
-  /// What it is.
+  /// Its kind.
   package let kind: Kind
 
-  /// What a source is recognised as; a COW store does not count.
+  /// The content that a source is recognised as; a COW store does not count.
   init?(of source: any BlockSource) {
     if let format = ContainerFormat(of: source) {
       kind = .container(format)
       return
     }
-    // What cannot be probed is not recognised, which is no failure here.
+    // A source that cannot be probed is not recognised, which is no failure here.
     guard let identity = try? Probe.identify(source) else { return nil }
     if let table = identity.partitionTable, table.partitions.contains(where: { $0.byteCount > 0 }) {
       kind = .disk(table)
@@ -32,7 +32,7 @@ public struct OtherContent: Equatable, Sendable {
     }
   }
 
-  /// What contradicts taking areas without a header for a store; nil if they are one.
+  /// Content that contradicts taking areas without a header for a store; nil if nothing does.
   ///
   /// An area 0 in its place outweighs anything: a file system made later would have overwritten it.
   /// Other areas outweigh a signature that may be in the data of a chunk.
@@ -74,7 +74,7 @@ extension OtherContent: CustomStringConvertible {
     }
   }
 
-  /// What to do with it, for messages.
+  /// Advice for the user, for messages.
   public var advice: String {
     switch kind {
     case .container(let format): format.advice
@@ -94,7 +94,7 @@ extension OtherContent: CustomStringConvertible {
 }
 
 extension Signature {
-  /// Whether it describes all of the source, rather than what a part looks like.
+  /// Whether it describes all of the source, rather than the content of a part.
   fileprivate var isOwner: Bool {
     type != "DM_snapshot_cow" && !hasBadChecksum && usage != .unknown
   }

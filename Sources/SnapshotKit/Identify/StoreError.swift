@@ -1,7 +1,7 @@
 public import Blkid
 public import BlockIO
 
-/// Why there is no table to work with, or why what it shows cannot be examined.
+/// A reason why there is no table to work with, or why its content cannot be examined.
 public enum StoreError: CodedError {
   /// Nothing indicates a store, or the path is something else, if known.
   case notAStore(String, OtherContent?)
@@ -54,7 +54,7 @@ public enum StoreError: CodedError {
     }
   }
 
-  /// Where, what, and why, in one line.
+  /// Place, kind and cause, in one line.
   public var description: String {
     switch self {
     case .notAStore(let name, let content?):
@@ -85,7 +85,7 @@ public enum StoreError: CodedError {
 }
 
 extension Store {
-  /// What to report where a look at the store ends with `error`.
+  /// The error to report when examining the store ends with `error`.
   ///
   /// If the file is changing, or sectors cannot be read, finding nothing proves nothing.
   package func explained(_ error: StoreError) -> StoreError {
@@ -100,7 +100,7 @@ extension Store {
     }
   }
 
-  /// What to report where its table ends with `error`.
+  /// The error to report when reading its table ends with `error`.
   package func explained(table error: TableError) -> StoreError {
     explained(.table(source.name, error))
   }

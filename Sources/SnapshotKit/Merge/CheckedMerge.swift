@@ -5,34 +5,34 @@ public struct CheckedMerge: Sendable {
   let request: MergeRequest
   /// The whole snapshot that is merged, over the origin.
   public let snapshot: Snapshot
-  /// What is written of it.
+  /// The view that is written.
   public let view: SnapshotView
-  /// What the content of the two reveals.
+  /// The comparison of store and origin by content.
   public let origin: OriginCheck
-  /// Whether the store is an undo store: the merge restores what another overwrote.
+  /// Whether the store is an undo store: the merge restores the data that another overwrote.
   public let isUndo: Bool
-  /// Whether it is a damaged one: what is restored may be wrong.
+  /// Whether it is a damaged one: the restored data may be wrong.
   public let isDamagedUndo: Bool
-  /// What the user should know before anything is written, each beginning with a name.
+  /// Notes for the user before anything is written, each beginning with a name.
   public let notes: [String]
-  /// What is written; nil if nothing will be.
+  /// The target; nil if nothing will be written.
   let target: (any BlockTarget)?
   /// The undo file, if it existed already.
   let existingUndo: FileSource?
 
-  /// How many bytes of the origin the merge overwrites.
+  /// The number of bytes of the origin that the merge overwrites.
   public var byteCount: UInt64 { view.mappedByteCount }
-  /// How many bytes of the snapshot the origin already holds, and are left alone.
+  /// The number of bytes of the snapshot that the origin already holds, and that are left alone.
   public var skippedByteCount: UInt64 { snapshot.view.mappedByteCount - view.mappedByteCount }
   /// The length of an undo file.
   public var undoByteCount: UInt64 { UndoStore.byteCount(for: view) }
   /// Whether anything besides losses leaves the result in doubt.
   public var isInDoubt: Bool {
-    // What the user accepted does not count.
+    // A contradiction that the user accepted is no doubt.
     origin.contradiction == nil && origin.isInDoubt
   }
 
-  /// What is known to be lost without reading the data.
+  /// The losses known without reading the data.
   public var knownLosses: [LostRange] { view.knownLosses }
 
   /// Writes what the merge would do, as a plan that can be reviewed and applied.
@@ -42,14 +42,14 @@ public struct CheckedMerge: Sendable {
     try plan.write(view, to: file) { progress(.planning, $0, $1) }
   }
 
-  /// Merges: saves what will be overwritten, if there is to be a way back, and makes the origin the
-  /// snapshot.
+  /// Merges: saves the data that will be overwritten, if there is to be a way back, and makes the
+  /// origin the snapshot.
   ///
   /// A merge that was checked for another purpose has not locked the origin: it is checked again,
   /// for this one.
   ///
   /// - Parameters:
-  ///   - verify: Whether to read back what was written, from the medium, and compare.
+  ///   - verify: Whether to read the written data back from the medium and compare it.
   ///   - shouldStop: Called now and then. If it returns true, what was written is flushed, and
   ///     ``MergeError/cut(_:)`` is thrown.
   public func merge(
@@ -78,7 +78,7 @@ public struct CheckedMerge: Sendable {
 
 /// The result of a merge.
 public struct MergeOutcome: Sendable {
-  /// How many bytes of the origin were written.
+  /// The number of bytes of the origin that were written.
   public let byteCount: UInt64
   /// Whether the undo store said that nothing was left to do.
   public let wasFinished: Bool

@@ -1,13 +1,13 @@
 package import BlockIO
 internal import SnapshotFormat
 
-// A merge that writes only what differs: fewer writes, and a smaller undo store.
+// A merge that writes only chunks that differ: fewer writes, and a smaller undo store.
 
 extension SnapshotView {
   /// The view without those chunks of its table that the origin already holds.
   ///
-  /// What cannot be compared stays in it. The comparison uses the medium of a target: the cache may
-  /// hold what a merge wrote whose flush failed, and that will not be written again.
+  /// Chunks that cannot be compared stay in it. The comparison reads a target's medium: the cache
+  /// may hold the data of a merge whose flush failed, and that will not be written again.
   func skippingIdentical(
     progress: ProgressHandler = { _, _ in }
   ) throws(BlockIOError) -> SnapshotView {
@@ -21,8 +21,8 @@ extension SnapshotView {
     return restricted(to: chunks.union)
   }
 
-  /// The view with only those chunks of its table that an undo store has saved: what an interrupted
-  /// merge that skipped identical chunks had set out to write.
+  /// The view with only those chunks of its table that an undo store has saved: those that an
+  /// interrupted merge that skipped identical chunks had set out to write.
   ///
   /// - Returns: nil if `file` is no completely saved undo store.
   func restricted(toUndo file: any BlockSource) throws(StoreError) -> SnapshotView? {
@@ -30,8 +30,8 @@ extension SnapshotView {
     return restricted(to: saved.runs.map { $0.old..<$0.oldEnd })
   }
 
-  /// The first byte of the view that differs from the origin, or cannot be compared, in what an
-  /// undo store did not save; nil if a merge was right to skip that.
+  /// The first byte of the view that differs from the origin, or cannot be compared, in chunks that
+  /// an undo store did not save; nil if a merge was right to skip them.
   package func firstDifference(
     besidesUndo file: any BlockSource
   ) throws(StoreError) -> UInt64? {

@@ -1,6 +1,6 @@
 package import SnapshotFormat
 
-/// What keeps Linux's own merge from ending with what the snapshot shows, and where.
+/// An obstacle that keeps Linux's own merge from ending with the snapshot's content, and its place.
 package struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
   /// The kinds of obstacles.
   package enum Kind: Equatable, Sendable {
@@ -21,7 +21,7 @@ package struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
     case notRemovable
   }
 
-  /// What is wrong.
+  /// Its kind.
   package let kind: Kind
   /// The area of the exception.
   package let area: AreaIndex
@@ -53,8 +53,8 @@ package struct MergeObstacle: Equatable, Sendable, CustomStringConvertible {
 ///
 /// The kernel goes from the last exception to the first, copies runs that are consecutive within an
 /// area at once, clears them in the area and removes them from its table in memory. Of several
-/// duplicates, the first in the table remains. It stops for good at the first error; what it has
-/// done until then remains.
+/// duplicates, the first in the table remains. It stops for good at the first error; its work until
+/// then remains.
 ///
 /// - Source: Linux `drivers/md/dm-snap.c`, `snapshot_merge_next_chunks`,
 ///   `remove_single_exception_chunk`; `dm-snap-persistent.c`, `persistent_prepare_merge`.
@@ -83,7 +83,7 @@ struct KernelMerge {
     }
   }
 
-  /// The first thing that keeps the merge from ending with what the snapshot shows.
+  /// The first obstacle that keeps the merge from ending with the snapshot's content.
   func obstacle(
     in store: Store, _ extent: TableSummary
   ) throws(TableError) -> MergeObstacle? {
@@ -222,7 +222,7 @@ struct KernelMerge {
     return found
   }
 
-  /// Compares what the merge leaves of contested chunks with what the snapshot shows, and simulates
+  /// Compares the merge's result for contested chunks with the snapshot's content, and simulates
   /// their removal, last to first.
   private func obstacle(among contested: [Entry]) throws(TableError) -> MergeObstacle? {
     var lists: [UInt64: KernelBucket] = [:]

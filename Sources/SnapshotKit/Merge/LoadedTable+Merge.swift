@@ -1,8 +1,8 @@
 internal import BlockIO
 
 extension LoadedTable {
-  /// The first reason why Linux's own merge into an origin of that size would not end with what the
-  /// snapshot shows; nil if there is none.
+  /// The first reason why Linux's own merge into an origin of that size would not end with the
+  /// snapshot's content; nil if there is none.
   package func mergeObstacle(
     originByteCount: UInt64
   ) throws(StoreError) -> MergeObstacle? {

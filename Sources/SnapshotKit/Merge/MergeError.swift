@@ -1,7 +1,7 @@
 public import BlockIO
 public import LVM2
 
-/// Why a merge was not begun, or not finished.
+/// A reason why a merge was not begun, or not finished.
 public enum MergeError: CodedError {
   /// A check refused it; nothing was written to the origin.
   case refused(MergeRefusal)
@@ -9,7 +9,7 @@ public enum MergeError: CodedError {
   case store(StoreError)
   /// The volume cannot be mapped.
   case volume(VolumeError)
-  /// What was read back of the origin of that name is not what was written.
+  /// Data read back from the origin of that name differs from the data written.
   case verificationFailed(String, byteOffset: UInt64)
   /// Reading failed before anything was written.
   case io(BlockIOError)
@@ -48,7 +48,7 @@ public enum MergeError: CodedError {
     }
   }
 
-  /// Where reading failed, or where other data was read back.
+  /// The place of a failure to read, or of other data than was written.
   public var place: ErrorPlace? {
     switch self {
     case .refused, .cut: nil
@@ -59,7 +59,7 @@ public enum MergeError: CodedError {
     }
   }
 
-  /// Where, what, and why, in one line.
+  /// Place, kind and cause, in one line.
   public var description: String {
     switch self {
     case .refused(let refusal): refusal.description
@@ -75,18 +75,18 @@ public enum MergeError: CodedError {
 
 /// An interrupted merge, and how to go on.
 public struct MergeCut: Sendable, CustomStringConvertible {
-  /// How far it had come.
+  /// The stage of a merge.
   public enum Stage: Sendable {
-    /// It was saving what it would overwrite; the origin is as it was.
+    /// The undo store was being saved; the origin is unchanged.
     case saving
     /// The origin may be partly as before and partly as after. The undo store of that name has its
     /// old data, if there is one.
     case merging(undo: String?)
   }
 
-  /// What failed; nil if the merge was asked to stop.
+  /// The failure; nil if the merge was asked to stop.
   public let cause: BlockIOError?
-  /// How far it had come.
+  /// The stage that it had reached.
   public let stage: Stage
   /// The origin's name.
   public let origin: String

@@ -3,9 +3,9 @@ internal import Crypto
 internal import FoundationEssentials
 internal import SnapshotFormat
 
-/// What a merge would do, as a file to review and apply.
+/// A merge to be done, as a file to review and apply.
 ///
-/// Lines of JSON: first what is merged into what; then each piece of the origin that is written,
+/// Lines of JSON: first the source and the target; then each piece of the origin that is written,
 /// with the SHA-256 of its content before and after; last their number and a digest of the first
 /// line. For a merge without undo each chunk is a piece, to know after an interruption which are
 /// merged.
@@ -50,7 +50,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
   /// `dmsnap.plan.v1`.
   public static let schema = "dmsnap.plan.v1"
 
-  /// How a volume group was found, and which version was used.
+  /// The volume group that was found, and the version used.
   public struct Volumes: Codable, Equatable, Sendable {
     /// As for `--pv`, with absolute paths.
     public var physicalVolumes: [String]
@@ -126,7 +126,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
     }
   }
 
-  /// Refuses a merge of `view` that is not, byte for byte, what the plan in `file` says.
+  /// Refuses a merge of `view` that differs by a byte from the plan in `file`.
   ///
   /// - Parameters:
   ///   - origin: The origin as it was before a merge that may be under way.
@@ -195,7 +195,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
 
     var line: String { head + before + tail }
 
-    /// Whether the origin already holds a line's content after the merge, so what it was is
+    /// Whether the origin already holds a line's content after the merge, so its earlier content is
     /// unknown.
     func isAfter(_ line: String?) -> Bool {
       guard let line, before == after else { return false }
@@ -252,7 +252,7 @@ public struct MergePlan: Codable, Equatable, Sendable {
     try view.forEachMappedWindow { (after, window) throws(BlockIOError) in
       _ = try window.read(origin, into: before)
       for span in window.spans {
-        // What cannot be read of the store is left as it is.
+        // Parts of the store that cannot be read are left alone.
         for lost in window.lost where lost.range.overlaps(span.range) {
           let part = lost.range.clamped(to: span.range)
           let start = span.place.lowerBound + Int(part.lowerBound - span.range.lowerBound)

@@ -56,7 +56,7 @@ extension MergePreflight {
   }
 
   /// Refuses a group in which several volumes have one UUID, and physical volumes that share bytes,
-  /// such as overlapping partitions: what is written to one would be the other's.
+  /// such as overlapping partitions: writes to one would change the other.
   private func checkIdentities(_ origin: OriginVolume) throws(MergeError) {
     for version in [origin.version, origin.found.group]
     where Set(version.logicalVolumes.map(\.uuid)).count < version.logicalVolumes.count {
@@ -245,9 +245,9 @@ extension MergePreflight {
 
   // MARK: - Other snapshots
 
-  /// Refuses to change what other snapshots of the origin still show through it.
+  /// Refuses to change bytes that other snapshots of the origin still show through it.
   ///
-  /// Linux copies to them what its merge overwrites; this merge does not.
+  /// Linux's merge copies the old data to them first; this merge does not.
   func checkSiblings(of origin: OriginVolume, _ view: SnapshotView) throws(MergeError) {
     if request.accepted.contains(.otherSnapshots) { return }
     // As the group is now, whichever version the store is of.
@@ -281,8 +281,7 @@ extension MergePreflight {
       ))
   }
 
-  /// The snapshots that would show other bytes: where the merge writes what is already there, it
-  /// changes none.
+  /// The snapshots that would show other bytes: a merge that writes identical bytes changes none.
   private func changed(
     _ others: [(name: String, view: SnapshotView)], by view: SnapshotView
   ) throws(MergeError) -> [String] {
@@ -315,7 +314,8 @@ extension SnapshotView {
     return shows
   }
 
-  /// The first byte that differs between two copies of the origin, within what the view overwrites.
+  /// The first byte that differs between two copies of the origin, within the bytes that the view
+  /// overwrites.
   fileprivate func firstDifference(
     between one: any BlockSource, _ other: any BlockSource
   ) throws(BlockIOError) -> UInt64? {

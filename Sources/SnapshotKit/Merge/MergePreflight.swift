@@ -6,17 +6,17 @@ internal import SystemPackage
 
 /// All checks before a merge: for merges, undos, resumed merges, and plans alike.
 ///
-/// What is checked is what is written: every file is opened once, by its given name, and known by
-/// its device and inode from then on.
+/// It makes sure that the checked file is the one written: every file is opened once, by its given
+/// name, and known by its device and inode from then on.
 struct MergePreflight {
   let request: MergeRequest
   private let purpose: MergePurpose
-  /// What the user should know.
+  /// Notes for the user.
   var notes: [String] = []
 
   init(_ request: MergeRequest, _ purpose: MergePurpose) {
     var request = request
-    // What was read of it before, to look at it or for another merge, may have changed since.
+    // Areas read earlier, for a look or for another merge, may have changed since.
     request.store = Store(request.store.source, in: request.store.surroundings)
     self.request = request
     self.purpose = purpose
@@ -41,7 +41,7 @@ struct MergePreflight {
     let (isUndo, isDamaged, origin) = try checkContent(snapshot)
     if purpose != .copy, case .volume(let volume) = request.origin {
       try checkSiblings(of: volume, whole)
-      // What an interrupted merge left behind may differ.
+      // Legs may differ after an interrupted merge.
       let hasBegun = [.saved, .finished].contains(existingUndo.flatMap { UndoManifest($0)?.state })
       if !hasBegun, !isUndo { try checkLegs(volume, whole) }
       try noteStaleLegs(of: volume, source)
@@ -55,7 +55,7 @@ struct MergePreflight {
     try checkIsReadable(view)
     try checkPlan(view, existingUndo) { progress(.planning, $0, $1) }
     try checkUndoFile(existingUndo, view)
-    // We have written nothing yet: what was read of the metadata still holds.
+    // We have written nothing yet: the metadata that was read still holds.
     for read in [loaded.store.source, source] { try io(try read.checkUnchanged()) }
     return CheckedMerge(
       request: request, snapshot: snapshot, view: view, origin: origin, isUndo: isUndo,
@@ -102,8 +102,8 @@ struct MergePreflight {
     }
   }
 
-  /// Refuses what says itself that it is a part of something larger: a member of an array, a
-  /// physical volume; and a volume other than the one that the snapshot was taken of.
+  /// Refuses an origin that is by its own content a part of something larger: a member of an array,
+  /// a physical volume; and a volume other than the snapshot's origin.
   private func checkRawOrigin() throws(MergeError) {
     switch request.origin {
     case .volume(let volume):
@@ -273,7 +273,7 @@ struct MergePreflight {
   }
 
   /// Refuses an undo store that does not fit the origin, or is damaged; the salvage reading, with
-  /// the risk accepted, restores what there is.
+  /// the risk accepted, restores what it can.
   private mutating func checkUndoStore(
     _ loaded: LoadedTable, _ view: SnapshotView
   ) throws(MergeError) -> (isUndo: Bool, isDamaged: Bool) {
@@ -296,7 +296,7 @@ struct MergePreflight {
 
   // MARK: - What is left out
 
-  /// Leaves out what the origin already holds, if requested.
+  /// Leaves out chunks that the origin already holds, if requested.
   private func skippingIdentical(
     _ view: SnapshotView, _ saved: FileSource?, _ progress: ProgressHandler
   ) throws(MergeError) -> SnapshotView {
@@ -334,7 +334,7 @@ struct MergePreflight {
 
   /// Refuses a merge that is known to stop half-way.
   ///
-  /// A salvage leaves out what cannot be read.
+  /// A salvage leaves out unreadable chunks.
   private func checkIsReadable(_ view: SnapshotView) throws(MergeError) {
     // Asked of the whole store first: a table may have millions of runs.
     guard purpose != .copy, view.table.reading != .salvage, view.store.hasKnownUnreadable

@@ -1,9 +1,9 @@
-/// Why a merge is not done: nothing was written to the origin.
+/// A reason to refuse a merge: nothing was written to the origin.
 public struct MergeRefusal: Error, Equatable, Sendable, CustomStringConvertible {
   /// Its kind: stable, for programs.
   public let code: MergeRefusalCode
-  /// What prevents the merge, and how to override it, if that is possible: one sentence, which
-  /// begins with the name of what it is about.
+  /// The reason for the refusal, and how to override it, if possible: one sentence, which begins
+  /// with the name of the file or volume.
   public let description: String
 
   init(_ code: MergeRefusalCode, _ description: String) {
@@ -47,11 +47,11 @@ public enum MergeRefusalCode: String, CaseIterable, Sendable {
 
 /// The catalogue's entry for a kind of refusal.
 public struct MergeRefusalEntry: Sendable {
-  /// What prevents the merge, in a few words.
+  /// The reason for the refusal, in a few words.
   public let title: String
-  /// Why that is a reason not to merge.
+  /// The reason why that prevents a merge.
   public let reason: String
-  /// What to do; if `--accept` overrides it, how.
+  /// The remedy; if `--accept` overrides it, how.
   public let remedy: String
 }
 
@@ -61,7 +61,7 @@ public enum AcceptedRisk: String, CaseIterable, Sendable {
   case unrelatedOrigin = "unrelated-origin"
   /// The table has exceptions for chunks past the end of the origin.
   case smallOrigin = "small-origin"
-  /// Other snapshots of the volume would show what is written.
+  /// Other snapshots of the volume would show the written data.
   case otherSnapshots = "other-snapshots"
   /// Some members of a mirroring array are written, and the others are missing.
   case degradedArray = "degraded-array"

@@ -3,7 +3,7 @@ public import LVM2
 public import SnapshotFormat
 public import SystemPackage
 
-/// What a merge is asked to do, by a command's arguments, by a plan, or by code.
+/// A request for a merge, from a command's arguments, from a plan, or from code.
 ///
 /// ``checked(for:progress:)`` runs all checks; its result can be shown, written as a plan, or
 /// carried out.
@@ -12,28 +12,28 @@ public struct MergeRequest: Sendable {
   public var store: Store
   /// The store's snapshot, if it is one of a volume group.
   public var snapshot: SnapshotVolume?
-  /// What becomes the snapshot.
+  /// The origin that becomes the snapshot.
   public var origin: MergeOrigin
   /// The reading of the table.
   public var reading = Reading.kernel
   /// The user's choice of the chunk size, in the salvage reading.
   public var chunkSize: ChunkSize?
-  /// Which table is merged, in the salvage reading: 0 is the newest.
+  /// The number of the table to merge, in the salvage reading: 0 is the newest.
   public var generation = 0
-  /// Which chunks that no exception names are placed, in the salvage reading.
+  /// The orphans to place, in the salvage reading.
   public var placing = Placing()
-  /// How the merge can be undone.
+  /// The way to undo the merge.
   public var wayBack: WayBack
-  /// Whether to leave alone what the origin already holds.
+  /// Whether to leave alone chunks that the origin already holds.
   public var skipsIdentical = false
   /// The risks for which it is not refused.
   public var accepted: Set<AcceptedRisk> = []
   /// The plan that it must fit, byte for byte.
   public var plan: (any BlockSource)?
 
-  /// How a merge can be undone.
+  /// A way to undo a merge.
   public enum WayBack: Equatable, Sendable {
-    /// What is overwritten is saved first, in a COW store that is a new file at that path, or in
+    /// The overwritten data is saved first, in a COW store that is a new file at that path, or in
     /// the existing one of an interrupted merge.
     case undo(FilePath)
     /// Not at all.
@@ -64,9 +64,10 @@ public struct MergeRequest: Sendable {
   }
 }
 
-/// What a merge is checked for.
+/// The purpose of the checks.
 public enum MergePurpose: Sendable {
-  /// To write the origin, which is locked first, so that what is checked is what will be written.
+  /// To write the origin, which is locked first, so that the checked bytes are those that will be
+  /// overwritten.
   case merge
   /// To show, or write as a plan, what would be done: the checks are the same.
   case trial
@@ -81,17 +82,17 @@ public typealias MergeProgress = (MergeStep, UInt64, UInt64) -> Void
 
 /// The steps of a merge that take time.
 public enum MergeStep: Sendable {
-  /// Store and origin are compared, to leave alone what is already there.
+  /// Store and origin are compared, to leave identical chunks alone.
   case comparing
   /// The origin is compared with a plan, or digests for one are made.
   case planning
-  /// What will be overwritten is saved.
+  /// The data to be overwritten is saved.
   case saving
   /// The origin is written.
   case merging
 }
 
-/// What becomes the snapshot.
+/// The origin that becomes the snapshot.
 public enum MergeOrigin: Sendable {
   /// A file or device, or a part of one.
   case bytes(any BlockSource)
@@ -103,7 +104,7 @@ public enum MergeOrigin: Sendable {
 public struct OriginVolume: Sendable {
   /// The volume, in the version of its group that maps it.
   public let volume: FoundVolume
-  /// Which leg of a mirror is read, even if it may be out of date; nil for those in step.
+  /// The leg of a mirror to read, even if it may be out of date; nil for those in step.
   public let leg: Int?
   /// Whether legs that are out of date are also written.
   public var writesAllLegs: Bool

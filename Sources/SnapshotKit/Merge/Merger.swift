@@ -1,6 +1,6 @@
 internal import BlockIO
 
-/// Copies what a table maps into the origin, which then is what the snapshot showed.
+/// Copies the mapped chunks into the origin, which then equals the snapshot.
 ///
 /// The store is only read, in its own order, in windows that are written in the order of the
 /// origin, neighbours as one write, with the origin's partial last chunk clipped, and all flushed
@@ -9,7 +9,7 @@ struct Merger: Sendable {
   private let view: SnapshotView
   private let store: any BlockSource
   private let target: any BlockTarget
-  /// How much is read before it is written; tests make it small.
+  /// The number of bytes read before they are written; tests make it small.
   var windowByteCount = ExtentCopier.usualWindowByteCount
 
   /// A merge of `view`, whose chunks are in `store`, into `target`.
@@ -19,10 +19,10 @@ struct Merger: Sendable {
     self.target = target
   }
 
-  /// Merges, after saving what is overwritten to `undo` if there is one.
+  /// Merges, after saving the data to be overwritten to `undo` if there is one.
   ///
   /// - Parameters:
-  ///   - verify: Whether to read back what was written, from the medium, and compare.
+  ///   - verify: Whether to read the written data back from the medium and compare it.
   ///   - shouldStop: Called now and then. If it returns true, what was written is flushed, and
   ///     ``MergeError/cut(_:)`` is thrown.
   func merge(
@@ -70,8 +70,8 @@ struct Merger: Sendable {
       byteCount: byteCount - lost.map(\.range).totalCount, wasFinished: false, lost: lost)
   }
 
-  /// Throws if the store was changed since it was opened, other than by our own writes: a store may
-  /// be on the same physical volume as its origin.
+  /// Throws if the store was changed since it was opened, except by our own writes: a store may be
+  /// on the same physical volume as its origin.
   private func checkStore() throws(BlockIOError) {
     for file in store.files
     where !target.files.contains(where: { DeviceUse.overlap($0.identity, file.identity) }) {
@@ -98,7 +98,7 @@ struct Merger: Sendable {
   ) throws(BlockIOError) -> (lost: [LostRange], wasStopped: Bool) {
     let isSalvage = view.table.reading == .salvage
     let order = StoreOrder(view)
-    // A salvage leaves alone what cannot be read of the store, and so has to read it.
+    // A salvage leaves alone unreadable parts of the store, and so has to read it.
     let copier = ExtentCopier(
       from: store, to: target, readsAround: isSalvage, sharesUnread: !isSalvage,
       windowByteCount: windowByteCount)
@@ -116,7 +116,7 @@ struct Merger: Sendable {
     return (lost, outcome.isStopped)
   }
 
-  /// Reads back what was written, from the medium if possible, and compares.
+  /// Reads the written data back, from the medium if possible, and compares it.
   ///
   /// - Returns: What cannot be read of the store, if the view's reading tolerates that: nothing was
   ///   written there.

@@ -11,7 +11,7 @@ enum UndoFile {
   ///   - unsharedByteCount: How many bytes must be copied to a file that can share data with the
   ///     origin; nil for one that cannot, in which room is reserved for everything.
   /// - Returns: The file, and whether it is still empty.
-  /// - Throws: A refusal, with nothing left behind.
+  /// - Throws: A refusal, and leaves no file.
   static func open(
     _ path: FilePath, existing: FileSource?, byteCount: UInt64,
     unsharedByteCount: (FileTarget) -> UInt64? = { _ in nil }

@@ -19,14 +19,14 @@ struct UndoStore: Sendable {
   private let layout: OrderedStore
   private let file: any BlockTarget
   private var manifest: UndoManifest
-  /// How much is read before it is written; tests make it small.
+  /// The number of bytes read before they are written; tests make it small.
   var windowByteCount = ExtentCopier.usualWindowByteCount
 
   /// The length of an undo store for merging `view`.
   static func byteCount(for view: SnapshotView) -> UInt64 { layout(for: view).byteCount }
 
-  /// How many bytes must be written for merging `view` with an undo store in `file`, besides those
-  /// that are shared with the origin; nil if nothing can be shared.
+  /// The number of bytes to be written for merging `view` with an undo store in `file`, besides
+  /// those shared with the origin; nil if nothing can be shared.
   static func unsharedByteCount(
     for view: SnapshotView, over origin: any BlockTarget, in file: any BlockTarget
   ) -> UInt64? {
@@ -38,7 +38,7 @@ struct UndoStore: Sendable {
     layout.forEachDataExtent(from: \.old, before: origin.byteCount / 512 * 512) { extent, _ in
       byteCount += extent.byteCount - (saving.shareablePart(of: extent)?.byteCount ?? 0)
     }
-    // What the origin shares with the undo store needs room of its own when it is written.
+    // Data that the origin shares with the undo store needs space of its own when it is written.
     view.forEachSegment(in: 0..<view.byteCount) { segment in
       guard let extent = segment.extent else { return }
       byteCount += extent.byteCount - (merging?.shareablePart(of: extent)?.byteCount ?? 0)
@@ -116,10 +116,10 @@ struct UndoStore: Sendable {
   /// The undo file's name in messages.
   var name: String { file.name }
 
-  /// How far the merge is.
+  /// The state of the merge.
   var state: UndoManifest.State { manifest.state }
 
-  /// Saves what the merge will overwrite; it is on the medium when this returns.
+  /// Saves the data that the merge will overwrite; it is on the medium when this returns.
   ///
   /// - Parameter progress: Gets the number of bytes saved, and returns whether to go on.
   /// - Returns: Whether it was stopped.
@@ -148,8 +148,8 @@ struct UndoStore: Sendable {
 
   /// Puts the state on the medium.
   ///
-  /// What another process left may only be in the cache: it was killed before its flush was done,
-  /// or its flush failed. The medium then has the state before, in which the origin must not
+  /// Another process may have left the state in the cache only: it was killed before its flush was
+  /// done, or its flush failed. The medium then has the earlier state, in which the origin must not
   /// change.
   func confirm() throws(BlockIOError) {
     try writeHeader()
@@ -205,7 +205,7 @@ struct UndoStore: Sendable {
     return true
   }
 
-  /// Whether the content of an undo store is known not to be what was saved.
+  /// Whether the content of an undo store is known to differ from the saved data.
   static func isDamaged(
     _ store: Store, through view: SnapshotView
   ) throws(MergeError) -> Bool {
@@ -231,7 +231,7 @@ struct UndoStore: Sendable {
 
   // MARK: - Data
 
-  /// In an undo store, what follows it in a partial last chunk is zero.
+  /// In an undo store, the bytes after it in a partial last chunk are zero.
   private var originEnd: UInt64 { origin.byteCount / 512 * 512 }
 
   private func saveData(
@@ -274,7 +274,7 @@ struct UndoStore: Sendable {
           let unreadable = try origin.readAround(at: offset, into: now, 0..<count)
           try file.read(at: extent.targetOffset + done, into: old, 0..<count)
           checksum.add(old, 0..<count, at: offset)
-          // What cannot be read of the store was not merged, and is as it was saved.
+          // Parts of the store that cannot be read were not merged, and are as saved.
           var lost: [LostRange] = []
           try view.read(offset..<offset + UInt64(count), into: new, lost: &lost)
           foreign =
@@ -337,7 +337,7 @@ extension Store {
   /// Whether it is an undo store that was never completed: there is nothing to undo.
   package var isIncompleteUndo: Bool { UndoManifest(source)?.state == .saving }
 
-  /// What it is as an undo store, for messages; nil for any other store.
+  /// Its description as an undo store, for messages; nil for any other store.
   package var undoDescription: String? {
     switch UndoManifest(source)?.state {
     case nil: nil

@@ -2,7 +2,7 @@ internal import BlockIO
 
 /// The extent of a file system that cannot be written.
 struct ImageExtent {
-  /// How much after an image is searched for anything but zeroes.
+  /// The number of bytes after an image searched for anything but zeroes.
   private static let searchedByteCountMax: UInt64 = 64 << 20
 
   let byteCount: UInt64

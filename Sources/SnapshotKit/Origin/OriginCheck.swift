@@ -2,14 +2,14 @@ internal import Blkid
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What the content of a snapshot and of its origin reveals: whether the origin is the store's, and
+/// The comparison of a snapshot and its origin by content: whether the origin is the store's, and
 /// whether it has been written since.
 ///
 /// The only code that decides this; every command that takes an origin reports the result.
 public struct OriginCheck: Sendable {
-  /// What the snapshot and the origin hold.
+  /// The content of the snapshot and of the origin.
   public let content: ContentComparison
-  /// What contradicts the origin; nil if nothing does.
+  /// The contradiction to the origin; nil if there is none.
   public let contradiction: OriginContradiction?
   /// Whether the origin of an invalid snapshot was written; nil for a valid snapshot.
   public let writes: OriginWrites?

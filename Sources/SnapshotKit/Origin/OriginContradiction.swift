@@ -2,7 +2,7 @@ internal import Blkid
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What contradicts an origin as that of a store, whose bytes do not name it.
+/// A contradiction between a store, which does not name its origin, and an origin.
 ///
 /// Only recognisable content can contradict: nothing is concluded from raw data, or an origin in
 /// which nothing is recognised.
@@ -24,7 +24,7 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
     public let path: String
     /// Its number in the partition table.
     public let number: Int
-    /// What it holds; nil if nothing is recognised.
+    /// Its content; nil if nothing is recognised.
     public let content: ContentIdentity?
   }
 
@@ -36,7 +36,7 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
   /// With fewer chunks that hold anything on both sides, it may be chance.
   private static let comparedCountMin = 64
 
-  /// What contradicts the origin of `view`; nil if nothing does.
+  /// The contradiction to the origin of `view`; nil if there is none.
   ///
   /// - Parameters:
   ///   - shown: What libblkid finds in the view.
@@ -49,7 +49,7 @@ public enum OriginContradiction: Equatable, Sendable, CustomStringConvertible {
       self = .store(isSame: isSame)
       return
     }
-    // What an origin begins with by chance, a copy of its first chunk begins with too.
+    // If an origin begins with such bytes by chance, a copy of its first chunk does too.
     if let container = ContainerFormat(of: origin), !container.isRawWithFooter,
       !view.isMapped(0) || ContainerFormat(of: view) != container
     {
@@ -165,7 +165,7 @@ extension ContentIdentity {
 }
 
 extension SnapshotView {
-  /// Whether the snapshot's name comes from the store, and not only from the origin.
+  /// Whether the snapshot's identity comes from the store, and not only from the origin.
   fileprivate func confirms(_ shown: Identity) -> Bool {
     guard let signature = ContentIdentity.signature(of: shown), signature.uuid != nil,
       let byteOffset = signature.byteOffset, byteOffset < byteCount
@@ -194,7 +194,7 @@ extension SnapshotView {
 }
 
 extension Identity {
-  /// What it holds, in its partitions as well.
+  /// Its content, including that of its partitions.
   fileprivate var types: [String] {
     signatures.map(\.type)
       + (partitionTable?.partitions ?? []).flatMap { $0.content?.types ?? [] }

@@ -2,16 +2,16 @@ internal import BlockIO
 internal import FoundationEssentials
 internal import SnapshotFormat
 
-/// What the chunks of a table have in common with those of an origin.
+/// The bytes that the chunks of a table have in common with those of an origin.
 struct OriginRelation {
-  /// How many chunks of the table are examined, spread evenly over it.
+  /// The number of chunks of the table to examine, spread evenly over it.
   ///
   /// One that is related ends the search: only a wrong origin costs them all.
   private static let sampleCount: UInt64 = 2048
 
-  /// How many chunks that hold something in both the store and the origin were compared.
+  /// The number of compared chunks that hold something in both the store and the origin.
   private(set) var comparedCount = 0
-  /// Whether the store's copies are the origin's: a sector is in both, or one has the origin's
+  /// Whether the store's copies come from the origin: a sector is in both, or one has the origin's
   /// UUID.
   private(set) var isRelated = false
   /// The UUIDs of other XFSs whose metadata the store has copies of, once for each chunk.

@@ -4,9 +4,10 @@ internal import SnapshotFormat
 
 /// Whether the origin of an invalid snapshot was written after Linux stopped copying for it.
 ///
-/// Until then a copy preceded every write to the origin, afterwards none did: chunks without an
-/// exception may be newer than the snapshot. Nothing proves that they are not, unless the origin is
-/// of a kind that is never written; but file systems record what proves that they are.
+/// Before the invalidation a copy preceded every write to the origin, afterwards none did: chunks
+/// without an exception may be newer than the snapshot. Nothing proves that they are not, unless
+/// the origin is of a kind that is never written; but file systems keep records that prove that
+/// they are.
 public enum OriginWrites: Equatable, Sendable, CustomStringConvertible {
   /// The origin holds nothing but a file system of that type, which cannot be written.
   case impossible(type: String)
@@ -34,7 +35,7 @@ public enum OriginWrites: Equatable, Sendable, CustomStringConvertible {
     }
     let notes = try WriteNotes(view)
     var evidence = notes.evidence
-    // If the snapshot was written itself, they may be its own.
+    // If the snapshot itself was written, they may be its own.
     if hasInFlightChunks, !notes.isSnapshotNewer {
       evidence.append("copies were under way when the snapshot became invalid")
     }

@@ -1,5 +1,5 @@
 extension Snapshot {
-  /// What the content of the snapshot and of its origin tells: whether the two belong together.
+  /// Compares the content of the snapshot and of its origin: whether the two belong together.
   public func checkOrigin() throws(StoreError) -> OriginCheck {
     try OriginCheck(view, hasInFlightChunks: loaded.findings.hasInFlightChunks)
   }

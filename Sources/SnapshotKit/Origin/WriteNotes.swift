@@ -2,14 +2,14 @@ internal import BlockIO
 internal import FoundationEssentials
 internal import SnapshotFormat
 
-/// What a file system records of its being written, in the snapshot and in the origin.
+/// A file system's records of its own writes, in the snapshot and in the origin.
 ///
 /// Both began as the same bytes. If a counter is higher in the origin than in the store's copy, the
 /// origin was written since; if it is higher in the snapshot, the snapshot was written.
 struct WriteNotes {
-  /// What shows that the origin was written after the snapshot was taken.
+  /// Evidence that the origin was written after the snapshot was taken.
   private(set) var evidence: [String] = []
-  /// Whether the snapshot's file system was itself written, later than the origin's.
+  /// Whether the snapshot's file system itself was written, later than the origin's.
   private(set) var isSnapshotNewer = false
 
   /// Reads the records of any known file system.

@@ -1,10 +1,10 @@
-/// Something that says which chunk of the origin an orphan is a copy of.
+/// Evidence that an orphan is a copy of a chunk of the origin.
 public struct Evidence: Equatable, Hashable, Sendable {
-  /// What it is made of.
+  /// Its kinds.
   let kinds: Kinds
-  /// How far it can be trusted.
+  /// How far to trust it.
   public let strength: Strength
-  /// The orphan, whose bytes say so: a data chunk of the store.
+  /// The orphan, whose bytes are the evidence: a data chunk of the store.
   public let new: UInt64
   /// The chunk of the origin that it names.
   public let old: UInt64
@@ -20,7 +20,7 @@ public struct Evidence: Equatable, Hashable, Sendable {
   /// It, but not as a proof.
   var atMostLikely: Evidence { Evidence(kinds: kinds, strength: .likely, new: new, old: old) }
 
-  /// How far evidence can be trusted.
+  /// The strength of evidence.
   ///
   /// The two never mix.
   public enum Strength: String, Comparable, Sendable {

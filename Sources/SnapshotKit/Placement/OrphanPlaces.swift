@@ -3,9 +3,9 @@ internal import BlockIO
 /// The orphans that can have a place, each with a number: those that leaked hold nothing.
 struct OrphanIndex: Equatable, Sendable {
   private let ranges: [Range<UInt64>]
-  /// How many come before each range.
+  /// The number of chunks before each range.
   private let starts: [Int]
-  /// How many there are.
+  /// The number of chunks.
   let count: Int
 
   init(_ orphans: [Orphan]) {
@@ -41,7 +41,7 @@ struct OrphanIndex: Equatable, Sendable {
 
 /// The old chunk of each orphan that has a place.
 struct OrphanPlaces: Equatable, Sendable, Sequence {
-  /// Of an orphan that has none: no chunk of the origin has that number.
+  /// For an orphan without a place: no chunk of the origin has that number.
   static let none = UInt64.max
 
   private let orphans: OrphanIndex

@@ -4,24 +4,24 @@ public struct Placement: Equatable, Sendable {
   public var old: UInt64
   /// The first chunk of the store.
   public let new: UInt64
-  /// How many there are.
+  /// The number of chunks.
   public var count: UInt64
-  /// How far it can be trusted.
+  /// How far to trust it.
   public let strength: Evidence.Strength
-  /// What says so, in alphabetical order.
+  /// The kinds of evidence for it, in alphabetical order.
   public let evidence: [Evidence.Kind]
 
   /// The exceptions that were lost, as one run.
   var run: ExceptionRun { ExceptionRun(old: old, new: new, count: count) }
 }
 
-/// Which placements are used.
+/// A level of placement.
 public enum PlacementLevel: String, CaseIterable, Sendable {
-  /// None: what no exception names is left out.
+  /// None: orphans are left out.
   case none
-  /// Those that are proven.
+  /// The proven placements.
   case proven
-  /// Those that are likely as well.
+  /// The likely placements as well.
   case likely
 
   /// Whether a placement of that strength is used.

@@ -15,7 +15,7 @@ struct PlacementLedger {
 
   private let orphans: OrphanIndex
   private let originChunkCount: UInt64
-  /// By the orphan's number: what is known of it, the chunk of the origin, and what says so.
+  /// By the orphan's number: its state, the chunk of the origin, and the evidence.
   private var states: [State]
   private var olds: [UInt64]
   private var kinds: [Evidence.Kinds]
@@ -23,9 +23,9 @@ struct PlacementLedger {
   private var mapped = ChunkSet()
   /// The orphans that hold a chunk of the origin by a proof, ascending by that chunk.
   private var holders: [UInt32] = []
-  /// Those of them that were contradicted since, so that another orphan may have the chunk.
+  /// Chunks among them that were contradicted since, so that another orphan may have them.
   private var released: Set<UInt32> = []
-  /// Whether a proof of an earlier round was contradicted: what was built on it may be wrong.
+  /// Whether a proof of an earlier round was contradicted: conclusions from it may be wrong.
   private(set) var hasRetracted = false
 
   /// An empty ledger.
@@ -47,12 +47,12 @@ struct PlacementLedger {
     }
   }
 
-  /// Where the orphans are that are proven.
+  /// The places of the proven orphans.
   var proven: OrphanPlaces {
     OrphanPlaces(orphans, zip(states, olds).lazy.map { $0 == .proven ? $1 : OrphanPlaces.none })
   }
 
-  /// Where the orphans are that have a place.
+  /// The places of the placed orphans.
   var placed: OrphanPlaces {
     OrphanPlaces(
       orphans,
@@ -205,7 +205,7 @@ struct PlacementLedger {
     }
   }
 
-  /// Which keys of evidence that is sorted by them have several values.
+  /// The keys with several values in evidence that is sorted by key.
   private static func disputed(
     _ sorted: [Evidence], _ key: KeyPath<Evidence, UInt64>, _ value: KeyPath<Evidence, UInt64>
   ) -> Set<UInt64> {

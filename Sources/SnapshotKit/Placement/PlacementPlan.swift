@@ -2,7 +2,7 @@ internal import Blkid
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Where orphans belong: the old chunk of each for which there is evidence.
+/// The places of orphans: the old chunk of each for which there is evidence.
 ///
 /// It is made before anything is written. Every orphan is read once; then the searches run until
 /// none proves anything more. Two proofs that contradict each other prove nothing. Likely places
@@ -10,14 +10,14 @@ internal import SnapshotFormat
 public struct PlacementPlan: Sendable {
   /// The placements, ascending by new chunk; each orphan, and each chunk of the origin, once.
   public private(set) var placements: [Placement] = []
-  /// How many orphans there are.
+  /// The number of orphans.
   public let orphanCount: UInt64
-  /// How many of them have a proven place.
+  /// The number of them that have a proven place.
   public private(set) var provenCount: UInt64 = 0
-  /// How many of them have a likely place.
+  /// The number of them that have a likely place.
   public private(set) var likelyCount: UInt64 = 0
 
-  /// Why the others have none, by reason, in the order of `Unplaced.Reason`.
+  /// The reasons why the others have none, in the order of `Unplaced.Reason`.
   public private(set) var unplaced: [Unplaced] = []
 
   /// The verdict on each sibling.
@@ -26,7 +26,7 @@ public struct PlacementPlan: Sendable {
   /// Unreadable chunks of the store that siblings can replace.
   private var substitutes: [Substitute] = []
 
-  /// How many have no place.
+  /// The number of orphans without a place.
   public var unplacedCount: UInt64 { orphanCount - provenCount - likelyCount }
 
   /// How many were found after the last orphan, where the store holds zeroes.
@@ -89,7 +89,7 @@ public struct PlacementPlan: Sendable {
     self.siblings += unused
   }
 
-  /// What looks for the structures of the file system that begins at a byte of a snapshot.
+  /// The searches for the structures of the file system that begins at a byte of a snapshot.
   private static func fileSystemSearches(
     _ view: SnapshotView, at start: UInt64
   ) throws(BlockIOError) -> [any EvidenceSearch] {
@@ -103,8 +103,8 @@ public struct PlacementPlan: Sendable {
     return searches.compactMap(\.self)
   }
 
-  /// Where file systems may begin: with the snapshot, and with each partition, by the snapshot's
-  /// partition table or, if it shows none, by the origin's.
+  /// The possible starts of file systems: with the snapshot, and with each partition, by the
+  /// snapshot's partition table or, if it shows none, by the origin's.
   private static func fileSystemStarts(_ view: SnapshotView) throws(BlockIOError) -> [UInt64] {
     for source in [view, view.origin] as [any BlockSource] {
       do {
@@ -147,8 +147,8 @@ public struct PlacementPlan: Sendable {
       seen.add(new, content)
       for index in searches.indices { searches[index].look(at: new, content) }
     }
-    // Of a table of which nothing is left, the orphans are all that there is. If all of them can be
-    // read, they are taken for its chunks.
+    // If nothing is left of a table, the orphans are all that there is. If all of them can be read,
+    // they are taken for its chunks.
     let isWhole = unlistedCount == 0 && seen.readCount == orphans.chunkCount
     let orphans = runs.isEmpty && isWhole ? orphans.map(\.ofLostTable) : orphans
     let placeable = (orphans + emptyTail).sorted { $0.new < $1.new }
@@ -219,7 +219,7 @@ public struct PlacementPlan: Sendable {
       }
       isGrowing = likely.count > count
     }
-    // What they keep of each orphan is not needed any more.
+    // The data they keep of each orphan is no longer needed.
     searches.removeAll { !$0.provesNothing }
     let last = scene(assuming: likely)
     for index in searches.indices {
@@ -253,12 +253,12 @@ public struct PlacementPlan: Sendable {
   /// Contradictions that come late are rare; each costs all rounds again.
   private static let retractionCountMax = 3
 
-  /// What may be read from siblings at a level.
+  /// The bytes that may be read from siblings at a level.
   func substitutes(_ level: PlacementLevel) -> [Substitute] {
     substitutes.filter { level.uses($0.strength) }
   }
 
-  /// What is used at a level.
+  /// The placements used at a level.
   public func placements(_ level: PlacementLevel) -> [Placement] {
     placements.filter { level.uses($0.strength) }
   }

@@ -1,6 +1,6 @@
-/// Which evidence for the places of orphans is used, and which siblings.
+/// The evidence used for the places of orphans, and the siblings used.
 public struct Placing: Sendable {
-  /// Which placements are used.
+  /// The placements in use.
   public var level: PlacementLevel
   /// Other snapshots of the same origin.
   public var siblings: [Sibling]

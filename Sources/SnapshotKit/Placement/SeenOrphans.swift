@@ -1,8 +1,8 @@
-/// What of the orphans was read, to say why some have no place.
+/// Which orphans were read, to explain why some have no place.
 struct SeenOrphans {
   private var read = ChunkSet()
   private var zeroes = ChunkSet()
-  /// How many can be read as a whole.
+  /// The number of orphans that can be read as a whole.
   private(set) var readCount: UInt64 = 0
 
   /// Notes an orphan that can be read as a whole.
@@ -17,7 +17,7 @@ struct SeenOrphans {
     if isZero { _ = zeroes.insert(new) }
   }
 
-  /// Why orphans that were not placed have no place.
+  /// The reasons why unplaced orphans have no place.
   ///
   /// - Parameters:
   ///   - orphans: All of them, ascending.

@@ -1,11 +1,11 @@
 /// Orphans that have no place, for one reason.
 public struct Unplaced: Equatable, Sendable {
-  /// Why they have none.
+  /// The reason why they have none.
   public let reason: Reason
-  /// How many chunks they are.
+  /// The number of chunks.
   public internal(set) var chunkCount: UInt64
 
-  /// Why an orphan has no place.
+  /// A reason why an orphan has no place.
   public enum Reason: String, CaseIterable, Sendable {
     /// There was no search, as requested.
     case notLookedFor = "not-looked-for"

@@ -6,7 +6,7 @@
 ///        "found": "valid 0", "required": "1", "count": 1,
 ///        "ranges": [{"byteOffset": 4, "byteCount": 4}], "hasMoreRanges": false}]}
 ///
-/// What does not apply in a place is null. `ranges` are bytes of the store, at most 256.
+/// Values that do not apply in a place are null. `ranges` are bytes of the store, at most 256.
 public struct AuditReport: Encodable, Sendable {
   let schema = "dmsnap.audit.v1"
   let verdict: String

@@ -76,7 +76,7 @@ public struct CarveReport: Encodable, Sendable {
     }
   }
 
-  /// The report of what an image of that name and length holds.
+  /// The report of a search of an image of that name and length.
   public init(_ carving: Carving, path: String, byteCount: UInt64) {
     image = InspectReport.Place(path: path, byteCount: byteCount)
     stores = carving.stores.map { Entry($0) }

@@ -1,4 +1,4 @@
-/// `export` and `merge` with `--format json`: what was written, and what is lost.
+/// `export` and `merge` with `--format json`: the written data, and the losses.
 ///
 ///     {"schema": "dmsnap.export.v1", "complete": false, "exceptionCount": 302,
 ///      "byteCount": 1048576, "lost": [{"byteOffset", "byteCount", "reason"}]}
@@ -15,7 +15,7 @@ public struct CopyReport: Encodable, Sendable {
   let lost: [Lost]
   /// Only in a dry run's report.
   let dryRun: Bool?
-  /// Only of what has a file system that was looked at.
+  /// Only of parts with an examined file system.
   let fileLosses: LostFilesReport?
 
   struct Lost: Encodable {

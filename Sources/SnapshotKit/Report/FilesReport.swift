@@ -29,7 +29,7 @@ struct FileDamageReport: Encodable {
   let problem: String
 }
 
-/// `files get --format json`: what was taken out, and what is lost.
+/// `files get --format json`: the extracted files, and the losses.
 ///
 ///     {"schema": "dmsnap.files-get.v1", "complete", "fileCount", "presentCount", "byteCount",
 ///      "lostCount", "forbiddenCount",
@@ -66,7 +66,7 @@ public struct FilesGetReport: Encodable, Sendable {
 }
 
 extension FilesGetReport {
-  /// The report of a stream of what is in no file.
+  /// The report of a stream of the bytes that are in no file.
   ///
   /// - Parameter lost: The bytes of the stream that are lost.
   public init(
@@ -91,7 +91,7 @@ struct RangeReport: Encodable {
   }
 }
 
-/// `files changes --format json`: what differs.
+/// `files changes --format json`: the differences.
 ///
 ///     {"schema": "dmsnap.files-changes.v1", "before": "snapshot" | "origin", "after",
 ///      "changes": [{"path", "status", "from", "byteCount", "changedByteCount"}],

@@ -3,7 +3,7 @@ internal import BlockIO
 internal import MD
 internal import SnapshotFormat
 
-/// `identify --format json`: what each path holds, by libblkid and by the store's own header.
+/// `identify --format json`: the content of each path, by libblkid and by the store's own header.
 ///
 ///     {"schema": "dmsnap.identify.v1", "paths": [
 ///       {"path", "byteCount",
@@ -95,7 +95,7 @@ package struct IdentifyReport: Encodable, Sendable {
     @Nullable var store: HeaderReport?
   }
 
-  /// The report of what was found at each path.
+  /// The report of the contents found at each path.
   package init(_ contents: [IdentifiedContent]) {
     paths = contents.map { content in
       Entry(

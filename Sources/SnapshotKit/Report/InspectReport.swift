@@ -1,6 +1,6 @@
 internal import BlockIO
 
-/// `inspect --format json`: what a store is, what Linux would do with it, how healthy it is.
+/// `inspect --format json`: the kind of a store, Linux's verdict on it, and its health.
 ///
 ///     {"schema": "dmsnap.inspect.v1", "store": {"path", "byteCount"},
 ///      "header": {"magic", "valid", "version", "chunkSectors"} | null,
@@ -72,8 +72,7 @@ public struct InspectReport: Encodable, Sendable {
     @Nullable var uuid: String?
   }
 
-  /// The report of an audit, and of what the snapshot holds and which files losses are in, if that
-  /// is known.
+  /// The report of an audit, with the content of the snapshot and the files with losses, if known.
   public init(_ audit: Audit, content: ContentIdentity?, _ files: [LostFiles]? = nil) {
     fileLosses = files.map { LostFilesReport($0) }
     store = Place(path: audit.store.source.name, byteCount: audit.store.source.byteCount)

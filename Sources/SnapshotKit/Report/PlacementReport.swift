@@ -1,6 +1,6 @@
 public import SnapshotFormat
 
-/// How many orphans have a place, and why the others have none.
+/// The numbers of placed orphans, and the reasons why the others have no place.
 ///
 ///     {"orphanCount", "provenCount", "likelyCount", "unplacedCount",
 ///      "unplaced": [{"reason", "chunkCount", "byteCount"}],
@@ -13,7 +13,7 @@ struct PlacementReport: Encodable {
   let unplaced: [Part]
   let siblings: [Witness]
 
-  /// What became of a sibling.
+  /// The use made of a sibling.
   struct Witness: Encodable {
     let path: String
     let verdict: String
@@ -55,7 +55,7 @@ public struct PlacedReport: Encodable, Sendable {
 
   /// The report of a placement.
   ///
-  /// - Parameter geometry: Where chunks are, to tell the bytes of the origin as well.
+  /// - Parameter geometry: The places of chunks, for the bytes of the origin.
   public init(_ placement: Placement, _ geometry: StoreGeometry? = nil) {
     byteOffset = geometry?.byteOffset(of: Chunk(placement.old))
     byteCount = geometry.map { placement.count * $0.chunkSize.byteCount }

@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// `salvage --format json`: what the new store holds, and every decision that led to it.
+/// `salvage --format json`: the content of the new store, and every decision that led to it.
 ///
 ///     {"schema": "dmsnap.salvage.v1", "complete": false, "exceptionCount": 302,
 ///      "byteCount": 1253376, "chunkSectors": 8, "chunkSizeFrom": "header" | "areas" | "option",

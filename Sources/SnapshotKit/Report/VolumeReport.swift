@@ -32,7 +32,7 @@ public struct VolumeReport: Encodable, Sendable {
     package let path: String
     /// Its UUID.
     package let uuid: String
-    /// What is wrong with it, a line each.
+    /// Its problems, a line each.
     package let problems: [String]
   }
 
@@ -46,7 +46,7 @@ public struct VolumeReport: Encodable, Sendable {
     package let seqno: UInt64
     /// The UUIDs of missing physical volumes.
     package let missing: [String]
-    /// What is wrong with it, a line each.
+    /// Its problems, a line each.
     package let problems: [String]
     /// Its physical volumes.
     package let physicalVolumes: [PhysicalVolume]
@@ -116,7 +116,7 @@ public struct VolumeReport: Encodable, Sendable {
   package struct Version: Encodable, Sendable {
     /// Its number.
     package let seqno: UInt64
-    /// What lvm2 did, as it put it.
+    /// The change, in lvm2's words.
     package let description: String
     @Nullable package var time: String?
     /// The snapshots that it has.
@@ -131,7 +131,7 @@ public struct VolumeReport: Encodable, Sendable {
     }
   }
 
-  /// Examines what was found; of stores, their metadata.
+  /// Examines the contents found; of stores, their metadata.
   ///
   /// - Parameter seqno: Which version of a group to show; the newest if it does not have that one.
   public init(
@@ -202,7 +202,7 @@ extension VolumeReport.Snapshot {
   /// The verdict on a snapshot that Linux invalidated.
   private static let overflowed = "overflowed"
 
-  /// How bad it is; nil for a healthy snapshot, or if nothing is known.
+  /// Its severity; nil for a healthy snapshot, or if nothing is known.
   package var severity: Severity? {
     if verdict == Self.overflowed { return .damage }
     return switch Audit.Verdict(rawValue: verdict) {

@@ -2,7 +2,7 @@ internal import SnapshotFormat
 
 /// Consecutive areas, all full but the last: certainly of one table.
 struct AreaSegment {
-  /// How an area ends, which shows whether the table continues in the next one.
+  /// The end of an area, which shows whether the table continues in the next one.
   enum Tail {
     /// Its last slot has an exception: Linux continued in the next area.
     case full
@@ -33,18 +33,18 @@ struct AreaSegment {
     let shift: Int64
     /// The position of its first exception in the table.
     let position: UInt64
-    /// How many exceptions of the segment come before that.
+    /// The number of exceptions of the segment before that.
     fileprivate(set) var index: UInt64
   }
 
   /// The first and the last area.
   private(set) var areas: ClosedRange<UInt64>
-  /// What is kept, in table order.
+  /// The exceptions kept, in table order.
   private(set) var runs: [ExceptionRun] = []
   private(set) var exceptionCount: UInt64 = 0
   private(set) var damages: [Damage] = []
   private(set) var dropped: [Dropped] = []
-  /// How many slots with other content than exceptions were skipped.
+  /// The number of skipped slots with other content than exceptions.
   private(set) var passedOverCount: UInt64 = 0
   private(set) var tail = Tail.unknown
   /// Every shift that it has, as long as they rise.
@@ -64,7 +64,7 @@ struct AreaSegment {
   /// The last shift that more than a few exceptions have, and how many after it have a higher one.
   private(set) var confirmedShift: Int64 = 0
   private(set) var unconfirmedCount: UInt64 = 0
-  /// How many exceptions at the end have one shift.
+  /// The number of exceptions at the end with one shift.
   private var sameCount = 0
 
   /// Whether shifts never decrease, as in Linux since 3.13.
@@ -233,7 +233,7 @@ struct AreaSegment {
       return area..<end
     }
     areas = areas.lowerBound...area
-    // What else the area holds of the table is unknown.
+    // Whether the area holds more of the table is unknown.
     if wasEnded { tail = .unknown } else { (tail, usedEnd) = (.full, (area + 1) * slotCount) }
     lastPosition = step.position - 1
     damages.append(
@@ -244,7 +244,7 @@ struct AreaSegment {
     return area + 1..<end
   }
 
-  /// Keeps only what comes before a step.
+  /// Keeps only the steps before one.
   private mutating func truncate(to first: Int) {
     while exceptionCount > steps[first].index, let run = runs.popLast() {
       let count = min(run.count, exceptionCount - steps[first].index)
@@ -277,7 +277,7 @@ struct AreaSegment {
   /// Notes an exception that is rejected although those around it are accepted.
   mutating func drop(_ dropped: Dropped) { self.dropped.append(dropped) }
 
-  /// Notes slots of an area that hold something other than exceptions.
+  /// Notes slots of an area with other content than exceptions.
   mutating func passOver(_ count: UInt64) { passedOverCount += count }
 
   /// Ends an area whose slots are in use up to the position `usedEnd` of the table.

@@ -3,11 +3,11 @@ internal import SnapshotFormat
 
 /// Reads every place where the geometry puts an area, regardless of what precedes it.
 ///
-/// Where Linux stops (at the first exception with new chunk 0, at an area that cannot be read or is
-/// past the end), the survey continues: what follows is either more of the table after damage, or
-/// an older table whose space this one uses.
+/// The survey continues where Linux stops (at the first exception with new chunk 0, at an area that
+/// cannot be read or is past the end): the rest is either more of the table after damage, or an
+/// older table whose space this one uses.
 struct AreaSurvey {
-  /// How far to look.
+  /// The reach of a survey.
   enum Reach {
     /// At every area in the store.
     case whole
@@ -23,7 +23,7 @@ struct AreaSurvey {
   enum Content { case foreign, unreadable }
 
   private static let bufferByteCount = 1 << 20
-  /// How many areas that were never read are listed individually.
+  /// The number of never-read areas that are listed individually.
   private static let listedCountMax: UInt64 = 4096
 
   /// The segments, ascending by area.
@@ -32,13 +32,13 @@ struct AreaSurvey {
   private(set) var lostAreas: [(areas: Range<UInt64>, content: Content)] = []
   /// The bytes of areas that could not be read, ascending.
   private(set) var unreadable: [Range<UInt64>] = []
-  /// How many areas are in the store; the last may be partial.
+  /// The number of areas in the store; the last may be partial.
   let areaCount: UInt64
 
   /// E.
   var exceptionsPerArea: UInt64 { geometry.chunkSize.exceptionsPerArea }
 
-  /// How many areas, from the first, hold nothing usable.
+  /// The number of areas, from the first, that hold nothing usable.
   var leadingLostCount: UInt64 {
     var end: UInt64 = 0
     for lost in lostAreas where lost.areas.lowerBound == end { end = lost.areas.upperBound }
@@ -52,7 +52,7 @@ struct AreaSurvey {
   private let areas: any BlockSource
   private let geometry: StoreGeometry
   private let buffer: IOBuffer
-  /// Which data chunks may hold anything.
+  /// The data chunks that may hold anything.
   let used: UsedChunks
   private var judge: SlotJudge
   private var olds = ChunkSet()
@@ -74,7 +74,8 @@ struct AreaSurvey {
     buffer = IOBuffer(byteCount: Int(min(areaByteCount, UInt64(Self.bufferByteCount))))
     judge = SlotJudge(geometry)
     areaCount = geometry.areaCount
-    // What a map says was never read is not tried: an unfinished copy may have very many areas.
+    // Areas that were never read, according to a map, are not tried: an unfinished copy may have
+    // very many.
     let unread = source.knownUnreadable(in: 0..<source.byteCount)
     var nextUnread = 0
     var data: Range<UInt64>?
@@ -188,7 +189,7 @@ struct AreaSurvey {
     olds.insert(oldChunksOf: segment.runs)
   }
 
-  /// Removes what precedes an area and is contradicted by it.
+  /// Removes areas before one that contradicts them.
   private mutating func dropDisplaced(before next: AreaSegment) {
     guard let last = segments.last, !next.isPlaced(after: last) else { return }
     // After a lost area another table may follow: then only whole sectors of another area are
@@ -236,7 +237,7 @@ private struct AreaPieces {
   private(set) var isUnreadable = false
   private let firstPosition: UInt64
   private let slotCount: UInt64
-  /// How many slots could be read: fewer in an area that the store's end cuts.
+  /// The number of slots that could be read: fewer in an area that the store's end cuts.
   private var presentCount: UInt64 = 0
   /// One above the last slot that is kept, and above the last that is not zero.
   private var keptEnd: UInt64 = 0
@@ -299,7 +300,7 @@ private struct AreaPieces {
 }
 
 extension AreaSurvey {
-  /// How many exceptions are kept of all areas.
+  /// The number of exceptions kept, of all areas.
   var exceptionCount: UInt64 { segments.reduce(0) { $0 + $1.exceptionCount } }
 
   /// Whether the areas leave room for a shift; a table that begins in area 0, ends in its last area

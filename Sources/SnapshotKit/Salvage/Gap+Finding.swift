@@ -2,7 +2,7 @@ package import BlockIO
 internal import SnapshotFormat
 
 extension Gap {
-  /// Where bytes are missing in a copy of a store, or too many, for messages.
+  /// The gaps of a copy of a store, where bytes are missing or too many, for messages.
   package var words: String {
     let count = "\(missingByteCount.magnitude) bytes"
     let what = missingByteCount > 0 ? "\(count) are missing" : "\(count) are extra"

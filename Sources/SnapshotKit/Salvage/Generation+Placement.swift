@@ -4,7 +4,8 @@ internal import SnapshotFormat
 extension SalvagePlan {
   /// Finds where the orphans of a generation belong.
   ///
-  /// It reads every orphan, and what else the evidence requires of the origin and of the siblings.
+  /// It reads every orphan, and the parts of the origin and of the siblings that the evidence
+  /// requires.
   ///
   /// - Parameters:
   ///   - origin: What the snapshot was taken of; nil if that is not known, which leaves little
@@ -13,7 +14,7 @@ extension SalvagePlan {
   public func placements(
     of generation: Generation, origin: (any BlockSource)?, siblings: [Sibling] = []
   ) throws(StoreError) -> PlacementPlan {
-    // An older table's space was used again, and what it lost may hold anything.
+    // An older table's space was used again, and its lost chunks may hold anything.
     guard generation.index == 0 else {
       return PlacementPlan(unplaced: generation.orphanCount, because: .olderTable)
     }
@@ -33,12 +34,12 @@ extension SalvagePlan {
 }
 
 extension Generation {
-  /// How many orphans are listed.
+  /// The number of orphans listed.
   private var listedOrphanCount: UInt64 { orphans.chunkCount }
 
-  /// The generation with what was placed as exceptions like any other.
+  /// The generation with its placements as exceptions like any other.
   ///
-  /// What is proven is no longer lost. What is likely is in doubt.
+  /// Proven chunks are no longer lost. Likely ones are in doubt.
   func placing(_ plan: PlacementPlan, _ level: PlacementLevel) -> Generation {
     let used = plan.placements(level)
     if used.isEmpty { return self }
@@ -66,8 +67,7 @@ extension Generation {
     }
     let runs = used.map(\.run)
     // Of the gaps in a table that lost anything, some may have leaked: an exception is found again
-    // only if no gap is left for it.
-    // Those of a table of which nothing is left are of its lost areas.
+    // only if no gap is left for it. If nothing is left of a table, its gaps are of its lost areas.
     let found =
       (countByReason[.exceptionLost] ?? 0)
       + (self.runs.isEmpty ? countByReason[.endLost] ?? 0 : 0)
@@ -93,7 +93,7 @@ extension Generation {
 }
 
 extension PlacementPlan {
-  /// What rests on likely places alone; nil if nothing does.
+  /// The finding about data with likely places alone; nil if there is none.
   func likelyFinding(_ level: PlacementLevel) -> Finding? {
     guard level == .likely, let first = placements.first(where: { $0.strength == .likely }) else {
       return nil
@@ -107,7 +107,7 @@ extension PlacementPlan {
 }
 
 extension [ExceptionRun] {
-  /// How many of them name chunks of these.
+  /// The number of exceptions that name chunks of these.
   func count(in orphans: [Orphan]) -> UInt64 {
     var count: UInt64 = 0
     for orphan in orphans {
@@ -117,12 +117,12 @@ extension [ExceptionRun] {
     return count
   }
 
-  /// How many exceptions they are.
+  /// The number of exceptions.
   var totalCount: UInt64 { reduce(0) { $0 + $1.count } }
 }
 
 extension [LostChunks] {
-  /// What is left without the old chunks of runs.
+  /// The losses without the old chunks of runs.
   fileprivate func without(oldChunksOf runs: [ExceptionRun]) -> [LostChunks] {
     var ascending = runs
     ascending.sortByOldChunk()

@@ -1,7 +1,7 @@
 internal import BlockIO
 public import SnapshotFormat
 
-/// One use of a store's space: what survives of a table.
+/// One use of a store's space: the surviving parts of a table.
 public struct Generation: Sendable {
   /// Its number: 0 for the newest that has exceptions, higher for older ones.
   public let index: Int
@@ -11,9 +11,9 @@ public struct Generation: Sendable {
   public let areas: Range<UInt64>
   /// The exceptions that the evidence supports, in table order, each old and new chunk once.
   public let runs: [ExceptionRun]
-  /// How many they are.
+  /// The number of exceptions.
   public let exceptionCount: UInt64
-  /// How many of them may belong to another table: the evidence does not decide that.
+  /// The number of them that may belong to another table: the evidence does not decide that.
   public let doubtfulCount: UInt64
   /// The maximum number of exceptions that are lost with their sixteen bytes.
   public let lostExceptionCount: UInt64
@@ -21,9 +21,9 @@ public struct Generation: Sendable {
   public let isEndLost: Bool
   /// The chunks of the origin whose content is known to be lost, and why, ascending.
   public let lost: [LostChunks]
-  /// Data chunks that Linux handed out but no surviving exception names, ascending.
+  /// Data chunks that Linux allocated but no surviving exception names, ascending.
   package let orphans: [Orphan]
-  /// How many they are; more than are listed only if there are very many ranges.
+  /// The number of orphans; more than are listed only if there are very many ranges.
   public let orphanCount: UInt64
   /// Chunks of zeroes after the last of them, which may be copies as well.
   var emptyTail: [Orphan] = []
@@ -32,22 +32,22 @@ public struct Generation: Sendable {
   public let inFlightCount: UInt64
   /// Whether the evidence does not decide where the table ends.
   public let isInDoubt: Bool
-  /// What was decided, and why.
+  /// The decisions, and their reasons.
   public let findings: [Finding]
   /// Exceptions for this chunk of the store, and for those after it, may belong to another table;
   /// nil if none may, or it is not known which.
   package internal(set) var firstDoubtfulChunk: UInt64?
-  /// Whether chunks were in flight that have been placed since: what was written to the origin
-  /// after the snapshot was invalidated was copied nowhere all the same.
+  /// Whether chunks were in flight that have been placed since: writes to the origin after the
+  /// snapshot was invalidated were nevertheless copied nowhere.
   var hadInFlight = false
 
-  /// Whether exceptions are lost, or may be, without a trace of what they were for.
+  /// Whether exceptions are lost, or may be, whose old chunks are unknown.
   var hasUnknownLosses: Bool {
     isEndLost || inFlightCount > 0 || hadInFlight
       || lostExceptionCount > lostChunkCount(for: [.exceptionLost, .exceptionDamaged])
   }
 
-  /// How many chunks of the origin are lost for one of those reasons.
+  /// The number of chunks of the origin that are lost for one of those reasons.
   func lostChunkCount(for reasons: [LostRange.Reason]) -> UInt64 {
     lost.filter { reasons.contains($0.reason) }.map(\.old).totalCount
   }
@@ -63,7 +63,7 @@ public struct Generation: Sendable {
 public struct LostChunks: Equatable, Sendable {
   /// The chunks of the origin.
   public var old: Range<UInt64>
-  /// Why it is lost.
+  /// The reason for the loss.
   public var reason: LostRange.Reason
 
   /// The bytes of an origin of that length; nil if it has none of them.
@@ -77,7 +77,7 @@ public struct LostChunks: Equatable, Sendable {
 }
 
 extension [LostChunks] {
-  /// What is lost, ascending, without what exceptions have after all.
+  /// The losses, ascending, without the chunks that exceptions map after all.
   func settled(besides runs: [ExceptionRun]) -> [LostChunks] {
     if isEmpty { return [] }
     var ascending = runs

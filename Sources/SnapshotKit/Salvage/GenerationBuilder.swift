@@ -6,15 +6,15 @@ struct GenerationBuilder {
   private let geometry: StoreGeometry
   private let table: TableSplit.Table
   private let shifts: ShiftEvidence?
-  /// What a copy with gaps lacks of the store.
+  /// The parts of the store that a copy with gaps lacks.
   private let unknown: [Range<UInt64>]
   /// Data chunks below this number hold a newer generation's data.
   private let overwrittenEnd: UInt64
   private let originChunkCount: UInt64
   private let validity: Store.Validity
-  /// How many exceptions are for chunks past the origin's end.
+  /// The number of exceptions for chunks past the origin's end.
   private var beyondOriginCount: UInt64 = 0
-  /// How many exceptions are for chunks that others are for.
+  /// The number of exceptions for chunks that other exceptions are for.
   private var duplicateCount: UInt64 = 0
   private var olds = ChunkSet()
   private var news = ChunkSet()
@@ -93,7 +93,7 @@ struct GenerationBuilder {
     if index == 0, isCurrent { isEndInDoubt = try isEndDoubtful(survey, shift) }
     if isEndInDoubt {
       noteDoubtfulEnd(shift)
-      // What would be named by the rest of the area, if it was zeroed.
+      // The chunks that the rest of the area would have mapped, if it was zeroed.
       let used = table.segment.usedEnd
       let end = (used / survey.exceptionsPerArea + 1) * survey.exceptionsPerArea + shift
       let start = max(used + shift, tail.upperBound)
@@ -101,7 +101,7 @@ struct GenerationBuilder {
         try orphans.addTail(start..<end, usedEnd: start, .endInDoubt, survey)
       }
     }
-    // Linux may have handed out again what an older table named, and have overflowed.
+    // Linux may have reused chunks that an older table named, and have overflowed.
     let isOverwritten = !isCurrent && validity == .invalid
     if isOverwritten { noteOverwritten() }
     let unconfirmed = shifts?.unconfirmed(runs, geometry)
@@ -121,15 +121,15 @@ struct GenerationBuilder {
     return generation
   }
 
-  /// The newest generation where something else is in its first areas, and nothing is left of it:
-  /// what these named may be what their slots' chunks hold.
+  /// The newest generation, if its first areas hold something else, and nothing is left of it: the
+  /// chunks of its slots may hold its data.
   mutating func buildLost(_ survey: AreaSurvey) throws(BlockIOError) -> Generation {
     let areas = 0..<max(1, survey.leadingLostCount)
     let lostCount = UInt64(areas.count) * survey.exceptionsPerArea
     noteLostAreas(areas)
     var orphans = Orphans([], geometry, from: overwrittenEnd, isLost: true)
-    // More are not looked at. What comes after them may have been the table's as well, and of an
-    // invalid store's last ones it is not known whether they were ever named.
+    // No more are looked at. Later ones may have been the table's as well, and whether an invalid
+    // store's last ones ever had exceptions is unknown.
     let count = min(lostCount, PlacementPlan.orphanCountMax)
     let following = try survey.used.first(after: lostCount, shift: 0)
     let areAll = count == lostCount && validity != .invalid && following == nil
@@ -147,7 +147,7 @@ struct GenerationBuilder {
 
   private var findings: [Finding] { FindingCode.allCases.compactMap { tallies[$0]?.finding } }
 
-  /// Adds what Linux was copying when it invalidated the snapshot; says how many chunks.
+  /// Adds the chunks that Linux was copying when it invalidated the snapshot; returns their number.
   private mutating func addInFlight(
     to orphans: inout Orphans, _ survey: AreaSurvey
   ) throws(BlockIOError) -> UInt64 {

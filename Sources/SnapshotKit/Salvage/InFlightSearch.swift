@@ -3,9 +3,9 @@ internal import SnapshotFormat
 
 /// Finds data chunks that Linux may have copied to, among those that no exception names.
 ///
-/// Linux hands out a data chunk when a copy begins, and writes its exception when the area is full
+/// Linux allocates a data chunk when a copy begins, and writes its exception when the area is full
 /// or no copy is pending. When the snapshot is invalidated it drops the rest. So every data chunk
-/// of an overflowed store was handed out; if the store's file has a hole, nothing was ever written
+/// of an overflowed store was allocated; if the store's file has a hole, nothing was ever written
 /// there.
 ///
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `persistent_prepare_exception`,
@@ -16,7 +16,7 @@ struct InFlightSearch {
 
   /// The chunks, ascending; none of the ranges has an area in it.
   private(set) var ranges: [Range<UInt64>] = []
-  /// How many they are, including those not listed.
+  /// The number of chunks, including those not listed.
   private(set) var count: UInt64 = 0
 
   private let source: any BlockSource

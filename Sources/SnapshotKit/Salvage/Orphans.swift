@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// The data chunks that Linux handed out but no surviving exception names.
+/// The data chunks that Linux allocated but no surviving exception names.
 struct Orphans {
   /// More ranges than this are useless; a sparse file may have any number.
   private static let countMax = 1 << 16
@@ -10,7 +10,7 @@ struct Orphans {
 
   /// The chunks, ascending; none of the ranges has an area in it.
   private(set) var chunks: [Orphan] = []
-  /// How many they are, including those not listed.
+  /// The number of chunks, including those not listed.
   private(set) var count: UInt64 = 0
   /// Chunks of zeroes after the last of the tail: they may be copies, or never have been used.
   private(set) var emptyTail: [Orphan] = []
@@ -60,8 +60,8 @@ struct Orphans {
   /// Adds the chunks of slots at the table's end whose exceptions are lost, up to the last that
   /// holds anything: it is unknown how many of the slots after `usedEnd` were in use.
   ///
-  /// Linux hands chunks out in order: what lies before one that was in use was in use as well, and
-  /// a copy of zeroes.
+  /// Linux allocates chunks in order: a chunk before one that was in use was in use as well, and a
+  /// copy of zeroes.
   ///
   /// - Parameter reason: Why no exception names those after `usedEnd`.
   mutating func addTail(
@@ -103,8 +103,8 @@ struct Orphans {
     }
   }
 
-  /// Adds what an invalidated snapshot has left: every data chunk that is not yet in a range and is
-  /// no hole of the store's file.
+  /// Adds the remains of an invalidated snapshot: every data chunk that is not yet in a range and
+  /// is no hole of the store's file.
   ///
   /// - Returns: Those chunks, ascending, as far as they are listed, and their number.
   mutating func addInFlight(
@@ -118,7 +118,7 @@ struct Orphans {
       position = max(position, range.upperBound)
     }
     try search.look(at: position..<max(position, search.positionEnd))
-    // What was too much to list was found again.
+    // Chunks too many to list were found again.
     count = chunks.reduce(0) { $0 + $1.count } + search.count
     chunks =
       (chunks

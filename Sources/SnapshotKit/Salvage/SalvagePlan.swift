@@ -1,18 +1,18 @@
 public import BlockIO
 public import SnapshotFormat
 
-/// What can be recovered of a store, however broken: its generations, and what is lost.
+/// The recoverable content of a store, however broken: its generations and their losses.
 ///
 /// The plan reads only metadata, and decides everything: `table`, `export`, `diff` and `merge` in
 /// the salvage reading, and a salvaged store, follow it.
 public struct SalvagePlan: Sendable {
   /// The store; if its copy has gaps, as it was on the medium, with the gaps unreadable.
   public let store: Store
-  /// Where the given copy lost bytes, or has extra ones, in bytes of that copy.
+  /// The gaps of the given copy, where it lost bytes or has extra ones, in bytes of that copy.
   public let gaps: [Gap]
-  /// Where areas are, and how that is known.
+  /// The places of areas, and how they are known.
   package let inferred: InferredGeometry
-  /// Where areas are.
+  /// The places of areas.
   public let geometry: StoreGeometry
   /// The generations; the newest that has exceptions comes first.
   public let generations: [Generation]
@@ -56,7 +56,7 @@ public struct SalvagePlan: Sendable {
         store.source, areas: store.areas, geometry, isExpected: isExpected, reach: reach)
       var shifts =
         survey.mayBeShifted ? try ShiftEvidence(store.source, geometry.chunkSize) : nil
-      // What follows a fragment in a file system is another file's, and no loss of a copy.
+      // Bytes after a fragment in a file system are another file's, not a loss of the copy.
       if store.surroundings != nil { shifts?.doubtGaps() }
       if let gaps = shifts?.gaps, !gaps.isEmpty {
         let mended = Store(try VolumeSource(store.source.name, store.source, with: gaps))
@@ -108,13 +108,13 @@ public struct SalvagePlan: Sendable {
       .empty, geometry, shifts, overwrittenEnd: overwrittenEnd, originChunkCount: nil,
       validity: validity)
     if isFirstLost { return [try builder.buildLost(survey)] }
-    // An empty table has nothing to report, unless chunks were copied all the same.
+    // An empty table has nothing to report, unless chunks were copied nevertheless.
     let empty = try builder.build(index: 0, isCurrent: true, survey)
     return empty.isComplete || validity == .unknown ? [] : [empty]
   }
 
   /// Whether a generation is all that its table ever had, including its exceptions' data, as far as
-  /// is known without reading it.
+  /// known without reading it.
   public func isWhole(_ generation: Generation) -> Bool {
     generation.isComplete && WantedSectors(self, generation, lost: []).data.isEmpty
       && generation.runs.allSatisfy { $0.new + $0.count <= geometry.wholeChunkCount }

@@ -3,9 +3,9 @@ internal import SnapshotFormat
 /// Distinguishes the tables of one store: the one in use, and older ones whose space it took over.
 ///
 /// A new table begins in area 0 and clears an area only when the one before fills, so the end of an
-/// older, longer table stays after it. What is between two segments decides:
+/// older, longer table stays after it. The bytes between two segments decide:
 ///
-/// - zeroes after an exception: the table ended there, and what follows is older;
+/// - zeroes after an exception: the table ended there, and everything after is older;
 /// - zeroes after a sector's last exception may also be lost sectors: unless the two sides share
 ///   old chunks, that is in doubt;
 /// - shifts that decrease, or an area that repeats old chunks: another table. Linux clears an area
@@ -15,14 +15,14 @@ internal import SnapshotFormat
 ///   two tables; if they would share many by chance but share none, they are one. Otherwise they
 ///   count as one, in doubt.
 struct TableSplit {
-  /// Segments of one table, with what is between them.
+  /// Segments of one table, with the areas between them.
   struct Table {
     fileprivate(set) var segment: AreaSegment
     /// The areas between its segments that hold nothing of it, ascending.
     fileprivate(set) var lostAreas: [Range<UInt64>] = []
     /// The areas after which the evidence does not decide whether the table continues.
     fileprivate(set) var doubtfulAreas: [UInt64] = []
-    /// How many exceptions come after those.
+    /// The number of exceptions after those.
     fileprivate(set) var doubtfulCount: UInt64 = 0
     fileprivate var olds = ChunkSet()
 
@@ -108,7 +108,7 @@ struct TableSplit {
     return .one(isCertain: isImprobable || (isContinuous && !isZero))
   }
 
-  /// How many old chunks two tables of their size would share by chance.
+  /// The number of old chunks that two tables of their size would share by chance.
   private static func expectedShare(_ left: AreaSegment, _ right: AreaSegment) -> Double {
     guard let lefts = left.oldBounds, let rights = right.oldBounds, lefts.overlaps(rights) else {
       return 0

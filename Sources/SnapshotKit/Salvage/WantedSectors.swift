@@ -67,7 +67,7 @@ package struct WantedSectors: Sendable {
         """)
   }
 
-  /// Where in the store the bytes of a range of the snapshot are.
+  /// The places in the store of the bytes of a range of the snapshot.
   private static func places(of range: Range<UInt64>, _ table: ExceptionTable) -> [Range<UInt64>] {
     let chunkByteCount = table.geometry.chunkSize.byteCount
     var places: [Range<UInt64>] = []

@@ -1,15 +1,15 @@
 public import BlockIO
 public import SnapshotFormat
 
-/// A store's table in one reading, and what that reading knows to be lost.
+/// A store's table in one reading, and the losses that the reading knows.
 public struct LoadedTable: Sendable {
   /// The store.
   public let store: Store
-  /// Where areas and chunks are.
+  /// The places of areas and chunks.
   public let geometry: StoreGeometry
-  /// What each chunk maps to.
+  /// The mapping of each chunk.
   public let table: ExceptionTable
-  /// How many exceptions the table has.
+  /// The number of exceptions in the table.
   public let exceptionCount: UInt64
   /// The chunks of the origin that the reading knows to be lost; none in a kernel's reading.
   public let lost: [LostChunks]
@@ -19,15 +19,15 @@ public struct LoadedTable: Sendable {
   public let isCurrent: Bool
   /// Whether the table has all that it ever had, as far as its reading knows.
   public let isComplete: Bool
-  /// Whether exceptions may be lost without a trace of what they were for.
+  /// Whether exceptions may be lost whose old chunks are unknown.
   public let hasUnknownLosses: Bool
-  /// How far Linux's own walk reaches; nil in the salvage reading.
+  /// The extent of Linux's own walk; nil in the salvage reading.
   var extent: TableSummary? { walk?.load.extent }
   /// The walk that the table was read in; nil in the salvage reading.
   let walk: TableWalk?
-  /// What is salvaged, with what was placed; nil in a kernel's reading.
+  /// The salvaged table, with its placements; nil in a kernel's reading.
   public let generation: Generation?
-  /// Where orphans belong; a kernel's reading has none.
+  /// The placement of orphans; a kernel's reading has none.
   public let placement: PlacementPlan
 
   /// Reads the table of `store`, in one walk over its areas.
@@ -75,7 +75,7 @@ public struct LoadedTable: Sendable {
     self.init(plan, found, placement, placing.level)
   }
 
-  /// The table of a generation, with what was placed at a level.
+  /// The table of a generation, with the placements of a level.
   init(
     _ plan: SalvagePlan, _ found: Generation, _ placement: PlacementPlan, _ level: PlacementLevel
   ) {
@@ -94,13 +94,13 @@ public struct LoadedTable: Sendable {
     walk = nil
   }
 
-  /// What is lost of a snapshot of an origin of that length.
+  /// The losses of a snapshot of an origin of that length.
   public func lostRanges(originByteCount: UInt64) -> [LostRange] {
     lost.compactMap { $0.range(geometry, originByteCount: originByteCount) }
   }
 
-  /// How many exceptions are past the end of the origin that a salvage was planned for; nil if none
-  /// are.
+  /// The number of exceptions past the end of the origin that a salvage was planned for; nil if
+  /// there are none.
   var beyondOriginCount: UInt64? { findings.first { $0.code == .oldBeyondOrigin }?.count }
 
   /// Whether a store whose table is empty still holds an older one near its beginning.

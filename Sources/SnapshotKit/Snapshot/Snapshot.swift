@@ -3,10 +3,10 @@ public import SnapshotFormat
 
 /// A snapshot, opened: a store, the origin that it was taken of, and the table by one reading.
 ///
-/// The table is read when the snapshot is opened, in one walk; everything else hangs on it. Both
-/// inputs are only read. ``MergeRequest`` is what makes an origin the snapshot.
+/// The table is read when the snapshot is opened, in one walk; everything else depends on it. Both
+/// inputs are only read. Only ``MergeRequest`` makes an origin the snapshot.
 public struct Snapshot: Sendable {
-  /// The table, and what its reading knows to be lost.
+  /// The table, and the losses that its reading knows.
   public let loaded: LoadedTable
   /// Its bytes: the origin's, seen through the table.
   public let view: SnapshotView
@@ -42,19 +42,19 @@ public struct Snapshot: Sendable {
     view = SnapshotView(of: origin, through: loaded.table, of: loaded.store.source)
   }
 
-  /// What the snapshot was taken of.
+  /// The origin of the snapshot.
   public var origin: any BlockSource { view.origin }
 
-  /// What the reading knows to be lost of it: ranges of the origin, ascending.
+  /// The losses that the reading knows: ranges of the origin, ascending.
   public var lost: [LostRange] { loaded.lostRanges(originByteCount: view.byteCount) }
 
   /// Compares it with its origin, sector by sector.
   ///
   /// - Parameters:
-  ///   - progress: Is told how far the comparison is, in bytes.
+  ///   - progress: Gets the progress of the comparison, in bytes.
   ///   - visit: Is called with each range of bytes that differs, ascending.
-  /// - Throws: What the media or `visit` throw, other than sectors that cannot be read: those are
-  ///   listed in what is returned.
+  /// - Throws: Errors of the media or of `visit`, except unreadable sectors, which are listed in
+  ///   the result.
   public func diff(
     progress: ProgressHandler = { _, _ in },
     visit: (Range<UInt64>) throws(BlockIOError) -> Void

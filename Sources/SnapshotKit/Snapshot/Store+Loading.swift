@@ -2,7 +2,7 @@ internal import BlockIO
 package import SnapshotFormat
 
 extension Store {
-  /// Where a table is and how far it reaches, if Linux loads it.
+  /// The geometry and the extent of a table, if Linux loads it.
   package func requireLoadable(
     _ reading: Reading
   ) throws(StoreError) -> (StoreGeometry, TableSummary) {
@@ -14,7 +14,7 @@ extension Store {
     return (geometry, extent)
   }
 
-  /// Why there is no table that Linux shows.
+  /// The reason why Linux shows no table.
   func loadError(
     _ load: KernelLoad, _ geometry: StoreGeometry?, _ content: OtherContent?
   ) -> StoreError {
@@ -41,7 +41,7 @@ extension Sibling {
 }
 
 extension Store {
-  /// The store, with what cannot be read taken from siblings.
+  /// The store, with its unreadable bytes taken from siblings.
   func reading(_ substitutes: [Substitute], _ geometry: StoreGeometry) -> Store {
     Store(SubstitutedSource(source, geometry, substitutes), in: surroundings)
   }

@@ -62,7 +62,7 @@ public struct StoreWriter: Sendable {
     return lost(outcome.unreadable, sourceEnd)
   }
 
-  /// What is lost of the origin where the new store has no data.
+  /// Ranges of the origin that are lost because the new store has no data for them.
   ///
   /// - Parameter unreadable: Ranges of the new store, ascending, that could not be filled.
   private func lost(_ unreadable: [Range<UInt64>], _ sourceEnd: UInt64) -> [LostRange] {

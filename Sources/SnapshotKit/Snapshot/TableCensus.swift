@@ -18,12 +18,12 @@ struct TableCensus: Sendable {
   private var span: Range<UInt64> = 0..<0
   private var newBefore: UInt64 = 0
 
-  /// How many exceptions are possible.
+  /// The number of possible exceptions.
   private(set) var usableCount: UInt64 = 0
   /// The highest old chunk of the possible exceptions.
   private(set) var lastOld: UInt64 = 0
   /// One above the highest new chunk that a complete store of this table would have: past the end
-  /// of a truncated store, but not past what its exceptions account for.
+  /// of a truncated store, but not past the chunks that its exceptions account for.
   private(set) var neededChunkCount: UInt64 = 0
   /// The highest old chunk past the origin that a larger origin may well have had.
   private(set) var neededOriginChunkCount: UInt64 = 0

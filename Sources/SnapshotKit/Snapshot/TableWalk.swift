@@ -1,17 +1,17 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// One walk over a store's table: what Linux does with the store, what its exceptions are and, on
-/// request, its runs.
+/// One walk over a store's table: Linux's verdict on the store, its exceptions and, on request, its
+/// runs.
 struct TableWalk: Sendable {
   let store: Store
-  /// What Linux does with it.
+  /// Linux's handling of the store.
   let load: KernelLoad
-  /// Where areas and chunks are, and who says so.
+  /// The place of areas and chunks, and the evidence for it.
   let inferred: InferredGeometry
-  /// What the source is if it is not a store.
+  /// The content of a source that is not a store.
   let content: OtherContent?
-  /// How far the table reaches by that geometry; nil where there is none.
+  /// The extent of the table by that geometry; nil if there is none.
   let extent: TableSummary?
   /// Every exception, counted and checked by that geometry.
   let census: TableCensus?
@@ -46,7 +46,7 @@ struct TableWalk: Sendable {
       return
     }
     var found = census(geometry)
-    // Linux goes by the header, whatever the areas say.
+    // Linux goes by the header, regardless of the areas.
     var builder = keepsTable ? store.geometry.map { ExceptionTable.Builder($0, reading) } : nil
     load = KernelLoad(store, reading: reading) {
       found.visit($0, $1)

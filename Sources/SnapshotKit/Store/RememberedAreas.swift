@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// A store's bytes, for reading areas: the first few mebibytes that were read are kept.
 ///
-/// Damage makes several questions of one store: what Linux reads, where the areas are, what a
+/// Damage raises several questions about one store: what Linux reads, where the areas are, what a
 /// salvage finds. All of them see the same areas, even if the medium changes meanwhile, and a
 /// failing disk reads each only once.
 final class RememberedAreas: ForwardingSource {
@@ -14,7 +14,7 @@ final class RememberedAreas: ForwardingSource {
   private let kept = Mutex(Kept())
 
   private struct Kept {
-    /// What was read, ascending, without overlaps.
+    /// The pieces read, ascending, without overlaps.
     var pieces: [(start: UInt64, bytes: IOBuffer)] = []
     var byteCount = 0
 
@@ -64,7 +64,7 @@ final class RememberedAreas: ForwardingSource {
     }
   }
 
-  /// Keeps what was read, as long as there is room; shorter pieces give way to a longer one.
+  /// Keeps the bytes read, as long as there is room; shorter pieces give way to a longer one.
   private func keep(_ byteOffset: UInt64, _ buffer: IOBuffer, _ range: Range<Int>) {
     kept.withLock { kept in
       let first = kept.index(endingAfter: byteOffset)

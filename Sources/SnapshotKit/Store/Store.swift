@@ -3,8 +3,8 @@ public import SnapshotFormat
 
 /// A COW store on a medium: its bytes, the header in them, and where everything is.
 ///
-/// Opening judges nothing beyond the first sector; ``KernelLoad`` says what Linux would do with
-/// the store, ``Auditor`` what is wrong with it.
+/// Opening judges nothing beyond the first sector; ``KernelLoad`` has Linux's verdict on the store,
+/// ``Auditor`` the faults in it.
 public struct Store: Sendable {
   /// The bytes.
   public let source: any BlockSource
@@ -12,7 +12,7 @@ public struct Store: Sendable {
   let areas: any BlockSource
   /// The header's fields; nil if there are fewer than sixteen readable bytes.
   public let header: SnapshotHeader?
-  /// Why the header could not be read, if the medium failed.
+  /// The reason why the header could not be read, if the medium failed.
   public let headerError: BlockIOError?
   /// Where areas and chunks are, by the header's chunk size; nil if Linux refuses that size.
   public let geometry: StoreGeometry?

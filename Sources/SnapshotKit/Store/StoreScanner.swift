@@ -25,13 +25,13 @@ package struct StoreScanner {
     package let area: AreaIndex
     /// The slot of its first exception in the area.
     package let firstSlot: Int
-    /// How many of its exceptions are in the table; those after the terminator are not.
+    /// The number of its exceptions that are in the table; those after the terminator are not.
     package let liveCount: Int
   }
 
   /// Walks the table and calls `visit` with each piece and its exceptions.
   ///
-  /// Every piece of the terminator's area is visited, for what follows the terminator.
+  /// Every piece of the terminator's area is visited, for the slots after the terminator.
   package func scan<Failure: Error>(
     _ visit: (Piece, Span<DiskException>) throws(Failure) -> Void
   ) throws(Failure) -> TableSummary {

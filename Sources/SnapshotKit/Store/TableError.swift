@@ -1,6 +1,6 @@
 public import BlockIO
 
-/// Why Linux does not reach the end of a table that it can read.
+/// A reason why Linux does not reach the end of a table that it can read.
 public enum TableError: CodedError, Equatable {
   /// Linux would crash: BUG_ON in `dm_consecutive_chunk_count_inc`.
   case kernelCrash(oldChunk: UInt64)
@@ -8,7 +8,7 @@ public enum TableError: CodedError, Equatable {
   case tooManyDuplicates(oldChunk: UInt64)
   /// An area that was readable before no longer is.
   case unreadable(BlockIOError)
-  /// The table is not what it was during the first walk.
+  /// The table differs from that of the first walk.
   case changed
 
   /// Refused where Linux would do worse; otherwise, not finished.

@@ -17,14 +17,14 @@ struct TableReader: Sendable {
   private let wholeAreaCount: UInt64
   /// The size of a piece of an area: all of it, unless it is very large.
   let pieceByteCount: Int
-  /// How many pieces are worth reading at once.
+  /// The number of pieces worth reading at once.
   let batchPieceCount: Int
 
-  /// How far the table is known to reach.
+  /// The known extent of the table.
   private(set) var extent = TableSummary()
   /// Whether everything was read.
   private(set) var isAtEnd = false
-  /// How much of the current area was read.
+  /// The number of bytes of the current area that were read.
   private var areaByteCountRead: UInt64 = 0
   private var announcedEnd: UInt64 = 0
 
@@ -45,9 +45,9 @@ struct TableReader: Sendable {
     let firstSlot: Int
     let pieceByteCount: Int
     fileprivate(set) var pieceCount = 0
-    /// How many exceptions of the last piece are in the table; of the others, all are.
+    /// The number of exceptions of the last piece that are in the table; of the others, all are.
     fileprivate(set) var lastLiveCount = 0
-    /// How far the table is known to reach with this batch.
+    /// The known extent of the table with this batch.
     fileprivate(set) var extent: TableSummary
 
     /// Calls `visit` with each piece, in order.
@@ -130,7 +130,7 @@ struct TableReader: Sendable {
     let count = min(extent.areaCount, UInt64(2 * batchPieceCount))
     let end = min(extent.areaCount + 1 + count, wholeAreaCount)
     announcedEnd = max(announcedEnd, extent.areaCount + 1)
-    // What is cached need not be announced; if the ends are cached, assume that all is.
+    // Cached areas need not be announced; if the ends are cached, assume that all is.
     if announcedEnd < end, isCached(announcedEnd), isCached(end - 1) { announcedEnd = end }
     while announcedEnd < end, let start = geometry.byteOffset(of: AreaIndex(announcedEnd)) {
       source.willRead(start..<start + UInt64(pieceByteCount))

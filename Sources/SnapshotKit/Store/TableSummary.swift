@@ -1,9 +1,9 @@
 package import BlockIO
 package import SnapshotFormat
 
-/// How far a store's table reaches, and the counters that Linux keeps of it.
+/// The extent of a store's table, and the counters that Linux keeps of it.
 public struct TableSummary: Equatable, Sendable {
-  /// How a walk over the areas ended.
+  /// The end of a walk over the areas.
   package enum End: Sendable, Equatable {
     /// At an exception whose new chunk is 0.
     case terminator(AreaIndex, slot: Int)
@@ -13,11 +13,12 @@ public struct TableSummary: Equatable, Sendable {
     case unreadable(AreaIndex, BlockIOError)
   }
 
-  /// How many areas were read, including the one with the terminator.
+  /// The number of areas read, including the one with the terminator.
   public internal(set) var areaCount: UInt64 = 0
-  /// How many exceptions come before the end.
+  /// The number of exceptions that come before the end.
   public internal(set) var exceptionCount: UInt64 = 0
-  /// How many runs they form, in table order: both chunks one higher than in the one before.
+  /// The number of runs that they form, in table order: both chunks one higher than in the one
+  /// before.
   public internal(set) var runCount: UInt64 = 0
   /// The chunk that Linux would copy to next: one above the highest new chunk.
   ///
@@ -25,7 +26,7 @@ public struct TableSummary: Equatable, Sendable {
   package internal(set) var nextFree = Chunk(StoreGeometry.firstDataChunk)
   /// Whether any new chunk has a top byte.
   package internal(set) var hasTopBytes = false
-  /// How the walk ended.
+  /// The end of the walk.
   package internal(set) var end: End = .beyondEnd(AreaIndex(0))
 
   /// Throws unless a later walk found the same as the first: otherwise the medium failed meanwhile,

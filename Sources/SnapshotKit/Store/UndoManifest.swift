@@ -21,7 +21,7 @@ internal import SnapshotFormat
 ///        read
 ///        128    32  checksum          SHA-256 of bytes 16 ..< 128
 struct UndoManifest: Equatable, Sendable {
-  /// How far a merge is.
+  /// The progress of a merge.
   enum State: UInt32, Sendable {
     /// Old data is being copied to the undo store; the origin is as it was.
     case saving = 1

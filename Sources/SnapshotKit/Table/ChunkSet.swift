@@ -11,7 +11,7 @@ struct ChunkSet {
 
   private var words: [UInt64] = []
   private var others: Set<UInt64> = []
-  /// How many different numbers it has.
+  /// The number of distinct numbers.
   private(set) var count: UInt64 = 0
 
   /// Inserts a number, and returns whether it is new.
@@ -102,7 +102,7 @@ struct ChunkSet {
     }
   }
 
-  /// How many of the old chunks of runs are in the set.
+  /// The number of old chunks of runs that are in the set.
   func count(ofOldChunksOf runs: [ExceptionRun]) -> UInt64 {
     var count: UInt64 = 0
     for run in runs {

@@ -7,7 +7,7 @@ public struct ExceptionRun: Hashable, Sendable, BitwiseCopyable {
   public var old: UInt64
   /// The first chunk of the store, without a top byte.
   public var new: UInt64
-  /// How many chunks, at least one.
+  /// The number of chunks, at least one.
   public var count: UInt64
 
   /// A run of `count` chunks.

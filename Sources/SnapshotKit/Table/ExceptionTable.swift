@@ -1,7 +1,7 @@
 internal import BlockIO
 public import SnapshotFormat
 
-/// What each chunk of the origin maps to, in one reading of a store.
+/// The mapping of each chunk of the origin, in one reading of a store.
 ///
 /// Runs, ascending by old chunk, without overlaps: 24 bytes for each run, and so at worst for each
 /// exception. A chunk that is in no run is the origin's own.
@@ -65,8 +65,8 @@ public struct ExceptionTable: Sendable {
 
   /// Collects the runs of a table while a store is walked over.
   struct Builder: Sendable {
-    /// How many runs a block has: 6 MiB, which the system takes back as soon as they are copied, so
-    /// that a table is never in memory twice.
+    /// The number of runs in a block: 6 MiB, which the system takes back as soon as they are
+    /// copied, so that a table is never in memory twice.
     private static let blockRunCount = 1 << 18
 
     fileprivate let geometry: StoreGeometry
@@ -97,7 +97,7 @@ public struct ExceptionTable: Sendable {
         let last = block.removeLast()
         full.append(block)
         block = []
-        // Grown by doubling, it would be copied, and what it was before stay with the process.
+        // Grown by doubling, it would be copied, and its old memory would stay with the process.
         block.reserveCapacity(Self.blockRunCount + exceptions.count)
         block.append(last)
       }
@@ -169,7 +169,7 @@ public struct ExceptionTable: Sendable {
     return found
   }
 
-  /// What the kernel's own lists map for the exceptions in those buckets.
+  /// The mapping by the kernel's own lists of the exceptions in those buckets.
   private static func resolve(
     _ contested: Set<UInt64>, _ buckets: KernelBuckets, _ scanner: StoreScanner,
     _ extent: TableSummary, _ reading: Reading

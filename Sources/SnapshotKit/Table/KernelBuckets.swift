@@ -1,6 +1,6 @@
 internal import SnapshotFormat
 
-/// The kernel's hash table of exceptions, where it decides what a chunk maps to.
+/// The kernel's hash table of exceptions, where it decides the mapping of a chunk.
 ///
 /// Exceptions are hashed by `old >> 8`: the 256 chunks of a window share a bucket, and consecutive
 /// ones of a window are packed into one entry whose top byte counts them. A chunk is looked up only
@@ -44,7 +44,7 @@ struct KernelBucket {
     var lastOld: UInt64 { old &+ furtherCount }
   }
 
-  /// What would crash a kernel, or take too long.
+  /// A reason to give up: a kernel would crash, or it would take too long.
   enum Failure: Error {
     /// A run grew past 256 chunks: BUG_ON in `dm_consecutive_chunk_count_inc`.
     case kernelCrash(oldChunk: UInt64)
@@ -52,7 +52,8 @@ struct KernelBucket {
     case tooLong(oldChunk: UInt64)
   }
 
-  /// Why an exception cannot be removed after its merge; the kernel says "Merge failed" then.
+  /// A reason why an exception cannot be removed after its merge; the kernel says "Merge failed"
+  /// then.
   enum RemovalFailure: Error {
     /// It is on disk but not in memory.
     case missing
@@ -125,7 +126,7 @@ struct KernelBucket {
     entries[index].new &-= 1 << DiskException.chunkNumberBits
   }
 
-  /// What the chunks of this bucket map to; the first entry that covers a chunk wins; ascending
+  /// The mappings of this bucket's chunks; the first entry that covers a chunk wins; ascending
   /// within a window.
   func runs() -> [ExceptionRun] {
     var windows: [UInt64: [UInt64]] = [:]  // the new chunk of each of 256 chunks; 2^64 - 1: none

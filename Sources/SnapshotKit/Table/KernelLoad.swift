@@ -1,7 +1,7 @@
 internal import BlockIO
 package import SnapshotFormat
 
-/// What Linux does with a store when a snapshot is activated with it.
+/// Linux's handling of a store when a snapshot is activated with it.
 ///
 /// Measured with Linux 6.1 and 6.12, which agree on all of this. The chunk size of the table line,
 /// which a store does not record, is assumed to be the header's; if a header is refused or replaced
@@ -10,9 +10,9 @@ package import SnapshotFormat
 /// - Source: Linux `drivers/md/dm-snap-persistent.c`, `read_header`, `persistent_read_metadata`,
 ///   `persistent_usage`; `drivers/md/dm-snap.c`, `snapshot_status`.
 public struct KernelLoad: Sendable {
-  /// What Linux does with a store.
+  /// Linux's verdict on a store.
   public enum Verdict: String, Sendable {
-    /// The snapshot works, and maps what its table says.
+    /// The snapshot works, and maps its table.
     case loads
     /// The snapshot is active, and every read and write of it fails.
     case invalid
@@ -22,13 +22,13 @@ public struct KernelLoad: Sendable {
     case new
   }
 
-  /// What Linux does.
+  /// Linux's verdict.
   public let verdict: Verdict
-  /// Why; with the kernel's message, if there is one.
+  /// The reason, with the kernel's message, if there is one.
   public let reason: String
-  /// What `dmsetup status` prints after the target's name; nil if that cannot be known.
+  /// The text that `dmsetup status` prints after the target's name; nil if it cannot be known.
   public let status: String?
-  /// How far the table reaches, if Linux reads it or would but for the flag.
+  /// The extent of the table, if Linux reads it or would but for the flag.
   public let extent: TableSummary?
 
   /// Judges a store, and walks its table once if it has a geometry.
@@ -53,8 +53,8 @@ public struct KernelLoad: Sendable {
     self.init(store, reading: reading) { _, _ in }
   }
 
-  /// How much of the store is used, as a fraction, by the status; nil if there is no status, or if
-  /// a wild new chunk makes it more than all.
+  /// The used fraction of the store, by the status; nil if there is no status, or if a wild new
+  /// chunk makes it more than all.
   public var fill: Double? {
     guard let parts = status?.split(whereSeparator: { $0 == "/" || $0 == " " }), parts.count == 3,
       let allocated = UInt64(parts[0]), let total = UInt64(parts[1]), total >= allocated, total > 0
@@ -108,7 +108,7 @@ public struct KernelLoad: Sendable {
     "Failed to read snapshot metadata (-EIO): \(what)"
   }
 
-  /// Why a table with top bytes would crash Linux; nil if it would not.
+  /// The reason why a table with top bytes would crash Linux; nil if it would not.
   private static func crashReason(
     _ store: Store, _ geometry: StoreGeometry, _ extent: TableSummary, _ reading: Reading
   ) -> String? {

@@ -1,4 +1,4 @@
-// The standard library's sort needs half as much memory again as what it sorts, and a table of
+// The standard library's sort needs half as much memory again as its input, and a table of
 // scattered exceptions already takes all the memory that we allow ourselves.
 
 extension MutableSpan where Element: BitwiseCopyable {

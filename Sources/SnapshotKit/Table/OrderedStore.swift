@@ -8,7 +8,7 @@ internal import SnapshotFormat
 struct OrderedStore: Sendable {
   /// Where its chunks are.
   let geometry: StoreGeometry
-  /// How many exceptions it has.
+  /// The number of exceptions.
   let exceptionCount: UInt64
   private let runs: [ExceptionRun]
   /// Only old chunks below this one are in it.
@@ -37,7 +37,7 @@ struct OrderedStore: Sendable {
   ///
   /// - Parameters:
   ///   - chunk: Which chunk of the source a run begins at.
-  ///   - sourceEnd: The end of the source, in bytes: what is past it is left out.
+  ///   - sourceEnd: The end of the source, in bytes: chunks past it are left out.
   func forEachDataExtent<Failure: Error>(
     from chunk: (ExceptionRun) -> UInt64, before sourceEnd: UInt64,
     _ body: (CopyExtent, ExceptionRun) throws(Failure) -> Void

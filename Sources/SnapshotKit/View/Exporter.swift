@@ -4,7 +4,8 @@ package import BlockIO
 ///
 /// One thread reads ahead, the caller's writes.
 package struct Exporter: Sendable {
-  /// How much is read and written at once: large, and a multiple of every file system's block.
+  /// The number of bytes read and written at once: large, and a multiple of every file system's
+  /// block.
   private static let windowByteCount: UInt64 = 4 << 20
   /// Blocks of zeroes of this size become a hole.
   private static let holeByteCount = 4096
@@ -14,7 +15,7 @@ package struct Exporter: Sendable {
   /// An exporter of `view`.
   package init(_ view: SnapshotView) { self.view = view }
 
-  /// What a buffer holds of the view.
+  /// A buffer's content, as part of the view.
   private struct Window: Sendable {
     let range: Range<UInt64>
     var lost: [LostRange] = []
@@ -127,7 +128,7 @@ extension Exporter {
     return lost
   }
 
-  /// Writes a volume as it is into `output`, sharing what can be shared.
+  /// Writes a volume unchanged into `output`, sharing data where possible.
   ///
   /// - Returns: What could not be read; the image holds zeroes there.
   package static func export(

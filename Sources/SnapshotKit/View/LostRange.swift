@@ -1,6 +1,6 @@
 /// A range of the origin, or of the snapshot, whose content is lost, and why.
 public struct LostRange: Equatable, Sendable {
-  /// Why it is lost.
+  /// A reason for a loss.
   public enum Reason: String, Sendable {
     /// The medium of the origin failed.
     case originUnreadable = "origin-unreadable"
@@ -14,7 +14,7 @@ public struct LostRange: Equatable, Sendable {
     case exceptionDamaged = "exception-damaged"
     /// The exception is gone; those before and after it show which chunk it was for.
     case exceptionLost = "exception-lost"
-    /// What the volume is on failed, or is missing.
+    /// The device that the volume is on failed, or is missing.
     case volumeUnreadable = "volume-unreadable"
     /// A newer generation put its own data over it.
     case overwritten
@@ -22,7 +22,7 @@ public struct LostRange: Equatable, Sendable {
 
   /// The bytes.
   public var range: Range<UInt64>
-  /// Why they are lost.
+  /// The reason for the loss.
   public var reason: Reason
 
   /// A lost range.

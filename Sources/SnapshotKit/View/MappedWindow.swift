@@ -1,8 +1,8 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// A part of what a table maps, read from the store: spans of the view in ascending order, and
-/// their places in a buffer.
+/// A part of the mapped bytes, read from the store: spans of the view in ascending order, and their
+/// places in a buffer.
 struct MappedWindow: Sendable {
   static let byteCountMax = 4 << 20
 
@@ -27,9 +27,9 @@ struct MappedWindow: Sendable {
 
   /// Ascending; neighbours are one.
   private(set) var spans: [Span] = []
-  /// What could not be read; the buffer has zeroes there.
+  /// Ranges that could not be read; the buffer has zeroes there.
   fileprivate(set) var lost: [LostRange] = []
-  /// How many bytes of the buffer are used.
+  /// The number of used bytes in the buffer.
   private(set) var byteCount = 0
 
   /// Appends bytes of the view.

@@ -1,20 +1,20 @@
 package import BlockIO
 internal import SnapshotFormat
 
-/// Where a snapshot and its origin really differ, sector by sector.
+/// The ranges in which a snapshot and its origin really differ, sector by sector.
 ///
-/// Linux copies whole chunks, so an exception may hold much, or only, what the origin holds too.
-/// Only chunks in the table are read and compared; elsewhere the two are the same bytes.
+/// Linux copies whole chunks, so much of an exception, or all of it, may equal the origin. Only
+/// chunks in the table are read and compared; elsewhere the two are the same bytes.
 public struct SnapshotDiff: Sendable {
-  /// How many bytes differ.
+  /// The number of bytes that differ.
   public private(set) var changedByteCount: UInt64 = 0
   /// In how many ranges they are.
   public private(set) var changedRangeCount: UInt64 = 0
-  /// How many bytes of the table are the same in the origin.
+  /// The number of bytes of the table that are the same in the origin.
   public private(set) var sameByteCount: UInt64 = 0
-  /// How many whole chunks of the table are the same in the origin.
+  /// The number of whole chunks of the table that are the same in the origin.
   public private(set) var identicalChunkCount: UInt64 = 0
-  /// What could not be compared.
+  /// Ranges that could not be compared.
   public private(set) var lost: [LostRange] = []
 
   private let chunkByteCount: UInt64

@@ -13,7 +13,7 @@ public final class SnapshotView: BlockSource {
   /// The table of the view.
   public let table: ExceptionTable
   let store: any BlockSource
-  /// What it shows where the table maps nothing.
+  /// The source of all bytes that the table does not map.
   public let origin: any BlockSource
 
   /// The view of `origin` through a store's `table`.
@@ -32,7 +32,7 @@ public final class SnapshotView: BlockSource {
   /// The origin's name in messages.
   package var originName: String { origin.name }
 
-  /// How many bytes of the view are the table's.
+  /// The number of bytes of the view that come from the table.
   public var mappedByteCount: UInt64 {
     var byteCount: UInt64 = 0
     forEachSegment(in: 0..<self.byteCount) { segment in
@@ -42,7 +42,7 @@ public final class SnapshotView: BlockSource {
   }
 
   /// Whether a merge of this view leaves another snapshot of the same origin unchanged: the other
-  /// has a copy of whatever it overwrites.
+  /// has a copy of all that the merge overwrites.
   func leavesAlone(_ other: SnapshotView) -> Bool {
     var isCovered = true
     forEachSegment(in: 0..<byteCount) { segment in
@@ -63,7 +63,7 @@ public final class SnapshotView: BlockSource {
     return lost
   }
 
-  /// What the view cannot show, as far as is known without reading.
+  /// The losses of the view that are known without reading.
   public var knownLosses: [LostRange] {
     var lost: [LostRange] = []
     forEachSegment(in: 0..<byteCount) { segment in
@@ -101,7 +101,7 @@ public final class SnapshotView: BlockSource {
 
   /// Contiguous bytes of the view that come from one place.
   public struct Segment: Equatable, Sendable {
-    /// Where bytes come from.
+    /// A source of bytes.
     public enum Place: Equatable, Sendable {
       /// The origin, at the same bytes.
       case origin
@@ -112,7 +112,7 @@ public final class SnapshotView: BlockSource {
     }
     /// The bytes of the view.
     public var range: Range<UInt64>
-    /// Where they come from.
+    /// Their source.
     public var place: Place
   }
 
@@ -197,7 +197,7 @@ public final class SnapshotView: BlockSource {
     }
   }
 
-  /// Reads like `read`, but around what cannot be read, which becomes zeroes.
+  /// Reads like `read`, but around unreadable sectors, which become zeroes.
   ///
   /// - Parameters:
   ///   - place: Where in the buffer they go.

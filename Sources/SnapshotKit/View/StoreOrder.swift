@@ -3,7 +3,7 @@ internal import SnapshotFormat
 
 /// The order in which a merge goes through a table: that of the store.
 ///
-/// Linux handed out the store's chunks in order, so it is read from beginning to end; the windows
+/// Linux allocated the store's chunks in order, so it is read from beginning to end; the windows
 /// are then written in the order of the origin.
 struct StoreOrder: Sendable {
   private let view: SnapshotView

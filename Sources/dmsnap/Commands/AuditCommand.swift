@@ -54,7 +54,7 @@ struct AuditCommand: ParsableCommand {
     return lines
   }
 
-  /// What stands below a finding's line.
+  /// The lines below a finding's line.
   private func words(on finding: Finding) -> [String] {
     var lines = "found \(finding.found); required: \(finding.required)".wrapped(indent: 9)
     if let place = finding.place.description { lines += "at \(place)".wrapped(indent: 9) }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import SnapshotKit
 
-/// `dmsnap explain`: what a finding means, or why a merge is refused.
+/// `dmsnap explain`: the meaning of a finding, or the reason for a refusal.
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Explains a finding, a refusal, or placement in full, or lists them all.")
@@ -37,7 +37,7 @@ struct Explain: ParsableCommand {
     }
   }
 
-  /// What is explained beside findings and refusals.
+  /// The subject that is explained beside findings and refusals.
   private static let placement = "placement"
 
   private static var placementPage: [String] {

@@ -68,8 +68,8 @@ struct ImageWriter {
   private let check: OriginCheck
   private let isDamagedUndo: Bool
 
-  /// - Parameter isDamagedUndo: Whether the store is an undo store whose data is not what was
-  ///   saved.
+  /// - Parameter isDamagedUndo: Whether the store is an undo store whose data differs from the
+  ///   saved data.
   init(
     _ snapshot: Snapshot, _ volume: SnapshotVolume?, _ check: OriginCheck,
     isDamagedUndo: Bool = false
@@ -80,7 +80,7 @@ struct ImageWriter {
     self.check = check
   }
 
-  /// Writes the image and reports what is in it.
+  /// Writes the image and reports its content.
   func write(
     to path: String, command: String, _ format: OutputFormat, _ messages: MessageOptions
   ) throws {

@@ -86,7 +86,7 @@ extension FileChange {
 }
 
 extension [(side: SnapshotFiles.Side, damage: FileSystemDamage)] {
-  /// Prints what could not be read, to stderr.
+  /// Prints the unreadable ranges, to stderr.
   func say() {
     for (side, damage) in prefix(20) {
       Console.say("dmsnap: the \(side.rawValue)'s file system: \(damage.problem)")

@@ -129,7 +129,7 @@ struct FilesGet: ParsableCommand {
       isInDoubt: extraction.forbiddenCount > 0 || losses.isInDoubt)
   }
 
-  /// What is asked for: what is found of it, and what is not.
+  /// The places asked for: those found, and those not found.
   ///
   /// - Throws: If nothing is found.
   private func places(in fileSystem: any FileSystem) throws -> FoundPlaces {
@@ -150,7 +150,7 @@ struct FilesGet: ParsableCommand {
     return places
   }
 
-  /// Writes what is in no file, and where each piece of it was.
+  /// Writes the bytes that are in no file, and the place of each piece.
   private func writeFree(
     of fileSystem: any FileSystem, _ files: FilesInput, _ losses: FileLosses, to path: String
   ) throws {

@@ -99,7 +99,7 @@ struct FilesList: ParsableCommand {
     private let lines = LineWriter()
     private let listed: OutputText?
     private var isFirst = true
-    /// How many bytes of the files are lost.
+    /// The number of lost bytes of the files.
     private(set) var lostByteCount: UInt64 = 0
 
     init(
@@ -131,7 +131,7 @@ struct FilesList: ParsableCommand {
           isDeleted: true, losses: nil, target: nil))
     }
 
-    /// How many bytes of a file are lost, in doubt, and likely.
+    /// The numbers of bytes of a file that are lost, in doubt, and likely.
     ///
     /// A map that cannot be read loses all of them.
     private mutating func counts(of inode: Inode?) -> FileLosses.Counts? {

@@ -169,7 +169,7 @@ struct FilesOwner: ParsableCommand {
       + " " + what
   }
 
-  /// What no file owns, by kind: how many bytes, and where the first are.
+  /// Bytes that no file owns, by kind: how many, and where the first are.
   private static func kinds(
     _ unowned: [FileOwners.Unowned]
   ) -> [(what: String, byteCount: UInt64, first: UInt64)] {

@@ -92,7 +92,7 @@ struct FilesTimeline: ParsableCommand {
           (owner.inode.accessed, "last access"), (owner.inode.created, "creation"),
         ]
         for (time, what) in times {
-          // A time of 0 is none: the file system has no such time, or nobody set it.
+          // A time of 0 is none: the file system has no such time, or it was never set.
           guard let time, time != Timestamp(seconds: 0) else { continue }
           rows.append(
             Row(event: event, message: message, time: time, what: "\(what) (\(side.rawValue))"))

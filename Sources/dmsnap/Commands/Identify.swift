@@ -6,7 +6,7 @@ import MD
 import SnapshotFormat
 import SnapshotKit
 
-/// `dmsnap identify`: what files and devices hold.
+/// `dmsnap identify`: the content of files and devices.
 struct Identify: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Identifies the contents of files and devices: stores, file systems, partitions.",
@@ -83,7 +83,7 @@ private struct IdentifyScreen {
     }
   }
 
-  /// What to run on a group's volumes, if there is one.
+  /// The command to run on a group's volumes, if there is a group.
   private mutating func addNext(_ content: IdentifiedContent) {
     if content.hasPhysicalVolume { add("next", "dmsnap lvm list --pv \(quoted(path))") }
   }

@@ -42,7 +42,7 @@ struct LvmExtract: ParsableCommand {
   func run() throws {
     let input = try VolumeInput(volumes)
     guard let named = try input.volume(volume) else { throw input.noVolume(volume) }
-    // A volume without the merge that Linux refuses is complete, but not what Linux would show.
+    // A volume without the merge that Linux refuses is complete, but differs from Linux's view.
     var status = ExitStatus.allWell
     if let snapshot = named.shownSnapshot {
       let found = try SnapshotVolume(snapshot, of: named.version, named.group, leg: volumes.leg)
@@ -56,7 +56,7 @@ struct LvmExtract: ParsableCommand {
     if status != .allWell { throw Failure(status) }
   }
 
-  /// Writes what a snapshot shows.
+  /// Writes the content of a snapshot.
   ///
   /// - Returns: nil if it is written. Otherwise the volume is an origin whose merge cannot begin
   ///   (its store is invalid, or Linux refuses it), and this is what Linux makes of the store.
@@ -108,7 +108,7 @@ struct LvmExtract: ParsableCommand {
 }
 
 extension FoundVolume {
-  /// Reports what makes its bytes doubtful.
+  /// Reports reasons to doubt its bytes.
   ///
   /// - Returns: Whether there is anything to report.
   fileprivate func warn(_ messages: MessageOptions) throws(BlockIOError) -> Bool {

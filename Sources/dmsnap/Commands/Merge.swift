@@ -141,7 +141,7 @@ struct Merge: ParsableCommand {
     if !messages.quiet { for note in merge.notes { Console.say("dmsnap: \(note)") } }
     merge.snapshot.warn(merge.origin, messages, isDoubted: to != nil)
     if preview {
-      // A merge leaves alone what is lost.
+      // A merge leaves lost chunks alone.
       let request = ServeRequest(input.options, origin: input.origin, .origin)
       return try Server(request, socket: nil, port: nil).run(format, messages)
     }
@@ -169,7 +169,7 @@ struct Merge: ParsableCommand {
       try merge.merge(
         verify: verify, progress: progress.update, shouldStop: { StopRequest.isMade }))
     progress.end()
-    // Whoever runs an interrupted merge again gives the same name, which must be free until then.
+    // An interrupted merge is run again with the same name, which must be free until then.
     try evidence?.publish()
     try reporter.say(outcome)
   }

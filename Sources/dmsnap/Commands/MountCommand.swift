@@ -178,7 +178,7 @@ struct Unmounting {
       throw Failure(
         .couldNotFinish, "\(directory): dmsnap has nothing mounted there", code: "mount.failed")
     }
-    // Of what the program that serves it left when it was killed, nothing can be looked up.
+    // A mount whose server was killed cannot be looked up.
     if isDead { return try unmount("fusermount3", ["-u", "-z", mount.path]) }
     for place in mount.inner { try unmount("umount", [place]) }
     try unmount("fusermount3", ["-u", mount.path])

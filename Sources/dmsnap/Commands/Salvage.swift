@@ -84,7 +84,7 @@ struct Salvage: ParsableCommand {
     try losses.finish(found.volume)
   }
 
-  /// Reports what contradicts the origin, and what the store of an invalid snapshot lacks.
+  /// Reports contradictions to the origin, and losses in the store of an invalid snapshot.
   private func warn(_ loaded: LoadedTable, _ origin: (any BlockSource)?) throws {
     if messages.quiet { return }
     var check: OriginCheck?

@@ -83,7 +83,7 @@ struct Serve: ParsableCommand {
 }
 
 extension ServeRequest {
-  /// What the options name.
+  /// The snapshot that the options name.
   init(_ options: StoreOptions, origin: PathArgument?, _ policy: LossPolicy) {
     let names = (options.store.text, origin?.text, options.table.reading.rawValue)
     RunRecord.note { ($0.store, $0.origin, $0.reading) = names }
@@ -158,17 +158,17 @@ struct Server {
     }
   }
 
-  /// How long clients have to finish once the server is to end.
+  /// The time that clients have to finish once the server is to end.
   private static let patience = Duration.seconds(2)
 
-  /// How long a flush of the layer may take, in all.
+  /// The maximum time for a flush of the layer, in all.
   private static let flushPatience = Duration.seconds(120)
 
-  /// Throws if nbdkit did not end well, or the plugin has something to tell by its status.
+  /// Throws if nbdkit did not end well, or if its status carries a message of the plugin.
   private func check(_ status: Int32) throws {
     switch ServeEnd(rawValue: status) {
     case .allWell: return
-    // The plugin has said what.
+    // The plugin has already reported it.
     case .incomplete: throw Failure(.damage)
     case .inputChanged: throw Failure(.couldNotFinish, code: "input.changed")
     case .unflushed, nil: break
@@ -184,7 +184,7 @@ struct Server {
         + " clients' last flush may be missing", code: "serve.unflushed", at: ErrorPlace(layer))
   }
 
-  /// Runs nbdkit, which tells by the plugin what it serves.
+  /// Runs nbdkit, whose plugin reports the served snapshot.
   private func start() throws -> ChildProcess {
     var request = request
     request.report = ChildProcess.reportDescriptor
@@ -241,8 +241,8 @@ struct Server {
     }
   }
 
-  /// Removes the layer of a start that was cut off: before it, there was none, and nobody has
-  /// written to it before nbdkit takes connections.
+  /// Removes the layer of a start that was cut off: there was none before, and no client writes to
+  /// it before nbdkit takes connections.
   private func discardLayer() {
     if let layer = request.layer { FileTarget.remove(FilePath(layer)) }
   }
@@ -294,7 +294,7 @@ struct Server {
 }
 
 extension ServeReport {
-  /// Says how much is lost, and what it reads as.
+  /// Reports how much is lost, and how it reads.
   func sayLosses(_ policy: LossPolicy) {
     let words =
       switch policy {

@@ -4,7 +4,7 @@ import FoundationEssentials
 import SnapshotKit
 import SystemPackage
 
-/// Where to list what was placed.
+/// Where to list placements.
 struct EvidenceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

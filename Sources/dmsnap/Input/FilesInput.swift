@@ -92,14 +92,14 @@ struct InodeArgument: ExpressibleByArgument {
   }
 }
 
-/// The files that a command was given the names of: what is found, and what is not.
+/// The files whose names a command was given: those found, and those not found.
 struct FoundPlaces {
   private(set) var found: [FileTree.Place] = []
   private(set) var missing: [(path: String, error: FileSystemError)] = []
 
-  /// Looks for one; what is named twice is found once.
+  /// Looks for one; a file named twice is found once.
   ///
-  /// - Parameter oneOfNested: Whether of a directory and what is in it only the directory counts.
+  /// - Parameter oneOfNested: Whether, of a directory and a file in it, only the directory counts.
   mutating func add(
     _ name: String, oneOfNested: Bool = false,
     _ find: () throws(FileSystemError) -> FileTree.Place
@@ -140,7 +140,7 @@ struct FilesInput {
   let part: SnapshotPart
   private let check: OriginCheck
   private let messages: MessageOptions
-  /// What is damaged of the file systems that were opened.
+  /// Damage found in the file systems that were opened.
   private let damage = Damage()
 
   private final class Damage {
@@ -178,7 +178,7 @@ struct FilesInput {
     return files
   }
 
-  /// If there is no file system, but a disk, or a physical volume, says what to give.
+  /// If there is no file system, but a disk or a physical volume, adds a hint on what to give.
   private func hinting<Value>(_ body: () throws(FileSystemError) -> Value) throws -> Value {
     do throws(FileSystemError) { return try body() } catch {
       guard case .notFound = error else { throw error }
@@ -198,7 +198,7 @@ struct FilesInput {
     }
   }
 
-  /// Says what is to be known of how a file system is read.
+  /// Reports notes on how a file system is read.
   private func say(_ fileSystem: any FileSystem, _ side: SnapshotFiles.Side) {
     damage.count += fileSystem.damage.count
     let notes = messages.quiet ? [] : fileSystem.notes
@@ -207,12 +207,13 @@ struct FilesInput {
     }
   }
 
-  /// What of a side is known to be lost, without reading it.
+  /// Losses of a side that are known without reading it.
   func knownLosses(_ side: SnapshotFiles.Side) -> FileLosses {
     FileLosses(snapshot, side, in: part)
   }
 
-  /// What of a side is lost, by what the files of both tell as well, if both can be read.
+  /// Losses of a side, including those that a comparison of both sides' files reveals, if both can
+  /// be read.
   func losses(_ side: SnapshotFiles.Side) throws -> FileLosses {
     guard side == .snapshot else { return knownLosses(side) }
     do throws(FileSystemError) {
@@ -232,8 +233,8 @@ struct FilesInput {
     )
   }
 
-  /// Whether this is a kernel's reading, which knows of no losses, and the salvage reading knows of
-  /// some.
+  /// Whether this is a kernel's reading, which knows of no losses, although the salvage reading
+  /// knows of some.
   func hidesLosses() throws -> Bool {
     guard snapshot.loaded.generation == nil else { return false }
     return try !found.loadTable(found.plan()).isComplete

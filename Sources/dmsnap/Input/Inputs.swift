@@ -4,7 +4,7 @@ import Inputs
 import LVM2
 import SnapshotKit
 
-// What the library of inputs opens, by the command's options; what it says goes to stderr.
+// Opens inputs through the library, with the command's options; its notes go to stderr.
 
 extension PathArgument: ExpressibleByArgument {
   /// Opens it for reading.
@@ -33,14 +33,14 @@ extension StoreInput {
 }
 
 extension VolumeInput {
-  /// Finds the groups in what the options name.
+  /// Finds the groups in the sources that the options name.
   init(_ options: VolumeOptions) throws {
     try self.init(options.names) { Console.say("dmsnap: \($0)") }
   }
 }
 
 extension SnapshotVolume {
-  /// What the group's metadata says about the snapshot.
+  /// Findings from the group's metadata about the snapshot.
   func check() throws -> [Finding] {
     try VolumeCheck(self).findings
   }

@@ -4,7 +4,7 @@ import LVM2
 import SnapshotKit
 import SystemPackage
 
-/// What `dmsnap merge` was asked to do, by its arguments and its plan.
+/// The request to `dmsnap merge`, from its arguments and its plan.
 struct MergeInput {
   /// The store and the origin, as the user named them.
   let options: StoreOptions
@@ -75,7 +75,7 @@ struct MergeInput {
     }
   }
 
-  /// The command that shows what the merge would leave.
+  /// The command that shows the result of the merge.
   var previewCommand: String {
     "dmsnap merge \(quoted(options.store.text))"
       + " --origin \(originWords)" + options.table.words + options.volumes.words
@@ -101,7 +101,7 @@ struct MergeInput {
   /// The origin as the user named it, for commands to repeat.
   var originWords: String {
     guard let volume = found.originVolume else { return quoted(origin?.text ?? "") }
-    // If another group has the same name, the UUID tells them apart.
+    // If another group has the same name, the UUID distinguishes them.
     return quoted(
       found.isNameAmbiguous ? "\(volume.volume.version.uuid)/\(volume.volume.name)" : volume.text)
   }
@@ -121,7 +121,7 @@ extension MergeCut {
   }
 }
 
-/// What a plan says, and what the arguments change.
+/// The arguments in a plan, and those that the command line changes.
 private struct PlanArguments {
   let plan: MergePlan
   let source: any BlockSource
@@ -193,7 +193,7 @@ extension VolumeOptions {
     guard (try? validate()) != nil else { return nil }
   }
 
-  /// What a plan records of them.
+  /// The part of them that a plan records.
   fileprivate var planned: MergePlan.Volumes? {
     physicalVolumes.isEmpty
       ? nil

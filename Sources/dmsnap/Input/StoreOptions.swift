@@ -13,7 +13,7 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 extension Reading: ExpressibleByArgument {}
 extension PlacementLevel: ExpressibleByArgument {}
 
-/// What is printed to stderr.
+/// Which messages are printed to stderr.
 struct MessageOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Print data and errors only, no warnings or summaries.")
   var quiet = false
@@ -183,7 +183,7 @@ struct OptionalStoreOptions: ParsableArguments {
 }
 
 extension StoreOptions {
-  /// What they name.
+  /// The store that they name.
   var names: StoreNames {
     var names = StoreNames(store, volumes.names)
     (names.reading, names.chunkSize) = (table.reading, table.chunkSize)

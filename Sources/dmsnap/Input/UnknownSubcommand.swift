@@ -32,7 +32,7 @@ struct UnknownSubcommand {
     return nil
   }
 
-  /// What is wrong, as ArgumentParser says it of an option.
+  /// The error, in ArgumentParser's words for options.
   var message: String {
     "Unknown subcommand '\(path)'" + (suggestion.map { ". Did you mean '\($0)'?" } ?? "")
   }
@@ -57,7 +57,7 @@ struct UnknownSubcommand {
   }
 }
 
-/// How many letters have to be put in, left out, changed, or swapped with the next.
+/// The number of letters to insert, remove, change, or swap with the next.
 private func editDistance(_ from: [Character], _ to: [Character]) -> Int {
   var rows = [Array(0...to.count)]
   for row in from.indices {

@@ -40,7 +40,7 @@ struct VolumeOptions: ParsableArguments {
     }
   }
 
-  /// What they name.
+  /// The volumes that they name.
   var names: VolumeNames {
     VolumeNames(
       physicalVolumes: physicalVolumes, vgcfg: vgcfg, seqno: seqno, leg: leg,

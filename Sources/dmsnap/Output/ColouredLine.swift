@@ -26,8 +26,8 @@ struct ColouredLine {
 
   static func + (left: ColouredLine, right: String) -> ColouredLine { left + ColouredLine(right) }
 
-  /// The line as it is written: what it says is made visible, so that the only control characters
-  /// are those of its colours.
+  /// The line for output, with control characters made visible, so that the only ones are those of
+  /// its colours.
   func text(isColoured: Bool) -> String {
     pieces.map { piece in
       guard isColoured, let colour = piece.colour else { return piece.text.visible }
@@ -41,9 +41,9 @@ extension ColouredLine: ExpressibleByStringInterpolation {
   init(stringLiteral text: String) { self.init(text) }
 }
 
-/// A colour, by what it says.
+/// A colour, by its meaning.
 ///
-/// The raw value is what selects it on a terminal (ECMA-48).
+/// The raw value selects it on a terminal (ECMA-48).
 enum Colour: String {
   case good = "32"
   case doubtful = "33"
@@ -51,8 +51,7 @@ enum Colour: String {
   /// Bad, and not to be overlooked.
   case alarming = "1;31"
 
-  /// Whether a stream shows colours: a terminal that can, of a person who wants them
-  /// (no-color.org).
+  /// Whether a stream shows colours: a terminal that can, for a user who wants them (no-color.org).
   static func isShown(on stream: CInt) -> Bool {
     let environment = ProcessInfo.processInfo.environment
     return isatty(stream) == 1 && environment["NO_COLOR", default: ""].isEmpty
@@ -81,6 +80,6 @@ extension Severity {
 }
 
 extension ExitStatus {
-  /// What a command that ends so says it in.
+  /// The colour for reporting this exit status.
   var colour: Colour { self == .warnings ? .doubtful : .bad }
 }

@@ -39,7 +39,7 @@ enum Console {
   /// Writes one JSON object to stdout, complete or not at all.
   ///
   /// - Parameters:
-  ///   - failure: Why the command fails all the same, if it does.
+  ///   - failure: The reason if the command fails nevertheless.
   ///   - taken: The run's keys that the report already has.
   static func print(
     json report: some Encodable, _ failure: (any CodedError)? = nil, taken: Set<String> = []
@@ -113,8 +113,9 @@ enum Console {
 }
 
 extension String {
-  /// The string as one line that is safe for a terminal: what would move the cursor, change colours
-  /// or reverse the text is escaped, whether it comes from a disk's label or from a file's name.
+  /// The string as one line that is safe for a terminal: characters that would move the cursor,
+  /// change colours or reverse the text are escaped, whether it comes from a disk's label or from a
+  /// file's name.
   var visible: String {
     guard unicodeScalars.contains(where: \.isControl) else { return self }
     return unicodeScalars.reduce(into: "") { text, scalar in

@@ -27,9 +27,9 @@ struct FileLine {
   let id: FileID
   let kind: FileKind?
   let isDeleted: Bool
-  /// How many of its bytes are lost, in doubt, and likely; nil if that is not asked for.
+  /// The numbers of its bytes that are lost, in doubt, and likely; nil if not requested.
   let losses: FileLosses.Counts?
-  /// Where a symbolic link leads.
+  /// The target of a symbolic link.
   let target: String?
 
   /// As `ls -l` has it.
@@ -43,7 +43,7 @@ struct FileLine {
       + "\(size) \(inode.modified.minute) \(name)"
   }
 
-  /// Its path, and what is to be said of it.
+  /// Its path, with the target of a link, its deletion and its losses.
   var name: String {
     path + (target.map { " -> \($0)" } ?? "") + (isDeleted ? " (deleted)" : "")
       + (losses?.words.map { " (\($0))" } ?? "")
@@ -53,7 +53,7 @@ struct FileLine {
   var body: String {
     let name = path.replacing("|", with: "\\x7c") + (target.map { " -> \($0)" } ?? "")
     guard let inode else { return "0|\(name)|\(id.number)|-/----------|0|0|0|0|0|0|0" }
-    // Of a regular file, it has an r where ls has a dash.
+    // A regular file has an r where ls has a dash.
     let text = inode.modeText
     let mode = inode.kind == .regular ? "r" + text.dropFirst() : text
     return "0|\(name)\(isDeleted ? " (deleted)" : "")|\(id.number)|\(mode.prefix(1))/\(mode)"
@@ -78,7 +78,7 @@ struct FileLine {
 }
 
 extension FileLosses.Counts {
-  /// "512 bytes lost, 1 byte in doubt"; nil if there is nothing to say.
+  /// "512 bytes lost, 1 byte in doubt"; nil if there are none.
   fileprivate var words: String? {
     let words = [(lost, "lost"), (doubtful, "in doubt"), (likely, "likely")]
       .filter { $0.0 > 0 }.map { "\(counted($0.0, "byte")) \($0.1)" }

@@ -5,9 +5,9 @@ import LVM2
 import SnapshotFormat
 import SnapshotKit
 
-/// The text of `dmsnap inspect`: what this is, the likely cause, what can be saved, what to do.
+/// The text of `dmsnap inspect`: the kind of store, the likely cause, the prospect, the remedy.
 struct InspectScreen {
-  /// More findings than this would scroll what matters away.
+  /// More findings than this would scroll the essentials away.
   private static let findingCountMax = 8
 
   private(set) var lines: [ColouredLine] = []
@@ -133,7 +133,7 @@ struct InspectScreen {
     }
   }
 
-  /// How full the store is, by Linux.
+  /// The fill of the store, by Linux.
   private func fill(_ load: KernelLoad) -> String {
     load.fill.map { " (\(Int($0 * 100)) % full)" } ?? ""
   }
@@ -275,7 +275,7 @@ struct InspectScreen {
     let careful = audit.load.verdict == .new ? "   (do NOT activate it)" : ""
     let gaps = volume == nil ? audit.plan?.gaps ?? [] : []
     let mended = quoted(input.store.adding(gaps))
-    // Unnamed chunks are looked for in the origin, and its files show what is lost.
+    // Orphans are looked for in the origin, and its files show the losses.
     let place = self.origin != nil && check?.contradiction == nil ? origin : ""
     let salvage = "dmsnap salvage \(store)\(options)\(place)"
     return [

@@ -33,8 +33,8 @@ extension LostFiles.Search {
 }
 
 extension [LostFiles] {
-  /// What is lost, in a sentence: "lost: 3 files (/a 64 KiB of 16 MiB, …), 2 free ranges (8 KiB)";
-  /// nil if nothing is.
+  /// The losses in a sentence: "lost: 3 files (/a 64 KiB of 16 MiB, …), 2 free ranges (8 KiB)"; nil
+  /// if there are none.
   var sentence: String? {
     let parts = filter { !$0.isNone }
     if parts.isEmpty { return nil }
@@ -53,10 +53,10 @@ extension [LostFiles] {
 }
 
 extension LostFiles {
-  /// How many files a sentence names.
+  /// The number of files that a sentence names.
   private static let namedCount = 3
 
-  /// What is lost of one file system.
+  /// The losses of one file system.
   fileprivate var clause: String {
     if case .unreadable(let problem) = condition {
       return part.prefix + "its file system cannot be read: \(problem)"
@@ -97,7 +97,7 @@ extension LostFiles {
     return part.prefix + clauses.joined(separator: "; ")
   }
 
-  /// What is to be said of each file.
+  /// A line for each file.
   fileprivate var lines: [String] {
     (files.map(\.line) + names.map { "\($0): its inode is lost" }).map { part.prefix + $0 }
   }
@@ -151,7 +151,7 @@ extension LostFiles.File {
 }
 
 extension SnapshotPart.Kind {
-  /// What stands before what is said of it.
+  /// The prefix of a line about its losses.
   fileprivate var prefix: String {
     switch self {
     case .whole: ""

@@ -4,7 +4,7 @@ import LVM2
 import SnapshotFormat
 import SnapshotKit
 
-/// What `dmsnap merge` prints about what it did, or would do.
+/// Prints what `dmsnap merge` did, or would do.
 struct MergeReporter {
   private let command: Merge
   private let input: MergeInput
@@ -22,7 +22,7 @@ struct MergeReporter {
   private var volume: SnapshotVolume? { input.found.volume }
   private var undo: String? { input.undo }
 
-  /// Prints what would be done, for a dry run or a plan.
+  /// Prints the planned merge, for a dry run or a plan.
   func sayPlan() throws {
     let losses = ResultCompleteness(merge.snapshot, merge.knownLosses)
     switch command.format {
@@ -85,7 +85,7 @@ struct MergeReporter {
     ]
   }
 
-  /// Prints what was done.
+  /// Prints the outcome.
   func say(_ outcome: MergeOutcome) throws {
     let losses = ResultCompleteness(merge.snapshot, outcome.lost)
     do {
@@ -122,7 +122,7 @@ struct MergeReporter {
     try losses.finish(volume, merge.isInDoubt ? merge.origin : nil)
   }
 
-  /// Whether the origin is the one that the group's metadata names.
+  /// Whether the origin is the one in the group's metadata.
   private var isOwnOrigin: Bool {
     guard let volume, let own = input.found.originVolume else { return false }
     return own.isOrigin(of: volume)

@@ -3,9 +3,9 @@ import SnapshotFormat
 import SnapshotKit
 
 extension Snapshot {
-  /// Prints what the user should know before relying on a result.
+  /// Prints warnings for the user before a result is relied on.
   ///
-  /// - Parameter isDoubted: Whether to print what contradicts the origin.
+  /// - Parameter isDoubted: Whether to print contradictions to the origin.
   func warn(_ check: OriginCheck, _ messages: MessageOptions, isDoubted: Bool = true) {
     if messages.quiet { return }
     if isDoubted, let contradiction = check.contradiction {
@@ -22,7 +22,7 @@ extension Snapshot {
       Console.say("dmsnap: \(name): " + finding.line)
     }
     if isSalvage { return }
-    // A kernel reading shows what Linux would, and Linux does not check what it maps.
+    // A kernel reading shows what Linux would, and Linux does not check its mappings.
     let findings = Auditor(self).audit().findings
     for finding in findings where finding.code == .inUse {
       Console.say("dmsnap: \(finding.found): data may change while it is read")

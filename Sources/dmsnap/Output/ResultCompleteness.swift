@@ -3,8 +3,7 @@ import Inputs
 import LVM2
 import SnapshotKit
 
-/// What is missing in a result: what its reading of the table knows to be lost, and what could not
-/// be read.
+/// The losses of a result: those that its reading of the table knows, and the unreadable ranges.
 struct ResultCompleteness {
   /// The known ranges of the origin, ascending.
   let ranges: [LostRange]
@@ -30,14 +29,14 @@ struct ResultCompleteness {
     self.init(snapshot.loaded, unreadable, originByteCount: snapshot.view.byteCount)
   }
 
-  /// What could not be read of something without a table.
+  /// A result without a table, with the ranges that could not be read.
   init(_ unreadable: [LostRange]) {
     ranges = unreadable
     (hasUnknown, isInFilesystem) = (false, false)
     isEmpty = unreadable.isEmpty
   }
 
-  /// Prints what is lost, to stderr.
+  /// Prints the losses, to stderr.
   func say() {
     let shown = 20
     for range in ranges.prefix(shown) { Console.say("dmsnap: \(range)") }
@@ -65,8 +64,8 @@ struct ResultCompleteness {
 }
 
 extension StoreInput {
-  /// Ends the command with status 1 if what the store is in leaves it in doubt: a file system, or a
-  /// volume group.
+  /// Ends the command with status 1 if the store's surroundings leave it in doubt: a file system,
+  /// or a volume group.
   func finish() throws {
     if store.surroundings != nil { throw Failure(.warnings) }
     try volume?.finish()
@@ -74,7 +73,7 @@ extension StoreInput {
 }
 
 extension SnapshotVolume {
-  /// Ends the command with status 1 if what the volume is on is in doubt.
+  /// Ends the command with status 1 if the group's metadata puts the volume in doubt.
   func finish() throws {
     if try check().putVolumeInDoubt { throw Failure(.warnings) }
   }

@@ -4,7 +4,7 @@ import FoundationEssentials
 import SnapshotKit
 import Synchronization
 
-/// What every JSON result says about its run.
+/// The description of the run that every JSON result includes.
 struct RunRecord {
   /// The store, the origin and the undo file, as the user named them.
   var store: String?
@@ -74,14 +74,14 @@ struct EmptyReport: Encodable {
   let schema: String
 }
 
-/// Why a command fails, for programs.
+/// The reason for a command's failure, for programs.
 private struct FailureReport: Encodable {
   let status: Int32
   let code: String
   let message: String?
   let place: Place?
 
-  /// What the failure is about.
+  /// The file or bytes concerned.
   struct Place: Encodable {
     let path: String
     @Nullable var byteOffset: UInt64?

@@ -1,7 +1,7 @@
 import Serving
 import SnapshotKit
 
-/// `serve` and `mount` with `--format json`: what is served, where, and what of it is lost.
+/// `serve` and `mount` with `--format json`: the served parts, their places, and their losses.
 ///
 ///     {"schema": "dmsnap.serve.v1", "complete": true, "byteCount": 1048576,
 ///      "mappedByteCount": 65536, "policy": "error", "socket": "/run/dmsnap-1/socket",

@@ -21,7 +21,7 @@ struct TablePrinter {
     self.reading = reading
   }
 
-  /// Writes what precedes the first run.
+  /// Writes the text before the first run.
   mutating func begin() throws {
     switch format {
     case .text: put("old chunk       new chunk       count\n")
@@ -52,7 +52,7 @@ struct TablePrinter {
     }
   }
 
-  /// Writes what follows the last run, and everything not yet written.
+  /// Writes the text after the last run, and everything not yet written.
   mutating func end() throws {
     if used + LineLayout.byteCountMax > buffer.byteCount { try flush() }
     if format == .json { put("],\n") }
@@ -76,7 +76,7 @@ struct TablePrinter {
   }
 }
 
-/// What surrounds the three numbers of a run.
+/// The text around the three numbers of a run.
 private struct LineLayout {
   /// No line, with its separator, is as long as this.
   static let byteCountMax = 128

@@ -89,7 +89,7 @@ extension PlacementPlan {
     for line in unusedSiblings { Console.say("dmsnap: \(line)") }
   }
 
-  /// Why orphans have no place, and how many bytes they are; nil if all have one.
+  /// The reasons why orphans have no place, and their numbers of bytes; nil if all have one.
   func reasons(_ geometry: StoreGeometry) -> String? {
     if unplaced.isEmpty { return nil }
     let size = byteSize(unplacedCount * geometry.chunkSize.byteCount)
@@ -97,7 +97,7 @@ extension PlacementPlan {
       + unplaced.map { "\($0.chunkCount) \($0.reason.words)" }.joined(separator: ", ")
   }
 
-  /// How many orphans have a place: "212 proven, 655 likely of 763 unnamed chunks".
+  /// The numbers of placed orphans: "212 proven, 655 likely of 763 unnamed chunks".
   var words: String {
     "\(provenCount) proven, \(likelyCount) likely of \(counted(orphanCount, "unnamed chunk"))"
   }

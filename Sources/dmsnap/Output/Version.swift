@@ -1,11 +1,11 @@
 import Blkid
 
-/// What `dmsnap --version` says.
+/// The output of `dmsnap --version`.
 enum Version {
   /// The version itself, which is also JSON's.
   static let number = "0.1.0"
 
-  /// The version, and what else decides what dmsnap says of a store.
+  /// The version, and other facts that affect dmsnap's view of a store.
   static var page: String {
     """
     dmsnap \(number)\(builtCommit.map { " (\($0))" } ?? "")

@@ -11,7 +11,7 @@ import Testing
   private func placements(
     of image: [UInt8], by sibling: [Copy]
   ) throws -> PlacementPlan {
-    let plan = try SalvagePlan(Store(FaultySource(image)), chunkSize: ChunkSize(sectors: 1))
+    let plan = try SalvagePlan(Store(FaultySource(image)), chunkSize: ChunkSize(sectorCount: 1))
     return try plan.placements(
       of: try plan.generation(0), origin: nil, siblings: [Sibling(Store(copiedImage(sibling)))])
   }

@@ -4,7 +4,7 @@ internal import SnapshotFormat
 struct AreaChain {
   /// The exceptions up to the table's end, including those in order in damaged areas.
   var exceptionCount: UInt64 = 0
-  /// How many of them have the next new chunk in order.
+  /// The number of them that have the next new chunk in order.
   var inOrderCount: UInt64 = 0
   /// The areas that hold exceptions, without damaged ones.
   var areaCount: UInt64 = 0
@@ -12,7 +12,7 @@ struct AreaChain {
   var damagedAreaCount: UInt64 = 0
   /// The first and the last of them; nil if there is none.
   var areas: ClosedRange<UInt64>?
-  /// The highest new chunk, or area, that is known to belong to the store.
+  /// The highest new chunk, or area, known to belong to the store.
   var highestChunk: UInt64 = 0
   /// Whether area 0 holds something, but no exceptions of this store.
   var isContradicted = false

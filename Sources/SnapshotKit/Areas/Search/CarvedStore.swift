@@ -3,7 +3,7 @@ public import SnapshotFormat
 
 /// A COW store found in an image by its structure.
 public struct CarvedStore: Equatable, Sendable {
-  /// What is left of the header.
+  /// The remains of the header.
   public enum Header: String, Sendable {
     /// It agrees with the areas, or there are no exceptions to contradict it.
     case intact
@@ -17,18 +17,18 @@ public struct CarvedStore: Equatable, Sendable {
   public internal(set) var byteOffset: UInt64
   /// The chunk size that header and areas agree on.
   public internal(set) var chunkSize: ChunkSize
-  /// What is left of the header.
+  /// The remains of the header.
   public internal(set) var header: Header
-  /// How many exceptions the areas hold, from the first area found to the table's end.
+  /// The number of exceptions in the areas, from the first area found to the table's end.
   public internal(set) var exceptionCount: UInt64
-  /// How many of these have the new chunk that Linux would hand out next.
+  /// The number of these with the next new chunk in Linux's order.
   public internal(set) var inOrderCount: UInt64
   /// The first area that holds exceptions; 0 unless the areas before it are lost, or there are
   /// none.
   public internal(set) var firstArea: AreaIndex
-  /// How many areas hold those exceptions.
+  /// The number of areas that hold those exceptions.
   public internal(set) var areaCount: UInt64
-  /// How many areas between the first and the last are damaged or missing.
+  /// The number of damaged or missing areas between the first and the last.
   public internal(set) var damagedAreaCount: UInt64
   /// The minimum size of the store: up to the last chunk that is known to belong to it, in bytes
   /// from its beginning.
@@ -37,14 +37,15 @@ public struct CarvedStore: Equatable, Sendable {
   public internal(set) var surroundings: Surroundings?
   /// Whether it is a file in fragments: areas of it are elsewhere in that file system.
   public internal(set) var isInFragments = false
-  /// Where the image lost bytes of the store, or has too many, in bytes from its beginning.
+  /// Gaps of the image: bytes of the store that it lost, or has too many, in bytes from its
+  /// beginning.
   public internal(set) var gaps: [Gap] = []
-  /// How many exceptions of older tables are in areas after the table's end.
+  /// The number of exceptions of older tables in areas after the table's end.
   public internal(set) var staleExceptionCount: UInt64 = 0
 
   /// Sets the file system that the store is in.
   ///
-  /// What seemed to be lost bytes is then the end of a fragment, followed by another file's data.
+  /// An apparent gap is then the end of a fragment, followed by another file's data.
   mutating func place(in surroundings: Surroundings?) {
     guard let surroundings else { return }
     self.surroundings = surroundings
@@ -74,10 +75,10 @@ public struct CarvedStore: Equatable, Sendable {
 public struct BeheadedStore: Equatable, Sendable {
   /// The first area found, in bytes of the image.
   public internal(set) var areaByteOffset: UInt64
-  /// How many bytes of the store are before the image.
+  /// The number of bytes of the store before the image.
   public internal(set) var missingByteCount: UInt64
   /// The chunk size that its areas have.
   public internal(set) var chunkSize: ChunkSize
-  /// How many exceptions these areas hold.
+  /// The number of exceptions in these areas.
   public internal(set) var exceptionCount: UInt64
 }

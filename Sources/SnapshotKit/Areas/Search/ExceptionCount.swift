@@ -4,7 +4,7 @@ internal import SnapshotFormat
 /// A run of exceptions from the beginning of an area of unknown chunk size: the new chunks rise,
 /// the old chunks are all different.
 struct ExceptionCount {
-  /// How many old chunks are compared with each other.
+  /// The number of old chunks compared with each other.
   private static let distinctCountMax = 256
 
   private(set) var firstNewChunk: UInt64 = 0

@@ -4,7 +4,7 @@ internal import SnapshotFormat
 // Stores found by an area, without their headers.
 
 extension StoreSearch {
-  /// A store that an area may belong to, and what supports it.
+  /// A store that an area may belong to, and the evidence for it.
   private struct Candidate {
     let place: StorePlace
     let chain: AreaChain

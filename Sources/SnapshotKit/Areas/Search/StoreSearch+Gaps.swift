@@ -25,7 +25,7 @@ extension StoreSearch {
 }
 
 extension StorePlace {
-  /// Where the store seems to begin if only what is after each gap is seen.
+  /// The apparent start of the store, seen from the areas after each gap alone.
   func shifted(by gaps: [Gap]) -> [StorePlace] {
     var shift: Int64 = 0
     return gaps.compactMap { gap in

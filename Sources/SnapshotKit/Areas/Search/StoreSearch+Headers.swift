@@ -21,7 +21,7 @@ extension StoreSearch {
     return try? ChunkSize(sectorCount: header.chunkSectors)
   }
 
-  /// What is in the place of a store's header.
+  /// Classifies the bytes in the place of a store's header.
   func headerState(of place: StorePlace) throws(BlockIOError) -> CarvedStore.Header {
     guard let byteOffset = UInt64(exactly: place.start),
       let (header, isAlone) = try header(at: byteOffset)

@@ -13,7 +13,7 @@ struct StoreSearch {
   private static let windowByteCount: UInt64 = 1 << 20
   let source: any BlockSource
   let reader: AreaReader
-  /// One sector, for headers and for what is next to an area.
+  /// One sector, for headers and for neighbours of an area.
   let sector = IOBuffer(byteCount: 512)
   /// The stores found, in no order.
   var stores: [CarvedStore] = []

@@ -10,7 +10,7 @@ struct BtrfsDataSearch {
   /// A chunk of the origin that lacks data.
   private struct Need {
     let old: UInt64
-    /// Which of the contents it needs.
+    /// The number of the content that it needs.
     let content: Int
     /// Whether each sector of the chunk either has a checksum, or is in the image as in the first
     /// orphan that has the others.
@@ -18,19 +18,19 @@ struct BtrfsDataSearch {
     let strength: Evidence.Strength
   }
 
-  /// What some sectors of a chunk must have.
+  /// The registers that some sectors of a chunk must have.
   private struct Wanted: Hashable {
     let firstPiece: Int
     let registers: [UInt32]
   }
 
-  /// The orphans that have what is wanted: once, however many chunks of the origin need it.
+  /// The orphans with the wanted content: once, however many chunks of the origin need it.
   private struct Candidates {
     /// The orphans, ascending.
     let orphans: [Int]
-    /// How many chunks of the origin need it.
+    /// The number of chunks of the origin that need it.
     var needCount = 0
-    /// How many of the orphans, from the first on, are known to have a place.
+    /// The number of orphans, from the first on, that are known to have a place.
     var placedCount = 0
     /// Whether they are the same, byte for byte; nil if they were not compared yet.
     var areSame: Bool?
@@ -49,8 +49,8 @@ struct BtrfsDataSearch {
   private var contents: [Candidates] = []
   private var contentIndexes: [Wanted: Int] = [:]
   private var lastChunk: UInt64?
-  /// How many more bytes of the image are looked at: each once, unless hostile checksums ask for
-  /// more.
+  /// The number of further bytes of the image to look at: each once, unless hostile checksums ask
+  /// for more.
   private var budget: UInt64
 
   init(_ image: BtrfsImage) {
@@ -98,7 +98,7 @@ struct BtrfsDataSearch {
     }
   }
 
-  /// Looks for what some sectors of a chunk of the origin must have.
+  /// Looks for the content that some sectors of a chunk of the origin must have.
   private mutating func look(
     for wanted: Wanted, in old: UInt64, _ strength: Evidence.Strength
   ) throws(BlockIOError) {
@@ -124,10 +124,10 @@ struct BtrfsDataSearch {
     needs.append(Need(old: old, content: content, isWhole: isWhole, strength: strength))
   }
 
-  /// Which of the contents is what is wanted; nil if no orphan has it.
+  /// The number of the wanted content; nil if no orphan has it.
   private mutating func content(_ wanted: Wanted) -> Int? {
     if let known = contentIndexes[wanted] { return known }
-    // Most chunks have something that no other has; zeroes are what most have in common.
+    // Most chunks have some content of their own; zeroes are the content that most share.
     let index = wanted.registers.firstIndex { $0 != 0 } ?? 0
     let orphans = image.orphans
       .orphans(withPiece: wanted.registers[index], at: wanted.firstPiece + index)
@@ -142,7 +142,7 @@ struct BtrfsDataSearch {
     return contents.count - 1
   }
 
-  /// What the image has for a chunk of the origin; zeroes where it cannot be read.
+  /// The image's content for a chunk of the origin; zeroes where it cannot be read.
   private func imageChunk(_ old: UInt64) throws(BlockIOError) -> [UInt8]? {
     let size = UInt64(image.layout.chunkByteCount)
     guard old * size >= image.layout.start else { return nil }
@@ -153,7 +153,7 @@ struct BtrfsDataSearch {
 
   // MARK: - Placing
 
-  /// Places orphans that have what is needed.
+  /// Places orphans that have the needed content.
   mutating func place() throws(BlockIOError) {
     needs.sort { $0.old < $1.old }
     var claimCounts: [Int: Int] = [:]
@@ -172,9 +172,10 @@ struct BtrfsDataSearch {
         position != nil && position == follower
         || position.map { isFollowed(index, position: $0) } ?? false
       let isSame = try haveSameContent(need.content)
-      // Where checksums say nothing of some sectors, there must be one orphan and one place only.
-      // The right orphan is not among them if its data is lost; zeroes are what may be left of it.
-      // What was perhaps not copied for this store may be of another snapshot of the same data.
+      // If some sectors have no checksum, there must be exactly one orphan and one place. The right
+      // orphan is not among them if its data is lost; zeroes may be all that is left of it. A chunk
+      // that may not have been copied for this store may belong to another snapshot of the same
+      // data.
       let isCertain =
         need.isWhole
         || image.orphans.reasons[orphan] == .exceptionLost

@@ -2,12 +2,12 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// A btrfs as it is known so far: the scene's view, with what was found since in its place.
+/// A btrfs as far as it is known: the scene's view, with the latest findings in their places.
 final class BtrfsImage {
   let scene: PlacementScene
   let orphans: BtrfsOrphans
   let layout: BtrfsLayout
-  /// What was proven in this round: the orphan at each chunk of the origin.
+  /// The proofs of this round: the orphan at each chunk of the origin.
   private var found: [UInt64: Int] = [:]
   /// Orphans that have a place, from this round or an earlier one.
   private var placed: Set<Int> = []
@@ -71,7 +71,7 @@ final class BtrfsImage {
     (layout.start &+ byteOffset) / UInt64(layout.chunkByteCount)
   }
 
-  /// Where in its chunk a byte of the file system is.
+  /// The place of a byte of the file system in its chunk.
   func offsetInChunk(_ byteOffset: UInt64) -> Int {
     Int((layout.start &+ byteOffset) % UInt64(layout.chunkByteCount))
   }
@@ -81,7 +81,8 @@ final class BtrfsImage {
     old < scene.originChunkCount && found[old] == nil && !scene.isMapped(old)
   }
 
-  /// The position in the store's order of what a chunk of the origin shows, if that is the store's.
+  /// The position in the store's order of a chunk of the origin, if the view shows it from the
+  /// store.
   func position(of old: UInt64) -> UInt64? {
     if let orphan = found[old] { return position(of: orphan) }
     return scene.view.table.newChunk(for: Chunk(old)).flatMap {

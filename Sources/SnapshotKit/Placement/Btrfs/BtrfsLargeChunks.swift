@@ -3,8 +3,8 @@ internal import FileSystemFormat
 
 /// Places orphans that are longer than a node, by all the nodes that begin in them.
 ///
-/// What lies between the nodes has no checksum. So an orphan is placed only where all its nodes
-/// belong; and of two copies that differ between the nodes, which is which is not proven.
+/// The bytes between the nodes have no checksum. So an orphan is placed only where all its nodes
+/// belong; if two copies differ between the nodes, neither is proven.
 struct BtrfsLargeChunks {
   /// Orphans that may belong to the same chunks of the origin.
   private struct Group {
@@ -96,7 +96,7 @@ struct BtrfsLargeChunks {
   private func place(
     _ group: Group, at olds: [UInt64], _ isOurs: (_ orphan: Int, _ isNeeded: Bool) -> Bool
   ) throws(BlockIOError) {
-    // What was certainly copied for this store wins over what may be another's.
+    // Chunks certainly copied for this store take precedence over those that may be another's.
     let ours = group.orphans.filter { isOurs($0, group.isNeeded) }
     let orphans = ours.isEmpty ? group.orphans : ours
     guard let first = orphans.first, orphans.count <= olds.count else { return }

@@ -12,7 +12,7 @@ struct BtrfsLayout: Sendable {
   /// Where the file system begins, in bytes of the origin.
   let start: UInt64
 
-  /// What orphans are measured by: a sector, or a chunk if that is smaller.
+  /// The unit for measuring orphans: a sector, or a chunk if that is smaller.
   let pieceByteCount: Int
   /// The shift by a piece.
   private let pieceShift: CRC32CShift
@@ -50,7 +50,7 @@ struct BtrfsLayout: Sendable {
     return nil
   }
 
-  /// How many pieces a chunk has.
+  /// The number of pieces in a chunk.
   var pieceCount: Int { chunkByteCount / pieceByteCount }
 
   /// The register of a chunk, from those of its pieces.

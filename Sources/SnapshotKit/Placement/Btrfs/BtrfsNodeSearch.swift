@@ -4,20 +4,20 @@ internal import FileSystemFormat
 /// Finds the nodes of a btrfs, in the image or put together from orphans, and places the orphans.
 ///
 /// A node is as long as one chunk of the store or several, which were copied one after the other.
-/// What is longer is ``BtrfsLargeChunks``'s.
+/// ``BtrfsLargeChunks`` handles larger chunks.
 struct BtrfsNodeSearch {
-  /// A node, and what is known of it.
+  /// A node, and the evidence for it.
   struct Found {
     let node: BtrfsNode
     let strength: Evidence.Strength
-    /// Where it should be, and what is there.
+    /// Its possible places, and their content.
     let places: [Place]
   }
 
   /// One of the places of a node.
   struct Place {
     let byteOffset: UInt64
-    /// What the image has there; nil if it cannot be read.
+    /// The image's bytes there; nil if they cannot be read.
     let bytes: [UInt8]?
   }
 
@@ -28,11 +28,12 @@ struct BtrfsNodeSearch {
   let isComplete: Bool
   /// Whether any node was proven by being the only one of its kind.
   private(set) var reliesOnCompleteness = false
-  /// How many nodes that the file system has were not found.
+  /// The number of nodes of the file system that were not found.
   private(set) var missingCount = 0
   /// The last position of the store's order at which a node was placed.
   private(set) var lastPosition: UInt64?
-  /// How many more nodes may be put together: hostile pointers could ask for any number.
+  /// The number of further nodes that may be put together: hostile pointers could ask for any
+  /// number.
   private var budget: Int
 
   init(_ image: BtrfsImage, isComplete: Bool) {
@@ -53,7 +54,7 @@ struct BtrfsNodeSearch {
 
   /// Finds the node that a pointer names, without counting it as missing if there is none.
   ///
-  /// That is for pointers that no node of the file system has, made of an orphan's own header.
+  /// This is for pointers that no node of the file system has, made of an orphan's own header.
   mutating func find(
     _ pointer: BtrfsPointer, _ map: BtrfsChunkMap
   ) throws(BlockIOError) -> Found? {
@@ -126,7 +127,8 @@ struct BtrfsNodeSearch {
       default: note(bytes, in: &likely)
       }
     }
-    // What Linux certainly copied for this store is this store's; what only may be must be alone.
+    // Nodes that Linux certainly copied for this store belong to it; a node that only may do so
+    // must be the only one.
     if proven.isEmpty, unique.count + likely.count > 1 { return nil }
     let (nodes, strength): ([BtrfsNode], Evidence.Strength) =
       !proven.isEmpty ? (proven, .proven) : !unique.isEmpty ? (unique, .proven) : (likely, .likely)
@@ -137,7 +139,7 @@ struct BtrfsNodeSearch {
 
   // MARK: - Placing
 
-  /// Places orphans that have what a node has where the image has something else.
+  /// Places orphans that have the content of a node where the image has something else.
   mutating func place(_ found: Found, _ strength: Evidence.Strength) throws(BlockIOError) {
     let size = image.layout.chunkByteCount
     guard size <= found.node.bytes.count else { return }

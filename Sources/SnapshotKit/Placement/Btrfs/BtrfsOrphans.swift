@@ -2,7 +2,7 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// What is remembered of orphans: checksums of their pieces, and which nodes begin in them.
+/// The facts kept about orphans: checksums of their pieces, and which nodes begin in them.
 ///
 /// Checksums are kept as the register that the bytes lead to from zero, which can be shifted and
 /// added up. Eight bytes a piece, and twelve a chunk.
@@ -11,7 +11,7 @@ struct BtrfsOrphans {
   struct Head {
     /// The index of the orphan.
     let orphan: Int
-    /// Where in the orphan it begins.
+    /// Its start in the orphan.
     let byteOffset: Int
     let header: BtrfsNodeHeader
   }
@@ -22,7 +22,7 @@ struct BtrfsOrphans {
   private(set) var reasons: [Orphan.Reason] = []
   /// The heads, ascending by the node's address.
   private(set) var heads: [Head] = []
-  /// Superblocks: the index of the orphan, and what it has.
+  /// Superblocks: the index of the orphan, and the content.
   private(set) var superblocks: [(orphan: Int, superblock: BtrfsDiskSuperblock)] = []
 
   private var pieceRegisters: [UInt32] = []
@@ -99,7 +99,7 @@ struct BtrfsOrphans {
     }
   }
 
-  /// Sorts what was collected, and notes why the chunks are orphans.
+  /// Sorts the collected facts, and notes why the chunks are orphans.
   mutating func finish(_ orphans: [Orphan]) {
     var index = 0
     reasons = chunks.map { chunk in

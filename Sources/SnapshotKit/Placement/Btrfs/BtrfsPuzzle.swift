@@ -7,7 +7,7 @@ internal import FileSystemFormat
 /// image's content at the node's places, and the orphans at the positions after those of known
 /// pieces; one piece may be any orphan, because its register can be computed.
 struct BtrfsPuzzle {
-  /// What a piece may be.
+  /// A possible identity of a piece.
   private struct Option {
     let register: UInt32
     let source: Source
@@ -21,7 +21,7 @@ struct BtrfsPuzzle {
   private static let combinationCountMax = 512
 
   private let image: BtrfsImage
-  /// By piece, the shift by what follows it, and what undoes that.
+  /// By piece, the shift by the pieces after it, and the one that undoes that.
   private let shifts: [(forward: CRC32CShift, back: CRC32CShift)]
 
   init(_ image: BtrfsImage) {
@@ -61,7 +61,7 @@ struct BtrfsPuzzle {
     return nil
   }
 
-  /// What all pieces but the first may be together.
+  /// The possible combinations of all pieces but the first.
   private func combinations(
     at position: UInt64?, _ places: [BtrfsNodeSearch.Place]
   ) -> [[Option]] {
@@ -84,7 +84,7 @@ struct BtrfsPuzzle {
         combinations.flatMap { combination in options.map { combination + [$0] } }
       }
     }
-    // For many pieces: all from one base, and what it lacks from one place.
+    // For many pieces: all from one base, except for the part it lacks, which is from one place.
     return bases.flatMap { base in
       places.indices.compactMap { place in
         let combination = (1..<shifts.count).compactMap { piece in
@@ -129,7 +129,7 @@ struct BtrfsPuzzle {
     piece * image.layout.chunkByteCount..<(piece + 1) * image.layout.chunkByteCount
   }
 
-  /// The bytes of a beginning and of what follows it; nil if any cannot be read.
+  /// The bytes of a beginning and of its continuation; nil if any cannot be read.
   private func bytes(
     _ beginning: [UInt8], _ options: [Option], _ places: [BtrfsNodeSearch.Place]
   ) throws(BlockIOError) -> [UInt8]? {

@@ -5,15 +5,15 @@ internal import FileSystemFormat
 ///
 /// A node has its own logical address under a checksum, and the node above it has its generation
 /// and first key. Data has a checksum for each sector in a tree of its own. So the trees are walked
-/// from the superblock down; what is missing is looked for among the orphans.
+/// from the superblock down, and missing nodes are looked for among the orphans.
 ///
-/// A checksum proves the place, but not whose it is: the space of a store may hold what an older
-/// snapshot of another copy of the same file system left there. See ``Orphan/Reason``.
+/// A checksum proves the place, but not the owner: the space of a store may hold the remains of an
+/// older snapshot of another copy of the same file system. See ``Orphan/Reason``.
 struct BtrfsSearch: EvidenceSearch {
   private let layout: BtrfsLayout
   private var orphans: BtrfsOrphans
   private var isSorted = false
-  /// What was found last, and what was proven when it was looked for.
+  /// The latest evidence, and what had been proven when it was sought.
   private var last: (evidence: [Evidence], proven: OrphanPlaces)?
 
   /// A search for the file system that begins at a byte of a source; nil if there is none.
@@ -51,7 +51,7 @@ struct BtrfsSearch: EvidenceSearch {
     return image.evidence
   }
 
-  /// Whether nothing was proven but what was found here.
+  /// Whether nothing was proven except by this search.
   private func isUnchanged(
     _ proven: OrphanPlaces, since last: (evidence: [Evidence], proven: OrphanPlaces)
   ) -> Bool {
@@ -66,8 +66,8 @@ struct BtrfsSearch: EvidenceSearch {
 
   /// The snapshot's superblock, placed if it is an orphan's.
   ///
-  /// What the store has is the snapshot's, and what the origin has may be older or newer; so any of
-  /// the store's is believed before the origin's.
+  /// Superblocks in the store are the snapshot's, while those in the origin may be older or newer;
+  /// so any in the store takes precedence over the origin's.
   private func superblock(_ image: BtrfsImage) throws(BlockIOError) -> BtrfsDiskSuperblock? {
     var store: [BtrfsDiskSuperblock] = []
     var origin: [BtrfsDiskSuperblock] = []

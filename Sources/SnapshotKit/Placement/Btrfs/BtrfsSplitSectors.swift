@@ -7,7 +7,7 @@ internal import FileSystemFormat
 /// the checksum of so many orphans in a row.
 struct BtrfsSplitSectors {
   private let image: BtrfsImage
-  /// How many chunks a sector has.
+  /// The number of chunks in a sector.
   private let chunkCount: Int
   /// The first of orphans in a row, and the register that they lead to, ascending by the register.
   private var rows: [(register: UInt32, first: Int)] = []
@@ -31,7 +31,7 @@ struct BtrfsSplitSectors {
     rows.sort { ($0.register, $0.first) < ($1.register, $1.first) }
   }
 
-  /// Looks at checksums of consecutive sectors, and places what has them.
+  /// Looks at checksums of consecutive sectors, and places orphans that have them.
   func look(
     at checksums: [UInt32], from logical: UInt64, _ map: BtrfsChunkMap,
     _ strength: Evidence.Strength

@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import FileSystemFormat
 
-/// Walks all trees of a btrfs from its superblock down, and places what is found missing.
+/// Walks all trees of a btrfs from its superblock down, and places missing nodes that it finds.
 struct BtrfsTreeWalk {
   private let image: BtrfsImage
   private let superblock: BtrfsDiskSuperblock
@@ -16,7 +16,7 @@ struct BtrfsTreeWalk {
   private var visited: [UInt64: BtrfsNodeHeader] = [:]
   /// More nodes are missing only where hostile pointers ask for them.
   private let missingCountMax: Int
-  /// What only a likely node points to, until everything proven is placed.
+  /// Nodes that only a likely node points to, until everything proven is placed.
   private var doubtful: [BtrfsPointer] = []
 
   init(_ image: BtrfsImage, _ superblock: BtrfsDiskSuperblock, isComplete: Bool) {
@@ -29,15 +29,15 @@ struct BtrfsTreeWalk {
     for chunk in map.chunks { since[chunk.logical] = superblock.chunkRoot.generation }
   }
 
-  /// Whether what was proven rests on all that Linux copied for this store being here, and nothing
-  /// else, and that is not so.
+  /// Whether proofs rest on the assumption that all chunks that Linux copied for this store are
+  /// here, and nothing else, and that is not so.
   var isRefuted: Bool {
     nodes.reliesOnCompleteness
       && (nodes.missingCount > 0 || image.orphans.heads.contains(where: isForeign))
   }
 
-  /// Whether an orphan at the table's end is another store's: the file system has something else
-  /// where it belongs.
+  /// Whether an orphan at the table's end belongs to another store: the file system has something
+  /// else where it belongs.
   private func isForeign(_ head: BtrfsOrphans.Head) -> Bool {
     guard image.orphans.reasons[head.orphan] == .endLost, !image.isPlaced(head.orphan),
       let index = map.index(containing: head.header.address)
@@ -90,7 +90,7 @@ struct BtrfsTreeWalk {
     since[logical] = min(since[logical] ?? .max, node.header.generation)
   }
 
-  /// What a node points to, in its order; takes in what a leaf has.
+  /// The pointers of a node, in its order; takes in the items of a leaf.
   private mutating func follow(
     _ node: BtrfsNode, _ strength: Evidence.Strength
   ) throws(BlockIOError) -> [BtrfsPointer] {
@@ -123,7 +123,7 @@ struct BtrfsTreeWalk {
     if image.layout.chunkByteCount > image.layout.nodeByteCount {
       var chunks = largeChunks
       try chunks.place(map, isSettled: isSettled) { orphan, isNeeded in
-        // What is needed is one of a kind, or would not have been found.
+        // A needed chunk is unique, or it would not have been found.
         isOurs(orphan)
           || isNeeded && nodes.isComplete && image.orphans.reasons[orphan] == .endLost
       }
@@ -137,7 +137,7 @@ struct BtrfsTreeWalk {
       let pointer = BtrfsPointer(
         address: header.address, generation: header.generation, level: header.level)
       guard let found = try nodes.find(pointer, map) else { continue }
-      // Both copies were written. If only one is here, which one it is cannot be told.
+      // Both copies were written. If only one is here, it may be either.
       let openCount = found.places.count { place in
         place.bytes.map { !$0.starts(with: found.node.bytes.prefix(image.layout.chunkByteCount)) }
           ?? true && image.isOpen(image.chunk(at: place.byteOffset))
@@ -148,7 +148,7 @@ struct BtrfsTreeWalk {
     }
   }
 
-  /// Whether a node has been nowhere else since it was written, by all that is known of chunks.
+  /// Whether a node has been nowhere else since it was written, according to all known chunks.
   private func isSettled(_ header: BtrfsNodeHeader) -> Bool {
     guard let index = map.index(containing: header.address),
       let oldest = since[map.chunks[index].logical]

@@ -2,33 +2,34 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// What was found in one round: which orphan is a copy of which chunk of the origin.
+/// The claims found in one round: which orphan is a copy of which chunk of the origin.
 ///
-/// Everything that a chunk's blocks say must fit its place.
+/// All statements in a chunk's blocks must fit its place.
 struct Ext4Claims {
   let volume: Ext4Volume
   let orphans: Ext4OrphanBlocks
   let scene: PlacementScene
-  /// Why each orphan has no name.
+  /// The reason why each orphan has no exception.
   let reasons: [Orphan.Reason]
   /// Whether all orphans that Linux copied could be read: none that was not seen can be a rival.
   let isAllSeen: Bool
-  /// Whether, in addition, none is all zeroes: in many copies of disks, what could not be read is.
+  /// Whether, in addition, none is all zeroes: many copies of disks have zeroes for unreadable
+  /// bytes.
   let isIntact: Bool
-  /// What is looked for: proofs first, and then, of the rest, what is likely.
+  /// The strength sought: proofs first, then likely evidence for the rest.
   ///
-  /// What is likely is known only to what is likely.
+  /// Searches for likely evidence alone see likely placements.
   var level = Evidence.Strength.proven
   /// Whether anything was found that was not proven when proofs were looked for.
   private(set) var hasDoubts = false
-  /// What each block of the snapshot leads to from zero, where its journal says so.
+  /// The register of each block of the snapshot, from zero, where its journal gives it.
   var attested: [UInt64: UInt32] = [:]
   private(set) var evidence: [Evidence] = []
   /// Orphans that have a place, by their number.
   private(set) var placed: Set<Int> = []
   /// The orphan that was found for a chunk of the origin.
   private var found: [UInt64: Int] = [:]
-  /// What blocks of the origin lead to from zero.
+  /// The registers of blocks of the origin, from zero.
   private var originContents: [UInt64: UInt32?] = [:]
   /// Whether all blocks of orphans that lead to a register from zero are the same, byte for byte.
   var sameContents: [UInt32: Bool] = [:]
@@ -60,7 +61,7 @@ struct Ext4Claims {
 
   // MARK: - What is known
 
-  /// Whether the store has an orphan's block right beside another block, as the origin has.
+  /// Whether the store has an orphan's block right beside another block, as in the origin.
   ///
   /// - Parameters:
   ///   - step: -1 where the other is before it, 1 where it is after it.
@@ -103,7 +104,7 @@ struct Ext4Claims {
   /// Whether an orphan was certainly copied for this store.
   func isCertain(_ orphan: Int) -> Bool { reasons[orphan] == .exceptionLost }
 
-  /// How far an orphan can be trusted that has a content which the snapshot certainly has.
+  /// How far to trust an orphan whose content is certainly in the snapshot.
   func trust(_ orphan: Int) -> Evidence.Strength? {
     switch reasons[orphan] {
     case .exceptionLost: .proven
@@ -122,7 +123,7 @@ struct Ext4Claims {
   /// The chunk of the store that an orphan is.
   func new(_ orphan: Int) -> UInt64 { orphans.chunks[orphan] }
 
-  /// What a block of the origin leads to from zero; nil if it cannot be read.
+  /// The register of a block of the origin, from zero; nil if the block cannot be read.
   mutating func originContent(_ block: UInt64) throws(BlockIOError) -> UInt32? {
     if let known = originContents[block] { return known }
     var content: UInt32?
@@ -137,19 +138,19 @@ struct Ext4Claims {
 
   // MARK: - Whether an orphan fits
 
-  /// How a chunk's blocks fit a place.
+  /// The fit of a chunk's blocks to a place.
   struct Fit {
     /// Whether nothing in it belongs anywhere else.
     var isPossible = true
-    /// How many of its blocks are attested.
+    /// The number of its attested blocks.
     var attestedCount = 0
-    /// How many blocks are where they belong, but in a version that nothing speaks for.
+    /// The number of blocks that are where they belong, but in a version without evidence.
     var versionCount = 0
-    /// How many blocks nothing speaks for.
+    /// The number of blocks without evidence.
     var unknownCount = 0
   }
 
-  /// How an orphan fits a chunk of the origin.
+  /// The fit of an orphan to a chunk of the origin.
   mutating func fit(_ orphan: Int, _ chunk: UInt64) throws(BlockIOError) -> Fit {
     var fit = Fit()
     for index in 0..<volume.blocksPerChunk {
@@ -213,7 +214,7 @@ struct Ext4Claims {
 
   // MARK: - Chance
 
-  /// Whether so many checksums of 32 bits that are looked for hardly meet any orphan by chance.
+  /// Whether so many wanted checksums of 32 bits hardly match any orphan by chance.
   func isRare(_ wantedCount: Int) -> Bool {
     let pairs = wantedCount.multipliedReportingOverflow(by: orphans.chunks.count - placed.count)
     return !pairs.overflow && pairs.partialValue < Self.pairCountMax
@@ -222,7 +223,7 @@ struct Ext4Claims {
   /// As many pairs meet by chance once in 256 stores.
   private static let pairCountMax = 1 << 24
 
-  /// Whether what lies beside an orphan in the store belongs beside a chunk of the origin: Linux
+  /// Whether the neighbour of an orphan in the store belongs beside a chunk of the origin: Linux
   /// writes most things block after block.
   func isInOrder(_ orphan: Int, _ chunk: UInt64) -> Bool {
     isInOrder(orphan, chunk, step: 1) || isInOrder(orphan, chunk, step: .max)

@@ -2,8 +2,8 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// Blocks of directories and of extent trees, whose checksums say which inode they belong to; where
-/// in it they are follows from the inode's map, if only one block of it is missing.
+/// Blocks of directories and of extent trees, whose checksums identify their inode; their place in
+/// it follows from the inode's map, if only one block of it is missing.
 struct Ext4DirectoryEvidence {
   let homes: Ext4Homes
   let volume: Ext4Volume
@@ -39,7 +39,7 @@ struct Ext4DirectoryEvidence {
     _ places: [Int], of owner: Owner, _ claims: inout Ext4Claims
   ) throws(BlockIOError) {
     let tree = try volume.extents(owner.map, register: owner.register, of: view, limit: 1 << 14)
-    // What is known of the inode must be the snapshot's.
+    // The known version of the inode must be the snapshot's.
     guard homes.isDecided || homes.isCurrent(owner.home, claims) else { return }
     let isTree: (Int) -> Bool = { [orphans = claims.orphans] in
       orphans.blocks[$0].role == .extents
@@ -77,7 +77,7 @@ struct Ext4DirectoryEvidence {
         Ext4Block.register(ofDirectory: bytes.span), Ext4Block.register(ofHashTree: bytes.span),
         Ext4Block.register(ofExtents: bytes.span),
       ]
-      // The block may be an older version of what was lost, and then no other is.
+      // The block may be an older version of the lost one, and then no other is.
       if registers.contains(owner.register), blocks.count > 1 { continue }
       missing.append(block)
     }

@@ -66,7 +66,7 @@ struct Ext4FileMapper: FileMapper {
       let count = min(UInt64(superblock.blocksPerGroup), superblock.blockCount - first)
       guard !group.isBlockBitmapUnused, let bitmap = try volume.read(group.blockBitmap, of: origin)
       else {
-        // Nobody has used a group whose bitmap was never written; its own metadata is no file's.
+        // A group whose bitmap was never written is unused; its own metadata belongs to no file.
         if group.isBlockBitmapUnused {
           let start = volume.byteOffset(of: first)
           ranges.append(start..<start + count * size)
@@ -126,7 +126,7 @@ struct Ext4FileMapper: FileMapper {
     return last
   }
 
-  /// Whether a block is a journal's, an extent tree's, or a directory's with a checksum.
+  /// Whether a block belongs to a journal, an extent tree, or a directory with a checksum.
   func isStructure(_ block: Span<UInt8>) -> Bool {
     guard block.count >= 16 else { return false }
     if block.littleEndian(at: 0, as: UInt32.self) == 0x9839_3bc0 { return true }

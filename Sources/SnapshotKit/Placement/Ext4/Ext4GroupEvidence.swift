@@ -36,7 +36,7 @@ struct Ext4GroupEvidence {
 
   /// Places bitmaps.
   ///
-  /// What is behind a bitmap in its block is ones, as Linux and mke2fs fill it.
+  /// The rest of a bitmap's block is ones, as Linux and mke2fs fill it.
   private func placeBitmaps(_ claims: inout Ext4Claims) throws(BlockIOError) {
     let superblock = volume.superblock
     let blocks = Bitmap(bitCount: superblock.clustersPerGroup, volume)
@@ -75,7 +75,7 @@ struct Ext4GroupEvidence {
     }
   }
 
-  /// What a block with a bitmap leads to, by the checksum of the bitmap.
+  /// The register of a block with a bitmap, by the checksum of the bitmap.
   private struct Bitmap {
     private let seedPart: UInt32
     private let rest: [UInt8]

@@ -2,20 +2,20 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// Whether a store has what was written, or what was overwritten.
+/// Whether a store has the written data, or the overwritten data.
 ///
 /// In an overlay the snapshot is newer than its origin, and a block that is not in the table was
 /// not written. In a snapshot of a volume that was written on, it is older.
 struct Ext4History {
-  /// What a store has.
+  /// The kind of data in a store.
   enum Direction {
-    /// What was written: an overlay.
+    /// Written data: an overlay.
     case new
-    /// What was overwritten.
+    /// Overwritten data.
     case old
   }
 
-  /// Which it is; nil where nothing says so, or not everything says the same.
+  /// The direction; nil if there is no evidence, or if it conflicts.
   private(set) var direction: Direction?
   private let place: Ext4JournalPlace
   private let orphans: Ext4OrphanBlocks

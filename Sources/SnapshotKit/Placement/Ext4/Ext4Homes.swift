@@ -5,20 +5,20 @@ internal import SnapshotFormat
 /// Decides whether an orphan that a checksum proves to be a version of a block was at that block's
 /// home, and not in the journal.
 ///
-/// When all that was written to the journal has its place, what is left was at home. That a block
-/// was copied at all is certain in an overlay, where the store has nothing else; in the store of a
-/// volume that was written on, only if the origin's journal says that it was overwritten. The right
-/// version is among the orphans, if all are there: where there is no other it is likely that one,
-/// whatever the journal lacks. It may have been overwritten.
+/// When all blocks written to the journal have their places, the remaining ones were at home. That
+/// a block was copied at all is certain in an overlay, where the store has nothing else; in the
+/// store of a volume that was written on, only if the origin's journal shows that it was
+/// overwritten. The right version is among the orphans, if all are there: if there is no other, it
+/// is likely that one, whatever the journal lacks. It may have been overwritten.
 struct Ext4Homes {
   private let volume: Ext4Volume
-  /// What was overwritten since the snapshot was taken; nil in an overlay.
+  /// Blocks overwritten since the snapshot was taken; nil in an overlay.
   let rewritten: Ext4Rewritten?
   /// Whether the journal has all of its blocks.
   let isJournalFilled: Bool
-  /// Whether what was at the homes that are lost is among the orphans, and can be read.
+  /// Whether the content of the lost homes is among the orphans, and can be read.
   let isWhole: Bool
-  /// How far it can be trusted that what has no rival is at home; nil if nothing can be said.
+  /// How far to trust that a version without a rival is at home; nil if nothing can be said.
   let limit: Evidence.Strength?
   private let direction: Ext4History.Direction?
 
@@ -47,7 +47,7 @@ struct Ext4Homes {
         journal.isComplete && journal.isEndKnown && start != nil
         && ((start ?? 0)..<max((end ?? 0) + 1, start ?? 0)).allSatisfy(isFilled)
     }
-    // What the log still has to write home may be there or not.
+    // Blocks that the log has yet to write home may or may not be there.
     let isClean = log.superblock?.start == 0
     let mayBeWiped = try claims.mayBeWiped()
     isWhole = isClean && claims.isAllSeen && !mayBeWiped
@@ -63,15 +63,15 @@ struct Ext4Homes {
     }
   }
 
-  /// Whether what is left was at home, and is no copy in the journal.
+  /// Whether the remaining blocks were at home, and are no copies in the journal.
   var isDecided: Bool { limit != nil && isJournalFilled }
 
-  /// Whether a block is the snapshot's as it is known: it has not been overwritten since.
+  /// Whether the known version of a block is the snapshot's: it has not been overwritten since.
   func isCurrent(_ block: UInt64, _ claims: Ext4Claims) -> Bool {
     claims.scene.isMapped(volume.chunk(of: block)) || rewritten?.isNamed(block) == false
   }
 
-  /// Whether the store has what was written, and nothing else.
+  /// Whether the store has written data, and nothing else.
   var isOverlay: Bool { direction == .new }
 
   /// Whether a superblock that is left is of a time at which the snapshot was.
@@ -83,7 +83,7 @@ struct Ext4Homes {
     }
   }
 
-  /// How far it can be trusted that an orphan is at a block's home; nil for not at all.
+  /// How far to trust that an orphan is at a block's home; nil for not at all.
   func strength(
     _ orphan: Int, _ block: UInt64, _ claims: inout Ext4Claims
   ) throws(BlockIOError) -> Evidence.Strength? {

@@ -2,7 +2,7 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// Blocks of inode tables, whose inodes' checksums say which blocks they are.
+/// Blocks of inode tables, whose inodes' checksums identify the blocks.
 struct Ext4InodeEvidence {
   let homes: Ext4Homes
   let volume: Ext4Volume
@@ -67,7 +67,8 @@ struct Ext4InodeEvidence {
     }
   }
 
-  /// How many blocks of an orphan are zeroes where an inode table was not in use, and is now.
+  /// The number of blocks of an orphan that are zeroes where an inode table was not in use, and is
+  /// now.
   private func unusedCount(
     _ orphan: Int, _ chunk: UInt64, _ rewritten: Ext4Rewritten, _ claims: inout Ext4Claims
   ) throws(BlockIOError) -> Int {
@@ -81,8 +82,8 @@ struct Ext4InodeEvidence {
     return count
   }
 
-  /// Whether the snapshot's descriptor of its group says that a block of an inode table was never
-  /// used, and is all zeroes.
+  /// Whether a block of an inode table was never used, according to the snapshot's descriptor of
+  /// its group, and is all zeroes.
   private func isUnused(
     _ block: UInt64, _ rewritten: Ext4Rewritten, _ claims: Ext4Claims
   ) -> Bool {
@@ -104,8 +105,8 @@ struct Ext4InodeEvidence {
 
   /// Whether inode tables in a chunk may be of the time at which the snapshot was taken.
   ///
-  /// What is different in the origin was changed later, or read later and not changed. Older
-  /// versions, which the journal has, lack changes that were made before.
+  /// Inodes that differ in the origin were changed later, or read later and not changed. Older
+  /// versions in the journal lack changes that were made before.
   private func mayBeOfSnapshot(
     _ orphan: Int, _ chunk: UInt64, _ time: UInt64, _ claims: Ext4Claims
   ) throws(BlockIOError) -> Bool {

@@ -2,7 +2,7 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// What the snapshot's journal says of its own blocks, and of their homes.
+/// The snapshot's journal's evidence about its own blocks, and about their homes.
 struct Ext4JournalEvidence {
   let log: Ext4Log
   private let deduction: Ext4LogDeduction
@@ -17,7 +17,7 @@ struct Ext4JournalEvidence {
   /// Whether everything that structures the journal has a place.
   var isComplete: Bool { deduction.isComplete }
 
-  /// Whether the last transaction is one that the journal's superblock knows to be the last.
+  /// Whether the journal's superblock confirms the last transaction as the last.
   var isEndKnown: Bool {
     guard let superblock = log.superblock else { return false }
     return superblock.start == 0 && !coveredSequences(superblock).isEmpty
@@ -84,18 +84,18 @@ struct Ext4JournalEvidence {
 
   private static let candidateCountMax = 64
 
-  /// What a block that was written home has.
+  /// A block that was written home.
   struct Home {
-    /// What it leads to from zero.
+    /// Its register, from zero.
     let content: UInt32
-    /// Where in the journal its copy is.
+    /// The place of its copy in the journal.
     let copy: Int
   }
 
   /// The content of blocks that were written home, by the last transaction that has them.
   ///
-  /// Nothing is known without the journal's superblock, which says what was written home; nor of a
-  /// block after whose transaction one is not known.
+  /// Nothing is known without the journal's superblock, which shows the blocks written home; nor of
+  /// a block after whose transaction one is not known.
   func attestHomes() -> [UInt64: Home] {
     guard let superblock = log.superblock else { return [:] }
     let sequences = coveredSequences(superblock)
@@ -114,7 +114,7 @@ struct Ext4JournalEvidence {
         }
       }
     }
-    // What the log still has to write home may be there or not.
+    // Blocks that the log has yet to write home may or may not be there.
     return last.filter { superblock.start == 0 || $0.value.sequence < superblock.sequence }
       .mapValues(\.home)
   }
@@ -145,7 +145,7 @@ struct Ext4JournalEvidence {
     return covered
   }
 
-  /// Places the homes of what the journal has.
+  /// Places the homes of blocks in the journal.
   func placeHomes(
     _ homes: [UInt64: Home], _ claims: inout Ext4Claims
   ) throws(BlockIOError) {
@@ -162,7 +162,7 @@ struct Ext4JournalEvidence {
       guard !claims.isKnown(chunk) else { continue }
       let found = try candidates(home.content, block, &claims)
       guard let orphan = found.first, let trust = claims.trust(orphan) else { continue }
-      // A superblock may be of any version: only the journal's copy tells which is the last.
+      // A superblock may be of any version: only the journal's copy shows which is the last.
       var isSure =
         block != volume.superblockBlock && (isRare || claims.isInOrder(orphan, chunk))
       if !isSure { isSure = try isCopy(orphan, block, home, claims) }
@@ -170,8 +170,8 @@ struct Ext4JournalEvidence {
     }
   }
 
-  /// Whether more than a checksum says that an orphan has the content that the journal wrote home:
-  /// the orphan itself says where it belongs, or it is the same as the journal's copy.
+  /// Whether more than a checksum shows that an orphan has the content that the journal wrote home:
+  /// the orphan itself names its place, or it is the same as the journal's copy.
   private func isCopy(
     _ orphan: Int, _ block: UInt64, _ home: Home, _ claims: Ext4Claims
   ) throws(BlockIOError) -> Bool {

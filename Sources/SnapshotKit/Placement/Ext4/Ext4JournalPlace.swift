@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import FileSystemFormat
 
-/// Where the journal of an ext4 lies, which never changes, and how it is laid out.
+/// The place of the journal of an ext4, which never changes, and its layout.
 struct Ext4JournalPlace: Sendable {
   /// Its superblock, as the origin has it now.
   let superblock: Ext4JournalSuperblock
@@ -10,7 +10,7 @@ struct Ext4JournalPlace: Sendable {
   /// The same, ascending within the file system.
   private let byBlock: [Ext4Extent]
 
-  /// How many of its blocks are looked at: 8 GiB with blocks of 4 KiB.
+  /// The number of its blocks to look at: 8 GiB with blocks of 4 KiB.
   private static let blockCountMax: UInt32 = 1 << 21
 
   /// Finds the journal of a file system in an origin; nil without one within the file system whose
@@ -40,7 +40,7 @@ struct Ext4JournalPlace: Sendable {
     byBlock = found.extents.sorted { $0.physical < $1.physical }
   }
 
-  /// How many blocks it has, with its superblock.
+  /// The number of blocks, with its superblock.
   var blockCount: Int { Int(superblock.blockCount) }
 
   /// The first block of the log.
@@ -53,7 +53,7 @@ struct Ext4JournalPlace: Sendable {
     return extents[index].physical + UInt64(position - Int(extents[index].logical))
   }
 
-  /// Which block of the journal a block of the file system is; nil if it is none.
+  /// The index in the journal of a block of the file system; nil if it is not one of the journal's.
   func position(of block: UInt64) -> Int? {
     let index = byBlock.partitioningIndex { $0.physical + UInt64($0.count) > block }
     guard index < byBlock.count, byBlock[index].physical <= block else { return nil }

@@ -1,13 +1,14 @@
 internal import BlockIO
 internal import FileSystemFormat
 
-/// The log of the snapshot's journal: what is known of each of its blocks, and what each must be.
+/// The log of the snapshot's journal: the known facts about each of its blocks, and the
+/// requirements on each.
 ///
-/// Linux writes transactions one after another: what they revoke, descriptors, each followed by the
-/// blocks that its tags name, and a block that commits them. The tags have the checksum of each
-/// block with the transaction's number. So whoever knows where a descriptor is knows what the
-/// blocks after it are; and where a lost descriptor was follows from the blocks that are still
-/// there, or from the transactions before and after it.
+/// Linux writes transactions one after another: revocations, descriptors, each followed by the
+/// blocks in its tags, and a commit block. The tags have the checksum of each block with the
+/// transaction's number. So the place of a descriptor determines the blocks after it; and the place
+/// of a lost descriptor follows from the blocks that are still there, or from the transactions
+/// before and after it.
 struct Ext4Log: Sendable {
   /// A block that structures the log.
   struct Control: Sendable {
@@ -17,42 +18,43 @@ struct Ext4Log: Sendable {
     var revoked: [UInt64] = []
   }
 
-  /// What kind of block structures which transaction.
+  /// A kind of control block, in a transaction.
   struct Key: Hashable {
     let kind: Ext4JournalHeader.Kind
     let sequence: UInt32
   }
 
   let place: Ext4JournalPlace
-  /// What as many bytes as a block has do to a register.
+  /// The effect on a register of as many zero bytes as a block has.
   private let shift: CRC32CShift
-  /// What each block leads to from zero, as the view shows it.
+  /// The register of each block, from zero, as the view shows it.
   private(set) var contents: [UInt32]
-  /// Which blocks of the view are the snapshot's beyond doubt.
+  /// The blocks of the view that are the snapshot's beyond doubt.
   private(set) var isCertain: [Bool]
-  /// What structures the log: what is certain, and where lost blocks were.
+  /// The control blocks of the log: those that are certain, and those that stood where blocks are
+  /// lost.
   private(set) var controls: [Int: Control] = [:]
-  /// Where that is.
+  /// The places of that kind of block.
   private(set) var positions: [Key: [Int]] = [:]
-  /// What a block of the snapshot leads to from zero, where its transaction says so.
+  /// The register of a block of the snapshot, from zero, where its transaction gives it.
   private(set) var expected: [Int: UInt32] = [:]
-  /// Blocks of which transactions say different things.
+  /// Blocks on which transactions contradict each other.
   private var contradicted: Set<Int> = []
-  /// What structures the log of the origin, where that is not certain for the snapshot.
+  /// The control blocks of the origin's log, where they are not certain for the snapshot.
   private var doubtful: [Int: Control] = [:]
-  /// Where the last transaction before the log of the origin's superblock was committed.
+  /// The place of the commit of the last transaction before the log of the origin's superblock.
   private var originEnd: (sequence: UInt32, position: Int)?
   /// When transactions that the view has were committed.
   private var commitTimes: [UInt32: UInt64] = [:]
-  /// Where certain blocks with that content are.
+  /// The places of certain blocks with that content.
   private var certainPositions: [UInt32: [Int]] = [:]
   /// The journal's superblock of the snapshot, if that is certain.
   private(set) var superblock: Ext4JournalSuperblock?
 
-  /// How much higher than the last the number of a transaction can be: some are left out when a
-  /// file system is unmounted and mounted.
+  /// The range by which the number of a transaction can exceed the last: some numbers are left out
+  /// when a file system is unmounted and mounted.
   static let steps: ClosedRange<UInt32> = 1...4
-  /// The same content in more blocks than this tells nothing.
+  /// The same content in more blocks than this is no evidence.
   private static let sameContentMax = 8
   private static let tagCountMax = 1 << 22
 
@@ -126,7 +128,7 @@ struct Ext4Log: Sendable {
     isCertain[position] || expected[position] == contents[position]
   }
 
-  /// What a tag's block leads to from zero.
+  /// The register of a tag's block, from zero.
   func content(of tag: Ext4JournalTag, sequence: UInt32) -> UInt32 {
     shift(place.superblock.layout.register(sequence: sequence)) ^ tag.checksum
   }
@@ -144,7 +146,7 @@ struct Ext4Log: Sendable {
   /// Takes the journal's superblock from an orphan.
   mutating func take(_ superblock: Ext4JournalSuperblock) { self.superblock = superblock }
 
-  /// Makes certain what the origin has of transactions before one: it was not overwritten since.
+  /// Makes the origin's blocks of transactions before one certain: they were not overwritten since.
   mutating func takeOrigin(before sequence: UInt32) {
     for (position, control) in doubtful where control.sequence < sequence {
       var blocks = [position]
@@ -161,14 +163,14 @@ struct Ext4Log: Sendable {
     }
   }
 
-  /// Says that a block of the log is there, and what follows it.
+  /// Lays a block of the log at a position, which determines the blocks after it.
   mutating func lay(_ control: Control, at position: Int, content: UInt32? = nil) {
     controls[position] = control
     noteEnd(control, at: position)
     positions[Key(kind: control.kind, sequence: control.sequence), default: []].append(position)
     if let content { expect(content, at: position) }
     for (index, tag) in control.tags.enumerated() {
-      // What wraps around may have been overwritten when the log began anew.
+      // Blocks past the wrap may have been overwritten when the log started over.
       guard position + index + 1 < place.blockCount else { break }
       expect(self.content(of: tag, sequence: control.sequence), at: position + index + 1)
     }
@@ -184,7 +186,7 @@ struct Ext4Log: Sendable {
     }
   }
 
-  /// Where a descriptor may have been, by the certain blocks that its tags name.
+  /// The possible places of a descriptor, by the certain blocks that its tags name.
   func positions(matching control: Control) -> Set<Int> {
     var found: Set<Int> = []
     for (index, tag) in control.tags.enumerated() {
@@ -234,7 +236,7 @@ struct Ext4Log: Sendable {
       && !contradicted.contains(position)
   }
 
-  /// The only place of what structures a transaction; nil if there is none, or several.
+  /// The only place of a transaction's control block; nil if there is none, or several.
   func position(of kind: Ext4JournalHeader.Kind, _ sequence: UInt32) -> Int? {
     let found = positions[Key(kind: kind, sequence: sequence)] ?? []
     return found.count == 1 ? found[0] : nil
@@ -242,8 +244,8 @@ struct Ext4Log: Sendable {
 
   // MARK: - Transactions
 
-  /// Where a transaction begins and ends, if all of its structure is known; it must follow the one
-  /// before it, or be the first of the log.
+  /// The start and the end of a transaction, if all of its structure is known; it must follow the
+  /// one before it, or be the first of the log.
   func extent(of sequence: UInt32) -> (start: Int, commit: Int)? {
     guard let commit = position(of: .commit, sequence) else { return nil }
     let descriptors = positions[Key(kind: .descriptor, sequence: sequence)] ?? []
@@ -262,7 +264,7 @@ struct Ext4Log: Sendable {
     return start == place.first || follows(sequence, at: start) ? (start, commit) : nil
   }
 
-  /// Whether what is before a block is the end of the transaction before one.
+  /// Whether the block before another is the end of the transaction before one.
   private func follows(_ sequence: UInt32, at start: Int) -> Bool {
     guard let before = controls[start - 1] ?? doubtful[start - 1], before.kind == .commit else {
       return false
@@ -270,8 +272,8 @@ struct Ext4Log: Sendable {
     return Self.steps.contains(sequence &- before.sequence)
   }
 
-  /// Where the log begins that was written over the origin's, if that is known: at the journal's
-  /// first block, or, since Linux 6.5, where the origin's log ends.
+  /// The start of the log that was written over the origin's, if known: at the journal's first
+  /// block, or, since Linux 6.5, where the origin's log ends.
   var startOverOrigin: Int? {
     let old = place.superblock.sequence
     if let first = controls[place.first], first.sequence >= old { return place.first }

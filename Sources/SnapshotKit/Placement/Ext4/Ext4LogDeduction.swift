@@ -8,7 +8,7 @@ struct Ext4LogDeduction {
   private(set) var log: Ext4Log
   /// The orphans' blocks that have a place in the log now.
   private(set) var positions: [Int: Int] = [:]
-  /// The orphans' blocks that have none, by what they are.
+  /// The orphans' blocks that have no place, by kind.
   private(set) var unlaid: [Ext4Log.Key: [Int]] = [:]
 
   private let orphans: Ext4OrphanBlocks
@@ -17,7 +17,7 @@ struct Ext4LogDeduction {
   private let isBeside: (Int, Int, Int, Int?) -> Bool
   /// The orphans' blocks by their place in the log.
   private var laid: [Int: Int] = [:]
-  /// How many tags a descriptor has room for.
+  /// The number of tags that fit into a descriptor.
   private let tagLimit: Int
 
   /// Finds all that can be found.
@@ -30,7 +30,7 @@ struct Ext4LogDeduction {
   ///   - isBeside: Whether nothing is missing between an orphan's block and what is in the log
   ///     beside a position, before it (-1) or after it (1), which may be another orphan's block: a
   ///     transaction that was destroyed leaves no other trace.
-  ///   - isFromLostEnd: Whether it may be of another use of the store's space all the same: then
+  ///   - isFromLostEnd: Whether it may nevertheless be of another use of the store's space: then
   ///     nothing else may claim to be the same.
   init(
     _ log: Ext4Log, _ orphans: Ext4OrphanBlocks, blockByteCount: Int,
@@ -70,9 +70,9 @@ struct Ext4LogDeduction {
 
   /// Finds places until there are no more to be found.
   ///
-  /// What has a place leads to what is beside it: only that is tried again, or each of many would
-  /// be tried once for each. All are tried again at the end, as a place may also be ruled out by
-  /// what has come to lie there.
+  /// A block with a place leads to its neighbours: only those are tried again, or each of many
+  /// would be tried once for each. All are tried again at the end, because a later placement may
+  /// also rule a place out.
   private mutating func layAll() {
     var isNew = true
     while isNew {
@@ -92,7 +92,7 @@ struct Ext4LogDeduction {
     }
   }
 
-  /// Finds places of what structures a transaction.
+  /// Finds places of a transaction's control blocks.
   ///
   /// - Returns: Whether anything was found.
   private mutating func lay(_ sequence: UInt32) -> Bool {
@@ -125,7 +125,7 @@ struct Ext4LogDeduction {
       revoked: orphans.revoked[place] ?? [])
   }
 
-  /// Whether an orphan is the only block that claims to be what it is.
+  /// Whether an orphan is the only block that claims its identity.
   private func isOnly(_ key: Ext4Log.Key) -> Bool {
     unlaid[key]?.count == 1 && log.positions[key]?.isEmpty != false
   }
@@ -140,7 +140,7 @@ struct Ext4LogDeduction {
     // It ends where the transaction is committed, and begins after the transaction before.
     let before = log.position(of: .commit, key.sequence).map { $0 - control.tags.count - 1 }
     var after = previousCommit(key.sequence).flatMap { step, position in
-      // After a mount the log may begin anew, where the journal does.
+      // After a mount the log may start over at the journal's beginning.
       step == 1 || isElsewhere(key.sequence) ? position + 1 : nil
     }
     let revocation = Ext4Log.Key(kind: .revocation, sequence: key.sequence)
@@ -154,7 +154,7 @@ struct Ext4LogDeduction {
     return position
   }
 
-  /// Where the transaction before one was committed, and how much lower its number is; nil if it
+  /// The place of the previous transaction's commit, and the difference of the numbers; nil if it
   /// has no place yet.
   private func previousCommit(_ sequence: UInt32) -> (step: UInt32, position: Int)? {
     for step in Ext4Log.steps {

@@ -2,11 +2,11 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// The newest versions of blocks of inode tables, where the journal does not say what was written
-/// home last.
+/// The newest versions of blocks of inode tables, where the journal does not show the last version
+/// written home.
 ///
-/// In an overlay, what was written home last is the newest of all versions, and its copies in the
-/// journal are the same.
+/// In an overlay, the version written home last is the newest of all, and its copies in the journal
+/// are the same.
 struct Ext4NewestInodes {
   private let homes: Ext4Homes
   private let volume: Ext4Volume
@@ -16,7 +16,7 @@ struct Ext4NewestInodes {
     (self.homes, self.volume, self.scene) = (homes, volume, scene)
   }
 
-  /// How new a version is: when any of its inodes was changed last, and how much all of them were.
+  /// The age of a version: the last change of any of its inodes, and the sum of all changes.
   private typealias Age = (last: UInt64, sum: UInt64, blockCount: UInt64)
 
   /// Claims for each chunk of inode tables that is lost the newest orphan that is a version of it.

@@ -2,9 +2,9 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// What was seen of a block of an orphan: enough to say what it is, not what it says.
+/// A look at a block of an orphan: enough to tell its kind, not its content.
 struct Ext4OrphanBlock: Sendable {
-  /// What a block is by its own account.
+  /// A block's kind, by its own content.
   enum Role: UInt8, Sendable {
     /// Anything.
     case other
@@ -18,7 +18,7 @@ struct Ext4OrphanBlock: Sendable {
     case descriptors
     /// The primary superblock; its value is how much was written in the file system's life.
     case superblock
-    /// What structures a journal; its value is the transaction.
+    /// A control block of a journal; its value is the transaction.
     case journalDescriptor, journalCommit, journalRevocation, journalSuperblock
   }
 
@@ -74,11 +74,11 @@ struct Ext4OrphanBlockList: RandomAccessCollection, Sendable {
 /// The blocks of all orphans: eight bytes a chunk, and nine a block.
 struct Ext4OrphanBlocks: Sendable {
   private let volume: Ext4Volume
-  /// How a journal is laid out; nil if it has no checksums of its blocks.
+  /// The layout of a journal; nil if it has no checksums of its blocks.
   private let layout: Ext4JournalLayout?
   /// The orphans, ascending.
   private(set) var chunks: [UInt64] = []
-  /// How many blocks a chunk has.
+  /// The number of blocks in a chunk.
   var blocksPerChunk: Int { volume.blocksPerChunk }
   /// The blocks of each, one after another.
   private(set) var blocks = Ext4OrphanBlockList()
@@ -114,7 +114,7 @@ struct Ext4OrphanBlocks: Sendable {
     }
   }
 
-  /// Sorts what was added, so that it can be found.
+  /// Sorts the added blocks, so that they can be found.
   mutating func prepare() {
     guard byContent.count != blocks.count else { return }
     byContent = blocks.sortedPlaces()
@@ -132,7 +132,7 @@ struct Ext4OrphanBlocks: Sendable {
     return index < chunks.count && chunks[index] == new ? index : nil
   }
 
-  /// Which orphan has a block.
+  /// The orphan that has a block.
   func orphan(ofPlace place: Int) -> Int { place / volume.blocksPerChunk }
 
   /// Whether an orphan holds nothing but zeroes.
@@ -198,8 +198,8 @@ struct Ext4OrphanBlocks: Sendable {
     return Ext4OrphanBlock(content: content, role: role ?? .other, value: role == nil ? 0 : value)
   }
 
-  /// How much was written in the file system's life, if a block has its primary superblock, and is
-  /// no copy in the journal: what is in the journal was written while it needed recovery.
+  /// The amount written in the file system's life, if a block has its primary superblock, and is no
+  /// copy in the journal: those were written while it needed recovery.
   private func superblock(_ bytes: Span<UInt8>) -> UInt64? {
     let offset = volume.blockByteCount == 1024 ? 0 : Ext4Superblock.byteOffset
     guard

@@ -1,11 +1,11 @@
 internal import BlockIO
 internal import FileSystemFormat
 
-/// What the origin's journal says was written home since the snapshot was taken of it.
+/// Blocks written home since the snapshot was taken, by the origin's journal.
 ///
 /// The store of such a snapshot has the old content of these blocks, and of no others.
 struct Ext4Rewritten {
-  /// What the last transaction of each block since then leads to from zero.
+  /// The register of each block, from zero, after its last transaction since then.
   private var contents: [UInt64: UInt32] = [:]
   /// The blocks of the journal that were written since then.
   private(set) var positions: Set<Int> = []
@@ -40,7 +40,7 @@ struct Ext4Rewritten {
   /// Whether any transaction since then has a block.
   func isNamed(_ block: UInt64) -> Bool { contents[block] != nil }
 
-  /// Whether a block of the origin has what was written home since then.
+  /// Whether a block of the origin has the content written home since then.
   func has(_ block: UInt64, _ content: UInt32?) -> Bool {
     content != nil && contents[block] == content
   }

@@ -13,11 +13,11 @@ struct Ext4Search: EvidenceSearch {
   private var orphans: Ext4OrphanBlocks
   /// The last result, and the relevant proofs at the time of that search.
   private var last: (evidence: [Evidence], proven: OrphanPlaces)?
-  /// The journal as it was read last, and what of it was proven then.
+  /// The journal as it was last read, and the part of it that was proven then.
   private var lastLog: (log: Ext4Log, proven: OrphanPlaces)?
-  /// What the origin's journal says was written since a transaction.
+  /// Blocks written since a transaction, by the origin's journal.
   private var rewritten: (sequence: UInt32, blocks: Ext4Rewritten)?
-  /// Which blocks of orphans were compared, and whether they are the same.
+  /// The blocks of orphans that were compared, and whether they are the same.
   private var sameContents: [UInt32: Bool] = [:]
 
   /// A search in the file system that begins at a byte of the snapshot; nil unless that is an ext4
@@ -51,8 +51,8 @@ struct Ext4Search: EvidenceSearch {
     return claims.evidence
   }
 
-  /// Whether a proof may lead to others: it is of a chunk of this file system, or takes away what
-  /// seemed to be a structure of it.
+  /// Whether a proof may lead to others: it is of a chunk of this file system, or refutes an
+  /// apparent structure of it.
   private func isOfInterest(_ new: UInt64, _ old: UInt64) -> Bool {
     if (0..<volume.blocksPerChunk).contains(where: { volume.block($0, of: old) != nil }) {
       return true
@@ -79,7 +79,7 @@ struct Ext4Search: EvidenceSearch {
     return log
   }
 
-  /// Looks for proofs, or for what is likely.
+  /// Looks for proofs, or for likely evidence.
   private mutating func search(
     _ log: Ext4Log, _ place: Ext4JournalPlace, _ claims: inout Ext4Claims
   ) throws(BlockIOError) {
@@ -98,8 +98,9 @@ struct Ext4Search: EvidenceSearch {
       log.takeOrigin(before: superblock.sequence)
     }
     let perChunk = volume.blocksPerChunk
-    // What lies after the table's end structures the journal only if it is all there, and nothing
-    // else; otherwise it may be another store's, and what follows from it is likely.
+    // Chunks after the table's end give the journal's control blocks only if all of them are there,
+    // and nothing else; otherwise they may be another store's, and conclusions from them are
+    // likely.
     let mayLayEnd = claims.level == .likely || claims.isComplete
     let deduction = Ext4LogDeduction(
       log, orphans, blockByteCount: volume.blockByteCount,

@@ -15,7 +15,7 @@ extension Ext4Volume {
     return (Ext4Inode(decoding: bytes), Ext4Inode.map.map { bytes[$0] })
   }
 
-  /// The extents of a file, ascending within the file, and the blocks of the tree that says so.
+  /// The extents of a file, ascending within the file, and the blocks of the tree that has them.
   ///
   /// - Parameters:
   ///   - map: The sixty bytes of the inode's map.

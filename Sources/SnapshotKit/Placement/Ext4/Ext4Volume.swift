@@ -13,7 +13,7 @@ struct Ext4Volume: Sendable {
   let superblock: Ext4Superblock
   /// The group descriptors, of the snapshot if their checksums are right there.
   private(set) var groups: [Ext4GroupDescriptor]
-  /// How many of its blocks are in a chunk.
+  /// The number of its blocks in a chunk.
   let blocksPerChunk: Int
   private let chunkByteCount: UInt64
 
@@ -97,7 +97,7 @@ struct Ext4Volume: Sendable {
   /// The chunk of the origin that has a block.
   func chunk(of block: UInt64) -> UInt64 { byteOffset(of: block) / chunkByteCount }
 
-  /// Which block of its chunk a block is.
+  /// The index of a block in its chunk.
   func index(of block: UInt64) -> Int {
     Int(byteOffset(of: block) % chunkByteCount / UInt64(blockByteCount))
   }
@@ -110,7 +110,7 @@ struct Ext4Volume: Sendable {
     return block < superblock.blockCount ? block : nil
   }
 
-  /// Where a block is in the origin, in bytes.
+  /// The place of a block in the origin, in bytes.
   func byteOffset(of block: UInt64) -> UInt64 { start &+ block &* UInt64(blockByteCount) }
 
   /// The block of an inode table that has an inode, and the inode's place in it; nil if there is
@@ -165,7 +165,7 @@ extension BlockSource {
     return buffer.bytes(0..<count)
   }
 
-  /// Reads with zeroes for what cannot be read, or is past the end.
+  /// Reads with zeroes for bytes that cannot be read, or are past the end.
   func readShowing(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {

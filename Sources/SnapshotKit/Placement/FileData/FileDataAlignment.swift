@@ -15,7 +15,7 @@ struct FileDataAlignment {
     let isNext: Bool
     /// Whether its file has the chunk before as well, and that was lost, too.
     let isMiddle: Bool
-    /// Where in the store's order the chunks before and after are, if that is known.
+    /// The places in the store's order of the chunks before and after, if known.
     let (before, after): (Int?, Int?)
     /// Whether its file has them as well, and beside them in the store there are orphans.
     let (isTornBefore, isTornAfter): (Bool, Bool)
@@ -30,7 +30,7 @@ struct FileDataAlignment {
   private static let resumption: Int32 = 16
   private static let disorder: Int32 = 64
   private static let end: Int32 = 16
-  /// How much worse everything else must fit, for the orphan and for the chunk.
+  /// The margin by which everything else must fit worse, for the orphan and for the chunk.
   private static let (orphanMargin, chunkMargin): (Int32, Int32) = (16, 24)
 
   /// More would overflow the sums.
@@ -39,12 +39,12 @@ struct FileDataAlignment {
   static let rowCountMax = 1 << 14
 
   let targets: [Target]
-  /// Where in the store's order the orphans are, ascending.
+  /// The places of the orphans in the store's order, ascending.
   let positions: [Int]
-  /// The target that follows on what is known before an orphan.
+  /// The target that continues the known places before an orphan.
   let successors: [Int?]
 
-  /// The certain matches, by what is known so far: the target of each orphan.
+  /// The certain matches so far: the target of each orphan.
   ///
   /// - Parameter scores: How well an orphan fits a target.
   func certain(_ score: (Int, Int) -> Int32) -> [Int?] {

@@ -1,11 +1,11 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// What orphans without a proof hold, as far as it tells where file data belongs.
+/// The content of orphans without a proof, as far as it shows where file data belongs.
 ///
 /// Eight bytes an orphan, and eight for each of its blocks.
 struct FileDataLooks {
-  /// What is kept of a block.
+  /// The facts kept about a block.
   private struct Block {
     let hash: UInt32
     /// One above its last byte that is not zero; the highest bit is set in blocks that structure a
@@ -17,7 +17,7 @@ struct FileDataLooks {
 
   /// The orphans, ascending.
   let chunks: [UInt64]
-  /// How many blocks a chunk has.
+  /// The number of blocks in a chunk.
   let blocksPerChunk: Int
   /// The blocks of each orphan.
   private let blocks: [Block]
@@ -59,7 +59,7 @@ struct FileDataLooks {
     blocks[orphan * blocksPerChunk + block].end & Self.structureBit != 0
   }
 
-  /// How many blocks end in each place.
+  /// The number of blocks that end in each place.
   var endCounts: [UInt32: Int] {
     var counts: [UInt32: Int] = [:]
     for block in blocks { counts[block.end & ~Self.structureBit, default: 0] += 1 }

@@ -3,41 +3,41 @@ internal import SnapshotFormat
 
 /// The required content of a lost chunk, as far as the file system shows it.
 struct FileDataNeed {
-  /// What a block holds.
+  /// The expected content of a block.
   enum Block: Equatable {
-    /// Nothing is known of it.
+    /// Unknown.
     case unknown
     /// A part of a file that is not its end.
     case whole
     /// The end of a file, after so many bytes.
     case end(UInt32)
-    /// What the origin had there, unless that was written as well.
+    /// The origin's content there, unless that was written as well.
     case kept(hash: UInt32, isZero: Bool)
   }
 
-  /// What each block of the chunk holds.
+  /// The expected content of each block of the chunk.
   var blocks: [Block]
-  /// Whether all of it is one file's.
+  /// Whether all of it belongs to one file.
   var isOneFile = false
   /// A file that has some of it, and whether another one has, too.
   fileprivate(set) var file: UInt64?
   fileprivate(set) var isShared = false
 }
 
-/// The chunks that must have been written, because files have blocks there that nobody had before,
-/// and that are known nowhere.
+/// The chunks that must have been written, because files have blocks there that were free before,
+/// and whose data is not found.
 struct FileDataNeeds {
-  /// What each of them holds.
+  /// The expected content of each of them.
   private(set) var needs: [UInt64: FileDataNeed] = [:]
   /// Chunks in whose beginning a file goes on that has the end of the chunk before.
   private(set) var goingOn: Set<UInt64> = []
-  /// Those of them that were copied right after the chunk before: only that file can have caused
-  /// both copies.
+  /// Chunks among them that were copied right after the chunk before: only that file can have
+  /// caused both copies.
   private(set) var adjoining: Set<UInt64> = []
   /// Whether there are more than can be looked at.
   private(set) var isTooMuch = false
 
-  /// How many ends of files they hold.
+  /// The number of ends of files in them.
   var endCount: Int {
     needs.values.reduce(0) { sum, need in
       sum + need.blocks.count { if case .end = $0 { true } else { false } }

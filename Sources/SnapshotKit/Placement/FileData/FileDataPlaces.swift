@@ -1,13 +1,13 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Where chunks of file data are, as far as is known: in the table, proven, or likely by now.
+/// The known places of chunks of file data: in the table, proven, or likely by now.
 struct FileDataPlaces {
   private let scene: PlacementScene
   /// The bytes that were free in the origin.
   private let free: [Range<UInt64>]
-  /// Where in the store's order the chunks are that were found here, by chunk of the origin; and
-  /// the other way around.
+  /// The places in the store's order of the chunks that were found here, by chunk of the origin;
+  /// and the other way around.
   private var positions: [UInt64: Int] = [:]
   private var olds: [Int: UInt64] = [:]
   private(set) var evidence: [Evidence] = []
@@ -35,7 +35,7 @@ struct FileDataPlaces {
     return parts
   }
 
-  /// Whether nobody had any of a chunk of the origin.
+  /// Whether all of a chunk of the origin was free.
   func isFree(_ chunk: UInt64) -> Bool {
     guard chunk < scene.originChunkCount else { return false }
     let bytes = chunk * scene.chunkByteCount..<(chunk + 1) * scene.chunkByteCount
@@ -44,18 +44,18 @@ struct FileDataPlaces {
       && bytes.upperBound <= free[index].upperBound
   }
 
-  /// Whether nothing is known of a chunk of the origin.
+  /// Whether a chunk of the origin is not known at all.
   func isLost(_ chunk: UInt64) -> Bool {
     chunk < scene.originChunkCount && positions[chunk] == nil && !scene.isMapped(chunk)
   }
 
-  /// Where in the store's order a chunk of the origin is; nil if that is not known.
+  /// The place of a chunk of the origin in the store's order; nil if unknown.
   func position(of chunk: UInt64) -> Int? {
     positions[chunk]
       ?? scene.view.table.newChunk(for: Chunk(chunk)).flatMap { scene.position($0.index) }
   }
 
-  /// What chunk of the origin is known to be in a place of the store's order.
+  /// The chunk of the origin known to be in a place of the store's order.
   func old(at position: Int) -> UInt64? {
     if let old = olds[position] { return old }
     guard position >= 0,
@@ -80,7 +80,7 @@ struct FileDataPlaces {
 }
 
 extension PlacementScene {
-  /// How many data chunks are before one in the store; nil if it is none.
+  /// The number of data chunks before one in the store; nil if it is not a data chunk.
   func position(_ new: UInt64) -> Int? {
     geometry.position(ofData: Chunk(new)).flatMap { Int(exactly: $0) }
   }

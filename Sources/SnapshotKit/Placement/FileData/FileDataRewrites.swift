@@ -8,7 +8,7 @@ internal import SnapshotFormat
 struct FileDataRewrites {
   /// A sector of the origin that is not almost empty.
   private struct Sector {
-    /// Of its content, and of where in its chunk it is.
+    /// A hash of its content and its place in its chunk.
     let hash: UInt64
     /// The chunk of the origin.
     let chunk: UInt64
@@ -16,7 +16,7 @@ struct FileDataRewrites {
 
   /// Orphans that have sectors of files that were written, wherever they belong.
   private(set) var alike: Set<Int> = []
-  /// The sectors of what was written, ascending by hash: 16 bytes each, 32 MiB in all.
+  /// The sectors of written data, ascending by hash: 16 bytes each, 32 MiB in all.
   private var sectors: [Sector] = []
   /// The orphans whose sectors name a chunk of the origin.
   private var claims: [UInt64: [Int]] = [:]
@@ -31,7 +31,7 @@ struct FileDataRewrites {
   /// Fewer are no evidence.
   private static let sectorCountMin = 2
 
-  /// Reads what was written, as the origin has it.
+  /// Reads the written data, from the origin.
   init(
     _ mapper: some FileMapper, _ scene: PlacementScene, _ needs: FileDataNeeds,
     _ places: FileDataPlaces
@@ -87,7 +87,7 @@ struct FileDataRewrites {
   }
 
   /// The chunks of the files that were written since the origin was, known or not, and those that
-  /// files share with what is new; ascending.
+  /// files share with new ones; ascending.
   private static func written(
     _ mapper: some FileMapper, _ scene: PlacementScene, _ needs: FileDataNeeds
   ) throws(BlockIOError) -> [UInt64] {

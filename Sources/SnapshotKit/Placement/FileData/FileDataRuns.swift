@@ -1,5 +1,5 @@
-/// Drops what nothing but its neighbours speaks for, unless they are the same file's, or there is
-/// just as much of it as must be there.
+/// Drops matches that only their neighbours support, unless they are in one file, or there are just
+/// as many as there must be.
 struct FileDataRuns {
   private let needs: FileDataNeeds
   private let places: FileDataPlaces
@@ -12,10 +12,10 @@ struct FileDataRuns {
     (self.needs, self.places, self.scores) = (needs, places, scores)
   }
 
-  /// An orphan, where in the store's order it is, and what it may be a copy of.
+  /// An orphan, its position in the store's order, and the chunk that it may be a copy of.
   typealias Pair = (orphan: Int, position: Int, chunk: UInt64)
 
-  /// What can be believed, of pairs that ascend in the store.
+  /// The credible pairs, of pairs that ascend in the store.
   func sound(_ pairs: [Pair]) -> [(orphan: Int, chunk: UInt64, isHit: Bool)] {
     var sound: [(orphan: Int, chunk: UInt64, isHit: Bool)] = []
     var start = 0
@@ -32,8 +32,8 @@ struct FileDataRuns {
     return sound
   }
 
-  /// What can be believed of a run: between hits, and from there to where a file begins or ends, or
-  /// to what is known.
+  /// The credible part of a run: between hits, and from there to the beginning or end of a file, or
+  /// to a known place.
   private func sound(
     run pairs: ArraySlice<Pair>
   ) -> [(orphan: Int, chunk: UInt64, isHit: Bool)] {
@@ -53,7 +53,7 @@ struct FileDataRuns {
       while end < last, isGoingOn(pairs[end + 1].chunk) || isKnownAfter, isFit(pairs[end + 1]) {
         end += 1
       }
-      // Where a file's chunks are torn apart, it is not known what belongs to which part.
+      // Where a file's chunks are torn apart, it is unknown which part each belongs to.
       if start < hit, !(start == first && isKnownBefore), isTorn(pairs[start].chunk) {
         start = hit
       }
@@ -71,7 +71,7 @@ struct FileDataRuns {
 
   private func isGoingOn(_ chunk: UInt64) -> Bool { needs.goingOn.contains(chunk) }
 
-  /// Whether a file's chunks at an edge are lost both, and were copied one after the other.
+  /// Whether the chunks of a file at an edge are both lost, and were copied one after the other.
   private func isTorn(_ edge: UInt64) -> Bool {
     needs.adjoining.contains(edge)
       && [edge - 1, edge].allSatisfy { needs.needs[$0] != nil && places.isLost($0) }
@@ -89,7 +89,7 @@ struct FileDataRuns {
     needs.needs[pair.chunk].map { scores.isHit(pair.orphan, $0) } == true
   }
 
-  /// Whether a chunk is one file's, so that it was written with that, or something in it speaks for
+  /// Whether a chunk belongs to one file, so that it was written with that, or its content supports
   /// the place.
   private func isFit(_ pair: Pair) -> Bool {
     guard let need = needs.needs[pair.chunk] else { return false }

@@ -1,10 +1,10 @@
-/// How well orphans fit what chunks must hold, in sixteenths of a bit: how much more often that is
+/// The fit of orphans to the needs of chunks, in sixteenths of a bit: how much more often it is
 /// seen where it belongs than elsewhere.
 struct FileDataScores {
-  /// What cannot be.
+  /// The score of an impossible pair.
   static let impossible: Int32 = -(1 << 24)
 
-  /// What a block is worth that ends in some place.
+  /// The worth of a block that ends in some place.
   private struct Worth {
     /// As a part of a file that is not its end; as an end in that very place, before the zeroes
     /// that many files end in, or far before it.
@@ -14,7 +14,7 @@ struct FileDataScores {
   /// Whether files often end in so many zeroes of their own: texts that a few follow, and ELF
   /// files, whose last section has an alignment of 1 and entries of length 0.
   private static func isUsual(zeroes count: UInt32) -> Bool { count <= 3 || count == 15 }
-  /// An end that near to the block's tells nothing.
+  /// An end that near to the block's is no evidence.
   private static let fullSlack: UInt32 = 16
 
   private let looks: FileDataLooks
@@ -36,8 +36,8 @@ struct FileDataScores {
     let total = Double(looks.chunks.count * looks.blocksPerChunk)
     let fullCount = counts.filter { $0.key >= full }.values.reduce(0, +)
     let fullShare = (Double(fullCount) + 1) / (total + 2)
-    // What is not full, and no file's end, must be within files; nearly all are full in texts, and
-    // many are not in programs.
+    // A block that is neither full nor a file's end must be within a file; in texts nearly all are
+    // full, in programs many are not.
     let endCount = Double(needs.endCount)
     let openCount = total - Double(fullCount + (counts[0] ?? 0))
     let openShare = min(0.3, max(0.04, (openCount - endCount) / max(1, total - endCount)))
@@ -60,7 +60,7 @@ struct FileDataScores {
     self.alike = alike
   }
 
-  /// How much more often an orphan is of a chunk that is needed than of none, whatever it holds.
+  /// How much more often an orphan is of a needed chunk than not, whatever its content.
   static func prior(neededCount: Int, orphanCount: Int) -> Int32 {
     let others = max(0, orphanCount - neededCount)
     return min(
@@ -69,7 +69,7 @@ struct FileDataScores {
 
   private static let priorMax: Int32 = 32
 
-  /// How well an orphan fits what a chunk needs.
+  /// The fit of an orphan to a chunk's need.
   func score(_ orphan: Int, _ need: FileDataNeed) -> Int32 {
     var sum: Int32 = 0
     var isFiles = true
@@ -96,7 +96,7 @@ struct FileDataScores {
     return isFiles && alike.contains(orphan) ? sum - 160 : sum
   }
 
-  /// Whether something in an orphan says that it belongs there, and not only that it may.
+  /// Whether something in an orphan shows that it belongs there, and not only that it may.
   func isHit(_ orphan: Int, _ need: FileDataNeed) -> Bool {
     need.blocks.enumerated().contains { block, kind in
       let foundEnd = looks.end(orphan, block)

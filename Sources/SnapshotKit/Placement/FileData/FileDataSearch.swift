@@ -1,12 +1,13 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Finds likely places of file data in an overlay: what files have now and nobody had before.
+/// Finds likely places of file data in an overlay: blocks that files have now and that were free
+/// before.
 ///
 /// A block that was free in the origin, and that a file of the snapshot has, was written; if no
-/// exception has it, its data is among the orphans. Which of them it is, the ends of files tell,
-/// with zeroes after a file's last byte, and the order in which Linux writes. What was written over
-/// something older is found by what was left of that.
+/// exception has it, its data is among the orphans. The ends of files show which orphan it is, with
+/// zeroes after a file's last byte, and so does the order in which Linux writes. Data written over
+/// something older is found by the remains of that.
 struct FileDataSearch: EvidenceSearch {
   private let mapper: any FileMapper
 
@@ -15,9 +16,9 @@ struct FileDataSearch: EvidenceSearch {
 
   var provesNothing: Bool { true }
 
-  /// What has a place makes more certain, but not endlessly.
+  /// Each place makes others more certain, but not endlessly.
   private static let roundCountMax = 6
-  /// Orphans and targets are compared each with each, so many pairs at once: 96 MiB.
+  /// Orphans and targets are compared each with each, up to so many pairs: 96 MiB.
   private static let pairCountMax = 1 << 23
   /// More pairs are not compared.
   private static let pairCountInAllMax = 1 << 28
@@ -35,7 +36,7 @@ struct FileDataSearch: EvidenceSearch {
     for (orphan, chunk) in rewrites.found { places.claim(looks.chunks[orphan], chunk, .rewritten) }
     let scores = FileDataScores(
       looks, alike: rewrites.alike, for: needs, blockByteCount: mapper.blockByteCount)
-    // What orphans hold speaks first, and then how many of them are needed.
+    // The content of orphans is tried first, and then how many of them are needed.
     for isCounted in [false, true] {
       for _ in 0..<Self.roundCountMax {
         let found = align(looks, scores, needs, scene, places, isCounted)
@@ -50,7 +51,7 @@ struct FileDataSearch: EvidenceSearch {
 
   private typealias Found = (orphan: Int, chunk: UInt64, isHit: Bool)
 
-  /// Places what is certain by what is known so far; orphans are numbered as they were looked at.
+  /// Places certain matches so far; orphans are numbered as they were looked at.
   private func align(
     _ looks: FileDataLooks, _ scores: FileDataScores, _ needs: FileDataNeeds,
     _ scene: PlacementScene, _ places: FileDataPlaces, _ isCounted: Bool
@@ -93,10 +94,11 @@ struct FileDataSearch: EvidenceSearch {
     return found.filter { counts[$0.chunk] == 1 }
   }
 
-  /// How far on what nobody needs is looked at: files that were deleted lie between others.
+  /// The distance to which chunks that no file needs are examined: deleted files lie between
+  /// others.
   private static let reach: UInt64 = 64
 
-  /// What orphans may be copies of, ascending.
+  /// The chunks that orphans may be copies of, ascending.
   ///
   /// - Parameter open: Where in the store's order orphans are that have no place.
   private func targets(

@@ -20,7 +20,7 @@ struct FileLayout: Equatable, Sendable {
   let byteCount: UInt64
   /// When its content was last written, as far as two views of a file system can be compared.
   let writeTime: UInt64
-  /// What has been written of it, ascending within the file.
+  /// The extents written so far, ascending within the file.
   let extents: [Extent]
 }
 
@@ -31,7 +31,7 @@ extension SnapshotView {
   }
 }
 
-/// A file system that says where the content of its files is, and what was free before.
+/// A file system with the places of its files' content, and of the space that was free before.
 protocol FileMapper: Sendable {
   /// The length of a block in bytes.
   var blockByteCount: Int { get }
@@ -48,6 +48,6 @@ protocol FileMapper: Sendable {
   /// Whether a view is newer than its origin, as that of an overlay is.
   func isNewer(_ view: SnapshotView) throws(BlockIOError) -> Bool
 
-  /// Whether a block is one that structures such a file system, and so is no file's content.
+  /// Whether a block is one of the structures of such a file system, and so not a file's content.
   func isStructure(_ block: Span<UInt8>) -> Bool
 }

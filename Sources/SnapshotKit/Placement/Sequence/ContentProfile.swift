@@ -1,6 +1,6 @@
 internal import SnapshotFormat
 
-/// What kinds of bytes content has, to tell text from tables and noise.
+/// The mix of bytes in content, to distinguish text, tables and noise.
 struct ContentProfile: Equatable, Sendable {
   /// Of 255 bytes: zeroes, printable ones, those above 127, and others.
   private var shares: SIMD4<UInt8>
@@ -21,14 +21,14 @@ struct ContentProfile: Equatable, Sendable {
   /// Whether every byte is zero.
   var isZero: Bool { shares[0] == 255 }
 
-  /// How different it is from another, from 0 to 2.
+  /// The difference from another, from 0 to 2.
   func distance(to other: ContentProfile) -> Double {
     let difference =
       SIMD4<Int32>(truncatingIfNeeded: shares) &- SIMD4<Int32>(truncatingIfNeeded: other.shares)
     return (0..<4).reduce(0) { $0 + Double(difference[$1].magnitude) } / 255
   }
 
-  /// The same of what is not zero, as if there were nothing else; nil if there is hardly anything.
+  /// The mix of the bytes that are not zero; nil if there are hardly any.
   var besidesZeroes: ContentProfile? {
     let rest = 255 - Int32(shares[0])
     guard rest > 8 else { return nil }
@@ -44,13 +44,13 @@ struct ContentProfile: Equatable, Sendable {
   static let unlike = 0.8
 }
 
-/// How many bytes of some kinds content has, eight bytes at a time.
+/// The number of bytes of some kinds in content, eight bytes at a time.
 struct ByteCounts: Equatable {
   /// Zeroes.
   private(set) var zero = 0
   /// Printable ASCII, and line feeds.
   private(set) var printable = 0
-  /// Those above 127.
+  /// The bytes above 127.
   private(set) var high = 0
 
   /// Counts the bytes of `content`.

@@ -9,11 +9,11 @@ internal import SnapshotFormat
 struct FileEndSearch {
   /// The end of a file among orphans.
   struct End: Equatable {
-    /// How many orphans there are up to it, itself included.
+    /// The number of orphans up to it, itself included.
     let count: UInt64
-    /// Which page of its chunk has it.
+    /// The page of its chunk that has it.
     let page: Int
-    /// How many bytes after it are zero.
+    /// The number of zero bytes after it.
     let tail: Int
   }
 
@@ -23,7 +23,7 @@ struct FileEndSearch {
   private static let tails = 8...pageByteCount - 8
   /// Longer files are not looked for.
   private static let countMax: UInt64 = 1 << 18
-  /// How many files of one tail are compared.
+  /// The number of files of one tail that are compared.
   private static let candidateCountMax = 256
 
   private let scene: PlacementScene
@@ -31,7 +31,7 @@ struct FileEndSearch {
   private let buffer: IOBuffer
   /// The orphan with the end that was found last, and its end.
   private var last: (new: UInt64, end: End)?
-  /// How many more chunks of files are followed: hostile maps could ask for any number.
+  /// The number of further chunks of files to follow: hostile maps could ask for any number.
   private var budget = 1 << 26
 
   init(_ scene: PlacementScene, _ files: FileOrder) {

@@ -2,14 +2,14 @@ internal import BlockIO
 internal import FileSystems
 internal import SnapshotFormat
 
-/// In which order a writer comes to the chunks of files, as far as the file systems tell.
+/// The order in which a writer comes to the chunks of files, as far as the file systems show it.
 ///
 /// 32 bytes for each piece of a file, eight more where it goes on elsewhere, and 24 for its end.
 struct FileOrder: Sendable {
-  /// What comes after a chunk.
+  /// The successor of a chunk.
   enum Next: Equatable {
-    /// A chunk: the file's next, or the one beside it where no file is known. What is numbered
-    /// along the file goes on with it, unless pieces of the file begin or end within a chunk.
+    /// A chunk: the file's next, or its neighbour where no file is known. Numbering along the file
+    /// continues with it, unless pieces of the file begin or end within a chunk.
     case chunk(UInt64, isNumbered: Bool)
     /// Another file, or nothing: a file ends.
     case end
@@ -18,7 +18,7 @@ struct FileOrder: Sendable {
   /// Chunks that a file has in a row.
   struct Piece {
     var chunks: ClosedRange<UInt64>
-    /// Where the file goes on; nil where it ends.
+    /// The chunk where the file goes on; nil at its end.
     var next: UInt64?
     /// Whether both this piece ends and the next begins with a chunk.
     var isAligned = false
@@ -30,13 +30,13 @@ struct FileOrder: Sendable {
     let first: UInt64
     /// Its last byte.
     let last: UInt64
-    /// How many zeroes fill its last page.
+    /// The number of zeroes that fill its last page.
     let tail: Int
   }
 
   /// More are not kept: 64 MiB.
   private static let countMax = 1 << 20
-  /// How many pieces may share a chunk, so far as is looked.
+  /// The number of pieces sharing a chunk that are examined.
   private static let sharerCountMax = 8
 
   /// Ascending by the first chunk.
@@ -95,16 +95,16 @@ struct FileOrder: Sendable {
     self.fileSystems = fileSystems
   }
 
-  /// Whether a byte of the snapshot is a file system's own, as of its journal, where what is
-  /// written between everything else goes.
+  /// Whether a byte of the snapshot belongs to the file system itself, for example to its journal,
+  /// which is written between everything else.
   func isStructure(_ byteOffset: UInt64) -> Bool {
     fileSystems.contains { start, fileSystem in
       byteOffset >= start && fileSystem.structure(at: byteOffset - start) != nil
     }
   }
 
-  /// Where the last byte of a file is, in bytes of the snapshot; nil if that is in a hole, or pages
-  /// of the file are not pages of the snapshot.
+  /// The place of the last byte of a file, in bytes of the snapshot; nil if that is in a hole, or
+  /// pages of the file are not pages of the snapshot.
   private static func lastByte(_ map: FileMap, _ byteCount: UInt64, _ start: UInt64) -> UInt64? {
     guard byteCount > 0, let extent = map.extents.last(where: { $0.file.contains(byteCount - 1) }),
       case .data(let place) = extent.place
@@ -132,7 +132,7 @@ struct FileOrder: Sendable {
     for extent in map.extents where !extent.file.isEmpty {
       let byteOffset: UInt64
       switch extent.place {
-      // What was not written yet is written like anything else.
+      // Unwritten extents are written like any other data.
       case .data(let place), .unwritten(let place): byteOffset = place
       case .inline, .compressed, .lost: continue
       }
@@ -141,7 +141,7 @@ struct FileOrder: Sendable {
       guard !overflow else { return [] }
       var lower = first / size
       let upper = (end - 1) / size
-      // What fills a hole is elsewhere: where the writer went is not known.
+      // Blocks that fill a hole are elsewhere: it is unknown where the writer went.
       let last = fileEnd == extent.file.lowerBound ? pieces.indices.last : nil
       if let last, sourceEnd &- first == fileEnd &- extent.file.lowerBound,
         pieces[last].chunks.contains(lower) || pieces[last].chunks.upperBound + 1 == lower
@@ -164,10 +164,10 @@ struct FileOrder: Sendable {
     return pieces
   }
 
-  /// What a writer comes to after a chunk that it came to along a file.
+  /// The chunk that a writer comes to after one that it came to along a file.
   ///
   /// Several files may share a chunk. Where one ends and another begins, a writer came with the
-  /// former; where several end, nobody knows with which.
+  /// former; where several end, it is unknown with which.
   func next(after chunk: UInt64) -> Next {
     let beside = Next.chunk(chunk &+ 1, isNumbered: true)
     var (found, isBeginning): (Next?, Bool) = (nil, false)

@@ -24,7 +24,7 @@ struct Numbering: Sendable {
   private static let pairCountMin = 8
 
   private let words: [Word]
-  /// How many numbers a chunk has.
+  /// The number of words in a chunk.
   var wordCount: Int { words.count }
   /// A chunk and its numbers, if those of all runs count from one beginning.
   private var reference: (old: UInt64, numbers: Numbers)?
@@ -74,7 +74,7 @@ struct Numbering: Sendable {
     if growing.isEmpty { return nil }
     // The smallest steps are the numbers themselves; others are their bytes in another order.
     let numbers = growing.filter { $0.step == growing[0].step }
-    // A word that grows less often, as a count does that grows with most pages, would say that
+    // A word that grows less often, such as a count that grows with most pages, would suggest that
     // the numbers end.
     let most = numbers.map(\.pairCount).max() ?? 0
     words = Array(numbers.filter { $0.pairCount * 10 >= most * 9 }.prefix(Self.wordCountMax))
@@ -138,7 +138,8 @@ struct Numbering: Sendable {
     return numbers
   }
 
-  /// How many chunks lie from one chunk to another, by their numbers; nil where they do not say.
+  /// The number of chunks from one chunk to another, by their numbers; nil if the numbers do not
+  /// say.
   func distance(from first: Numbers, to second: Numbers) -> UInt32? {
     var distance: UInt32?
     for (index, word) in words.enumerated() {

@@ -1,12 +1,12 @@
 internal import SnapshotFormat
 
 extension SequenceWalk {
-  /// What a chunk holds, as far as it matters.
+  /// The content of a chunk, as far as it matters.
   struct Look {
-    /// What it holds, in a few bytes.
+    /// Its kind of content, in a few bytes.
     struct Kind {
       let profile: ContentProfile
-      /// Whether it begins like a block of a journal, which is no file's.
+      /// Whether it begins like a block of a journal, which belongs to no file.
       let isJournal: Bool
     }
 

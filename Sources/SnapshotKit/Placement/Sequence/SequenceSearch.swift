@@ -8,9 +8,9 @@ internal import SnapshotFormat
 /// whose turn it was: numbers that continue. Order makes a place likely at most.
 struct SequenceSearch: EvidenceSearch {
   private let numbering: Numbering?
-  /// Where file systems may begin in the snapshot, in bytes.
+  /// The possible starts of file systems in the snapshot, in bytes.
   private let fileSystemStarts: [UInt64]
-  /// The orphans that can be read, and what each holds, ascending.
+  /// The orphans that can be read, and the content of each, ascending.
   private var read = ChunkSet()
   private var kinds: [SequenceWalk.Look.Kind] = []
   /// The numbers of each, if anything is numbered.
@@ -49,7 +49,7 @@ struct SequenceSearch: EvidenceSearch {
   func evidence(in scene: PlacementScene) throws(BlockIOError) -> [Evidence] {
     // Likely places are too few to begin with.
     if scene.runs.isEmpty { return [] }
-    // Every inode is read for them, and only what follows the last exception needs them.
+    // Every inode is read for them, and only orphans after the last exception need them.
     let lastRun = scene.runs.last?.new ?? 0
     let isAfterAll = scene.orphans.contains { $0.new > lastRun }
     var walk = SequenceWalk(

@@ -1,18 +1,18 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// The sequences of copies up to a place in the store's order, and what they predict for the next
+/// The sequences of copies up to a place in the store's order, and their predictions for the next
 /// chunk.
 struct SequenceWalk {
   /// A writer that writes one chunk after the other.
   private struct Sequence {
     /// The last chunk of the origin, and of the store.
     var (old, new): (UInt64, UInt64)
-    /// How many chunks it has.
+    /// The number of chunks.
     var count: UInt64
-    /// How many chunks had been copied when it began, and after its last.
+    /// The number of chunks that had been copied when it began, and after its last.
     var (start, end): (UInt64, UInt64)
-    /// How many chunks without a place had been met when its last came.
+    /// The number of chunks without a place that had been met when its last came.
     var strangerCount: UInt64 = 0
     /// The chunk of the store before its last.
     var newBefore: UInt64?
@@ -26,14 +26,14 @@ struct SequenceWalk {
   private static let sequenceCountMax = 16
   /// A shorter sequence may be chance.
   private static let countMin: UInt64 = 8
-  /// A sequence of so many, if nothing else was copied, is of the only writer.
+  /// A sequence of that length, if nothing else was copied, is of the only writer.
   private static let soleCountMin: UInt64 = 64
   /// So many chunks of one kind show that the content is of another kind from there on; fewer may
-  /// be what a copy that had not ended left.
+  /// be the remains of an unfinished copy.
   static let changeCountMin = 4
   /// A sequence that was not continued for that many copies has ended.
   private static let idleCountMax: UInt64 = 4096
-  /// How many chunks that were copied before a sequence may skip.
+  /// The number of chunks copied before that a sequence may skip.
   private static let skipCountMax: UInt64 = 256
 
   private let scene: PlacementScene
@@ -41,20 +41,20 @@ struct SequenceWalk {
   private let files: FileOrder
   private let (content, other): (IOBuffer, IOBuffer)
   private var sequences: [Sequence] = []
-  /// How many chunks were copied so far.
+  /// The number of chunks copied so far.
   private var copyCount: UInt64 = 0
   /// The places found so far.
   private var placed = ChunkSet()
   /// The last numbers of chunks in a row whose place is not known; the last that was continued
   /// stands last.
   private var strangers: [Numbering.Numbers] = []
-  /// How many chunks without a place have been met: they may be of any sequence, of which order
-  /// says nothing from then on.
+  /// The number of chunks without a place met so far: they may be of any sequence, so that order
+  /// proves nothing from then on.
   private var strangerCount: UInt64 = 0
   private var fileEnds: FileEndSearch
-  /// What the next orphans hold, after the one that is placed.
+  /// The kinds of the next orphans, after the one that is placed.
   var following: ArraySlice<Look.Kind> = []
-  /// How many chunks were copied before the one with which a file begins, as far as is known.
+  /// The number of chunks copied before the one with which a file begins, if known.
   private var beginning: UInt64?
 
   init(_ scene: PlacementScene, _ numbering: Numbering?, _ files: FileOrder) {
@@ -88,7 +88,7 @@ struct SequenceWalk {
     }
     let before = if let index { try last(index) } else { Look?.none }
     advance(index, to: old, new, count: 1)
-    // That it is a file's beginning is as good as a long sequence.
+    // A file's beginning is as good as a long sequence.
     if kinds.contains(.fileTail) { sequences[sequences.count - 1].count = Self.countMin }
     _ = placed.insert(old)
     // An unfinished copy leaves the old content, most often zeroes.
@@ -113,8 +113,8 @@ struct SequenceWalk {
       next == nil && (orphan.reason == .inFlight || orphan.reason == .exceptionLost)
     let file = isAfterAll ? try file(from: new, look) : nil
     if let numbering, let look, !look.isZero {
-      // Files whose lines are numbered are many, and short: elsewhere than at the end, where a
-      // burst of one writer stands, only a longer sequence is believed.
+      // Files with numbered lines are many, and short: except at the end, where a burst of one
+      // writer stands, only a longer sequence is trusted.
       let countMin = orphan.reason == .inFlight ? 1 : Self.countMin
       if follower(of: look.numbers) != nil { return nil }
       if let found = try candidate(by: numbering, look, countMin) { return found }
@@ -196,7 +196,7 @@ struct SequenceWalk {
     return like.count == 1 ? like[0] : nil
   }
 
-  /// Whether the next orphans are of a chunk's kind.
+  /// Whether the next orphans have a chunk's kind.
   private func isLasting(_ look: Look) -> Bool {
     following.count == Self.changeCountMin
       && following.allSatisfy {
@@ -224,7 +224,7 @@ struct SequenceWalk {
       && following.distance(to: before.profile) > ContentProfile.unlike
   }
 
-  /// What kinds of bytes the origin has in a chunk; nil if it cannot be read.
+  /// The mix of bytes in a chunk of the origin; nil if it cannot be read.
   private func profile(ofOrigin old: UInt64) throws(BlockIOError) -> ContentProfile? {
     let (start, overflow) = old.multipliedReportingOverflow(by: scene.chunkByteCount)
     guard !overflow, UInt64(other.byteCount) == scene.chunkByteCount,
@@ -234,7 +234,7 @@ struct SequenceWalk {
     return other.withBytes(0..<other.byteCount) { ContentProfile($0) }
   }
 
-  /// How different the next chunk of a sequence is from its last: where a file ends, zeroes fill
+  /// The difference of the next chunk of a sequence from its last: where a file ends, zeroes fill
   /// the rest.
   private func distance(
     of next: ContentProfile, at old: UInt64, after last: ContentProfile
@@ -267,13 +267,13 @@ struct SequenceWalk {
     return (old, nil, [.numbering])
   }
 
-  /// Which of the rows of chunks without a place goes on with these numbers; nil if none does.
+  /// The row of chunks without a place that continues with these numbers; nil if none does.
   private func follower(of numbers: Numbering.Numbers) -> Int? {
     strangers.firstIndex { numbering?.distance(from: $0, to: numbers) == 1 }
   }
 
-  /// Notes a chunk whose place is not known: what goes on with its numbers belongs beside it, and
-  /// to no sequence that came as far before.
+  /// Notes a chunk of unknown place: chunks that continue its numbers belong beside it, and to no
+  /// sequence that came as far before.
   private mutating func meet(_ numbers: Numbering.Numbers) {
     if let index = follower(of: numbers) { strangers.remove(at: index) }
     strangers.append(numbers)
@@ -294,7 +294,7 @@ struct SequenceWalk {
   }
 
   /// The chunk that a sequence goes on with, the next that was not copied before; how many chunks
-  /// further on along the file; and whether what is numbered along the file goes on with it.
+  /// further on along the file; and whether numbering along the file goes on with it.
   ///
   /// Where a file ends, the writer's next place is unknown.
   private func after(
@@ -346,7 +346,7 @@ struct SequenceWalk {
 
   // MARK: - Content
 
-  /// What the last chunk of a sequence holds; nil if it cannot be read.
+  /// A look at the last chunk of a sequence; nil if it cannot be read.
   private mutating func last(_ index: Int) throws(BlockIOError) -> Look? {
     if sequences[index].last == nil { sequences[index].last = try look(at: sequences[index].new) }
     return sequences[index].last
@@ -357,7 +357,7 @@ struct SequenceWalk {
     return content.withBytes(0..<content.byteCount) { Look($0, numbering) }
   }
 
-  /// Reads a chunk of the store; says whether that was possible.
+  /// Reads a chunk of the store; returns whether that was possible.
   private func read(_ new: UInt64, into buffer: IOBuffer) throws(BlockIOError) -> Bool {
     guard let start = scene.geometry.byteOffset(of: Chunk(new)),
       new < scene.geometry.wholeChunkCount,

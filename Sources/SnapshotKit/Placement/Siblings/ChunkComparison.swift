@@ -2,10 +2,10 @@ internal import BlockIO
 
 /// Compares chunks of one source with chunks of another, or of the same.
 ///
-/// The last chunk of the first is kept: what cannot be read takes long to read, and is compared
-/// with many.
+/// The last chunk of the first is kept: unreadable bytes take long to read, and are compared with
+/// many.
 final class ChunkComparison {
-  /// What a comparison shows.
+  /// The result of a comparison.
   struct Result {
     /// Whether all that can be read of the first is the same in the second, which can be read.
     var isEqual: Bool
@@ -27,7 +27,7 @@ final class ChunkComparison {
 
   private let (first, second): (any BlockSource, any BlockSource)
   private let (left, right): (IOBuffer, IOBuffer)
-  /// What of the first is in `left`.
+  /// The part of the first source that is in `left`.
   private var loaded: (byteOffset: UInt64, unreadable: [Range<UInt64>])?
 
   /// Nil for chunks that are too large to look at.
@@ -59,7 +59,7 @@ final class ChunkComparison {
     return result
   }
 
-  /// Reads a chunk of the first, and says what of it cannot be read.
+  /// Reads a chunk of the first, and returns the parts that cannot be read.
   private func load(_ byteOffset: UInt64) throws(BlockIOError) -> [Range<UInt64>] {
     if let loaded, loaded.byteOffset == byteOffset { return loaded.unreadable }
     loaded = nil

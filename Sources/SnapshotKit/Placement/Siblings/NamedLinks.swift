@@ -3,11 +3,11 @@ internal import SnapshotFormat
 
 /// Exceptions that two stores have for the same chunks of the origin.
 ///
-/// What the older snapshot had copied before the younger was made, the younger copied as well when
-/// it was written again, and a file system that writes as it did before writes in the same order.
-/// But that content differs: such exceptions are nothing that both stores have in common.
+/// Chunks that the older snapshot had copied before the younger was made, the younger copied as
+/// well when they were written again, and a file system that writes as before writes in the same
+/// order. But their content differs: the stores do not have such exceptions in common.
 struct NamedLinks {
-  /// What both stores have.
+  /// The exceptions that both stores have.
   private(set) var links: [CommonOrder.Link] = []
   /// Places of the first store that the second has nothing for, or something else.
   private(set) var ownStrangers: [UInt64] = []
@@ -21,9 +21,10 @@ struct NamedLinks {
   private let siblingGeometry: StoreGeometry
   private var comparisonCount = 0
 
-  /// How many of consecutive exceptions are compared: one may have been written through a snapshot.
+  /// The number of consecutive exceptions that are compared: one may have been written through a
+  /// snapshot.
   private static let sampleCount = 4
-  /// More are not compared: those are believed to have the same content.
+  /// More are not compared: those are assumed to have the same content.
   private static let comparisonCountMax = 1 << 16
 
   /// - Parameter known: The exceptions of the store that survive, ascending by their places in its

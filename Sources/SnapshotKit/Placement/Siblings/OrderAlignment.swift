@@ -1,13 +1,13 @@
-/// How chunks of one store lie beside those of another, both in order, when more of one of them may
-/// be the same than are.
+/// The best alignment of chunks of one store with those of another, both in order, when more of one
+/// of them may be the same than are.
 struct OrderAlignment {
   /// More pairs are not weighed.
   static let pairCountMax = 1 << 21
 
-  /// What lies beside what, ascending.
+  /// The pairs, ascending.
   ///
-  /// Of the second there is only what lies beside something in every best way: what is left out may
-  /// lie beside something as well as not.
+  /// Includes only those of the second that are paired in every best alignment: the others may be
+  /// paired or not.
   private(set) var pairs: [(own: Int, other: Int)] = []
 
   /// Finds the best of all ways.
@@ -15,7 +15,7 @@ struct OrderAlignment {
   /// - Parameters:
   ///   - ownCount: How many chunks the first has; times `otherCount`, no more than `pairCountMax`.
   ///   - otherCount: How many chunks the second has.
-  ///   - weight: How much speaks for a pair; 0 if it cannot be.
+  ///   - weight: The evidence for a pair; 0 if it is impossible.
   init(_ ownCount: Int, _ otherCount: Int, weight: (_ own: Int, _ other: Int) -> Int32) {
     let width = otherCount + 1
     // The best of the first chunks of both.

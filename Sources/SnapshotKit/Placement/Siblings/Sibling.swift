@@ -1,7 +1,7 @@
 internal import BlockIO
 internal import SnapshotFormat
 
-/// Another snapshot of the same origin: what its store holds, in the order in which it was copied.
+/// Another snapshot of the same origin: the content of its store, in the order of copying.
 public struct Sibling: Sendable {
   /// Its store.
   let store: any BlockSource

@@ -5,21 +5,21 @@ internal import SnapshotFormat
 ///
 /// Orphans of equal content in one order do not show by themselves that two stores are snapshots of
 /// one origin: two machines that install the same package write the same content in one order, in
-/// other places. What the tables of both name must be the same too.
+/// other places. The chunks mapped by both tables must be the same too.
 struct SiblingAnchors {
-  /// How many are compared to judge all.
+  /// The number of chunks compared to judge all.
   private static let sampleCount = 64
-  /// How many that can be compared are on each side of an orphan: one of them may have been written
+  /// The number of comparable chunks on each side of an orphan: one of them may have been written
   /// through a snapshot.
   private static let reach = 4
-  /// How many are looked at for these: there may be many zeroes, which show nothing.
+  /// The number of chunks examined to find these: there may be many zeroes, which show nothing.
   private static let lookCount = 512
 
   /// Ascending.
   private let links: [CommonOrder.Link]
   private let geometry: StoreGeometry
   private let comparison: ChunkComparison?
-  /// What was compared, by the place of the first store.
+  /// Results of comparisons, by the place of the first store.
   private var results: [UInt64: Bool?] = [:]
 
   /// - Parameter links: Exceptions of both tables, in the common order.
@@ -55,7 +55,7 @@ struct SiblingAnchors {
     return after ?? before
   }
 
-  /// Whether any of the first that can be compared is the same; nil if they are too few to tell:
+  /// Whether any of the first that can be compared is the same; nil if they are too few to decide:
   /// they may have been written through a snapshot.
   private mutating func isAnySame(_ links: [CommonOrder.Link]) throws(BlockIOError) -> Bool? {
     var count = 0

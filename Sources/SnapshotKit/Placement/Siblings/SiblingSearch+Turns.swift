@@ -5,7 +5,7 @@ extension SiblingSearch {
   /// More chunks of which something cannot be read are not compared with a sibling's.
   private static let comparisonCountMax = 1 << 12
 
-  /// What the common order says of the orphans that are left, read or not.
+  /// The evidence of the common order for the remaining orphans, read or not.
   ///
   /// Between two things that both stores have, the sibling has just as many more chunks as there
   /// are orphans: these are they, in that order, if all that can be read is the same, and the
@@ -71,9 +71,9 @@ extension SiblingSearch {
     return evidence
   }
 
-  /// What orphans and a sibling's chunks, both in order, have in common.
+  /// The chunks that orphans and a sibling, both in order, have in common.
   ///
-  /// What differs may be one chunk all the same, which was written through one of the snapshots.
+  /// Chunks that differ may still be one chunk, written through one of the snapshots.
   ///
   /// - Parameter isBetween: Whether they lie between two things that both stores have: elsewhere, a
   ///   chunk of which nothing can be read, or that differs, may be anything.
@@ -97,7 +97,7 @@ extension SiblingSearch {
       commonCount += isCommon ? 1 : 0
     }
     if commonCount == 0 { return [] }
-    // How much speaks for each chunk of which something cannot be read.
+    // The evidence for each chunk of which something cannot be read.
     let unread = own.filter { $0.hash == nil }
     guard own.count * olds.count <= OrderAlignment.pairCountMax,
       unread.count * olds.count <= Self.comparisonCountMax

@@ -3,10 +3,10 @@ internal import SnapshotFormat
 
 /// Finds orphans in another snapshot of the same origin.
 ///
-/// From the moment the younger of two snapshots was made, whatever was copied for one was copied
-/// for the other, in the same order and with the same content. Of what was copied before, the
-/// other has nothing, or something newer. So an orphan is proven by equal content only where the
-/// orders of both stores agree around it; what agrees also shows when that moment was.
+/// From the moment the younger of two snapshots was made, every chunk copied for one was copied for
+/// the other, in the same order and with the same content. Of chunks copied before, the other has
+/// nothing, or something newer. So an orphan is proven by equal content only where the orders of
+/// both stores agree around it; the agreement also shows when that moment was.
 struct SiblingSearch: EvidenceSearch {
   /// Fewer exceptions in a common order may be chance.
   private static let chainCountMin = 4
@@ -104,7 +104,7 @@ struct SiblingSearch: EvidenceSearch {
     let equal = try evidence(common, matches, &anchors, readCount)
     let counted = try counted(scene, common, order, matches, besides: equal, &anchors)
     // Then only the content shows that both are snapshots of one origin, and that this is the
-    // table's data, not what an earlier use of the space left.
+    // table's data, not the remains of an earlier use of the space.
     if anchors == nil { return (equal + counted).map(\.atMostLikely) }
     substitutes = substitutes(common, order, counted)
     return equal + counted
@@ -148,7 +148,8 @@ struct SiblingSearch: EvidenceSearch {
     }
   }
 
-  /// Where the sibling has the content of an orphan, for a chunk that the store does not name.
+  /// The places where the sibling has the content of an orphan, for a chunk that the store does not
+  /// map.
   private func matches(_ order: SiblingOrder) throws(BlockIOError) -> [ContentHash: Matches] {
     var counts: [ContentHash: Int] = [:]
     for orphan in orphans { counts[orphan.hash, default: 0] += 1 }
@@ -290,7 +291,7 @@ struct SiblingSearch: EvidenceSearch {
     }
   }
 
-  /// What the common order proves: equal content, at a place between those that agree.
+  /// The proofs of the common order: equal content, at a place between those that agree.
   private func evidence(
     _ common: CommonOrder, _ matches: [ContentHash: Matches], _ anchors: inout SiblingAnchors?,
     _ readCount: Int

@@ -1,11 +1,11 @@
-/// What became of a sibling as a witness.
+/// The use made of a sibling as a witness.
 public struct SiblingUse: Equatable, Sendable {
   /// Its store's name.
   public let name: String
-  /// Whether it was believed.
+  /// Whether it was used.
   public let verdict: Verdict
 
-  /// Whether a sibling was believed, and why not.
+  /// Whether a sibling was used, and why not.
   public enum Verdict: String, Sendable {
     /// Both stores have a common order, with the same content.
     case used
@@ -13,10 +13,10 @@ public struct SiblingUse: Equatable, Sendable {
     case otherChunkSize = "other-chunk-size"
     /// Nothing was copied for both in one order.
     case noCommonOrder = "no-common-order"
-    /// What both copied is not the same: it is no snapshot of this origin, or was written through.
+    /// Chunks that both copied differ: it is no snapshot of this origin, or was written through.
     case otherContent = "other-content"
 
-    /// Why it was not believed; nil if it was.
+    /// The reason why it was not used; nil if it was.
     public var problem: String? {
       switch self {
       case .used: nil

@@ -5,13 +5,14 @@ internal import SnapshotFormat
 struct Substitute: Sendable {
   /// The first chunk of the store.
   let new: UInt64
-  /// How many there are.
+  /// The number of chunks.
   var count: UInt64
   /// The other source.
   let source: any BlockSource
-  /// Where the first begins there.
+  /// The start of the first there.
   let byteOffset: UInt64
-  /// Whether the store's own content must show it: what is likely is believed without.
+  /// The strength of the evidence: a likely substitute needs no confirmation by the store's own
+  /// content.
   let strength: Evidence.Strength
 }
 
@@ -55,7 +56,7 @@ final class SubstitutedSource: ForwardingSource {
     }
   }
 
-  /// Reads what the store has, chunk by chunk, and the rest from siblings.
+  /// Reads the chunks that the store has, chunk by chunk, and the rest from siblings.
   private func readChunks(
     at byteOffset: UInt64, into buffer: IOBuffer, _ range: Range<Int>
   ) throws(BlockIOError) {
@@ -90,7 +91,7 @@ final class SubstitutedSource: ForwardingSource {
     }
   }
 
-  /// Where a sibling has a chunk.
+  /// The place of a chunk in a sibling.
   ///
   /// Part of the chunk itself must have been compared: data written through one of the snapshots is
   /// in no other, and a wholly unreadable chunk does not show it.
@@ -117,7 +118,7 @@ final class SubstitutedSource: ForwardingSource {
     return nil
   }
 
-  /// A chunk among what a sibling has.
+  /// A chunk among those of a sibling.
   private struct Place {
     var index: Int
     var within: UInt64
@@ -136,7 +137,7 @@ final class SubstitutedSource: ForwardingSource {
   /// So many that can be compared are looked at on each side of a chunk: one may have been written
   /// through a snapshot.
   private static let reach = 2
-  /// How many are looked at for these: there may be many zeroes, which show nothing.
+  /// The number of chunks examined to find these: there may be many zeroes, which show nothing.
   private static let lookCount = 512
 
   /// Whether one of the next chunks that both have, on either side, is the same in both.

@@ -2,13 +2,13 @@ internal import BlockIO
 internal import FileSystemFormat
 internal import SnapshotFormat
 
-/// Orphans in which metadata blocks of XFS say where they are.
+/// Orphans with metadata blocks of XFS that name their place.
 struct XFSBlockClaims {
   /// Orphans whose intact blocks all agree.
   private(set) var claims: [XFSClaim] = []
   /// Orphans with nothing but a superblock.
   ///
-  /// It does not say of which group it is; only the first group's changes.
+  /// It does not name its group; only the first group's changes.
   private(set) var superblocks: [XFSClaim] = []
   /// Orphans in which a block begins that goes on in other chunks.
   private var beginnings: [Beginning] = []
@@ -23,7 +23,7 @@ struct XFSBlockClaims {
 
   init(_ volume: XFSVolume) { self.volume = volume }
 
-  /// Notes what the blocks of an orphan say.
+  /// Notes the contents of an orphan's blocks.
   mutating func look(at new: UInt64, _ content: Span<UInt8>) {
     var claim: XFSClaim?
     var superblock: XFSClaim?
@@ -48,7 +48,7 @@ struct XFSBlockClaims {
             claim = claim ?? found
           }
         } else if block.address != nil {
-          // An intact block that is not where it says: the chunk is a copy, in a file.
+          // An intact block that is not where it claims to be: the chunk is a copy, in a file.
           return
         }
         position += max(count / 512 * 512, 512)
@@ -87,8 +87,8 @@ struct XFSBlockClaims {
 
   /// The orphans of which a block is made, if its checksum holds.
   ///
-  /// They follow its beginning in the store, where the table has no other chunk; or else what the
-  /// snapshot shows is tried.
+  /// They follow its beginning in the store, where the table has no other chunk; otherwise the
+  /// snapshot's own bytes are tried.
   private func assemble(
     _ beginning: Beginning, _ byteCount: Int, _ order: XFSOrphanOrder, _ named: Set<UInt64>,
     _ scene: PlacementScene

@@ -37,7 +37,7 @@ struct XFSFileMapper: FileMapper {
     }
   }
 
-  /// What was written of a file; nil if that is not known.
+  /// The written extents of a file; nil if unknown.
   private func written(
     _ inode: Inode, _ fileSystem: XFSFileSystem
   ) throws(FileSystemError) -> [FileLayout.Extent]? {
@@ -67,7 +67,7 @@ struct XFSFileMapper: FileMapper {
     return (free ?? []).map { volume.start + $0.lowerBound..<volume.start + $0.upperBound }
   }
 
-  /// What a file system says, as a mount would show it; nil if it is damaged.
+  /// A result from a file system, as a mount would show it; nil if it is damaged.
   private func reading<Value>(
     _ view: SnapshotView, _ body: (XFSFileSystem) throws(FileSystemError) -> Value
   ) throws(BlockIOError) -> Value? {

@@ -8,7 +8,7 @@ struct XFSLogAssembly {
   struct Found {
     let new: UInt64
     let old: UInt64
-    /// Whether a record's checksum holds with it.
+    /// Whether a record's checksum confirms it.
     let isChecked: Bool
   }
 
@@ -16,12 +16,12 @@ struct XFSLogAssembly {
   private var reader: XFSLogReader
   private let scene: PlacementScene
 
-  /// Begins with what the table has.
+  /// Begins with the chunks in the table.
   init(_ reader: XFSLogReader, _ scene: PlacementScene) {
     (self.reader, self.scene) = (reader, scene)
   }
 
-  /// Adds an orphan that says its place; returns false if the place is another chunk's.
+  /// Adds an orphan that names its place; returns false if the place is another chunk's.
   mutating func add(_ claim: XFSClaim) -> Bool {
     if scene.isTaken(claim.old, from: claim.new) || reader.assigned[claim.old] != nil {
       return false
@@ -112,7 +112,7 @@ struct XFSLogAssembly {
     }
   }
 
-  /// Chunks of the log after or before a known one that nothing is known to be at.
+  /// Chunks of the log after or before a known one that have no known orphan.
   ///
   /// - Returns: At most `limit`, and whether there are exactly that many before `end`.
   private func freePlaces(
@@ -121,7 +121,7 @@ struct XFSLogAssembly {
     let chunks = reader.chunks
     var places: [UInt64] = []
     var place = start
-    // What is mapped already is skipped; a record is not longer than this.
+    // Records that are already mapped are skipped; a record is not longer than this.
     for _ in 0..<limit + XFSLogRecord.sectorCountMax * 512 / Int(scene.chunkByteCount) + 2 {
       if forward {
         place = place + 1 < chunks.upperBound ? place + 1 : chunks.lowerBound

@@ -5,20 +5,21 @@ internal import SnapshotFormat
 /// Pieces of an XFS log.
 ///
 /// The header of a record has its sector of the log, and so has each sector that a mount clears. A
-/// chunk without a header is in the middle of a record; the record's checksum says where, and which
-/// chunks go together. They follow each other in the store as in the log: that is written in order.
+/// chunk without a header is in the middle of a record; the record's checksum determines where, and
+/// which chunks go together. They follow each other in the store as in the log, because the log is
+/// written in order.
 struct XFSLogSearch {
-  /// Where an orphan is in the log.
+  /// The place of an orphan in the log.
   struct Place {
     let claim: XFSClaim
-    /// Whether a header in it, or a record's checksum, says so, rather than only the order.
+    /// Whether a header in it, or a record's checksum, confirms it, rather than only the order.
     let isProof: Bool
     /// Whether the place is another chunk's.
     var isRival = false
   }
 
   private let volume: XFSVolume
-  /// Orphans in which headers say where they are.
+  /// Orphans with headers that name their place.
   private var headed: [XFSClaim] = []
   /// Orphans of which each sector begins with the number of a round, and none is a header.
   private var middles: [UInt64] = []
@@ -82,7 +83,7 @@ struct XFSLogSearch {
     var assembly = XFSLogAssembly(XFSLogReader(volume, log, scene), scene)
     var rivals: [Place] = []
     var placed: [Place] = []
-    // What is certain takes its places before anything else may claim them.
+    // Certain records take their places before anything else may claim them.
     for isCertain in [true, false] {
       let included = trust
       let isIncluded = { (new: UInt64) in

@@ -8,10 +8,10 @@ internal import SnapshotFormat
 /// and its own numbers in each sector. Only a file can hold one, if it is an image of this very
 /// file system with its UUID: content cannot show that.
 ///
-/// What an exception named is of this store for certain. Of other orphans only those are proven
-/// that come before a piece of a log record whose other pieces the table names (``XFSTrust``). The
-/// rest is likely, unless any of it claims the place of a chunk that the table has: then it, or
-/// what follows it, is of another use of the space.
+/// Chunks that an exception mapped are certainly this store's. Of other orphans, only those are
+/// proven that come before a piece of a log record whose other pieces are in the table
+/// (``XFSTrust``). The rest is likely, unless any of it claims the place of a chunk in the table:
+/// then it, or what follows it, is of another use of the space.
 struct XFSSearch: EvidenceSearch {
   private let volume: XFSVolume
   private var blocks: XFSBlockClaims

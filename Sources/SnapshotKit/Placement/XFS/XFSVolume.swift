@@ -34,7 +34,7 @@ struct XFSVolume: Sendable {
     return place % size == UInt64(position) ? place / size : nil
   }
 
-  /// How many sectors the log has.
+  /// The number of sectors in the log.
   var logSectorCount: UInt64 { log.map { ($0.upperBound - $0.lowerBound) / 512 } ?? 0 }
 
   /// The chunk of the view of which the byte at `position` begins a sector of the log.
@@ -45,17 +45,17 @@ struct XFSVolume: Sendable {
   }
 }
 
-/// An orphan that says which chunk it is.
+/// An orphan that names its chunk.
 struct XFSClaim: Sendable {
   let new: UInt64
   let old: UInt64
 }
 
-/// Which orphans are certainly of this store, and no residue of another use of its space.
+/// The orphans that are certainly of this store, and no residue of another use of its space.
 ///
 /// A checksum proves a place, not a generation: the chunks of another clone of the same image have
-/// the same UUID and the same addresses. Linux hands chunks out in order. So what comes before an
-/// orphan that is certainly of this store is of this store too.
+/// the same UUID and the same addresses. Linux allocates chunks in order. So an orphan before one
+/// that is certainly of this store is of this store too.
 struct XFSTrust {
   private let orphans: [Orphan]
   /// Orphans before this one are of this store.
@@ -72,7 +72,7 @@ struct XFSTrust {
     }
   }
 
-  /// Whether an orphan may belong to the snapshot at all: what leaked never did.
+  /// Whether an orphan may belong to the snapshot at all: leaked chunks never did.
   func isPossible(_ new: UInt64) -> Bool {
     switch reason(new) {
     case .exceptionLost, .endLost, .endInDoubt, .inFlight: true
