@@ -93,6 +93,60 @@ import Testing
     #expect(try placement(olds, named: 64, .noise).plan.placements == [])
   }
 
+  /// Lines of a log, with process numbers that grow.
+  private static func log(_ chunkCount: Int, from start: Int, seed: UInt64) -> [[UInt8]] {
+    var random = SplitMix64(seed: seed)
+    var (text, process) = ([UInt8](), start)
+    while text.count < chunkCount * 4096 {
+      process += Int.random(in: 1..<400, using: &random)
+      let words = (0..<Int.random(in: 3..<40, using: &random)).map { _ in "word" }
+      text += "Nov 28 2026 host daemon[\(process)]: \(words.joined(separator: " "))\n".utf8
+    }
+    return (0..<chunkCount).map { Array(text[$0 * 4096..<($0 + 1) * 4096]) }
+  }
+
+  @Test(arguments: [1, 2, 3] as [UInt64])
+  func `two logs written in turn are told apart by their growing numbers`(seed: UInt64) throws {
+    func turns(_ logs: [[[UInt8]]]) -> (olds: [Int], copies: [[UInt8]]) {
+      var random = SplitMix64(seed: seed + 10)
+      var (olds, copies, next) = ([Int](), [[UInt8]](), [0, 0])
+      while olds.count < 160 {
+        let log = olds.count / 8 % 2
+        for _ in 0..<Int.random(in: 1..<9, using: &random) {
+          olds.append(100 + 300 * log + next[log])
+          copies.append(logs[log][next[log]])
+          next[log] += 1
+        }
+      }
+      return (olds, copies)
+    }
+    let origin = [UInt8](repeating: 0xee, count: Self.chunkCount * 4096)
+    let (first, second) = (
+      Self.log(200, from: 10_000, seed: seed), Self.log(200, from: 5_000_000, seed: seed + 20)
+    )
+    let told = turns([first, second])
+    let found = try placement(told.olds, told.copies, named: 64, chunkSectors: 8, origin: origin)
+    #expect(right(found) == told.olds.count - 64)
+    // Where both have the same numbers, little is told, and nothing wrong.
+    let untold = turns([first, first])
+    let none = try placement(untold.olds, untold.copies, named: 64, chunkSectors: 8, origin: origin)
+    #expect(right(none) < none.truth.count)
+  }
+
+  @Test func `a number by chance is no numbering`() throws {
+    // Words that grow in a few pairs of chunks by less than the page numbers do.
+    let olds = Array(100..<300)
+    let pages = olds.map { old in
+      var page = Self.bytes(old, .pages)
+      page.replaceSubrange(4..<8, with: UInt32(4 * old).bigEndianBytes)
+      page.replaceSubrange(64..<68, with: UInt32(old % 5 < 2 ? old % 5 : 7).littleEndianBytes)
+      return page
+    }
+    let found = try placement(
+      olds, pages, named: 80, chunkSectors: 1, origin: [UInt8](repeating: 0xee, count: 600 * 512))
+    #expect(right(found) == 120)
+  }
+
   @Test func `without an exception there is nothing to start from`() throws {
     #expect(try placement(Array(100..<200), named: 0, .noise).plan.placements == [])
   }

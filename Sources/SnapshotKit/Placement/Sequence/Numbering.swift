@@ -55,8 +55,11 @@ struct Numbering: Sendable {
           for byteOffset in stride(from: 0, to: min(size, 4096), by: 4) {
             for isBigEndian in [false, true] {
               let place = WordPlace(byteOffset: byteOffset, isBigEndian: isBigEndian)
-              let growth = place.word(bytes, size) &- place.word(bytes, 0)
-              if growth != 0 { counts[place, default: [:]][growth, default: 0] += 1 }
+              let (first, second) = (place.word(bytes, 0), place.word(bytes, size))
+              let growth = second &- first
+              // Lines of text are often alike: their characters are no numbers.
+              let isText = Self.isText(first) && Self.isText(second)
+              if growth != 0, !isText { counts[place, default: [:]][growth, default: 0] += 1 }
             }
           }
         }
@@ -71,15 +74,23 @@ struct Numbering: Sendable {
         byteOffset: place.byteOffset, isBigEndian: place.isBigEndian, step: best.key,
         pairCount: best.value)
     }.sorted { ($0.step, $0.byteOffset) < ($1.step, $1.byteOffset) }
-    if growing.isEmpty { return nil }
+    // A word that grows less often, by chance or as a count that grows with most pages, would
+    // suggest that the numbers end.
+    let most = growing.map(\.pairCount).max() ?? 0
+    let steady = growing.filter { $0.pairCount * 10 >= most * 9 }
+    guard let step = steady.first?.step else { return nil }
     // The smallest steps are the numbers themselves; others are their bytes in another order.
-    let numbers = growing.filter { $0.step == growing[0].step }
-    // A word that grows less often, such as a count that grows with most pages, would suggest that
-    // the numbers end.
-    let most = numbers.map(\.pairCount).max() ?? 0
-    words = Array(numbers.filter { $0.pairCount * 10 >= most * 9 }.prefix(Self.wordCountMax))
+    words = Array(steady.filter { $0.step == step }.prefix(Self.wordCountMax))
     reference = nil
     reference = try Self.reference(self, usable, store, geometry, buffer)
+  }
+
+  /// Whether a word is four characters.
+  private static func isText(_ word: UInt32) -> Bool {
+    (0..<4).allSatisfy {
+      let byte = UInt8(truncatingIfNeeded: word >> (8 * $0))
+      return byte == 0x0a || byte >= 0x20 && byte < 0x7f
+    }
   }
 
   /// A chunk from which the numbers of all runs that are looked at count, if there is one.

@@ -125,7 +125,7 @@ struct SequenceWalk {
     }
     // After the last exception.
     if let file { return (file, nil, [.fileTail, .sequence]) }
-    guard isAfterAll, let writer = try turn(look) else { return nil }
+    guard isAfterAll, let writer = try turn(new, look) else { return nil }
     // Only in a burst is it one writer's turn for long.
     if orphan.reason == .exceptionLost, files.isStructure(writer.next * scene.chunkByteCount) {
       return nil
@@ -149,8 +149,9 @@ struct SequenceWalk {
   /// A sequence that may go on, and the chunk with which.
   private typealias Writer = (index: Int, next: UInt64)
 
-  /// The sequence that goes on: the only one, or the only one whose content is of that kind.
-  private mutating func turn(_ look: Look?) throws(BlockIOError) -> Writer? {
+  /// The sequence that goes on: the only one, the only one whose content is of that kind, or of
+  /// several texts the only one whose numbers go on.
+  private mutating func turn(_ new: UInt64, _ look: Look?) throws(BlockIOError) -> Writer? {
     guard let current = sequences.indices.last, sequences[current].count >= Self.countMin else {
       return nil
     }
@@ -193,7 +194,25 @@ struct SequenceWalk {
       // Something else, or the sequence goes on with other content: from here on it is not known.
       sequences.removeAll { $0.count >= Self.countMin / 2 }
     }
-    return like.count == 1 ? like[0] : nil
+    return like.count == 1 ? like[0] : try continued(like, by: new)
+  }
+
+  /// Of several texts, the only one that a chunk continues.
+  private func continued(_ writers: [Writer], by new: UInt64) throws(BlockIOError) -> Writer? {
+    guard writers.count > 1, let numbers = try textNumbers(at: new) else { return nil }
+    var found: Writer?
+    for writer in writers {
+      guard let last = try textNumbers(at: sequences[writer.index].new) else { return nil }
+      guard numbers.follows(last) else { continue }
+      if found != nil { return nil }
+      found = writer
+    }
+    return found
+  }
+
+  private func textNumbers(at new: UInt64) throws(BlockIOError) -> TextNumbers? {
+    guard try read(new, into: content) else { return nil }
+    return content.withBytes(0..<content.byteCount) { TextNumbers($0) }
   }
 
   /// Whether the next orphans have a chunk's kind.
