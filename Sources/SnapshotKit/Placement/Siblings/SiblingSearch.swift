@@ -88,7 +88,7 @@ struct SiblingSearch: EvidenceSearch {
       common.links.filter { known.containsPosition($0.own) }, store, sibling.store, geometry)
     switch try anchors?.agree() {
     case true?: break
-    case nil where mayShareOrigin(common, candidateCount: candidates.count, named, order):
+    case nil where mayShareOrigin(common, scene.orphans, named, order):
       anchors = nil
     default:
       verdict = .otherContent
@@ -114,10 +114,10 @@ struct SiblingSearch: EvidenceSearch {
   /// survives shows it.
   ///
   /// The older of two snapshots has whatever was copied for the younger: all of it was copied for
-  /// both, or earlier for the older. Of two machines that installed the same package, each has much
-  /// that the other lacks.
+  /// both, or earlier for the older, but for what was written through the younger. Of two machines
+  /// that installed the same package, each has much that the other lacks.
   private func mayShareOrigin(
-    _ common: CommonOrder, candidateCount: Int, _ named: NamedLinks, _ order: SiblingOrder
+    _ common: CommonOrder, _ orphans: [Orphan], _ named: NamedLinks, _ order: SiblingOrder
   ) -> Bool {
     guard let first = common.links.first else { return false }
     // After the first, whatever one has was copied for both, or written through a snapshot.
@@ -125,8 +125,8 @@ struct SiblingSearch: EvidenceSearch {
     if strangerCount * 4 > common.links.count { return false }
     let count = known.reduce(0) { $0 + $1.run.count }
     let lackCount = order.chunkCount - min(UInt64(named.shared.count), order.chunkCount)
-    return UInt64(named.shared.count) == count
-      || lackCount <= UInt64(candidateCount + candidateCount / 4)
+    let orphanCount = orphans.chunkCount
+    return UInt64(named.shared.count) == count || lackCount <= orphanCount + orphanCount / 4
   }
 
   /// An exception of the sibling whose chunk the store does not name.
