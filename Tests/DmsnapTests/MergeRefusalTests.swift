@@ -119,6 +119,19 @@ import Testing
     #expect(sectors == [1, 2, 3, 5])
   }
 
+  @Test func `an exception that no device can have is damage, and no matter of the origin`() throws
+  {
+    let builder = StoreBuilder(chunkSectors: 8, chunkCount: 8)
+    let origin = try directory.write(Stamp.origin(byteCount: 1 << 20), to: "origin")
+    for old in [UInt64(500), 1 << 55] {
+      let store = try directory.write(builder.adding((1, 2), (old, 3)).image(), to: "store")
+      let outcome = try dmsnap.run(["merge", store, "--origin", origin, "--no-undo"])
+      #expect(outcome.status == 4, "\(outcome)")
+      #expect(outcome.errors.contains("name the right origin") == (old == 500), "\(outcome)")
+      #expect(outcome.errors.contains("--reading salvage"), "\(outcome)")
+    }
+  }
+
   @Test func `a risk that nobody knows is wrong usage`() throws {
     let outcome = try dmsnap.run(["merge", "s", "--origin", "o", "--no-undo", "--accept", "all"])
     #expect(outcome.status == 64 && outcome.output.isEmpty, "\(outcome)")

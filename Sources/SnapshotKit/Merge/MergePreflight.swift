@@ -226,10 +226,11 @@ struct MergePreflight {
     let obstacle = try wrapping(
       MergeError.store, try loaded.mergeObstacle(originByteCount: view.byteCount))
     if let obstacle {
+      // No device has more than 2^63 bytes: such an exception is damaged.
       throw .refused(
         MergeRefusal(
           .kernelWouldFail,
-          obstacle.kind == .oldBeyondOrigin
+          obstacle.kind == .oldBeyondOrigin && lastOldByteOffset(loaded) <= Int64.max
             ? "\(view.originName): has \(view.byteCount) bytes, and the table of"
               + " \(request.store.source.name) has exceptions beyond them, up to byte"
               + " \(lastOldByteOffset(loaded)): name the right origin, or a longer copy of it;"
