@@ -108,6 +108,35 @@ import Testing
     #expect(outcome.status == status && !outcome.errors.contains("offset"), "\(outcome)")
   }
 
+  @Test(.enabled(if: ToolRunner(named: "mke2fs") != nil, "mke2fs must be installed"))
+  func `a time of 0 is no event of a timeline`() throws {
+    let tree = directory.path("tree")
+    try ToolRunner(named: "mkdir")?.succeed([tree])
+    for (name, time) in [("dated", "@1700000000"), ("undated", "@0")] {
+      let path = try directory.write(Array(repeating: 0x61, count: 9000), to: "tree/\(name)")
+      try ToolRunner(named: "touch")?.succeed(["-d", time, path])
+    }
+    let origin = directory.path("ext4")
+    try ToolRunner(named: "mke2fs")?.succeed(
+      ["-q", "-t", "ext4", "-b", "4096", "-d", tree, origin, "4M"])
+    // Each chunk is copied, so that each file was touched.
+    let bytes = try Files.bytes(origin)
+    let builder = StoreBuilder(chunkSectors: 8).copying(Array(0..<bytes.count / 4096))
+    var image = builder.image()
+    for exception in builder.exceptions {
+      let start = Int(exception.old) * 4096
+      image.put(Array(bytes[start..<start + 4096]), at: Int(exception.new) * 4096)
+    }
+    let store = try directory.write(image, to: "copied")
+    let outcome = try dmsnap.run(
+      ["files", "timeline", store, "--origin", origin, "--format", "jsonl"])
+    #expect(outcome.status == 0, "\(outcome)")
+    let lines = outcome.output.split(separator: "\n")
+    #expect(lines.contains { $0.contains("/dated") && $0.contains("2023-11-14T22:13:20") })
+    #expect(lines.contains { $0.contains("/undated") })
+    #expect(!lines.contains { $0.contains("1970-01-01") })
+  }
+
   @Test(
     arguments: [
       ["get", "/x"], ["get", "--to", "d"], ["get", "/x", "--to", "d", "--tar", "t"],

@@ -72,9 +72,8 @@ import Testing
   @Test func `a start that is cut off leaves no layer`() throws {
     let layer = directory.path("layer")
     // Killed when the layer is there, and before it could report.
-    let program = try directory.write(
-      Array("#!/bin/sh\n>'\(layer)'\n>'\(layer).seen'\nkill -9 $$\n".utf8), to: "nbdkit")
-    _ = unsafe chmod(program, 0o755)
+    _ = try directory.writeScript(
+      "#!/bin/sh\n>'\(layer)'\n>'\(layer).seen'\nkill -9 $$\n", to: "nbdkit")
     var runner = ToolRunner.dmsnap
     runner.environment["PATH"] = directory.path
     let outcome = try runner.run(["serve"] + pair.arguments + ["--writable", layer])

@@ -77,9 +77,7 @@ import Testing
 
   @Test func `it stops while it is still loading`() throws {
     // It reads a table for minutes, and does not listen.
-    let slow = try directory.write(
-      Array("#!/bin/sh\ntrap '' TERM\nexec sleep 60\n".utf8), to: "nbdkit")
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: slow)
+    _ = try directory.writeScript("#!/bin/sh\ntrap '' TERM\nexec sleep 60\n", to: "nbdkit")
     var runner = ToolRunner.dmsnap
     runner.environment["PATH"] = "\(directory.path):/usr/bin:/bin"
     runner.environment["XDG_RUNTIME_DIR"] = try makeDirectory("own", mode: 0o700)

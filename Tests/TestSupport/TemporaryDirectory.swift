@@ -34,6 +34,17 @@ public final class TemporaryDirectory: Sendable {
     return path(name)
   }
 
+  /// Makes a script that can be executed, and returns its path.
+  ///
+  /// Another process writes it: children that tests in parallel start would inherit a file that is
+  /// open for writing here, and such a file cannot be executed.
+  public func writeScript(_ text: String, to name: String) throws -> String {
+    let source = try write(Array(text.utf8), to: "\(name).txt")
+    try ToolRunner(named: "install")?.succeed(["-m", "755", source, path(name)])
+    try FileManager.default.removeItem(atPath: source)
+    return path(name)
+  }
+
   /// Makes a file of those bytes at some places and holes everywhere else, and returns its path.
   @discardableResult
   public func write(
