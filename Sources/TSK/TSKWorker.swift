@@ -23,7 +23,7 @@
       var thread: pthread_t?
       var isStuck = false
       /// Whether the thread waits until the process ends, by itself.
-      var hasGivenUp = false
+      var isAtRest = false
       /// The number of bytes that libtsk has allocated on this thread, and not released there.
       var byteCount = 0
       /// The processor time used by long calls.
@@ -60,6 +60,7 @@
         jobCount.wait()
         guard let job = state.withLock({ $0.job.take() }) else { return }
         job()
+        state.withLock { $0.isAtRest = $0.isStuck }
         doneCount.signal()
       }
     }
@@ -75,7 +76,7 @@
       let isNew = state.withLock {
         let wasStuck = $0.isStuck
         $0.isStuck = true
-        $0.hasGivenUp = true
+        $0.isAtRest = true
         return !wasStuck
       }
       if isNew { doneCount.signal() }
@@ -137,7 +138,7 @@
       // that does not run waits for a read. On a busy machine either takes time to tell.
       let start = processorTime
       var (used, restCount) = (start, 0)
-      while !state.withLock({ $0.hasGivenUp }), restCount < 200 {
+      while !state.withLock({ $0.isAtRest }), restCount < 500 {
         if let thread, used - start >= Self.loopTime { return ThreadParking.park(thread) }
         usleep(10_000)
         let now = processorTime

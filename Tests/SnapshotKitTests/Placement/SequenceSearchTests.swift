@@ -94,11 +94,13 @@ import Testing
   }
 
   /// Lines of a log, with process numbers that grow.
-  private static func log(_ chunkCount: Int, from start: Int, seed: UInt64) -> [[UInt8]] {
+  private static func log(
+    _ chunkCount: Int, from start: Int, steps: Range<Int> = 1..<400, seed: UInt64
+  ) -> [[UInt8]] {
     var random = SplitMix64(seed: seed)
     var (text, process) = ([UInt8](), start)
     while text.count < chunkCount * 4096 {
-      process += Int.random(in: 1..<400, using: &random)
+      process += max(0, Int.random(in: steps, using: &random))
       let words = (0..<Int.random(in: 3..<40, using: &random)).map { _ in "word" }
       text += "Nov 28 2026 host daemon[\(process)]: \(words.joined(separator: " "))\n".utf8
     }
@@ -127,6 +129,13 @@ import Testing
     let told = turns([first, second])
     let found = try placement(told.olds, told.copies, named: 64, chunkSectors: 8, origin: origin)
     #expect(right(found) == told.olds.count - 64)
+    // Seconds, of which a chunk has few.
+    let seconds = turns([
+      Self.log(200, from: 1_700_000_000, steps: -20..<2, seed: seed),
+      Self.log(200, from: 1_700_000_000, steps: -20..<2, seed: seed + 20),
+    ])
+    _ = right(
+      try placement(seconds.olds, seconds.copies, named: 64, chunkSectors: 8, origin: origin))
     // Where both have the same numbers, little is told, and nothing wrong.
     let untold = turns([first, first])
     let none = try placement(untold.olds, untold.copies, named: 64, chunkSectors: 8, origin: origin)

@@ -20,6 +20,8 @@ struct SequenceWalk {
     var last: Look?
     /// Whether its last two chunks are numbered, once examined.
     var isNumbered: Bool?
+    /// The numbers in the text of its last chunk, once examined.
+    var text: TextNumbers??
   }
 
   /// More simultaneous writers are not distinguished.
@@ -28,8 +30,7 @@ struct SequenceWalk {
   private static let countMin: UInt64 = 8
   /// A sequence of that length, if nothing else was copied, is of the only writer.
   private static let soleCountMin: UInt64 = 64
-  /// So many chunks of one kind show that the content is of another kind from there on; fewer may
-  /// be the remains of an unfinished copy.
+  /// Fewer chunks of another kind may be the remains of an unfinished copy.
   static let changeCountMin = 4
   /// A sequence that was not continued for that many copies has ended.
   private static let idleCountMax: UInt64 = 4096
@@ -197,17 +198,21 @@ struct SequenceWalk {
     return like.count == 1 ? like[0] : try continued(like, by: new)
   }
 
-  /// Of several texts, the only one that a chunk continues.
-  private func continued(_ writers: [Writer], by new: UInt64) throws(BlockIOError) -> Writer? {
+  /// Of several texts, the one that a chunk continues, if it continues no other sequence.
+  private mutating func continued(
+    _ writers: [Writer], by new: UInt64
+  ) throws(BlockIOError) -> Writer? {
     guard writers.count > 1, let numbers = try textNumbers(at: new) else { return nil }
-    var found: Writer?
-    for writer in writers {
-      guard let last = try textNumbers(at: sequences[writer.index].new) else { return nil }
-      guard numbers.follows(last) else { continue }
+    var found: Int?
+    for index in sequences.indices {
+      if sequences[index].text == nil {
+        sequences[index].text = .some(try textNumbers(at: sequences[index].new))
+      }
+      guard let text = sequences[index].text ?? nil, numbers.follows(text) else { continue }
       if found != nil { return nil }
-      found = writer
+      found = index
     }
-    return found
+    return writers.first { $0.index == found }
   }
 
   private func textNumbers(at new: UInt64) throws(BlockIOError) -> TextNumbers? {
@@ -313,9 +318,7 @@ struct SequenceWalk {
   }
 
   /// The chunk that a sequence goes on with, the next that was not copied before; how many chunks
-  /// further on along the file; and whether numbering along the file goes on with it.
-  ///
-  /// Where a file ends, the writer's next place is unknown.
+  /// further on along the file; and whether numbering goes on with it; nil where a file ends.
   private func after(
     _ old: UInt64
   ) -> (old: UInt64, stepCount: UInt64, isNumbered: Bool)? {
@@ -357,7 +360,7 @@ struct SequenceWalk {
     sequence.count += count
     sequence.end = copyCount
     sequence.strangerCount = strangerCount
-    (sequence.last, sequence.isNumbered) = (nil, nil)
+    (sequence.last, sequence.isNumbered, sequence.text) = (nil, nil, nil)
     // The last that was continued stands last.
     sequences.append(sequence)
     if sequences.count > Self.sequenceCountMax { sequences.removeFirst() }

@@ -12,17 +12,21 @@ struct TextNumbers {
 
   private struct Row {
     var (first, last): (UInt64, UInt64)
+    var stepMax: UInt64 = 0
     var count = 1
     var fallCount = 0
-    /// By how much, from one to the next.
-    var meanStep: Double { Double(last - first) / Double(count - 1) }
+    /// The most from the last to the first of the next chunk: one of the numbers may be cut in two
+    /// by the end of a chunk, and steps differ.
+    var reach: UInt64 {
+      let stepCount = UInt64(count - 1)
+      let mean = (last - first) / stepCount
+      return max(stepMax, mean > .max / 8 ? .max : (mean + 1) * 6)
+    }
     /// Whether nearly all grow, and enough of them to tell.
     var isGrowing: Bool { count >= countMin && last > first && fallCount * 8 <= count }
   }
 
   private static let countMin = 3
-  /// One of the numbers may be cut in two by the end of a chunk, and steps differ.
-  private static let stepCountMax = 6.0
   /// Shorter numbers are hours and days.
   private static let digitCounts = 4...18
 
@@ -51,7 +55,11 @@ struct TextNumbers {
         rows[setting] = Row(first: value, last: value)
         continue
       }
-      if value < row.last { row.fallCount += 1 }
+      if value < row.last {
+        row.fallCount += 1
+      } else {
+        row.stepMax = max(row.stepMax, value - row.last)
+      }
       row.last = value
       row.count += 1
       rows[setting] = row
@@ -68,8 +76,8 @@ struct TextNumbers {
     var doesFollow = false
     for (setting, row) in rows {
       guard let before = last.rows[setting] else { continue }
-      let reach = max(row.meanStep, before.meanStep) * Self.stepCountMax
-      guard row.first >= before.last, Double(row.first - before.last) <= reach else { return false }
+      guard row.first >= before.last, row.first - before.last <= max(row.reach, before.reach)
+      else { return false }
       doesFollow = true
     }
     return doesFollow

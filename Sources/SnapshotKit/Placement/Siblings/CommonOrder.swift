@@ -49,7 +49,6 @@ struct CommonOrder {
   }
 
   /// The places of the second store that fit a place of the first; nil without any order.
-  ///
   func fit(of own: UInt64) -> Fit? {
     guard let first = links.first else { return nil }
     let index = links.partitioningIndex { $0.own >= own }
@@ -82,6 +81,14 @@ struct CommonOrder {
       candidates.partitioningIndex { $0 >= first.own }
         - candidates.partitioningIndex { $0 >= min(ownStart, first.own) })
     return max(start, first.other - min(first.other, count))
+  }
+
+  /// Whether places of both stores are as far from what both have before them, and after them.
+  func areOpposite(_ own: UInt64, _ other: UInt64) -> Bool {
+    let index = links.partitioningIndex { $0.own >= own }
+    guard index > 0, index < links.count else { return false }
+    let (before, after) = (links[index - 1], links[index])
+    return own - before.own == other &- before.other && after.own - own == after.other &- other
   }
 
   /// The point after which, up to the end, matches outweigh mismatches most.

@@ -57,8 +57,8 @@ struct SiblingSearch: EvidenceSearch {
     let order = SiblingOrder(sibling)
     addEmptyTail()
     let matches = try matches(order)
-    let wiped = Set(try takeWiped(matches))
-    let readCount = orphans.count - Int(clamping: emptyTail.chunkCount)
+    let wiped = try takeWiped()
+    var readCount = orphans.count - Int(clamping: emptyTail.chunkCount)
     var links: [CommonOrder.Link] = []
     for orphan in orphans.prefix(readCount) {
       guard let places = matches[orphan.hash], places.places.count == 1, places.orphanCount == 1,
@@ -74,15 +74,22 @@ struct SiblingSearch: EvidenceSearch {
     let others = Set(orphans.lazy.filter { matches[$0.hash] == nil }.map(\.new))
     var candidates: [UInt64] = []
     for orphan in scene.orphans {
-      for new in orphan.new..<orphan.new + orphan.count
-      where !others.contains(new) && !wiped.contains(new) {
+      for new in orphan.new..<orphan.new + orphan.count where !others.contains(new) {
         if let position = geometry.position(ofData: Chunk(new)) { candidates.append(position) }
       }
     }
     let lacking = strangersOfSibling(order, matches)
-    let common = CommonOrder(
-      links, shared: named.shared, ownStrangers: strangers,
-      otherStrangers: named.otherStrangers + lacking, candidates: candidates)
+    func commonOrder(_ candidates: ArraySlice<UInt64>) -> CommonOrder {
+      CommonOrder(
+        links, shared: named.shared, ownStrangers: strangers,
+        otherStrangers: named.otherStrangers + lacking, candidates: Array(candidates))
+    }
+    var common = commonOrder(candidates.dropFirst(wiped.count))
+    if !wiped.isEmpty, areCopies(wiped, common, matches) {
+      orphans.insert(contentsOf: wiped, at: 0)
+      readCount += wiped.count
+      common = commonOrder(candidates[...])
+    }
     guard common.links.count >= Self.chainCountMin else { return [] }
     var anchors: SiblingAnchors? = SiblingAnchors(
       common.links.filter { known.containsPosition($0.own) }, store, sibling.store, geometry)
@@ -114,8 +121,10 @@ struct SiblingSearch: EvidenceSearch {
   /// survives shows it.
   ///
   /// The older of two snapshots has whatever was copied for the younger: all of it was copied for
-  /// both, or earlier for the older, but for what was written through the younger. Of two machines
-  /// that installed the same package, each has much that the other lacks.
+  /// both, or earlier for the older, but for writes through the younger. What was copied twice lies
+  /// before the common order in the older, and anywhere in the younger. Of two machines that
+  /// installed the same package, each has much that the other lacks; or both began with the same
+  /// chunks of the origin, in other versions.
   private func mayShareOrigin(
     _ common: CommonOrder, _ orphans: [Orphan], _ named: NamedLinks, _ order: SiblingOrder
   ) -> Bool {
@@ -123,10 +132,15 @@ struct SiblingSearch: EvidenceSearch {
     // After the first, whatever one has was copied for both, or written through a snapshot.
     let strangerCount = named.ownStrangers.count { $0 > first.own }
     if strangerCount * 4 > common.links.count { return false }
+    let sharedCount = UInt64(named.shared.count)
+    let twiceCount = named.shared.count {
+      ($0.own < first.own) != ($0.other < first.other)
+    }
+    if UInt64(twiceCount) * 2 < sharedCount { return false }
     let count = known.reduce(0) { $0 + $1.run.count }
-    let lackCount = order.chunkCount - min(UInt64(named.shared.count), order.chunkCount)
+    let lackCount = order.chunkCount - min(sharedCount, order.chunkCount)
     let orphanCount = orphans.chunkCount
-    return UInt64(named.shared.count) == count || lackCount <= orphanCount + orphanCount / 4
+    return sharedCount == count || lackCount <= orphanCount + orphanCount / 4
   }
 
   /// An exception of the sibling whose chunk the store does not name.
@@ -241,7 +255,7 @@ struct SiblingSearch: EvidenceSearch {
   /// - Parameter readCount: How many of the orphans come before the empty tail.
   private func alike(
     _ common: CommonOrder, _ matches: [ContentHash: Matches], _ readCount: Int
-  ) -> [(orphans: [UInt64], places: [Place], strength: Evidence.Strength)] {
+  ) -> [(orphans: [UInt64], places: [Place], isOnly: Bool, strength: Evidence.Strength)] {
     struct Key: Hashable {
       let hash: ContentHash
       let fit: CommonOrder.Fit
@@ -257,26 +271,52 @@ struct SiblingSearch: EvidenceSearch {
       let places = matches[key.hash]?.places(in: key.fit.range) ?? []
       guard !places.isEmpty, places.count <= group.news.count else { return nil }
       let isSure = key.fit.isAfterLink && places.count == group.readCount
-      return (group.news, Array(places), isSure ? .proven : .likely)
+      let isOnly = matches[key.hash].map { $0.orphanCount == 1 && $0.places.count == 1 } ?? false
+      return (
+        group.news, Array(places), isOnly && !key.hash.isZero, isSure ? .proven : .likely
+      )
     }
   }
 
-  /// Takes out the orphans of zeroes that may have been wiped together with the store's header.
-  ///
-  /// They end where that ended. If something follows that both stores have, they are copies.
-  private mutating func takeWiped(
-    _ matches: [ContentHash: Matches]
-  ) throws(BlockIOError) -> [UInt64] {
+  /// Takes out the first orphans, if they are zeroes that may have been wiped together with the
+  /// store's header or its first area.
+  private mutating func takeWiped() throws(BlockIOError) -> [(
+    position: UInt64, new: UInt64, hash: ContentHash
+  )] {
     let count = orphans.prefix(while: \.hash.isZero).enumerated().prefix {
       $0.element.position == UInt64($0.offset)
     }.count
-    guard count > 0, count < orphans.count, orphans[count].position == UInt64(count),
-      matches[orphans[count].hash] == nil,
-      let header = try store.whole(at: 0, count: Int(clamping: geometry.chunkSize.byteCount)),
-      header.allSatisfy({ $0 == 0 })
-    else { return [] }
+    guard count > 0, count < orphans.count else { return [] }
+    let size = Int(clamping: geometry.chunkSize.byteCount)
+    var isWiped = false
+    for chunk in 0..<StoreGeometry.firstDataChunk where !isWiped {
+      let start = chunk * geometry.chunkSize.byteCount
+      isWiped = try store.whole(at: start, count: size)?.allSatisfy { $0 == 0 } ?? false
+    }
+    guard isWiped else { return [] }
     defer { orphans.removeFirst(count) }
-    return orphans.prefix(count).map(\.new)
+    return Array(orphans.prefix(count))
+  }
+
+  /// Whether zeroes at the store's beginning are copies: counted back from the first chunk that
+  /// both stores have, the sibling has zeroes too, and what is between them is the same, but for a
+  /// few that were written through a snapshot.
+  private func areCopies(
+    _ zeroes: [(position: UInt64, new: UInt64, hash: ContentHash)], _ common: CommonOrder,
+    _ matches: [ContentHash: Matches]
+  ) -> Bool {
+    guard let first = common.links.first else { return false }
+    func areCopies(_ orphans: some Collection<(position: UInt64, new: UInt64, hash: ContentHash)>)
+      -> Bool
+    {
+      let count = orphans.count {
+        let distance = first.own - min($0.position, first.own)
+        guard distance <= first.other, let matching = matches[$0.hash] else { return false }
+        return !matching.places(in: first.other - distance..<first.other - distance + 1).isEmpty
+      }
+      return count * 4 >= orphans.count * 3
+    }
+    return areCopies(zeroes) && areCopies(orphans.prefix { $0.position < first.own })
   }
 
   /// Adds what may be copies of zeroes after the last orphan.
@@ -307,10 +347,12 @@ struct SiblingSearch: EvidenceSearch {
         let holds = try anchors?.hold(around: position)
         if holds == false { continue }
         guard try comparison.compare(orphan * size, place.new * size).isSame else { continue }
+        // What was written through a snapshot may be the same as another chunk.
+        let isSure = group.isOnly || common.areOpposite(position, place.position)
         evidence.append(
           Evidence(
-            kind: .sibling, strength: holds == true ? group.strength : .likely, new: orphan,
-            old: place.old))
+            kind: .sibling, strength: holds == true && isSure ? group.strength : .likely,
+            new: orphan, old: place.old))
       }
     }
     return evidence
