@@ -29,13 +29,9 @@ public struct PlacementPlan: Sendable {
   /// The number of orphans without a place.
   public var unplacedCount: UInt64 { orphanCount - provenCount - likelyCount }
 
-  /// How many were found after the last orphan, where the store holds zeroes.
-  let tailCount: UInt64
-
   /// Nothing placed of that many orphans.
   init(unplaced orphanCount: UInt64, because reason: Unplaced.Reason) {
     self.orphanCount = orphanCount
-    tailCount = 0
     unplaced = Unplaced.all(orphanCount, reason)
   }
 
@@ -230,8 +226,8 @@ public struct PlacementPlan: Sendable {
     }
     ledger.add(consume likely)
     placements = ledger.placements
-    tailCount = placements.map(\.run).count(in: emptyTail)
-    orphanCount = unlistedCount + orphans.chunkCount + tailCount
+    orphanCount =
+      unlistedCount + orphans.chunkCount + placements.map(\.run).count(in: emptyTail)
     unplaced =
       seen.unplaced(orphans, placements, Set(ledger.contradicted))
       + Unplaced.all(unlistedCount, .tooMany)
